@@ -1,0 +1,44 @@
+package org.lmdebugger.device;
+
+import java.lang.foreign.MemorySegment;
+import java.util.function.Function;
+
+/**
+ * Where a model lives and computes. All methods may be called from any thread.
+ *
+ * <p>Closing a device releases its threads and sessions. Tensors are closed by their owners, and before it.
+ */
+public interface Device extends AutoCloseable {
+    /** Short name as on a command line: {@code cpu}, {@code cuda:0}. */
+    String name();
+
+    /** One line for people: the hardware, the libraries and their versions. */
+    String description();
+
+    /** The arithmetic of GEMMs on this device; part of every result's description. */
+    Precision precision();
+
+    /**
+     * A new matrix with undefined contents, which the caller closes.
+     *
+     * @throws OutOfDeviceMemoryException saying how much was asked for
+     */
+    Tensor allocate(ElementType type, long rows, long columns);
+
+    /**
+     * Weights from a file: {@code data} holds rows · columns elements of {@code type} (F32, F16 or BF16). A device may
+     * use aligned F32 data in place, so {@code data} must stay as it is until the tensor is closed; a tensor in place
+     * is read-only. Closing the tensor never frees {@code data}.
+     */
+    Tensor load(ElementType type, long rows, long columns, MemorySegment data);
+
+    /**
+     * Runs {@code work} with a session of its own, waits until the device has done what it asked for, and returns
+     * its result. The session is not to be used after that, nor by another thread. Calls from several threads run
+     * beside each other and do not affect each other's results.
+     */
+    <T> T call(Function<Session, T> work);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,15 @@
+package org.lmdebugger.device;
+
+/**
+ * A block of a device's memory. The device that allocated it knows how to reach its bytes; everyone else only passes
+ * it on inside a {@link Tensor}. Using it after {@link #close()} throws {@link IllegalStateException}.
+ */
+public interface Memory extends AutoCloseable {
+    Device device();
+
+    long byteSize();
+
+    /** Frees the block; once is enough, more do nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,10 @@
+package org.lmdebugger.device;
+
+/** A device has too little memory for an allocation; nothing was changed, and a smaller one may succeed. */
+public final class OutOfDeviceMemoryException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    public OutOfDeviceMemoryException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}
