@@ -1,0 +1,95 @@
+package org.lmdebugger.bindings;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Loads native libraries: from a path that a property names, else from a jar by way of a private directory. */
+final class NativeLibraries {
+    /** Where libraries are extracted instead of the temporary directory, which may be mounted {@code noexec}. */
+    static final String DIRECTORY = "lmdebugger.native.directory";
+
+    private NativeLibraries() {
+    }
+
+    /** Loads the library at the path that property {@code property} gives; there is no fallback from it. */
+    static void loadFrom(String property) {
+        var path = Path.of(System.getProperty(property)).toAbsolutePath();
+        try {
+            System.load(path.toString());
+        } catch (UnsatisfiedLinkError failure) {
+            throw new NativeLibraryException("%s: %s (expected: a library that loads; it says: %s)"
+                    .formatted(property, path, failure.getMessage()), failure);
+        } catch (IllegalCallerException failure) {
+            throw accessDenied(failure);
+        }
+    }
+
+    /**
+     * Extracts {@code files} from the class path's {@code folder} and loads them in order.
+     *
+     * @param artifact what to put on the class path if the files are not there
+     * @param property the property that names a library to load instead
+     */
+    static void loadFromClassPath(String folder, List<String> files, String artifact, String property) {
+        var directory = directory();
+        var extracted = new ArrayList<Path>();
+        try {
+            for (var file : files) {
+                extracted.add(extract(folder + "/" + file, directory.resolve(file), artifact, property));
+            }
+            for (var path : extracted) {
+                System.load(path.toString());
+            }
+        } catch (UnsatisfiedLinkError failure) {
+            throw new NativeLibraryException(("%s: does not load from %s: %s (if that directory forbids execution, "
+                    + "set -D%s to one that allows it; or set -D%s to an installed library)")
+                    .formatted(files.getLast(), directory, failure.getMessage(), DIRECTORY, property), failure);
+        } catch (IllegalCallerException failure) {
+            throw accessDenied(failure);
+        } finally {
+            // The system keeps a loaded library's pages; the files themselves have served.
+            extracted.forEach(NativeLibraries::deleteQuietly);
+            deleteQuietly(directory);
+        }
+    }
+
+    private static Path extract(String resource, Path to, String artifact, String property) {
+        try (var from = NativeLibraries.class.getClassLoader().getResourceAsStream(resource)) {
+            if (from == null) {
+                throw new NativeLibraryException(("%s: not on the class path (expected: %s there, or -D%s to name an "
+                        + "installed library)").formatted(resource, artifact, property), null);
+            }
+            Files.copy(from, to);
+            return to;
+        } catch (IOException failure) {
+            throw new NativeLibraryException("%s: cannot be written (%s); set -D%s to a directory with room"
+                    .formatted(to, failure, DIRECTORY), failure);
+        }
+    }
+
+    private static Path directory() {
+        var parent = Path.of(System.getProperty(DIRECTORY, System.getProperty("java.io.tmpdir")));
+        try {
+            return Files.createTempDirectory(parent, "lmdebugger-"); // readable by its owner only
+        } catch (IOException failure) {
+            throw new NativeLibraryException("%s: no directory can be made there (%s); set -D%s to one where it can"
+                    .formatted(parent, failure, DIRECTORY), failure);
+        }
+    }
+
+    private static void deleteQuietly(Path path) {
+        try {
+            Files.deleteIfExists(path);
+        } catch (IOException failure) {
+            path.toFile().deleteOnExit();
+        }
+    }
+
+    private static NativeLibraryException accessDenied(IllegalCallerException failure) {
+        return new NativeLibraryException("native access: denied (expected: java --enable-native-access=ALL-UNNAMED, "
+                + "or --enable-native-access=org.lmdebugger.bindings on the module path)", failure);
+    }
+}
