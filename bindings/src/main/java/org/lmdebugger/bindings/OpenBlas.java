@@ -33,7 +33,7 @@ public final class OpenBlas {
     }
 
     /**
-     * C = op(A)·op(B), where op transposes or not.
+     * C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is only written.
      *
      * @param m rows of C and op(A)
      * @param n columns of C and op(B)
@@ -42,7 +42,7 @@ public final class OpenBlas {
      */
     public static void sgemm(boolean transposeA, boolean transposeB, int m, int n, int k,
                              MemorySegment a, long aOffset, int lda, MemorySegment b, long bOffset, int ldb,
-                             MemorySegment c, long cOffset, int ldc) {
+                             float beta, MemorySegment c, long cOffset, int ldc) {
         Loaded.once();
         if (m < 0 || n < 0 || k < 0) {
             throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
@@ -52,7 +52,7 @@ public final class OpenBlas {
         check("c", c, cOffset, ldc, m, n);
         if (m > 0 && n > 0) {
             CBlas.cblas_sgemm(CBlas.CblasRowMajor(), transpose(transposeA), transpose(transposeB), m, n, k,
-                    1, a.asSlice(aOffset), lda, b.asSlice(bOffset), ldb, 0, c.asSlice(cOffset), ldc);
+                    1, a.asSlice(aOffset), lda, b.asSlice(bOffset), ldb, beta, c.asSlice(cOffset), ldc);
         }
     }
 

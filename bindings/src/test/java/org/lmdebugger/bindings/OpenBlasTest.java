@@ -27,7 +27,7 @@ class OpenBlasTest {
                 var a = random(arena, (ta ? k : m) * lda);
                 var b = random(arena, (tb ? n : k) * ldb);
                 var c = arena.allocate(JAVA_FLOAT, (long) m * n);
-                OpenBlas.sgemm(ta, tb, m, n, k, a, 0, lda, b, 0, ldb, c, 0, n);
+                OpenBlas.sgemm(ta, tb, m, n, k, a, 0, lda, b, 0, ldb, 0, c, 0, n);
                 for (int i = 0; i < m; i++) {
                     for (int j = 0; j < n; j++) {
                         double sum = 0;
@@ -48,7 +48,7 @@ class OpenBlasTest {
         try (var arena = Arena.ofConfined()) {
             var a = arena.allocateFrom(JAVA_FLOAT, 1 + 0x1p-20f);
             var c = arena.allocate(JAVA_FLOAT);
-            OpenBlas.sgemm(false, false, 1, 1, 1, a, 0, 1, arena.allocateFrom(JAVA_FLOAT, 1f), 0, 1, c, 0, 1);
+            OpenBlas.sgemm(false, false, 1, 1, 1, a, 0, 1, arena.allocateFrom(JAVA_FLOAT, 1f), 0, 1, 0, c, 0, 1);
             assertThat(c.get(JAVA_FLOAT, 0)).isEqualTo(1 + 0x1p-20f);
         }
     }
@@ -60,12 +60,12 @@ class OpenBlasTest {
             var a = random(arena, n * n);
             var b = random(arena, n * n);
             var alone = arena.allocate(JAVA_FLOAT, (long) n * n);
-            OpenBlas.sgemm(false, false, n, n, n, a, 0, n, b, 0, n, alone, 0, n);
+            OpenBlas.sgemm(false, false, n, n, n, a, 0, n, b, 0, n, 0, alone, 0, n);
             var results = IntStream.range(0, 16).mapToObj(t -> arena.allocate(JAVA_FLOAT, (long) n * n)).toList();
             var work = results.stream().map(c -> threads.submit(() -> {
                 for (int i = 0; i < 200; i++) {
                     c.fill((byte) 0);
-                    OpenBlas.sgemm(false, false, n, n, n, a, 0, n, b, 0, n, c, 0, n);
+                    OpenBlas.sgemm(false, false, n, n, n, a, 0, n, b, 0, n, 0, c, 0, n);
                 }
             })).toList();
             for (var done : work) {
@@ -79,16 +79,16 @@ class OpenBlasTest {
     void operandsBeyondTheirSegmentsAreRefused() {
         try (var arena = Arena.ofConfined()) {
             var four = arena.allocate(JAVA_FLOAT, 4);
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 3, four, 0, 3, four, 0, 2, four, 0, 2))
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 3, four, 0, 3, four, 0, 2, 0, four, 0, 2))
                     .isInstanceOf(IllegalArgumentException.class).hasMessage("a: 24 bytes from 0 on (expected: within a native segment of 16 bytes)");
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 2, four, 4, 2, four, 0, 2, four, 0, 2))
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 2, four, 4, 2, four, 0, 2, 0, four, 0, 2))
                     .hasMessageStartingWith("a: 16 bytes from 4 on");
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 2, four, 0, 1, four, 0, 2, four, 0, 2))
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 2, four, 0, 1, four, 0, 2, 0, four, 0, 2))
                     .hasMessage("ld of a: 1 (expected: at least 2)");
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 1, 1, 1, MemorySegment.ofArray(new float[1]), 0, 1, four, 0, 1, four, 0, 1))
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 1, 1, 1, MemorySegment.ofArray(new float[1]), 0, 1, four, 0, 1, 0, four, 0, 1))
                     .hasMessageContaining("native segment");
             // 2³¹ rows of 2³¹ columns: the size in bytes does not fit 63 bits' worth of int arithmetic
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, Integer.MAX_VALUE, 1, 1, four, 0, Integer.MAX_VALUE, four, 0, 1, four, 0, 1))
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, Integer.MAX_VALUE, 1, 1, four, 0, Integer.MAX_VALUE, four, 0, 1, 0, four, 0, 1))
                     .isInstanceOf(IllegalArgumentException.class);
         }
     }

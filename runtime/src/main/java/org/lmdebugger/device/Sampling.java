@@ -2,8 +2,9 @@ package org.lmdebugger.device;
 
 /**
  * How a token is chosen from logits. The candidates are the {@code topK} most likely tokens (all of them if 0), cut
- * to the fewest whose probabilities at {@code temperature}, among those candidates, reach {@code topP}; the token is
- * the first of them, most likely first, at which the running sum of probabilities exceeds u times their sum.
+ * to the fewest most likely whose probabilities at {@code temperature}, among those candidates, reach {@code topP}.
+ * The token is the first candidate, lowest id first, at which the running sum of probabilities exceeds u times the
+ * sum of them all.
  *
  * @param temperature divides the logits; 0 is greedy, whatever the rest
  * @param topK        number of candidates, 0 for all

@@ -96,12 +96,15 @@ public interface Session {
     void rowNorms(Tensor norms, Tensor x);
 
     /**
-     * The k largest scores |m|·norms of each row, largest first, ties to the lower neuron; the coefficients keep their
-     * sign. NaN scores come first. Shapes: neurons, coefficients and scores [R, k], m [R, 4d], norms [1, 4d].
+     * The k largest scores |m|·norms of each row, in the order of {@link #topK}; the coefficients keep their sign.
+     * Shapes: neurons, coefficients and scores [R, k], m [R, 4d], norms [1, 4d].
      */
     void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms);
 
-    /** The k largest elements of each row, largest first, ties to the lower index. Shapes: indices and values [R, k]. */
+    /**
+     * The k largest elements of each row, largest first, ties to the lower index; NaN counts as larger than all.
+     * Shapes: indices and values [R, k], x [R, n], k ≤ n.
+     */
     void topK(Tensor indices, Tensor values, Tensor x);
 
     /** What {@code measures} asks for, of each row of {@code logits} [R, V]. */
@@ -122,10 +125,11 @@ public interface Session {
 
     /**
      * Chooses a token for each row: the most likely one (ties to the lower id) if {@code sampling} is greedy, else
-     * drawn with the uniform number uniforms[step[0], r] from [0, 1).
-     * Shapes: ids [1, R], logits [R, V], uniforms [steps, R], step [1, 1].
+     * drawn with the uniform number uniforms[step[0], r] from [0, 1). The log-probability of the choice is the
+     * model's own: at temperature 1, among all tokens.
+     * Shapes: ids and logProbabilities [1, R], logits [R, V], uniforms [steps, R], step [1, 1].
      */
-    void sample(Tensor ids, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step);
+    void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step);
 
     /**
      * A piece of work to be repeated. It may only compute within the device, on tensors that stay as they are; what

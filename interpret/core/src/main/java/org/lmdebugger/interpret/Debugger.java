@@ -1,0 +1,243 @@
+package org.lmdebugger.interpret;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.tokenizer.StreamDecoder;
+
+/**
+ * See and change how a GPT-2 makes a prediction: runs, traces, generation, projection to tokens. Any thread may use
+ * a debugger, and calls do not affect each other: an intervention travels with its call and leaves nothing behind.
+ * The same call gives the same bits every time on one device.
+ */
+public final class Debugger {
+    private final Gpt2 model;
+
+    /** A debugger of {@code model}, which its owner closes. */
+    public Debugger(Gpt2 model) {
+        this.model = model;
+    }
+
+    public Gpt2 model() {
+        return model;
+    }
+
+    /** A forward of {@code prompt} whose activations stay on the device until the run is closed. */
+    public Run run(String prompt) {
+        return run(prompt, Edits.NONE);
+    }
+
+    /**
+     * A forward of {@code prompt} under {@code edits}.
+     *
+     * @throws IllegalArgumentException if the prompt is empty or too long, or an edit does not fit model or prompt
+     */
+    public Run run(String prompt, Edits edits) {
+        return run(encode(model, prompt), edits);
+    }
+
+    private Run run(int[] ids, Edits edits) {
+        try (var resolver = new Resolver(model, ids, ids.length)) {
+            return Run.forward(model, ids, resolver.resolve(edits), Run.Keep.ALL);
+        }
+    }
+
+    /** A trace of the last position. */
+    public Trace trace(String prompt) {
+        return trace(prompt, Edits.NONE, TraceOptions.DEFAULT);
+    }
+
+    /** A trace of the last position, clean and edited. */
+    public Trace trace(String prompt, Edits edits) {
+        return trace(prompt, edits, TraceOptions.DEFAULT);
+    }
+
+    /**
+     * How the prediction after {@code prompt} is built up, clean and, with edits, edited beside it.
+     *
+     * @throws IllegalArgumentException if the prompt is empty or too long, or an edit, a position, a token or the
+     *     number of listed tokens does not fit
+     */
+    public Trace trace(String prompt, Edits edits, TraceOptions options) {
+        var ids = encode(model, prompt);
+        int most = Math.min(model.config().vocabularySize(), model.config().feedForwardWidth());
+        if (options.top() < 1 || options.top() > most) {
+            throw new IllegalArgumentException("top: %d (expected: 1 to %d)".formatted(options.top(), most));
+        }
+        options.tokens().forEach(model.tokenizer()::raw); // throws for an id that is none
+        var positions = Tracer.positions(options.positions(), ids.length);
+        var tokens = options.tokens().stream().mapToInt(id -> id).toArray();
+        var targets = tokens.length == 0 ? null : IntStream.range(0, positions.length).map(i -> tokens[0]).toArray();
+        var clean = read(ids, Edits.NONE, positions, options.top(), tokens, targets);
+        var cleanTargets = clean.stream().mapToInt(position -> position.contributionTo().id()).toArray();
+        var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
+        return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
+                edits.mode().toString(), prompt, tokens(ids), clean, edited);
+    }
+
+    private List<Trace.Position> read(int[] ids, Edits edits, int[] positions, int top, int[] tokens, int[] targets) {
+        try (var run = run(ids, edits)) {
+            return model.device().call(session -> {
+                try (var tracer = new Tracer(model, session, positions, top, tokens)) {
+                    return tracer.read(run, targets);
+                }
+            });
+        }
+    }
+
+    private List<Trace.Token> tokens(int[] ids) {
+        return Arrays.stream(ids).mapToObj(id -> new Trace.Token(id, model.tokenizer().text(id))).toList();
+    }
+
+    /** {@code tokens} tokens after {@code prompt}, each the most likely one. */
+    public Generation generate(String prompt, int tokens) {
+        return generate(prompt, Edits.NONE, tokens);
+    }
+
+    /** {@code tokens} tokens after {@code prompt} under {@code edits}, each the most likely one. */
+    public Generation generate(String prompt, Edits edits, int tokens) {
+        return generate(prompt, List.of(Continuation.of(edits)), GenerationOptions.greedy(tokens), (c, token) -> true).getFirst();
+    }
+
+    /**
+     * Several continuations of one prompt. Those whose edits leave the prompt alone, or treat it alike, share its
+     * keys and values and are decoded as one batch; each is what it would be alone.
+     *
+     * @param listener takes tokens as they come, and can end the generation
+     * @return the generations, in the order of {@code continuations}
+     * @throws IllegalArgumentException if the prompt is empty, prompt and tokens together do not fit the model's
+     *     positions, or an edit does not fit
+     */
+    public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
+        var ids = encode(model, prompt);
+        int length = ids.length + options.tokens();
+        if (length > model.config().positions()) {
+            throw new IllegalArgumentException("tokens: %d after a prompt of %d (expected: at most %d together in this model)"
+                    .formatted(options.tokens(), ids.length, model.config().positions()));
+        }
+        var groups = new LinkedHashMap<Edits, List<Integer>>(); // by what holds in the prompt
+        var interventions = new ArrayList<Intervention>();
+        try (var resolver = new Resolver(model, ids, length - 1)) {
+            for (int c = 0; c < continuations.size(); c++) {
+                var intervention = resolver.resolve(continuations.get(c).edits());
+                interventions.add(intervention);
+                var inPrompt = intervention.touches(0, ids.length) ? continuations.get(c).edits() : Edits.NONE;
+                groups.computeIfAbsent(inPrompt, key -> new ArrayList<>()).add(c);
+            }
+        }
+        var outputs = continuations.stream().map(c -> new Output(model.tokenizer().streamDecoder())).toList();
+        for (var group : groups.values()) {
+            if (outputs.stream().noneMatch(output -> output.end == Generation.End.CANCELLED)) {
+                generate(ids, group, continuations, interventions, options, outputs, listener);
+            }
+        }
+        return outputs.stream().map(output -> output.generation(prompt)).toList();
+    }
+
+    private void generate(int[] ids, List<Integer> group, List<Continuation> continuations, List<Intervention> interventions,
+                          GenerationOptions options, List<Output> outputs, Generation.Listener listener) {
+        var groupInterventions = group.stream().map(interventions::get).toList();
+        var seeds = group.stream().map(c -> continuations.get(c).seed()).toList();
+        try (var run = Run.forward(model, ids, groupInterventions.getFirst(), Run.Keep.KEYS_AND_VALUES)) {
+            model.device().call(session -> {
+                try (var decoder = new Decoder(session, run, groupInterventions, seeds, options)) {
+                    decoder.run((chosen, logProbabilities) -> {
+                        for (int i = 0; i < chosen.length; i++) {
+                            if (!outputs.get(group.get(i)).add(group.get(i), chosen[i], logProbabilities[i], listener)) {
+                                outputs.forEach(Output::cancel);
+                                return false;
+                            }
+                        }
+                        return group.stream().anyMatch(c -> outputs.get(c).end == null);
+                    });
+                }
+                return null;
+            });
+        }
+    }
+
+    /** What one continuation has become so far. */
+    private final class Output {
+        private final StreamDecoder decoder;
+        private final List<Generation.Token> tokens = new ArrayList<>();
+        private final StringBuilder text = new StringBuilder();
+        private Generation.End end;
+
+        Output(StreamDecoder decoder) {
+            this.decoder = decoder;
+        }
+
+        /** Takes a token, unless this continuation has ended. @return false if the listener ends the generation */
+        boolean add(int continuation, int id, float logProbability, Generation.Listener listener) {
+            if (end != null) {
+                return true;
+            }
+            var token = new Generation.Token(id, decoder.append(id), logProbability);
+            tokens.add(token);
+            text.append(token.text());
+            if (model.config().endOfText().equals(OptionalInt.of(id))) {
+                end = Generation.End.END_OF_TEXT;
+            }
+            return listener.token(continuation, token);
+        }
+
+        void cancel() {
+            end = end == null ? Generation.End.CANCELLED : end;
+        }
+
+        Generation generation(String prompt) {
+            return new Generation(prompt, List.copyOf(tokens), text + decoder.finish(), end == null ? Generation.End.LENGTH : end);
+        }
+    }
+
+    /**
+     * The tokens that vectors of yours promote most: the largest of the raw dot products vector·headᵀ, without a
+     * LayerNorm, as LM-Debugger reads value vectors.
+     *
+     * @param vectors rows of width d, on the model's device
+     * @param k       how many tokens a vector
+     */
+    public List<List<TokenLogit>> project(Tensor vectors, int k) {
+        int rows = Math.toIntExact(vectors.rows());
+        var ids = new int[rows * k];
+        var logits = new float[rows * k];
+        try (var scope = new TensorScope(model.device())) {
+            model.device().call(session -> {
+                var products = scope.allocate(ElementType.F32, rows, model.config().vocabularySize());
+                var topIds = scope.allocate(ElementType.I32, rows, k);
+                var topLogits = scope.allocate(ElementType.F32, rows, k);
+                session.multiplyTransposed(products, vectors, model.head());
+                session.topK(topIds, topLogits, products);
+                session.download(ids, topIds);
+                session.download(logits, topLogits);
+                return null;
+            });
+        }
+        return IntStream.range(0, rows).mapToObj(r -> IntStream.range(r * k, (r + 1) * k)
+                .mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList()).toList();
+    }
+
+    /** A token and a logit, or a dot product with its embedding. */
+    public record TokenLogit(int id, String token, float logit) {
+    }
+
+    static int[] encode(Gpt2 model, String prompt) {
+        var ids = model.tokenizer().encode(prompt);
+        if (ids.length == 0) {
+            throw new IllegalArgumentException("prompt: empty (expected: at least one token)");
+        }
+        if (ids.length > model.config().positions()) {
+            throw new IllegalArgumentException("prompt: %d tokens (expected: at most %d in this model)"
+                    .formatted(ids.length, model.config().positions()));
+        }
+        return ids;
+    }
+}

@@ -1,0 +1,108 @@
+package org.lmdebugger.interpret;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntFunction;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.interpret.Edit.Operation;
+import org.lmdebugger.interpret.Intervention.Affine;
+import org.lmdebugger.model.Gpt2;
+
+/** Turns edits into what they do to a prompt: checks them, and looks up what they take from other runs. */
+final class Resolver implements AutoCloseable {
+    private final Gpt2 model;
+    private final int[] prompt;
+    private final int length; // positions that will be computed: the prompt's, and generated ones
+    private final Map<List<Integer>, Run> runs = new HashMap<>(); // clean ones, by token ids
+
+    Resolver(Gpt2 model, int[] prompt, int length) {
+        this.model = model;
+        this.prompt = prompt;
+        this.length = length;
+    }
+
+    Intervention resolve(Edits edits) {
+        edits.neurons().forEach(this::check);
+        var intervention = new Intervention(prompt.length);
+        for (var edit : edits.list()) {
+            if (edit.positions() instanceof Positions.Indices at && at.indices().last() >= length) {
+                throw new IllegalArgumentException("edit: %s: position %d (expected: at most %d)"
+                        .formatted(edit, at.indices().last(), length - 1));
+            }
+            intervention.add(edit.layer(), edit.neuron(), edit.positions(), change(edit));
+        }
+        edits.switches().forEach((neuron, on) -> {
+            float value = on ? valueWhenOn(neuron.layer()) : 0;
+            intervention.add(neuron.layer(), neuron.neuron(), Positions.ALL, position -> new Affine(0, value));
+        });
+        return intervention;
+    }
+
+    private void check(Edits.Neuron neuron) {
+        int layers = model.config().layers();
+        int width = model.config().feedForwardWidth();
+        if (neuron.layer() >= layers || neuron.neuron() >= width) {
+            throw new IllegalArgumentException("edit: %s (expected: L0 to L%d and D0 to D%d in this model)"
+                    .formatted(neuron, layers - 1, width - 1));
+        }
+    }
+
+    private IntFunction<Affine> change(Edit edit) {
+        return switch (edit.operation()) {
+            case Operation.Set set -> always(new Affine(0, set.value()));
+            case Operation.Scale scale -> always(new Affine(scale.factor(), 0));
+            case Operation.Add add -> always(new Affine(1, add.amount()));
+            case Operation.From from -> from(edit, from.prompt());
+        };
+    }
+
+    private static IntFunction<Affine> always(Affine change) {
+        return position -> change;
+    }
+
+    private IntFunction<Affine> from(Edit edit, String other) {
+        var run = cleanRun(Debugger.encode(model, other));
+        for (int position = run.length(); position < length; position++) {
+            if (edit.positions().contains(position, prompt.length)) {
+                throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that \"%s\" has)"
+                        .formatted(edit, position, run.length(), other));
+            }
+        }
+        var values = run.coefficients(edit.layer()).columns(edit.neuron(), 1).toFloats();
+        return position -> new Affine(0, values[position]);
+    }
+
+    private Run cleanRun(int[] ids) {
+        return runs.computeIfAbsent(Arrays.stream(ids).boxed().toList(),
+                key -> Run.forward(model, ids, Intervention.NONE, Run.Keep.ALL));
+    }
+
+    /** What LM-Debugger makes of "on": gelu(largest score of the layer at the clean prompt's last position + 0.01). */
+    private float valueWhenOn(int layer) {
+        var run = cleanRun(prompt);
+        try (var scope = new TensorScope(model.device())) {
+            return model.device().call(session -> {
+                var neuron = scope.allocate(ElementType.I32, 1, 1);
+                var coefficient = scope.allocate(ElementType.F32, 1, 1);
+                var score = scope.allocate(ElementType.F32, 1, 1);
+                session.dominant(neuron, coefficient, score, run.coefficients(layer).row(prompt.length - 1), model.layer(layer).valueNorms());
+                var largest = new float[1];
+                session.download(largest, score);
+                return gelu(largest[0] + 0.01);
+            });
+        }
+    }
+
+    /** gelu_new of one number, as the network computes it. */
+    private static float gelu(double x) {
+        return (float) (0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))));
+    }
+
+    @Override
+    public void close() {
+        runs.values().forEach(Run::close);
+    }
+}

@@ -1,0 +1,97 @@
+package org.lmdebugger.interpret;
+
+import java.util.List;
+
+/**
+ * How a prompt's prediction is built up, layer by layer. Immutable, and independent of the model's lifetime.
+ *
+ * @param model     the model's name
+ * @param device    where it was computed
+ * @param precision the arithmetic of its GEMMs
+ * @param mode      what edits wrote
+ * @param prompt    the text
+ * @param tokens    its tokens
+ * @param positions the traced positions, in ascending order
+ * @param edited    the same positions under the edits; null without edits
+ */
+public record Trace(String model, String device, String precision, String mode, String prompt, List<Token> tokens,
+                    List<Position> positions, List<Position> edited) {
+
+    /** A token and its text; a leading space is real. */
+    public record Token(int id, String text) {
+    }
+
+    /** A token and its probability. */
+    public record Prediction(int id, String token, float probability) {
+    }
+
+    /**
+     * One position.
+     *
+     * @param position       its index, from 0
+     * @param contributionTo the token that the contributions of sub-updates are to: the first chosen one, else the
+     *                       clean run's prediction at this position
+     */
+    public record Position(int position, Token contributionTo, List<Layer> layers) {
+        public Layer layer(int index) {
+            return layers.get(index);
+        }
+    }
+
+    /**
+     * One layer at one position.
+     *
+     * @param before   most likely tokens of the residual stream before the FFN
+     * @param after    most likely tokens after it
+     * @param dominant the sub-updates with the largest scores
+     * @param chosen   how the chosen tokens fare
+     */
+    public record Layer(int layer, List<Prediction> before, List<Prediction> after, List<SubUpdate> dominant,
+                        List<Chosen> chosen) {
+    }
+
+    /**
+     * One value vector's share in an FFN's output: m·v.
+     *
+     * @param coefficient  m, with its sign
+     * @param score        |m|·‖v‖₂
+     * @param contribution the share of m·v in the logit of {@link Position#contributionTo()}, read directly from the
+     *                     final residual stream: m·((v − mean v) ⊙ γ)·w / σ with γ and σ of the final LayerNorm
+     */
+    public record SubUpdate(int layer, int neuron, float coefficient, float score, float contribution) {
+        @Override
+        public String toString() {
+            return "L%dD%d coefficient %.4f score %.4f contribution %+.4f".formatted(layer, neuron, coefficient, score, contribution);
+        }
+    }
+
+    /** A chosen token before and after an FFN. */
+    public record Chosen(int id, String token, Standing before, Standing after) {
+    }
+
+    /**
+     * @param rank number of tokens that are more likely, from 0
+     */
+    public record Standing(float probability, int rank) {
+    }
+
+    /** A traced position by its index; −1 is the prompt's last. */
+    public Position position(int index) {
+        return find(positions, index);
+    }
+
+    /** A traced position under the edits. */
+    public Position editedPosition(int index) {
+        if (edited == null) {
+            throw new IllegalStateException("edited: nothing (expected: a trace with edits)");
+        }
+        return find(edited, index);
+    }
+
+    private Position find(List<Position> among, int index) {
+        int wanted = index < 0 ? tokens.size() + index : index;
+        return among.stream().filter(p -> p.position() == wanted).findFirst().orElseThrow(() ->
+                new IllegalArgumentException("position: %d (expected: one of %s)".formatted(
+                        index, among.stream().map(Position::position).toList())));
+    }
+}

@@ -1,0 +1,36 @@
+package org.lmdebugger.interpret;
+
+import java.util.List;
+
+/**
+ * What a trace looks at.
+ *
+ * @param positions indices from 0; negative ones count from the end (−1 is the last); null means all
+ * @param top       how many tokens and sub-updates are listed
+ * @param tokens    ids whose rank and probability are followed
+ */
+public record TraceOptions(List<Integer> positions, int top, List<Integer> tokens) {
+    /** The last position, ten of each, no chosen tokens. */
+    public static final TraceOptions DEFAULT = new TraceOptions(List.of(-1), 10, List.of());
+
+    public TraceOptions {
+        positions = positions == null ? null : List.copyOf(positions);
+        tokens = List.copyOf(tokens);
+    }
+
+    public TraceOptions at(Integer... indices) {
+        return new TraceOptions(List.of(indices), top, tokens);
+    }
+
+    public TraceOptions atAllPositions() {
+        return new TraceOptions(null, top, tokens);
+    }
+
+    public TraceOptions top(int count) {
+        return new TraceOptions(positions, count, tokens);
+    }
+
+    public TraceOptions following(Integer... ids) {
+        return new TraceOptions(positions, top, List.of(ids));
+    }
+}

@@ -1,0 +1,209 @@
+package org.lmdebugger.device;
+
+import static org.lmdebugger.device.ElementType.F32;
+import static org.lmdebugger.device.ElementType.I32;
+
+/** The argument rules of {@link Session}, which every device applies before it touches memory. */
+public final class Arguments {
+    private Arguments() {
+    }
+
+    public static void upload(Tensor to, ElementType type, long count) {
+        expect("to", to, type, to.rows(), to.columns());
+        size("from", count, to.rows() * to.columns());
+    }
+
+    public static void download(Tensor from, ElementType type, long count) {
+        expect("from", from, type, from.rows(), from.columns());
+        size("to", count, from.rows() * from.columns());
+    }
+
+    public static void copy(Tensor to, Tensor from) {
+        expect("from", from, to.type(), to.rows(), to.columns());
+    }
+
+    public static void gatherRows(Tensor to, Tensor from, Tensor rows) {
+        expect("rows", rows, I32, 1, to.rows());
+        expect("from", from, to.type(), from.rows(), to.columns());
+    }
+
+    public static void scatterRows(Tensor to, Tensor from, Tensor rows) {
+        expect("rows", rows, I32, 1, from.rows());
+        expect("to", to, from.type(), to.rows(), from.columns());
+    }
+
+    public static void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at) {
+        activation("x", x);
+        columns("tokens", tokens, x.columns());
+        columns("positions", positions, x.columns());
+        expect("ids", ids, I32, 1, x.rows());
+        expect("at", at, I32, 1, x.rows());
+    }
+
+    public static void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias) {
+        activation("y", y);
+        expect("x", x, F32, y.rows(), y.columns());
+        expect("gain", gain, F32, 1, y.columns());
+        expect("bias", bias, F32, 1, y.columns());
+    }
+
+    public static void multiply(Tensor c, Tensor a, Tensor b) {
+        activation("c", c);
+        shape("a", a, c.rows(), a.columns());
+        shape("b", b, a.columns(), c.columns());
+    }
+
+    public static void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
+        activation("c", c);
+        shape("a", a, c.rows(), a.columns());
+        shape("b", b, c.columns(), a.columns());
+    }
+
+    public static void addBias(Tensor x, Tensor bias) {
+        activation("x", x);
+        expect("bias", bias, F32, 1, x.columns());
+    }
+
+    public static void biasResidual(Tensor x, Tensor y, Tensor bias) {
+        addBias(x, bias);
+        expect("y", y, F32, x.rows(), x.columns());
+    }
+
+    public static void attention(Tensor out, Tensor queries, AttentionContext context) {
+        activation("out", out);
+        var d = out.columns();
+        expect("queries", queries, F32, out.rows(), d);
+        divides("heads", context.heads(), "columns", d);
+        divides("sequences", context.sequences(), "rows", out.rows());
+        expect("prefixKeys", context.prefixKeys(), F32, context.prefixKeys().rows(), d);
+        expect("prefixValues", context.prefixValues(), F32, context.prefixKeys().rows(), d);
+        divides("sequences", context.sequences(), "rows of keys", context.keys().rows());
+        expect("keys", context.keys(), F32, context.keys().rows(), d);
+        expect("values", context.values(), F32, context.keys().rows(), d);
+        expect("length", context.length(), I32, 1, 1);
+    }
+
+    public static void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
+        activation("m", m);
+        var edits = rows.columns();
+        expect("rows", rows, I32, 1, edits);
+        expect("neurons", neurons, I32, 1, edits);
+        expect("scales", scales, F32, 1, edits);
+        expect("shifts", shifts, F32, 1, edits);
+    }
+
+    public static void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values) {
+        activation("x", x);
+        expect("shift", shift, F32, 1, x.rows());
+        expect("neurons", neurons, I32, 1, x.rows());
+        columns("values", values, x.columns());
+    }
+
+    public static void rowNorms(Tensor norms, Tensor x) {
+        expect("norms", norms, F32, 1, x.rows());
+    }
+
+    public static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
+        topK(neurons, scores, m);
+        expect("coefficients", coefficients, F32, m.rows(), neurons.columns());
+        expect("norms", norms, F32, 1, m.columns());
+    }
+
+    public static void topK(Tensor indices, Tensor values, Tensor x) {
+        activation("x", x);
+        var k = indices.columns();
+        if (k < 1 || k > x.columns()) {
+            throw new IllegalArgumentException("k: %d (expected: 1 to %d)".formatted(k, x.columns()));
+        }
+        expect("indices", indices, I32, x.rows(), k);
+        expect("values", values, F32, x.rows(), k);
+    }
+
+    public static void measure(Measures measures, Tensor logits) {
+        activation("logits", logits);
+        var r = logits.rows();
+        optional("clean", measures.clean(), F32, 1, logits.columns());
+        optional("logSumExp", measures.logSumExp(), F32, 1, r);
+        optional("entropy", measures.entropy(), F32, 1, r);
+        optional("kl", measures.kl(), F32, 1, r);
+        required("clean", measures.clean(), measures.kl());
+        required("tokens", measures.tokens(), measures.chosen());
+        required("tokens", measures.tokens(), measures.ranks());
+        if (measures.tokens() != null) {
+            var c = measures.tokens().columns();
+            expect("tokens", measures.tokens(), I32, 1, c);
+            optional("chosen", measures.chosen(), F32, r, c);
+            optional("ranks", measures.ranks(), I32, r, c);
+        }
+    }
+
+    public static void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens) {
+        activation("reader", reader);
+        expect("x", x, F32, reader.rows(), reader.columns());
+        expect("gain", gain, F32, 1, reader.columns());
+        columns("head", head, reader.columns());
+        expect("tokens", tokens, I32, 1, reader.rows());
+    }
+
+    public static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values,
+                                     Tensor reader) {
+        activation("contributions", contributions);
+        expect("neurons", neurons, I32, contributions.rows(), contributions.columns());
+        expect("coefficients", coefficients, F32, contributions.rows(), contributions.columns());
+        expect("reader", reader, F32, contributions.rows(), reader.columns());
+        columns("values", values, reader.columns());
+    }
+
+    public static void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Tensor uniforms, Tensor step) {
+        activation("logits", logits);
+        expect("logProbabilities", logProbabilities, F32, 1, logits.rows());
+        expect("ids", ids, I32, 1, logits.rows());
+        expect("uniforms", uniforms, F32, uniforms.rows(), logits.rows());
+        expect("step", step, I32, 1, 1);
+    }
+
+    private static void activation(String name, Tensor tensor) {
+        expect(name, tensor, F32, tensor.rows(), tensor.columns());
+    }
+
+    private static void columns(String name, Tensor tensor, long columns) {
+        shape(name, tensor, tensor.rows(), columns);
+    }
+
+    private static void optional(String name, Tensor tensor, ElementType type, long rows, long columns) {
+        if (tensor != null) {
+            expect(name, tensor, type, rows, columns);
+        }
+    }
+
+    private static void required(String name, Tensor input, Tensor output) {
+        if (output != null && input == null) {
+            throw new IllegalArgumentException(name + ": null (expected: a tensor, as an output needs it)");
+        }
+    }
+
+    private static void expect(String name, Tensor tensor, ElementType type, long rows, long columns) {
+        if (tensor.type() != type) {
+            throw new IllegalArgumentException("%s: %s (expected: type %s)".formatted(name, tensor, type));
+        }
+        shape(name, tensor, rows, columns);
+    }
+
+    private static void shape(String name, Tensor tensor, long rows, long columns) {
+        if (tensor.rows() != rows || tensor.columns() != columns) {
+            throw new IllegalArgumentException("%s: %s (expected: shape [%d, %d])".formatted(name, tensor, rows, columns));
+        }
+    }
+
+    private static void size(String name, long count, long expected) {
+        if (count != expected) {
+            throw new IllegalArgumentException("%s: %d elements (expected: %d)".formatted(name, count, expected));
+        }
+    }
+
+    private static void divides(String name, int divisor, String what, long number) {
+        if (divisor < 1 || number % divisor != 0) {
+            throw new IllegalArgumentException("%s: %d (expected: a divisor of the %d %s)".formatted(name, divisor, number, what));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package org.lmdebugger.device;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/** Tensors that are freed together, the last first. For one thread at a time. */
+public final class TensorScope implements AutoCloseable {
+    private final Device device;
+    private final Deque<Tensor> tensors = new ArrayDeque<>();
+
+    public TensorScope(Device device) {
+        this.device = device;
+    }
+
+    public Device device() {
+        return device;
+    }
+
+    /** A new tensor of undefined contents that is freed with this scope. */
+    public Tensor allocate(ElementType type, long rows, long columns) {
+        return add(device.allocate(type, rows, columns));
+    }
+
+    /** A new I32 vector that is freed with this scope. */
+    public Tensor vector(Session session, int... contents) {
+        var tensor = allocate(ElementType.I32, 1, contents.length);
+        session.upload(tensor, contents);
+        return tensor;
+    }
+
+    /** A new F32 vector that is freed with this scope. */
+    public Tensor vector(Session session, float... contents) {
+        var tensor = allocate(ElementType.F32, 1, contents.length);
+        session.upload(tensor, contents);
+        return tensor;
+    }
+
+    /** Has {@code tensor} freed with this scope. */
+    public Tensor add(Tensor tensor) {
+        tensors.push(tensor);
+        return tensor;
+    }
+
+    /** Frees all tensors, even if freeing one fails; once is enough, more do nothing. */
+    @Override
+    public void close() {
+        RuntimeException failure = null;
+        while (!tensors.isEmpty()) {
+            try {
+                tensors.pop().close();
+            } catch (RuntimeException thrown) {
+                if (failure == null) {
+                    failure = thrown;
+                } else {
+                    failure.addSuppressed(thrown);
+                }
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+}

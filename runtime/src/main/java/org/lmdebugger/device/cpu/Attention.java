@@ -1,0 +1,142 @@
+package org.lmdebugger.device.cpu;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.lmdebugger.device.cpu.Layouts.SPECIES;
+import static org.lmdebugger.device.cpu.Layouts.index;
+import static org.lmdebugger.device.cpu.Layouts.row;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * Attention, one head and one block of queries a part: scores of the block by two products (the shared prefix, then
+ * each sequence's own keys), softmax of each row over what it may see, and two products with the values.
+ */
+final class Attention implements Workers.Job {
+    /** Queries of a block: its scores stay in a core's cache. */
+    private static final int BLOCK = 64;
+    private static final long WORTH_SHARING = 1 << 16;
+
+    private final Workers workers;
+    private Tensor out;
+    private Tensor queries;
+    private AttentionContext context;
+    private int perSequence; // queries of a sequence
+    private int blocksPerSequence; // of a long one
+    private int sequencesPerBlock; // of short ones
+    private int length;
+    private int prefix;
+    private long width; // of a row of scores
+
+    Attention(Workers workers) {
+        this.workers = workers;
+    }
+
+    void run(Tensor out, Tensor queries, AttentionContext context) {
+        this.out = out;
+        this.queries = queries;
+        this.context = context;
+        perSequence = (int) (out.rows() / context.sequences());
+        length = index(context.length(), 0);
+        prefix = (int) context.prefixKeys().rows();
+        width = prefix + length + perSequence;
+        long capacity = context.keys().rows() / context.sequences();
+        if (length < 0 || length + perSequence > capacity) {
+            throw new IllegalArgumentException("length: %d (expected: 0 to %d)".formatted(length, capacity - perSequence));
+        }
+        if (out.rows() == 0) {
+            return;
+        }
+        blocksPerSequence = (perSequence + BLOCK - 1) / BLOCK;
+        sequencesPerBlock = Math.max(1, BLOCK / perSequence);
+        int blocks = (context.sequences() + sequencesPerBlock - 1) / sequencesPerBlock * blocksPerSequence;
+        int parts = blocks * context.heads();
+        if (out.rows() * width * out.columns() < WORTH_SHARING) {
+            for (int part = 0; part < parts; part++) {
+                part(part);
+            }
+        } else {
+            workers.run(this, parts);
+        }
+    }
+
+    @Override
+    public void part(int part) {
+        int head = part % context.heads();
+        int block = part / context.heads();
+        int firstSequence = block / blocksPerSequence * sequencesPerBlock;
+        int lastSequence = Math.min(context.sequences(), firstSequence + sequencesPerBlock) - 1;
+        int firstQuery = block % blocksPerSequence * BLOCK;
+        int count = Math.min(BLOCK, perSequence - firstQuery); // queries of each sequence
+        if (sequencesPerBlock > 1) {
+            count = perSequence;
+        }
+        int rows = (lastSequence - firstSequence + 1) * count;
+        long firstRow = (long) firstSequence * perSequence + firstQuery;
+        int size = (int) (out.columns() / context.heads());
+        long column = 4L * head * size;
+
+        var scores = Scratch.of(4L * rows * width);
+        if (prefix > 0) {
+            scores(scores, 0, firstRow, rows, context.prefixKeys(), 0, 0, prefix, size, column);
+        }
+        int own = length + firstQuery + count; // keys of its own that the last query of a sequence sees
+        for (int s = firstSequence; s <= lastSequence; s++) {
+            scores(scores, (long) (s - firstSequence) * count, (long) s * perSequence + firstQuery, count,
+                    context.keys(), (long) s * capacity(), prefix, own, size, column);
+        }
+        for (int r = 0; r < rows; r++) {
+            int visible = prefix + length + firstQuery + r % count + 1;
+            softmax(scores, 4 * r * width, visible, prefix + own, (float) (1 / Math.sqrt(size)));
+        }
+        if (prefix > 0) {
+            mix(scores, 0, firstRow, rows, context.prefixValues(), 0, 0, prefix, size, column, false);
+        }
+        for (int s = firstSequence; s <= lastSequence; s++) {
+            mix(scores, (long) (s - firstSequence) * count, (long) s * perSequence + firstQuery, count,
+                    context.values(), (long) s * capacity(), prefix, own, size, column, prefix > 0);
+        }
+    }
+
+    private long capacity() {
+        return context.keys().rows() / context.sequences();
+    }
+
+    /** scores[firstScore …, at …] = queries[firstRow …]·keys[firstKey …]ᵀ, one head. */
+    private void scores(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor keys, long firstKey,
+                        int at, int count, int size, long column) {
+        Gemm.local(scores, 4 * (firstScore * width + at), width, CpuMemory.of(queries), row(queries, firstRow) + column,
+                queries.stride(), CpuMemory.of(keys), row(keys, firstKey) + column, keys.stride(),
+                rows, size, 0, count, true, false);
+    }
+
+    /** out[firstRow …] (+)= scores[firstScore …, at …]·values[firstValue …], one head. */
+    private void mix(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor values, long firstValue,
+                     int at, int count, int size, long column, boolean accumulate) {
+        Gemm.local(CpuMemory.of(out), row(out, firstRow) + column, out.stride(), scores, 4 * (firstScore * width + at),
+                width, CpuMemory.of(values), row(values, firstValue) + column, values.stride(),
+                rows, count, 0, size, false, accumulate);
+    }
+
+    /** softmax(scale·x) of the first {@code visible} elements; the rest up to {@code count} becomes 0. */
+    private static void softmax(MemorySegment x, long x0, int visible, int count, float scale) {
+        float max = Measuring.max(x, x0, visible) * scale;
+        var sums = FloatVector.zero(SPECIES);
+        for (int i = 0; i < visible; i += SPECIES.length()) {
+            var mask = SPECIES.indexInRange(i, visible);
+            var e = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4L * i, LITTLE_ENDIAN, mask).mul(scale).sub(max));
+            sums = sums.add(e, mask);
+            e.intoMemorySegment(x, x0 + 4L * i, LITTLE_ENDIAN, mask);
+        }
+        float factor = 1 / sums.reduceLanes(VectorOperators.ADD);
+        for (int i = 0; i < count; i += SPECIES.length()) {
+            var within = SPECIES.indexInRange(i, visible);
+            var mask = SPECIES.indexInRange(i, count);
+            FloatVector.fromMemorySegment(SPECIES, x, x0 + 4L * i, LITTLE_ENDIAN, within).mul(factor)
+                    .intoMemorySegment(x, x0 + 4L * i, LITTLE_ENDIAN, mask);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+package org.lmdebugger.device.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.Function;
+import org.lmdebugger.bindings.NativeLibraryException;
+import org.lmdebugger.bindings.OpenBlas;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * The processor: OpenBLAS for tall GEMMs, the JDK's vectors for the rest. Needs
+ * {@code --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED}.
+ */
+public final class CpuDevice implements Device {
+    private final Workers workers;
+    private final ConcurrentLinkedDeque<CpuSession> idle = new ConcurrentLinkedDeque<>();
+
+    /**
+     * @param threads how many threads compute, the caller's included
+     * @throws NativeLibraryException if OpenBLAS cannot be loaded
+     * @throws IllegalStateException if the JVM was started without the vector module
+     */
+    public CpuDevice(int threads) {
+        if (threads < 1) {
+            throw new IllegalArgumentException("threads: " + threads + " (expected: at least 1)");
+        }
+        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+            throw new IllegalStateException("module jdk.incubator.vector: not there "
+                    + "(expected: java --add-modules jdk.incubator.vector)");
+        }
+        OpenBlas.load();
+        workers = new Workers(threads);
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public String description() {
+        return "%d threads, %d-bit vectors, %s"
+                .formatted(workers.threads(), Layouts.SPECIES.vectorBitSize(), OpenBlas.description());
+    }
+
+    @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
+    public Tensor allocate(ElementType type, long rows, long columns) {
+        if (rows < 0 || columns < 0) {
+            throw new IllegalArgumentException("shape: [%d, %d] (expected: no negative size)".formatted(rows, columns));
+        }
+        long bytes = Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes());
+        try {
+            return Tensor.owning(CpuMemory.allocate(this, bytes), type, rows, columns);
+        } catch (OutOfMemoryError failure) {
+            throw new OutOfDeviceMemoryException(("memory: %,d bytes for [%d, %d] of %s are not to be had (%s); "
+                    + "-XX:MaxDirectMemorySize sets how much may be").formatted(bytes, rows, columns, type, failure.getMessage()), failure);
+        }
+    }
+
+    @Override
+    public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
+        if (data.byteSize() != rows * columns * type.bytes()) {
+            throw new IllegalArgumentException("data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
+        }
+        if (type == ElementType.F32 && data.isNative() && data.address() % Float.BYTES == 0) {
+            return Tensor.owning(CpuMemory.inPlace(this, data), ElementType.F32, rows, columns);
+        }
+        var tensor = allocate(ElementType.F32, rows, columns);
+        Widening.toF32(CpuMemory.of(tensor), type, data);
+        return tensor;
+    }
+
+    @Override
+    public <T> T call(Function<Session, T> work) {
+        var session = idle.poll();
+        if (session == null) {
+            session = new CpuSession(workers);
+        }
+        try {
+            return work.apply(session);
+        } finally {
+            idle.push(session);
+        }
+    }
+
+    @Override
+    public void close() {
+        workers.close();
+    }
+}

@@ -1,0 +1,70 @@
+package org.lmdebugger.device.cpu;
+
+import java.lang.foreign.MemorySegment;
+import org.lmdebugger.bindings.OpenBlas;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * C = A·B or C = A·Bᵀ, divided among the workers: by our own kernels for a few rows, by OpenBLAS for more. How a
+ * product is divided depends on its shape and the number of workers alone, so equal products give equal bits.
+ * An object is reused from product to product, so that none allocates.
+ */
+final class Gemm implements Workers.Job {
+    /** Up to so many rows, reading B once wins over the faster arithmetic of a packed product (bench: GemmBenchmark). */
+    static final int FEW_ROWS = 14;
+    /** Products of fewer multiplications than this take less time than waking a helper. */
+    private static final long WORTH_SHARING = 1 << 17;
+    /** Two of the widest vectors: parts end where tiles do. */
+    private static final int GRAIN = 32;
+
+    private final Workers workers;
+    private Tensor c;
+    private Tensor a;
+    private Tensor b;
+    private boolean transposed;
+    private boolean byRows;
+    private int share; // rows or columns of a part
+
+    Gemm(Workers workers) {
+        this.workers = workers;
+    }
+
+    void run(Tensor c, Tensor a, Tensor b, boolean transposed) {
+        this.c = c;
+        this.a = a;
+        this.b = b;
+        this.transposed = transposed;
+        byRows = c.rows() > FEW_ROWS && c.rows() >= c.columns();
+        long length = byRows ? c.rows() : c.columns();
+        if (length == 0 || c.rows() == 0) {
+            return;
+        }
+        int parts = c.rows() * c.columns() * a.columns() < WORTH_SHARING ? 1 : workers.threads();
+        share = (int) ((length + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
+        workers.run(this, (int) ((length + share - 1) / share));
+    }
+
+    @Override
+    public void part(int part) {
+        int from = part * share;
+        int to = (int) Math.min(from + (long) share, byRows ? c.rows() : c.columns());
+        int firstRow = byRows ? from : 0;
+        int firstColumn = byRows ? 0 : from;
+        local(CpuMemory.of(c), Layouts.row(c, firstRow), c.stride(), CpuMemory.of(a), Layouts.row(a, firstRow), a.stride(),
+                CpuMemory.of(b), b.byteOffset(), b.stride(), byRows ? to - from : (int) c.rows(), (int) a.columns(),
+                firstColumn, byRows ? (int) c.columns() : to, transposed, false);
+    }
+
+    /** Columns from … to−1 of C = A·B, of C = A·Bᵀ, or of C += A·B, by the calling thread. */
+    static void local(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as, MemorySegment b, long b0,
+                      long bs, int m, int k, int from, int to, boolean transposed, boolean accumulate) {
+        if (m > FEW_ROWS) {
+            OpenBlas.sgemm(false, transposed, m, to - from, k, a, a0, (int) as,
+                    b, b0 + 4 * (transposed ? from * bs : from), (int) bs, accumulate ? 1 : 0, c, c0 + 4L * from, (int) cs);
+        } else if (transposed) {
+            SkinnyGemm.multiplyTransposed(c, c0, cs, a, a0, as, b, b0, bs, m, k, from, to);
+        } else {
+            SkinnyGemm.multiply(c, c0, cs, a, a0, as, b, b0, bs, m, k, from, to, accumulate);
+        }
+    }
+}

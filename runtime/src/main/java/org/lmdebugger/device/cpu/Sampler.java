@@ -1,0 +1,106 @@
+package org.lmdebugger.device.cpu;
+
+import static org.lmdebugger.device.cpu.Layouts.F32;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.lmdebugger.device.Sampling;
+
+/** Chooses a token from one row of logits, as {@link Sampling} defines it. */
+final class Sampler {
+    private int[] ids = new int[0];
+    private float[] logits = new float[0];
+
+    int choose(MemorySegment x, long x0, int n, Sampling sampling, float uniform) {
+        if (sampling.greedy()) {
+            return candidates(x, x0, n, 1)[0];
+        }
+        float max = Measuring.max(x, x0, n);
+        int count = sampling.topK() == 0 ? n : Math.min(n, sampling.topK());
+        if (count == n && sampling.topP() == 1) {
+            return draw(x, x0, n, max, sampling.temperature(), uniform);
+        }
+        count = count < n ? nucleus(x, x0, n, count, mass(x, x0, n, count, max, sampling), max, sampling)
+                : nucleus(x, x0, n, n, mass(x, x0, n, max, sampling.temperature()), max, sampling);
+        Arrays.sort(ids, 0, count);
+        return drawCandidate(x, x0, count, max, sampling.temperature(), uniform);
+    }
+
+    /** How many of the most likely tokens, at most {@code limit}, reach topP of {@code mass}; they are in {@link #ids}. */
+    private int nucleus(MemorySegment x, long x0, int n, int limit, double mass, float max, Sampling sampling) {
+        for (int k = Math.min(limit, 64); ; k = (int) Math.min(limit, 8L * k)) {
+            candidates(x, x0, n, k);
+            double sum = 0;
+            for (int i = 0; i < k; i++) {
+                sum += weight(logits[i], max, sampling.temperature());
+                if (sum >= sampling.topP() * mass) {
+                    return i + 1;
+                }
+            }
+            if (k == limit) {
+                return limit;
+            }
+        }
+    }
+
+    private double mass(MemorySegment x, long x0, int n, int count, float max, Sampling sampling) {
+        candidates(x, x0, n, count);
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += weight(logits[i], max, sampling.temperature());
+        }
+        return sum;
+    }
+
+    private static double mass(MemorySegment x, long x0, int n, float max, float temperature) {
+        double sum = 0;
+        for (int i = 0; i < n; i++) {
+            sum += weight(x.get(F32, x0 + 4L * i), max, temperature);
+        }
+        return sum;
+    }
+
+    private static int draw(MemorySegment x, long x0, int n, float max, float temperature, float uniform) {
+        double target = uniform * mass(x, x0, n, max, temperature);
+        double sum = 0;
+        for (int i = 0; i < n; i++) {
+            sum += weight(x.get(F32, x0 + 4L * i), max, temperature);
+            if (sum > target) {
+                return i;
+            }
+        }
+        return candidateOfNoMass(max);
+    }
+
+    private int drawCandidate(MemorySegment x, long x0, int count, float max, float temperature, float uniform) {
+        double total = 0;
+        for (int i = 0; i < count; i++) {
+            total += weight(x.get(F32, x0 + 4L * ids[i]), max, temperature);
+        }
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += weight(x.get(F32, x0 + 4L * ids[i]), max, temperature);
+            if (sum > uniform * total) {
+                return ids[i];
+            }
+        }
+        return candidateOfNoMass(max);
+    }
+
+    private int[] candidates(MemorySegment x, long x0, int n, int k) {
+        if (ids.length < k) {
+            ids = new int[k];
+            logits = new float[k];
+        }
+        Selection.topK(ids, logits, k, x, x0, n);
+        return ids;
+    }
+
+    private static double weight(float logit, float max, float temperature) {
+        return Math.exp((logit - max) / temperature);
+    }
+
+    private static int candidateOfNoMass(float max) {
+        throw new ArithmeticException("logits: not finite (largest: " + max + ")");
+    }
+}

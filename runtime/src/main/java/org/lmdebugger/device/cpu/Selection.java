@@ -1,0 +1,116 @@
+package org.lmdebugger.device.cpu;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.lmdebugger.device.cpu.Layouts.F32;
+import static org.lmdebugger.device.cpu.Layouts.I32;
+import static org.lmdebugger.device.cpu.Layouts.SPECIES;
+import static org.lmdebugger.device.cpu.Layouts.row;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * The k largest numbers of a row, largest first, ties to the lower index, NaN above all. One pass: a vector of numbers
+ * is looked at one by one only if one of them beats the smallest that is kept, which is rare once the list has filled.
+ */
+final class Selection {
+    private final float[] values;
+    private final int[] indices;
+    private int count;
+
+    private Selection(int k) {
+        values = new float[k];
+        indices = new int[k];
+    }
+
+    static void topK(Tensor indices, Tensor values, Tensor x, long from, long to) {
+        var best = new Selection((int) indices.columns());
+        var segment = CpuMemory.of(x);
+        for (long r = from; r < to; r++) {
+            best.select(segment, row(x, r), x.columns());
+            best.write(row(indices, r), CpuMemory.of(indices), row(values, r), CpuMemory.of(values));
+        }
+    }
+
+    static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms, long from, long to) {
+        var best = new Selection((int) neurons.columns());
+        MemorySegment ms = CpuMemory.of(m), ns = CpuMemory.of(norms), cs = CpuMemory.of(coefficients);
+        long n = m.columns();
+        var score = Scratch.of(4 * n);
+        for (long r = from; r < to; r++) {
+            long m0 = row(m, r);
+            for (long i = 0; i < n; i += SPECIES.length()) {
+                var mask = SPECIES.indexInRange(i, n);
+                FloatVector.fromMemorySegment(SPECIES, ms, m0 + 4 * i, LITTLE_ENDIAN, mask).abs()
+                        .mul(FloatVector.fromMemorySegment(SPECIES, ns, norms.byteOffset() + 4 * i, LITTLE_ENDIAN, mask))
+                        .intoMemorySegment(score, 4 * i, LITTLE_ENDIAN, mask);
+            }
+            best.select(score, 0, n);
+            best.write(row(neurons, r), CpuMemory.of(neurons), row(scores, r), CpuMemory.of(scores));
+            for (int j = 0; j < best.count; j++) {
+                cs.set(F32, row(coefficients, r) + 4L * j, ms.get(F32, m0 + 4L * best.indices[j]));
+            }
+        }
+    }
+
+    /** The {@code k} best of a row into arrays that hold at least so many. */
+    static void topK(int[] indices, float[] values, int k, MemorySegment x, long x0, long n) {
+        var best = new Selection(k);
+        best.select(x, x0, n);
+        System.arraycopy(best.indices, 0, indices, 0, k);
+        System.arraycopy(best.values, 0, values, 0, k);
+    }
+
+    private void select(MemorySegment x, long x0, long n) {
+        count = 0;
+        int k = values.length;
+        long i = 0;
+        for (; i < k; i++) {
+            insert(x.get(F32, x0 + 4 * i), (int) i);
+        }
+        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
+            var candidates = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN);
+            // "not at most the smallest" rather than "more than it": lets NaN through
+            if (!candidates.compare(VectorOperators.LE, values[k - 1]).allTrue()) {
+                for (int j = 0; j < SPECIES.length(); j++) {
+                    offer(x.get(F32, x0 + 4 * (i + j)), (int) i + j);
+                }
+            }
+        }
+        for (; i < n; i++) {
+            offer(x.get(F32, x0 + 4 * i), (int) i);
+        }
+    }
+
+    private void offer(float value, int index) {
+        if (larger(value, values[count - 1])) {
+            count--;
+            insert(value, index);
+        }
+    }
+
+    /** Adds a number whose index is higher than those of all that are kept. */
+    private void insert(float value, int index) {
+        int at = count++;
+        for (; at > 0 && larger(value, values[at - 1]); at--) {
+            values[at] = values[at - 1];
+            indices[at] = indices[at - 1];
+        }
+        values[at] = value;
+        indices[at] = index;
+    }
+
+    /** Numeric order, in which −0 equals +0, with NaN on top. */
+    private static boolean larger(float a, float b) {
+        return a > b || (a != a && b == b);
+    }
+
+    private void write(long indices0, MemorySegment toIndices, long values0, MemorySegment toValues) {
+        for (int j = 0; j < count; j++) {
+            toIndices.set(I32, indices0 + 4L * j, indices[j]);
+            toValues.set(F32, values0 + 4L * j, values[j]);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+package org.lmdebugger.device.cpu;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.lmdebugger.device.cpu.Layouts.F32;
+import static org.lmdebugger.device.cpu.Layouts.SPECIES;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Products of a few rows with a large matrix, which is read from memory once and in its own order: a BLAS packs it
+ * first, and that costs more than the product. Each element is summed in one fixed order, so a row's result is the
+ * same, bit for bit, whatever other rows and columns are computed beside it.
+ *
+ * <p>Offsets are in bytes, strides in elements. The vector operations are called directly rather than through helpers
+ * because the compiler keeps vectors in registers only where everything is inlined.
+ */
+final class SkinnyGemm {
+    /** Rows of a tile; five rows of two vectors, and what feeds them, fill the registers that C2 uses well. */
+    private static final int TILE = 5;
+    /** Rows of B that are walked along side by side: few enough streams for the hardware to prefetch. */
+    private static final int DEPTH = 16;
+    private static final int W = SPECIES.length();
+    private static final long WB = 4L * W;
+
+    private SkinnyGemm() {
+    }
+
+    /** Columns from … to−1 of C = A·B, or of C += A·B. Shapes: c [m, n], a [m, k], b [k, n]. */
+    static void multiply(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
+                         MemorySegment b, long b0, long bs, int m, int k, int from, int to, boolean accumulate) {
+        int wide = from + (to - from) / (2 * W) * (2 * W);
+        for (int i = 0; i < m && !accumulate; i++) {
+            c.asSlice(c0 + 4 * (i * cs + from), 4L * (to - from)).fill((byte) 0);
+        }
+        for (int l = 0; l < k; l += DEPTH) {
+            int depth = Math.min(DEPTH, k - l);
+            int i = 0;
+            for (; i + TILE <= m; i += TILE) {
+                for (int j = from; j < wide; j += 2 * W) {
+                    tile(c, c0 + 4 * (i * cs + j), 4 * cs, a, a0 + 4 * (i * as + l), 4 * as, b, b0 + 4 * (l * bs + j), 4 * bs, depth);
+                }
+                for (int r = i; r < i + TILE; r++) {
+                    row(c, c0 + 4 * r * cs, a, a0 + 4 * (r * as + l), b, b0 + 4 * l * bs, 4 * bs, depth, wide, to);
+                }
+            }
+            for (; i < m; i++) {
+                row(c, c0 + 4 * i * cs, a, a0 + 4 * (i * as + l), b, b0 + 4 * l * bs, 4 * bs, depth, from, to);
+            }
+        }
+    }
+
+    /** Five rows of two vectors: c += a·b over {@code depth} rows of b. Strides in bytes. */
+    private static void tile(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
+                             MemorySegment b, long b0, long bs, int depth) {
+        var c00 = FloatVector.fromMemorySegment(SPECIES, c, c0, LITTLE_ENDIAN);
+        var c01 = FloatVector.fromMemorySegment(SPECIES, c, c0 + WB, LITTLE_ENDIAN);
+        var c10 = FloatVector.fromMemorySegment(SPECIES, c, c0 + cs, LITTLE_ENDIAN);
+        var c11 = FloatVector.fromMemorySegment(SPECIES, c, c0 + cs + WB, LITTLE_ENDIAN);
+        var c20 = FloatVector.fromMemorySegment(SPECIES, c, c0 + 2 * cs, LITTLE_ENDIAN);
+        var c21 = FloatVector.fromMemorySegment(SPECIES, c, c0 + 2 * cs + WB, LITTLE_ENDIAN);
+        var c30 = FloatVector.fromMemorySegment(SPECIES, c, c0 + 3 * cs, LITTLE_ENDIAN);
+        var c31 = FloatVector.fromMemorySegment(SPECIES, c, c0 + 3 * cs + WB, LITTLE_ENDIAN);
+        var c40 = FloatVector.fromMemorySegment(SPECIES, c, c0 + 4 * cs, LITTLE_ENDIAN);
+        var c41 = FloatVector.fromMemorySegment(SPECIES, c, c0 + 4 * cs + WB, LITTLE_ENDIAN);
+        for (int l = 0; l < depth; l++) {
+            var left = FloatVector.fromMemorySegment(SPECIES, b, b0 + l * bs, LITTLE_ENDIAN);
+            var right = FloatVector.fromMemorySegment(SPECIES, b, b0 + l * bs + WB, LITTLE_ENDIAN);
+            long al = a0 + 4L * l;
+            var factor = FloatVector.broadcast(SPECIES, a.get(F32, al));
+            c00 = left.fma(factor, c00);
+            c01 = right.fma(factor, c01);
+            factor = FloatVector.broadcast(SPECIES, a.get(F32, al + as));
+            c10 = left.fma(factor, c10);
+            c11 = right.fma(factor, c11);
+            factor = FloatVector.broadcast(SPECIES, a.get(F32, al + 2 * as));
+            c20 = left.fma(factor, c20);
+            c21 = right.fma(factor, c21);
+            factor = FloatVector.broadcast(SPECIES, a.get(F32, al + 3 * as));
+            c30 = left.fma(factor, c30);
+            c31 = right.fma(factor, c31);
+            factor = FloatVector.broadcast(SPECIES, a.get(F32, al + 4 * as));
+            c40 = left.fma(factor, c40);
+            c41 = right.fma(factor, c41);
+        }
+        c00.intoMemorySegment(c, c0, LITTLE_ENDIAN);
+        c01.intoMemorySegment(c, c0 + WB, LITTLE_ENDIAN);
+        c10.intoMemorySegment(c, c0 + cs, LITTLE_ENDIAN);
+        c11.intoMemorySegment(c, c0 + cs + WB, LITTLE_ENDIAN);
+        c20.intoMemorySegment(c, c0 + 2 * cs, LITTLE_ENDIAN);
+        c21.intoMemorySegment(c, c0 + 2 * cs + WB, LITTLE_ENDIAN);
+        c30.intoMemorySegment(c, c0 + 3 * cs, LITTLE_ENDIAN);
+        c31.intoMemorySegment(c, c0 + 3 * cs + WB, LITTLE_ENDIAN);
+        c40.intoMemorySegment(c, c0 + 4 * cs, LITTLE_ENDIAN);
+        c41.intoMemorySegment(c, c0 + 4 * cs + WB, LITTLE_ENDIAN);
+    }
+
+    /** One row, columns from … to−1: c += a·b over {@code depth} rows of b, eight at a time. Strides in bytes. */
+    private static void row(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
+                            int depth, int from, int to) {
+        int whole = from + (to - from) / W * W;
+        int l = 0;
+        for (; l + 8 <= depth; l += 8) {
+            eight(c, c0, a, a0 + 4L * l, b, b0 + l * bs, bs, from, whole);
+        }
+        for (; l < depth; l++) {
+            var factor = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 4L * l));
+            for (int j = from; j < whole; j += W) {
+                FloatVector.fromMemorySegment(SPECIES, b, b0 + l * bs + 4L * j, LITTLE_ENDIAN)
+                        .fma(factor, FloatVector.fromMemorySegment(SPECIES, c, c0 + 4L * j, LITTLE_ENDIAN))
+                        .intoMemorySegment(c, c0 + 4L * j, LITTLE_ENDIAN);
+            }
+        }
+        for (int j = whole; j < to; j++) {
+            float sum = c.get(F32, c0 + 4L * j);
+            for (l = 0; l < depth; l++) {
+                sum = Math.fma(a.get(F32, a0 + 4L * l), b.get(F32, b0 + l * bs + 4L * j), sum);
+            }
+            c.set(F32, c0 + 4L * j, sum);
+        }
+    }
+
+    private static void eight(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
+                              int from, int to) {
+        var a1 = FloatVector.broadcast(SPECIES, a.get(F32, a0));
+        var a2 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 4));
+        var a3 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 8));
+        var a4 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 12));
+        var a5 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 16));
+        var a6 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 20));
+        var a7 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 24));
+        var a8 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 28));
+        for (int j = from; j < to; j += W) {
+            long bj = b0 + 4L * j;
+            var sum = FloatVector.fromMemorySegment(SPECIES, c, c0 + 4L * j, LITTLE_ENDIAN);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj, LITTLE_ENDIAN).fma(a1, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + bs, LITTLE_ENDIAN).fma(a2, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + 2 * bs, LITTLE_ENDIAN).fma(a3, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + 3 * bs, LITTLE_ENDIAN).fma(a4, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + 4 * bs, LITTLE_ENDIAN).fma(a5, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + 5 * bs, LITTLE_ENDIAN).fma(a6, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + 6 * bs, LITTLE_ENDIAN).fma(a7, sum);
+            sum = FloatVector.fromMemorySegment(SPECIES, b, bj + 7 * bs, LITTLE_ENDIAN).fma(a8, sum);
+            sum.intoMemorySegment(c, c0 + 4L * j, LITTLE_ENDIAN);
+        }
+    }
+
+    /** Columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
+    static void multiplyTransposed(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
+                                   MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
+        int j = from;
+        for (; j + 4 <= to; j += 4) {
+            for (int i = 0; i < m; i++) {
+                fourDots(c, c0 + 4 * (i * cs + j), a, a0 + 4 * i * as, b, b0 + 4 * j * bs, 4 * bs, k);
+            }
+        }
+        for (; j < to; j++) {
+            for (int i = 0; i < m; i++) {
+                c.set(F32, c0 + 4 * (i * cs + j), Reductions.dot(a, a0 + 4 * i * as, b, b0 + 4 * j * bs, k));
+            }
+        }
+    }
+
+    /** The products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
+    private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k) {
+        var sum1 = FloatVector.zero(SPECIES);
+        var sum2 = FloatVector.zero(SPECIES);
+        var sum3 = FloatVector.zero(SPECIES);
+        var sum4 = FloatVector.zero(SPECIES);
+        int whole = k / W * W;
+        for (int l = 0; l < whole; l += W) {
+            var x = FloatVector.fromMemorySegment(SPECIES, a, a0 + 4L * l, LITTLE_ENDIAN);
+            sum1 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * l, LITTLE_ENDIAN), sum1);
+            sum2 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + bs + 4L * l, LITTLE_ENDIAN), sum2);
+            sum3 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 2 * bs + 4L * l, LITTLE_ENDIAN), sum3);
+            sum4 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 3 * bs + 4L * l, LITTLE_ENDIAN), sum4);
+        }
+        if (whole < k) {
+            var mask = SPECIES.indexInRange(whole, k);
+            long l = 4L * whole;
+            var x = FloatVector.fromMemorySegment(SPECIES, a, a0 + l, LITTLE_ENDIAN, mask);
+            sum1 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + l, LITTLE_ENDIAN, mask), sum1);
+            sum2 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + bs + l, LITTLE_ENDIAN, mask), sum2);
+            sum3 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 2 * bs + l, LITTLE_ENDIAN, mask), sum3);
+            sum4 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 3 * bs + l, LITTLE_ENDIAN, mask), sum4);
+        }
+        c.set(F32, c0, sum1.reduceLanes(VectorOperators.ADD));
+        c.set(F32, c0 + 4, sum2.reduceLanes(VectorOperators.ADD));
+        c.set(F32, c0 + 8, sum3.reduceLanes(VectorOperators.ADD));
+        c.set(F32, c0 + 12, sum4.reduceLanes(VectorOperators.ADD));
+    }
+}

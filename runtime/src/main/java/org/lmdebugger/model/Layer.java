@@ -1,0 +1,48 @@
+package org.lmdebugger.model;
+
+import java.util.function.BiFunction;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * The weights of one block, on a device. Matrices are stored [in, out].
+ *
+ * @param ln1Gain        gain of the LayerNorm before attention, [1, d]
+ * @param ln1Bias        its bias, [1, d]
+ * @param queryKeyValue  projections to queries, keys and values, [d, 3d]
+ * @param queryKeyBias   their bias, [1, 3d]
+ * @param attentionOut   projection of the mixed values, [d, d]
+ * @param attentionBias  its bias, [1, d]
+ * @param ln2Gain        gain of the LayerNorm before the FFN, [1, d]
+ * @param ln2Bias        its bias, [1, d]
+ * @param keys           W_fc of the FFN, [d, 4d]
+ * @param keysBias       its bias, [1, 4d]
+ * @param values         W_proj of the FFN: row i is the value vector of neuron i, [4d, d]
+ * @param valuesBias     its bias, [1, d]
+ * @param valueNorms     ‖v_i‖₂ of every value vector, [1, 4d]
+ */
+public record Layer(Tensor ln1Gain, Tensor ln1Bias, Tensor queryKeyValue, Tensor queryKeyBias,
+                    Tensor attentionOut, Tensor attentionBias, Tensor ln2Gain, Tensor ln2Bias,
+                    Tensor keys, Tensor keysBias, Tensor values, Tensor valuesBias, Tensor valueNorms) {
+
+    /** Loads block {@code index}; {@code load} gives the tensor of a name and shape. */
+    static Layer load(Device device, Gpt2Config config, int index, BiFunction<String, long[], Tensor> load) {
+        long d = config.width();
+        long n = config.feedForwardWidth();
+        var block = "h." + index + ".";
+        var values = load.apply(block + "mlp.c_proj.weight", new long[] {n, d});
+        var norms = device.allocate(ElementType.F32, 1, n);
+        device.call(session -> {
+            session.rowNorms(norms, values);
+            return null;
+        });
+        return new Layer(
+                load.apply(block + "ln_1.weight", new long[] {d}), load.apply(block + "ln_1.bias", new long[] {d}),
+                load.apply(block + "attn.c_attn.weight", new long[] {d, 3 * d}), load.apply(block + "attn.c_attn.bias", new long[] {3 * d}),
+                load.apply(block + "attn.c_proj.weight", new long[] {d, d}), load.apply(block + "attn.c_proj.bias", new long[] {d}),
+                load.apply(block + "ln_2.weight", new long[] {d}), load.apply(block + "ln_2.bias", new long[] {d}),
+                load.apply(block + "mlp.c_fc.weight", new long[] {d, n}), load.apply(block + "mlp.c_fc.bias", new long[] {n}),
+                values, load.apply(block + "mlp.c_proj.bias", new long[] {d}), norms);
+    }
+}

@@ -1,0 +1,42 @@
+package org.lmdebugger.tokenizer;
+
+import java.util.Arrays;
+
+/**
+ * GPT-2's spelling of bytes as visible characters: printable Latin-1 stands for itself, the other 68 bytes become
+ * U+0100 on, in order; so a space reads {@code Ġ} and a line feed {@code Ċ}.
+ */
+final class ByteAlphabet {
+    private static final char[] CHARACTERS = new char[256];
+    private static final short[] BYTES = new short[324];
+
+    static {
+        Arrays.fill(BYTES, (short) -1);
+        char next = 256;
+        for (int b = 0; b < 256; b++) {
+            boolean visible = b >= '!' && b <= '~' || b >= '¡' && b <= '¬' || b >= '®';
+            CHARACTERS[b] = visible ? (char) b : next++;
+            BYTES[CHARACTERS[b]] = (short) b;
+        }
+    }
+
+    private ByteAlphabet() {
+    }
+
+    static String spell(int b) {
+        return String.valueOf(CHARACTERS[b & 0xff]);
+    }
+
+    /** The bytes that {@code token} spells, or null if a character of it spells none. */
+    static byte[] bytes(String token) {
+        var bytes = new byte[token.length()];
+        for (int i = 0; i < bytes.length; i++) {
+            char c = token.charAt(i);
+            if (c >= BYTES.length || BYTES[c] < 0) {
+                return null;
+            }
+            bytes[i] = (byte) BYTES[c];
+        }
+        return bytes;
+    }
+}
