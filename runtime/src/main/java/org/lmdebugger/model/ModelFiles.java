@@ -1,15 +1,10 @@
 package org.lmdebugger.model;
 
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -27,17 +22,15 @@ public record ModelFiles(String name, Path directory) {
     /** SHA-256 over the configuration and the weights: equal for equal models, wherever they lie. Reads all of them. */
     public String fingerprint() {
         try {
-            var digest = MessageDigest.getInstance("SHA-256");
+            var digest = Sha256.digest();
             for (var file : hashed()) {
-                try (var in = new DigestInputStream(Files.newInputStream(file), digest)) {
-                    in.transferTo(OutputStream.nullOutputStream());
+                try (var in = Files.newInputStream(file)) {
+                    Sha256.update(digest, in);
                 }
             }
-            return HexFormat.of().formatHex(digest.digest());
+            return Sha256.hex(digest);
         } catch (IOException failure) {
             throw new UncheckedIOException(directory + ": cannot be read", failure);
-        } catch (NoSuchAlgorithmException failure) {
-            throw new AssertionError("every JDK has SHA-256", failure);
         }
     }
 

@@ -68,6 +68,14 @@ public record Edits(Mode mode, List<Edit> list, Map<Neuron, Boolean> switches) {
         return list.isEmpty() && switches.isEmpty();
     }
 
+    /** The edits in their text form. */
+    public List<String> texts() {
+        return switch (mode) {
+            case EXACT -> list.stream().map(Edit::toString).toList();
+            case LM_DEBUGGER -> switches.entrySet().stream().map(e -> e.getKey() + (e.getValue() ? "=on" : "=off")).toList();
+        };
+    }
+
     /** The neurons that are edited, each once. */
     List<Neuron> neurons() {
         var neurons = new ArrayList<>(switches.keySet());

@@ -1,0 +1,35 @@
+package org.lmdebugger.app;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.Mode;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** What is changed. */
+final class EditOptions {
+    @Option(names = "--edit", paramLabel = "E", description = {
+        "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5 or L3D42=from:\"other prompt\", then @all (default), @prompt, "
+            + "@generated, @last, @3, @1,4 or @2..5. Repeatable; edits hold together, in order."})
+    private List<String> edits = new ArrayList<>();
+
+    @Option(names = "--mode", paramLabel = "MODE", defaultValue = "exact", converter = ModeConverter.class,
+            description = "exact, or lm-debugger: edits read L3D42=on or L3D42=off and do what LM-Debugger does "
+                + "(default: ${DEFAULT-VALUE}).")
+    private Mode mode;
+
+    Edits edits() {
+        return Edits.parse(mode, edits);
+    }
+
+    static final class ModeConverter implements ITypeConverter<Mode> {
+        @Override
+        public Mode convert(String text) {
+            return Arrays.stream(Mode.values()).filter(mode -> mode.toString().equals(text)).findFirst()
+                    .orElseThrow(() -> new TypeConversionException(text + " (expected: exact or lm-debugger)"));
+        }
+    }
+}

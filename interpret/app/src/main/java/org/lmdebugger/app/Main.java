@@ -1,0 +1,59 @@
+package org.lmdebugger.app;
+
+import java.io.UncheckedIOException;
+import org.lmdebugger.bindings.NativeLibraryException;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.model.InvalidModelException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.ParameterException;
+
+/** The command {@code lmdebug}. Exit codes: 0 done, 1 it could not be done, 2 the command line was wrong. */
+@Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug 0.1.0",
+        description = "See and change how a GPT-2 model makes a prediction.",
+        subcommands = {TraceCommand.class, GenerateCommand.class, ModelsCommand.class, DevicesCommand.class, HelpCommand.class},
+        footerHeading = "%nExamples:%n", footer = {
+            "  lmdebug trace \"Once upon a time there was a little\"",
+            "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --token \" girl\"",
+            "  lmdebug generate \"Once upon a time\" --tokens 40",
+            "  lmdebug help trace"})
+public final class Main {
+    private Main() {
+    }
+
+    public static void main(String[] arguments) {
+        System.exit(commandLine().execute(arguments));
+    }
+
+    static CommandLine commandLine() {
+        var commandLine = new CommandLine(new Main());
+        commandLine.setParameterExceptionHandler(Main::wrongUsage);
+        commandLine.setExecutionExceptionHandler(Main::failed);
+        return commandLine;
+    }
+
+    private static int wrongUsage(ParameterException failure, String[] arguments) {
+        var commandLine = failure.getCommandLine();
+        commandLine.getErr().println("lmdebug: %s (see: %s --help)".formatted(failure.getMessage(),
+                commandLine.getCommandSpec().qualifiedName()));
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    /** What a user can mend is said in a line; anything else is our mistake, and shows where it was made. */
+    private static int failed(Exception failure, CommandLine commandLine, CommandLine.ParseResult result) throws Exception {
+        switch (failure) {
+            case IllegalArgumentException wrong -> say(commandLine, wrong.getMessage());
+            case InvalidModelException wrong -> say(commandLine, wrong.getMessage());
+            case NativeLibraryException wrong -> say(commandLine, wrong.getMessage());
+            case OutOfDeviceMemoryException wrong -> say(commandLine, wrong.getMessage());
+            case UncheckedIOException wrong -> say(commandLine, wrong.getMessage() + ": " + wrong.getCause());
+            default -> throw failure;
+        }
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    private static void say(CommandLine commandLine, String message) {
+        commandLine.getErr().println("lmdebug: " + message);
+    }
+}

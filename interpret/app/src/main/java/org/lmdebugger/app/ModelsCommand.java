@@ -1,0 +1,37 @@
+package org.lmdebugger.app;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.lmdebugger.model.ModelSource;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+@Command(name = "models", mixinStandardHelpOptions = true,
+        description = "Lists the models that --model finds by name, and where they lie.")
+final class ModelsCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        var out = spec.commandLine().getOut();
+        var source = ModelSource.system();
+        for (var model : source.list()) {
+            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), 28), size(model.directory()) / 1e6, model.directory()));
+        }
+        out.println("Searched: the models that come with lmdebug, and the Hugging Face cache " + source.hub());
+        return 0;
+    }
+
+    private static long size(Path directory) {
+        try (var files = Files.list(directory)) {
+            return files.filter(file -> file.toString().endsWith(".safetensors")).mapToLong(file -> file.toFile().length()).sum();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(directory + ": cannot be listed", failure);
+        }
+    }
+}

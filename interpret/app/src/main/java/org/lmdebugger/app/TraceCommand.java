@@ -1,0 +1,82 @@
+package org.lmdebugger.app;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.TraceOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(name = "trace", mixinStandardHelpOptions = true,
+        description = "Shows how the prediction after a prompt is built up, layer by layer: the likeliest tokens before and "
+            + "after each feed-forward layer, and the value vectors that weigh most in between.",
+        footerHeading = "%nExamples:%n", footer = {
+            "  lmdebug trace \"Once upon a time there was a little\"",
+            "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --edit \"L2D7*=2@last\"",
+            "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json"})
+final class TraceCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "PROMPT", description = "The text whose continuation is predicted.")
+    private String prompt;
+
+    @Mixin
+    private ModelOptions model;
+
+    @Mixin
+    private EditOptions edits;
+
+    @Option(names = "--position", paramLabel = "P", description = "An index from 0, last (default) or all. Repeatable.")
+    private List<String> positions = new ArrayList<>();
+
+    @Option(names = "--top", paramLabel = "K", defaultValue = "10", description = "How many of each (default: ${DEFAULT-VALUE}).")
+    private int top;
+
+    @Option(names = "--token", paramLabel = "T", description = "Follows a token's probability and rank; mind the leading "
+            + "space. The first one is what contributions are measured to. Repeatable.")
+    private List<String> tokens = new ArrayList<>();
+
+    @Option(names = "--json", description = "Prints JSON.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        var wanted = edits.edits();
+        var trace = model.with(debugger -> debugger.trace(prompt, wanted, options(debugger)));
+        var out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Json.print(TraceJson.of(trace)));
+        } else {
+            new TraceTable(out, spec.commandLine().getColorScheme().ansi()).print(trace);
+        }
+        return 0;
+    }
+
+    private TraceOptions options(Debugger debugger) {
+        var ids = tokens.stream().map(debugger.model().tokenizer()::single).toList();
+        return new TraceOptions(positions(), top, ids);
+    }
+
+    private List<Integer> positions() {
+        if (positions.contains("all")) {
+            return null;
+        }
+        return positions.isEmpty() ? List.of(-1) : positions.stream().map(TraceCommand::position).toList();
+    }
+
+    private static Integer position(String text) {
+        if (text.equals("last")) {
+            return -1;
+        }
+        if (!text.matches("\\d{1,9}")) {
+            throw new IllegalArgumentException("position: " + text + " (expected: an index from 0, last or all)");
+        }
+        return Integer.valueOf(text);
+    }
+}

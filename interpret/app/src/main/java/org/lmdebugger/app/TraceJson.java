@@ -1,0 +1,52 @@
+package org.lmdebugger.app;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.lmdebugger.interpret.Trace;
+
+/** A trace as {@code trace --json} prints it; the keys are part of the command's interface. */
+final class TraceJson {
+    private TraceJson() {
+    }
+
+    static Map<String, Object> of(Trace trace) {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("model", trace.model());
+        json.put("device", trace.device());
+        json.put("precision", trace.precision());
+        json.put("mode", trace.mode());
+        json.put("prompt", trace.prompt());
+        json.put("tokens", trace.tokens());
+        json.put("positions", trace.positions().stream().map(TraceJson::position).toList());
+        if (trace.edited() != null) {
+            json.put("edited", Map.of("positions", trace.edited().stream().map(TraceJson::position).toList()));
+        }
+        return json;
+    }
+
+    private static Map<String, Object> position(Trace.Position position) {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("position", position.position());
+        json.put("contribution_to", object("id", position.contributionTo().id(), "token", position.contributionTo().text()));
+        json.put("layers", position.layers().stream().map(TraceJson::layer).toList());
+        return json;
+    }
+
+    private static Map<String, Object> layer(Trace.Layer layer) {
+        return object("layer", layer.layer(), "before", layer.before(), "after", layer.after(),
+                "dominant", layer.dominant().stream().map(TraceJson::subUpdate).toList(), "chosen", layer.chosen());
+    }
+
+    private static Map<String, Object> subUpdate(Trace.SubUpdate update) {
+        return object("neuron", update.neuron(), "coefficient", update.coefficient(), "score", update.score(),
+                "contribution", update.contribution());
+    }
+
+    private static Map<String, Object> object(Object... keysAndValues) {
+        var json = new LinkedHashMap<String, Object>();
+        for (int i = 0; i < keysAndValues.length; i += 2) {
+            json.put((String) keysAndValues[i], keysAndValues[i + 1]);
+        }
+        return json;
+    }
+}
