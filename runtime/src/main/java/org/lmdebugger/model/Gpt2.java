@@ -42,7 +42,7 @@ public final class Gpt2 implements AutoCloseable {
         positionEmbedding = load("wpe.weight", config.positions(), d);
         finalGain = load("ln_f.weight", d);
         finalBias = load("ln_f.bias", d);
-        head = weights.contains("lm_head.weight") ? load("lm_head.weight", config.vocabularySize(), d) : tokenEmbedding;
+        head = config.tiedHead() ? tokenEmbedding : load("lm_head.weight", config.vocabularySize(), d);
         for (int l = 0; l < config.layers(); l++) {
             var layer = Layer.load(device, config, l, this::load);
             scope.add(layer.valueNorms());

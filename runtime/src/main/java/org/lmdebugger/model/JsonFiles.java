@@ -8,11 +8,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
-/** JSON as a model's files hold it: one object, no name twice. */
+/** JSON as a model's files hold it: one object in UTF-8, no name twice. */
 public final class JsonFiles {
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
@@ -29,27 +32,40 @@ public final class JsonFiles {
 
     /** The object in {@code file}. @throws InvalidModelException if it is missing or something else */
     public static JsonNode read(Path file) {
+        return parse(text(file), file);
+    }
+
+    /** The text of {@code file}. @throws InvalidModelException if it is missing or not UTF-8 */
+    public static String text(Path file) {
         try {
-            return parse(Files.readAllBytes(file), file);
+            return utf8(Files.readAllBytes(file), file);
         } catch (NoSuchFileException failure) {
-            throw new InvalidModelException(file + ": missing (expected: a model's " + file.getFileName() + ")", failure);
+            throw new InvalidModelException(file + ": missing (expected: a file of the model; is the download complete?)",
+                    failure);
         } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read", failure);
+            throw new UncheckedIOException(file + ": cannot be read: " + failure.getMessage(), failure);
         }
     }
 
-    /** The object in {@code bytes}, which came from {@code file}. */
-    static JsonNode parse(byte[] bytes, Path file) {
+    /** The text that {@code bytes}, from {@code file}, encode; nothing is guessed or replaced. */
+    static String utf8(byte[] bytes, Path file) {
         try {
-            var node = MAPPER.readTree(bytes);
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+        } catch (CharacterCodingException failure) {
+            throw new InvalidModelException(file + ": not a text in UTF-8; is the file damaged?", failure);
+        }
+    }
+
+    /** The object in {@code text}, which came from {@code file}. */
+    static JsonNode parse(String text, Path file) {
+        try {
+            var node = MAPPER.readTree(text);
             if (!node.isObject()) {
-                throw new InvalidModelException(file + ": " + node.getNodeType() + " (expected: a JSON object)");
+                throw new InvalidModelException(file + ": %s (expected: a JSON object)".formatted(node.getNodeType()));
             }
             return node;
         } catch (JsonProcessingException failure) {
             throw new InvalidModelException(file + ": not JSON: " + failure.getOriginalMessage(), failure);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read", failure);
         }
     }
 }

@@ -36,12 +36,7 @@ public record ModelFiles(String name, Path directory) {
 
     private List<Path> hashed() {
         var files = new ArrayList<>(List.of(directory.resolve("config.json")));
-        var single = directory.resolve("model.safetensors");
-        if (Files.exists(single)) {
-            files.add(single);
-        } else {
-            files.addAll(Safetensors.shards(directory.resolve("model.safetensors.index.json")));
-        }
+        files.addAll(Safetensors.files(directory));
         return files;
     }
 }
