@@ -43,7 +43,7 @@ public final class JsonFiles {
             throw new InvalidModelException(file + ": missing (expected: a file of the model; is the download complete?)",
                     failure);
         } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read: " + failure.getMessage(), failure);
+            throw new UncheckedIOException(file + ": cannot be read", failure);
         }
     }
 

@@ -97,7 +97,7 @@ public final class Safetensors implements AutoCloseable {
         } catch (NoSuchFileException failure) {
             throw new InvalidModelException(file + ": missing (expected: a part of the weights)", failure);
         } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be mapped: " + failure.getMessage(), failure);
+            throw new UncheckedIOException(file + ": cannot be mapped", failure);
         }
     }
 
