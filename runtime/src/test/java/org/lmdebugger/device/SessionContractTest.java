@@ -1,0 +1,476 @@
+package org.lmdebugger.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.lmdebugger.device.Matrix.assertClose;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.function.Consumer;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What {@link Session} promises, against plain loops in double precision. A subclass names the device. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+public abstract class SessionContractTest {
+    /** Rounding of a few operations on numbers of size 1. */
+    private static final double FEW = 2e-6;
+
+    private Device device;
+    private TensorScope scope;
+
+    protected abstract Device device();
+
+    @BeforeAll
+    void open() {
+        device = device();
+    }
+
+    @AfterAll
+    void close() {
+        device.close();
+    }
+
+    @BeforeEach
+    void openScope() {
+        scope = new TensorScope(device);
+    }
+
+    @AfterEach
+    void closeScope() {
+        scope.close();
+    }
+
+    private void run(Consumer<Session> work) {
+        device.call(session -> {
+            work.accept(session);
+            return null;
+        });
+    }
+
+    private Tensor empty(int rows, int columns) {
+        return scope.allocate(ElementType.F32, rows, columns);
+    }
+
+    private Tensor ints(int... values) {
+        return device.call(session -> scope.vector(session, values));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "1, 33, 31", "2, 32, 64", "3, 97, 33", "5, 64, 16", "7, 130, 48", "13, 50, 100", "14, 33, 31", "15, 33, 31",
+        "33, 65, 32", "64, 31, 129", "200, 40, 24", "1, 3072, 768", "10, 768, 3072", "40, 768, 192"})
+    void products(int m, int n, int k) {
+        var a = Matrix.random(m, k, 1);
+        var b = Matrix.random(k, n, 2);
+        var bt = Matrix.of(n, k, (i, j) -> b.at(j, i));
+        var dot = new double[m * n];
+        for (int i = 0; i < m; i++) {
+            for (int l = 0; l < k; l++) {
+                for (int j = 0; j < n; j++) {
+                    dot[i * n + j] += a.at(i, l) * b.at(l, j);
+                }
+            }
+        }
+        var c = Matrix.random(m, n, 3).windowOn(device, scope);
+        // k roundings of a running sum of size up to √k add up like a random walk: √k·√k·2⁻²⁴, and thrice that at the tail
+        double tolerance = 3 * k * 0x1p-24 + 2e-6;
+        run(s -> s.multiply(c, a.windowOn(device, scope), b.windowOn(device, scope)));
+        assertClose(c, tolerance, 1e-6, (i, j) -> dot[i * n + j]);
+        run(s -> s.multiplyTransposed(c, a.windowOn(device, scope), bt.windowOn(device, scope)));
+        assertClose(c, tolerance, 1e-6, (i, j) -> dot[i * n + j]);
+    }
+
+    @Test
+    void singlePrecisionMeansSinglePrecision() {
+        var c = empty(1, 1);
+        run(s -> s.multiply(c, Matrix.of(1, 1, (i, j) -> 1 + 0x1p-20).on(device, scope), Matrix.of(1, 1, (i, j) -> 1).on(device, scope)));
+        assertThat(c.toFloats()[0]).isEqualTo(1 + 0x1p-20f);
+    }
+
+    /** Up to the number of rows where a batch is decoded together, a row's product does not depend on its company. */
+    @Test
+    void aRowsProductDoesNotDependOnOtherRows() {
+        var a = Matrix.random(12, 300, 1);
+        var b = Matrix.random(300, 77, 2).on(device, scope);
+        var bt = Matrix.random(77, 300, 2).on(device, scope);
+        var together = empty(12, 77);
+        var alone = empty(1, 77);
+        var as = a.on(device, scope);
+        for (int r = 0; r < 12; r++) {
+            int row = r;
+            run(s -> s.multiply(together, as, b));
+            run(s -> s.multiply(alone, as.row(row), b));
+            assertThat(alone.toFloats()).isEqualTo(together.row(r).toFloats());
+            run(s -> s.multiplyTransposed(together, as, bt));
+            run(s -> s.multiplyTransposed(alone, as.row(row), bt));
+            assertThat(alone.toFloats()).isEqualTo(together.row(r).toFloats());
+        }
+    }
+
+    @Test
+    void embedding() {
+        var tokens = Matrix.random(50, 33, 1);
+        var positions = Matrix.random(20, 33, 2);
+        int[] ids = {3, 49, 0};
+        int[] at = {0, 19, 7};
+        var x = empty(3, 33);
+        run(s -> s.embed(x, tokens.on(device, scope), positions.on(device, scope), ints(ids), ints(at)));
+        assertClose(x, FEW, 0, (r, i) -> tokens.at(ids[r], i) + positions.at(at[r], i));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 31, 32, 33, 192, 768, 1600})
+    void layerNorms(int d) {
+        int rows = 70;
+        var noise = Matrix.random(rows, d, 1);
+        var x = Matrix.of(rows, d, (r, i) -> 3 + 2 * noise.at(r, i));
+        var gain = Matrix.random(1, d, 2);
+        var bias = Matrix.random(1, d, 3);
+        var y = empty(rows, d);
+        run(s -> s.layerNorm(y, x.windowOn(device, scope), gain.on(device, scope), bias.on(device, scope), 1e-5f));
+        var means = IntStream.range(0, rows).mapToDouble(r -> mean(x, r)).toArray();
+        var deviations = IntStream.range(0, rows).mapToDouble(r -> deviation(x, r, 1e-5)).toArray();
+        assertClose(y, 1e-5, 1e-5, (r, i) -> (x.at(r, i) - means[r]) / deviations[r] * gain.at(0, i) + bias.at(0, i));
+    }
+
+    private static double mean(Matrix x, int row) {
+        return IntStream.range(0, x.columns()).mapToDouble(i -> x.at(row, i)).average().orElseThrow();
+    }
+
+    private static double deviation(Matrix x, int row, double epsilon) {
+        double mean = mean(x, row);
+        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average().orElseThrow() + epsilon);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 33", "3, 768", "70, 3072"})
+    void biases(int rows, int n) {
+        var x = Matrix.random(rows, n, 1);
+        var y = Matrix.random(rows, n, 2);
+        var bias = Matrix.random(1, n, 3);
+        var added = x.windowOn(device, scope);
+        var residual = x.windowOn(device, scope);
+        var gelu = x.windowOn(device, scope);
+        run(s -> {
+            s.addBias(added, bias.on(device, scope));
+            s.biasResidual(residual, y.windowOn(device, scope), bias.on(device, scope));
+            s.biasGelu(gelu, bias.on(device, scope));
+        });
+        assertClose(added, FEW, 0, (r, i) -> x.at(r, i) + bias.at(0, i));
+        assertClose(residual, FEW, 0, (r, i) -> x.at(r, i) + y.at(r, i) + bias.at(0, i));
+        assertClose(gelu, FEW, FEW, (r, i) -> gelu((float) x.at(r, i) + (float) bias.at(0, i)));
+    }
+
+    static double gelu(double x) {
+        return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // heads, size, sequences, queries, prefix, length, capacity
+        "1, 1, 1, 1, 0, 0, 1", "2, 33, 1, 7, 0, 0, 7", "3, 32, 1, 70, 0, 0, 70", "2, 64, 1, 130, 5, 0, 200", "4, 16, 5, 1, 9, 0, 4",
+        "4, 16, 5, 1, 9, 3, 4", "2, 31, 3, 4, 17, 2, 8", "2, 8, 70, 2, 33, 1, 3", "12, 64, 1, 1, 0, 300, 301", "1, 64, 2, 65, 31, 1, 66"})
+    void attention(int heads, int size, int sequences, int queries, int prefix, int length, int capacity) {
+        int d = heads * size;
+        var q = Matrix.random(sequences * queries, d, 1);
+        var pk = Matrix.random(prefix, d, 2);
+        var pv = Matrix.random(prefix, d, 3);
+        var k = Matrix.random(sequences * capacity, d, 4);
+        var v = Matrix.random(sequences * capacity, d, 5);
+        var out = q.windowOn(device, scope);
+        run(s -> s.attention(out, q.windowOn(device, scope), new AttentionContext(heads, sequences, pk.windowOn(device, scope),
+                pv.windowOn(device, scope), k.windowOn(device, scope), v.windowOn(device, scope), ints(length))));
+        assertClose(out, 5e-6, 5e-6, (r, column) -> {
+            int sequence = r / queries;
+            int own = length + r % queries + 1;
+            int first = column / size * size;
+            var scores = IntStream.range(0, prefix + own).mapToDouble(t -> IntStream.range(first, first + size).mapToDouble(i ->
+                    q.at(r, i) * (t < prefix ? pk.at(t, i) : k.at(sequence * capacity + t - prefix, i))).sum() / Math.sqrt(size)).toArray();
+            double max = Arrays.stream(scores).max().orElseThrow();
+            double sum = Arrays.stream(scores).map(x -> Math.exp(x - max)).sum();
+            return IntStream.range(0, scores.length).mapToDouble(t -> Math.exp(scores[t] - max) / sum
+                    * (t < prefix ? pv.at(t, column) : v.at(sequence * capacity + t - prefix, column))).sum();
+        });
+    }
+
+    @Test
+    void editsAreExact() {
+        var m = Matrix.random(3, 40, 1);
+        var edited = m.on(device, scope);
+        run(s -> s.editCoefficients(edited, ints(0, 2, 2), ints(39, 0, 5), scope.vector(s, 0f, 2f, 1f), scope.vector(s, 7f, 0f, 1.5f)));
+        var expected = m.data().clone();
+        expected[39] = 7;
+        expected[80] = 2 * expected[80];
+        expected[85] = expected[85] + 1.5f;
+        assertThat(edited.toFloats()).isEqualTo(expected);
+    }
+
+    @Test
+    void aSetCoefficientIsSetWhateverItWas() {
+        var m = Matrix.of(1, 2, (r, i) -> i == 0 ? Double.NaN : Double.POSITIVE_INFINITY).on(device, scope);
+        run(s -> s.editCoefficients(m, ints(0, 0), ints(0, 1), scope.vector(s, 0f, 0f), scope.vector(s, 3f, 4f)));
+        assertThat(m.toFloats()).containsExactly(3, 4);
+    }
+
+    @Test
+    void shifts() {
+        var x = Matrix.random(4, 33, 1);
+        var values = Matrix.random(9, 33, 2);
+        float[] shift = {1, -2, 0.5f, 0};
+        int[] neurons = {8, 0, 3, 3};
+        var shifted = x.on(device, scope);
+        run(s -> s.shiftResidual(shifted, scope.vector(s, shift), ints(neurons), values.on(device, scope)));
+        assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + shift[r] * values.at(neurons[r], i));
+    }
+
+    @Test
+    void rowsAreMoved() {
+        var from = Matrix.random(5, 7, 1);
+        var gathered = empty(3, 7);
+        var scattered = Matrix.random(5, 7, 2).on(device, scope);
+        var copied = empty(5, 7);
+        var counters = ints(3, -1, 7);
+        run(s -> {
+            s.gatherRows(gathered, from.windowOn(device, scope), ints(4, 0, 4));
+            s.scatterRows(scattered, gathered.rows(0, 2), ints(1, 3));
+            s.copy(copied, from.on(device, scope));
+            s.increment(counters);
+        });
+        assertClose(gathered, 1e-30, 0, (r, i) -> from.at(r == 1 ? 0 : 4, i));
+        assertThat(scattered.row(1).toFloats()).isEqualTo(gathered.row(0).toFloats());
+        assertThat(scattered.row(3).toFloats()).isEqualTo(gathered.row(1).toFloats());
+        assertThat(copied.toFloats()).isEqualTo(from.data());
+        assertThat(counters.toInts()).containsExactly(4, 0, 8);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "3, 31, 31", "2, 33, 5", "70, 768, 10", "2, 50257, 50", "1, 1000, 1"})
+    void theLargestOfEachRow(int rows, int n, int k) {
+        // many equal numbers, so that ties are the rule
+        var noise = Matrix.random(rows, n, 1);
+        var x = Matrix.of(rows, n, (r, i) -> Math.rint(4 * noise.at(r, i)) / 4 + 0.0); // no −0, which a sort tells from 0
+        var indices = scope.allocate(ElementType.I32, rows, k);
+        var values = empty(rows, k);
+        run(s -> s.topK(indices, values, x.windowOn(device, scope)));
+        for (int r = 0; r < rows; r++) {
+            int row = r;
+            var expected = IntStream.range(0, n).boxed().sorted(Comparator.comparingDouble((Integer i) -> -x.at(row, i)))
+                    .limit(k).mapToInt(i -> i).toArray(); // the sort is stable: ties stay in order
+            assertThat(indices.row(r).toInts()).as("row %d", r).isEqualTo(expected);
+        }
+        assertClose(values, 1e-30, 0, (r, j) -> x.at(r, indices.row(r).toInts()[j]));
+    }
+
+    @Test
+    void aNumberThatIsNoneIsNotHidden() {
+        var x = Matrix.of(1, 100, (r, i) -> i == 60 ? Double.NaN : i).on(device, scope);
+        var indices = scope.allocate(ElementType.I32, 1, 2);
+        run(s -> s.topK(indices, empty(1, 2), x));
+        assertThat(indices.toInts()).containsExactly(60, 99);
+    }
+
+    @Test
+    void dominantSubUpdates() {
+        var m = Matrix.random(5, 130, 1);
+        var values = Matrix.random(130, 33, 2);
+        var norms = empty(1, 130);
+        var neurons = scope.allocate(ElementType.I32, 5, 7);
+        var coefficients = empty(5, 7);
+        var scores = empty(5, 7);
+        run(s -> {
+            s.rowNorms(norms, values.windowOn(device, scope));
+            s.dominant(neurons, coefficients, scores, m.windowOn(device, scope), norms);
+        });
+        var norm = IntStream.range(0, 130).mapToDouble(v -> Math.sqrt(IntStream.range(0, 33).mapToDouble(i -> Math.pow(values.at(v, i), 2)).sum())).toArray();
+        assertClose(norms, 0, FEW, (r, v) -> norm[v]);
+        for (int r = 0; r < 5; r++) {
+            int row = r;
+            var expected = IntStream.range(0, 130).boxed().sorted(Comparator.comparingDouble((Integer v) -> -Math.abs(m.at(row, v)) * norm[v]))
+                    .limit(7).mapToInt(v -> v).toArray();
+            assertThat(neurons.row(r).toInts()).isEqualTo(expected);
+        }
+        assertClose(coefficients, 1e-30, 0, (r, j) -> m.at(r, neurons.row(r).toInts()[j]));
+        assertClose(scores, 0, FEW, (r, j) -> Math.abs(m.at(r, neurons.row(r).toInts()[j])) * norm[neurons.row(r).toInts()[j]]);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {3, 33, 1000, 50257})
+    void measures(int vocabulary) {
+        int rows = 3;
+        var clean = Matrix.random(1, vocabulary, 9);
+        var noise = Matrix.random(rows, vocabulary, 1);
+        var logits = Matrix.of(rows, vocabulary, (r, i) -> 3 * noise.at(r, i));
+        int[] tokens = {0, vocabulary - 1};
+        var logSumExp = empty(1, rows);
+        var entropy = empty(1, rows);
+        var kl = empty(1, rows);
+        var chosen = empty(rows, 2);
+        var ranks = scope.allocate(ElementType.I32, rows, 2);
+        run(s -> s.measure(new Measures(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, ranks), logits.windowOn(device, scope)));
+        assertClose(logSumExp, FEW, FEW, (x, r) -> logSumExp(logits, r));
+        assertClose(entropy, 1e-5, 1e-5, (x, r) -> {
+            double normaliser = logSumExp(logits, r);
+            return -sum(vocabulary, i -> Math.exp(logits.at(r, i) - normaliser) * (logits.at(r, i) - normaliser));
+        });
+        assertClose(kl, 1e-5, 1e-5, (x, r) -> kl(clean, logits, r));
+        assertClose(chosen, 1e-30, 0, (r, c) -> logits.at(r, tokens[c]));
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < 2; c++) {
+                int row = r;
+                double logit = logits.at(r, tokens[c]);
+                assertThat(ranks.toInts()[2 * r + c]).isEqualTo((int) IntStream.range(0, vocabulary).filter(i -> logits.at(row, i) > logit).count());
+            }
+        }
+    }
+
+    /** At 1e-9 the difference of two log-sum-exps would be noise of 1e-6. */
+    @Test
+    void tinyDivergencesKeepTheirDigits() {
+        int vocabulary = 5000;
+        var noise = Matrix.random(1, vocabulary, 9);
+        var clean = Matrix.of(1, vocabulary, (r, i) -> 2 * noise.at(0, i));
+        var logits = Matrix.of(1, vocabulary, (r, i) -> clean.at(0, i) + (i == 17 ? 3e-3 : 0));
+        var kl = empty(1, 1);
+        run(s -> s.measure(new Measures(null, clean.on(device, scope), null, null, kl, null, null), logits.on(device, scope)));
+        double expected = kl(clean, logits, 0);
+        assertThat(expected).isBetween(1e-11, 1e-8);
+        assertClose(kl, 1e-13, 1e-3, (x, r) -> expected);
+    }
+
+    private static double kl(Matrix clean, Matrix logits, int row) {
+        double q = logSumExp(clean, 0);
+        double p = logSumExp(logits, row);
+        return sum(clean.columns(), i -> Math.exp(clean.at(0, i) - q) * (clean.at(0, i) - q - logits.at(row, i) + p));
+    }
+
+    private static double logSumExp(Matrix logits, int row) {
+        double max = IntStream.range(0, logits.columns()).mapToDouble(i -> logits.at(row, i)).max().orElseThrow();
+        return max + Math.log(sum(logits.columns(), i -> Math.exp(logits.at(row, i) - max)));
+    }
+
+    private static double sum(int n, IntToDoubleFunction term) {
+        return IntStream.range(0, n).mapToDouble(term).sum();
+    }
+
+    @Test
+    void directContributions() {
+        int d = 33;
+        var x = Matrix.random(2, d, 1);
+        var gain = Matrix.random(1, d, 2);
+        var head = Matrix.random(11, d, 3);
+        var values = Matrix.random(8, d, 4);
+        int[] tokens = {10, 4};
+        int[] neurons = {7, 0, 3, 3};
+        float[] m = {1, -2, 0.5f, 3};
+        var reader = empty(2, d);
+        var contributions = empty(2, 2);
+        run(s -> {
+            s.logitReader(reader, x.windowOn(device, scope), gain.on(device, scope), head.on(device, scope), ints(tokens), 1e-5f);
+            var n = scope.allocate(ElementType.I32, 2, 2);
+            s.upload(n, neurons);
+            s.contributions(contributions, n, new Matrix(2, 2, m).on(device, scope), values.windowOn(device, scope), reader);
+        });
+        assertClose(contributions, 1e-5, 1e-5, (r, j) -> {
+            int v = neurons[2 * r + j];
+            return m[2 * r + j] * sum(d, i -> (values.at(v, i) - mean(values, v)) * gain.at(0, i) * head.at(tokens[r], i)) / deviation(x, r, 1e-5);
+        });
+    }
+
+    @Test
+    void theLikeliestTokenIsChosenGreedily() {
+        var noise = Matrix.random(2, 300, 1);
+        var logits = Matrix.of(2, 300, (r, i) -> i == 50 + r || i == 200 ? 4 : noise.at(r, i)).on(device, scope);
+        var ids = ints(0, 0);
+        var logP = empty(1, 2);
+        run(s -> s.sample(ids, logP, logits, Sampling.GREEDY, empty(1, 2), ints(0)));
+        assertThat(ids.toInts()).containsExactly(50, 51); // ties to the lower id
+        var rows = new Matrix(2, 300, logits.toFloats());
+        assertClose(logP, FEW, FEW, (x, r) -> rows.at(r, 50 + r) - logSumExp(rows, r));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 0, 1", "0.7, 0, 1", "1, 5, 1", "1, 0, 0.6", "2, 20, 0.8", "1, 1, 1"})
+    void tokensAreDrawnFromTheCandidates(float temperature, int topK, float topP) {
+        int vocabulary = 200;
+        int draws = 64;
+        var row = Matrix.random(1, vocabulary, 5);
+        var logits = Matrix.of(draws, vocabulary, (r, i) -> 2 * row.at(0, i));
+        var ids = scope.allocate(ElementType.I32, 1, draws);
+        var uniforms = Matrix.of(2, draws, (s, r) -> s == 1 ? (r + 0.5) / draws : Double.NaN);
+        run(s -> s.sample(ids, empty(1, draws), logits.on(device, scope), new Sampling(temperature, topK, topP), uniforms.on(device, scope), ints(1)));
+        var expected = IntStream.range(0, draws).map(r -> draw(logits, temperature, topK, topP, uniforms.at(1, r))).toArray();
+        assertThat(ids.toInts()).isEqualTo(expected);
+    }
+
+    private static int draw(Matrix logits, float temperature, int topK, float topP, double uniform) {
+        var order = IntStream.range(0, logits.columns()).boxed().sorted(Comparator.comparingDouble((Integer i) -> -logits.at(0, i))).toList();
+        var candidates = topK == 0 ? order : order.subList(0, topK);
+        double max = logits.at(0, order.getFirst());
+        double mass = candidates.stream().mapToDouble(i -> Math.exp((logits.at(0, i) - max) / temperature)).sum();
+        int kept = 0;
+        for (double sum = 0; kept < candidates.size() && (topP == 1 || sum < topP * mass); kept++) {
+            sum += Math.exp((logits.at(0, candidates.get(kept)) - max) / temperature);
+        }
+        var nucleus = candidates.subList(0, kept).stream().sorted().toList();
+        double total = nucleus.stream().mapToDouble(i -> Math.exp((logits.at(0, i) - max) / temperature)).sum();
+        double sum = 0;
+        for (int id : nucleus) {
+            sum += Math.exp((logits.at(0, id) - max) / temperature);
+            if (sum > uniform * total) {
+                return id;
+            }
+        }
+        throw new AssertionError("no candidate");
+    }
+
+    @Test
+    void recordedWorkIsRepeated() {
+        var counter = ints(0);
+        run(s -> {
+            try (var replay = s.record(() -> s.increment(counter))) {
+                IntStream.range(0, 5).forEach(i -> replay.run());
+            }
+        });
+        assertThat(counter.toInts()).containsExactly(5);
+    }
+
+    @Test
+    void whatDoesNotFitIsRefusedBeforeAnythingIsWritten() {
+        var x = Matrix.random(2, 8, 1).on(device, scope);
+        var before = x.toFloats();
+        assertThatThrownBy(() -> run(s -> s.addBias(x, empty(1, 7)))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("bias: F32[1, 7]").hasMessageEndingWith("(expected: shape [1, 8])");
+        assertThatThrownBy(() -> run(s -> s.embed(x, empty(5, 8), empty(5, 8), ints(0), ints(0, 1)))).hasMessageStartingWith("ids: I32[1, 1]");
+        assertThatThrownBy(() -> run(s -> s.multiply(x, empty(2, 3), empty(4, 8)))).hasMessageStartingWith("b: F32[4, 8]");
+        assertThatThrownBy(() -> run(s -> s.topK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x))).hasMessage("k: 9 (expected: 1 to 8)");
+        assertThatThrownBy(() -> run(s -> s.upload(x, new float[3]))).hasMessage("from: 3 elements (expected: 16)");
+        assertThatThrownBy(() -> run(s -> s.upload(x, new int[16]))).hasMessageContaining("expected: type I32");
+        assertThatThrownBy(() -> run(s -> s.attention(x, x, new AttentionContext(3, 1, empty(0, 8), empty(0, 8), empty(2, 8), empty(2, 8), ints(0)))))
+                .hasMessageStartingWith("heads: 3");
+        assertThat(x.toFloats()).isEqualTo(before);
+    }
+
+    @Test
+    void aClosedTensorIsNotUsed() {
+        var x = device.allocate(ElementType.F32, 2, 2);
+        x.close();
+        x.close();
+        assertThatThrownBy(x::toFloats).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void windowsOutsideATensorAreRefused() {
+        var x = empty(3, 4);
+        assertThatThrownBy(() -> x.rows(2, 2)).isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("within 0 to 3");
+        assertThatThrownBy(() -> x.columns(-1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+}
