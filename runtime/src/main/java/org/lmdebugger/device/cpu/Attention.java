@@ -7,7 +7,6 @@ import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Tensor;
 
@@ -131,7 +130,7 @@ final class Attention implements Workers.Job {
             sums = sums.add(e, mask);
             e.intoMemorySegment(x, x0 + 4L * i, LITTLE_ENDIAN, mask);
         }
-        float factor = 1 / sums.reduceLanes(VectorOperators.ADD);
+        float factor = 1 / Reductions.lanes(sums);
         for (int i = 0; i < count; i += SPECIES.length()) {
             var within = SPECIES.indexInRange(i, visible);
             var mask = SPECIES.indexInRange(i, count);

@@ -58,7 +58,7 @@ final class Measuring {
                 var e = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask).sub(max));
                 part = part.add(e, mask);
             }
-            sum += part.reduceLanes(VectorOperators.ADD);
+            sum += Reductions.lanes(part);
         }
         return max + Math.log(sum);
     }
@@ -85,7 +85,7 @@ final class Measuring {
                 var p = VectorMath.exp(logP);
                 part = part.add(p.mul(logP), mask.and(p.compare(VectorOperators.NE, 0))); // 0·log 0 = 0
             }
-            sum += part.reduceLanes(VectorOperators.ADD);
+            sum += Reductions.lanes(part);
         }
         return -sum;
     }
@@ -109,8 +109,8 @@ final class Measuring {
                 masses = masses.add(p, mask);
                 means = means.add(p.mul(delta), mask);
             }
-            mass += masses.reduceLanes(VectorOperators.ADD);
-            mean += means.reduceLanes(VectorOperators.ADD);
+            mass += Reductions.lanes(masses);
+            mean += Reductions.lanes(means);
         }
         float centre = (float) (mean / mass);
         double excess = 0;
@@ -127,8 +127,8 @@ final class Measuring {
                 excesses = excesses.add(p.mul(VectorMath.expm1(delta)), mask);
                 rests = rests.add(p.mul(delta), mask);
             }
-            excess += excesses.reduceLanes(VectorOperators.ADD);
-            rest += rests.reduceLanes(VectorOperators.ADD);
+            excess += Reductions.lanes(excesses);
+            rest += Reductions.lanes(rests);
         }
         return Math.log1p(excess / mass) - rest / mass;
     }

@@ -6,7 +6,6 @@ import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Products of a few rows with a large matrix, which is read from memory once and in its own order: a BLAS packs it
@@ -185,9 +184,9 @@ final class SkinnyGemm {
             sum3 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 2 * bs + l, LITTLE_ENDIAN, mask), sum3);
             sum4 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 3 * bs + l, LITTLE_ENDIAN, mask), sum4);
         }
-        c.set(F32, c0, sum1.reduceLanes(VectorOperators.ADD));
-        c.set(F32, c0 + 4, sum2.reduceLanes(VectorOperators.ADD));
-        c.set(F32, c0 + 8, sum3.reduceLanes(VectorOperators.ADD));
-        c.set(F32, c0 + 12, sum4.reduceLanes(VectorOperators.ADD));
+        c.set(F32, c0, Reductions.lanes(sum1));
+        c.set(F32, c0 + 4, Reductions.lanes(sum2));
+        c.set(F32, c0 + 8, Reductions.lanes(sum3));
+        c.set(F32, c0 + 12, Reductions.lanes(sum4));
     }
 }

@@ -1,0 +1,222 @@
+package org.lmdebugger.interpret;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.model.Gpt2;
+
+/** What {@link Debugger} promises beyond the golden values. A subclass names the device. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+abstract class DebuggerTest {
+    private static final String PROMPT = "Once upon a time there was a little";
+    private static final int LENGTH = 8;
+
+    private Device device;
+    private Gpt2 model;
+    private Debugger debugger;
+
+    abstract Device device();
+
+    @BeforeAll
+    void load() {
+        device = device();
+        model = TestModels.load("sample", device);
+        debugger = new Debugger(model);
+    }
+
+    @AfterAll
+    void close() {
+        model.close();
+        device.close();
+    }
+
+    @Test
+    void theSameInputGivesTheSameBits() {
+        var edits = Edits.parse("L1D5=2", "L2D7*=3@last");
+        var options = TraceOptions.DEFAULT.atAllPositions().following(301, 17);
+        assertThat(debugger.trace(PROMPT, edits, options)).isEqualTo(debugger.trace(PROMPT, edits, options));
+        assertThat(debugger.generate(PROMPT, edits, 20)).isEqualTo(debugger.generate(PROMPT, edits, 20));
+    }
+
+    @Test
+    void threadsWithDifferentEditsGetWhatTheyGetAlone() throws Exception {
+        var edits = IntStream.range(0, 6).mapToObj(i -> Edits.parse("L%dD%d=%d".formatted(i % 4, 31 * i, i))).toList();
+        var alone = edits.stream().map(e -> debugger.trace(PROMPT, e)).toList();
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (int round = 0; round < 10; round++) {
+                var together = edits.stream().map(e -> threads.submit(() -> debugger.trace(PROMPT, e))).toList();
+                for (int i = 0; i < edits.size(); i++) {
+                    assertThat(together.get(i).get()).isEqualTo(alone.get(i));
+                }
+            }
+        }
+        assertThat(debugger.trace(PROMPT).edited()).isNull(); // nothing was left behind
+        assertThat(debugger.trace(PROMPT).positions()).isEqualTo(alone.getFirst().positions());
+    }
+
+    @Test
+    void whatIsSetIsWhatTheNetworkUses() {
+        try (var clean = debugger.run(PROMPT); var edited = debugger.run(PROMPT, Edits.parse("L1D5=2.5", "L1D6*=2@last", "L1D6+=1@last"))) {
+            var before = clean.coefficients(1);
+            var after = edited.coefficients(1);
+            assertThat(after.columns(5, 1).toFloats()).containsOnly(2.5f);
+            float last = before.row(LENGTH - 1).columns(6, 1).toFloats()[0];
+            assertThat(after.row(LENGTH - 1).columns(6, 1).toFloats()[0]).isEqualTo(2 * last + 1);
+            assertThat(after.rows(0, LENGTH - 1).columns(6, 1).toFloats()).isEqualTo(before.rows(0, LENGTH - 1).columns(6, 1).toFloats());
+            assertThat(edited.before(1).toFloats()).isEqualTo(clean.before(1).toFloats());
+            assertThat(edited.after(1).toFloats()).isNotEqualTo(clean.after(1).toFloats());
+        }
+    }
+
+    @Test
+    void coefficientsOfAnotherPrompt() {
+        var other = "Once upon a time there was a big";
+        try (var run = debugger.run(other); var edited = debugger.run(PROMPT, Edits.parse("L2D9=from:\"" + other + "\""))) {
+            assertThat(edited.coefficients(2).columns(9, 1).toFloats()).isEqualTo(run.coefficients(2).columns(9, 1).toFloats());
+        }
+        assertThatThrownBy(() -> debugger.run(PROMPT, Edits.parse("L2D9=from:\"Once upon\""))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("position 2").hasMessageContaining("one of the 2 that \"Once upon\" has");
+        debugger.run(PROMPT, Edits.parse("L2D9=from:\"Once upon\"@0,1")).close();
+    }
+
+    /** With a cache, token by token, is what it is without one, all at once. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "L1D5=6", "L1D5=6@generated", "L0D3*=4@last", "L2D7=5@8..10,12", "L1D5=6@prompt", "L3D1+=3@9"})
+    void generationIsRepeatedPrediction(String edit) {
+        var edits = edit.isEmpty() ? Edits.NONE : Edits.parse(edit);
+        int steps = 8;
+        var generation = debugger.generate(PROMPT, edits, steps);
+        var ids = new ArrayList<>(IntStream.of(model.tokenizer().encode(PROMPT)).boxed().toList());
+        var intervention = new Resolver(model, model.tokenizer().encode(PROMPT), LENGTH + steps).resolve(edits);
+        for (int s = 0; s < steps; s++) {
+            try (var run = Run.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention, Run.Keep.ALL); var logits = run.logits()) {
+                var row = logits.row(ids.size() - 1).toFloats();
+                int best = IntStream.range(0, row.length).reduce((a, b) -> row[b] > row[a] ? b : a).orElseThrow();
+                assertThat(generation.tokens().get(s).id()).as("token %d", s).isEqualTo(best);
+                double sum = IntStream.range(0, row.length).mapToDouble(i -> Math.exp((double) row[i] - row[best])).sum();
+                // a sum over 8,192 logits whose own errors are about 1e-5
+                assertThat((double) generation.tokens().get(s).logProbability()).isCloseTo(-Math.log(sum), within(1e-4));
+                ids.add(best);
+            }
+        }
+    }
+
+    @Test
+    void aBatchIsWhatEachContinuationIsAlone() {
+        var continuations = List.of(Continuation.CLEAN, new Continuation(Edits.NONE, 7), new Continuation(Edits.parse("L1D5=6@generated"), 7),
+                new Continuation(Edits.parse("L1D5=6"), 7), new Continuation(Edits.parse("L2D8=3@9..11"), 8), new Continuation(Edits.NONE, 9));
+        var options = new GenerationOptions(12, new Sampling(1, 0, 1));
+        var together = debugger.generate(PROMPT, continuations, options, (c, token) -> true);
+        for (int c = 0; c < continuations.size(); c++) {
+            var alone = debugger.generate(PROMPT, List.of(continuations.get(c)), options, (x, token) -> true).getFirst();
+            assertThat(together.get(c).tokens().stream().map(Generation.Token::id).toList()).as("continuation %d", c)
+                    .isEqualTo(alone.tokens().stream().map(Generation.Token::id).toList());
+        }
+        assertThat(together.get(1)).isEqualTo(debugger.generate(PROMPT, continuations, options, (c, token) -> true).get(1));
+        assertThat(together.stream().map(Generation::continuation).distinct()).hasSizeGreaterThan(3);
+    }
+
+    /** Pearson's χ² of 2,000 first tokens, each of another seed, against the traced distribution. */
+    @Test
+    void drawnTokensFollowTheTracedDistribution() {
+        int draws = 2000;
+        var traced = debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.top(12)).position(-1).layers().getLast().after();
+        var continuations = IntStream.range(0, draws).mapToObj(seed -> new Continuation(Edits.NONE, seed)).toList();
+        var counts = new int[traced.size() + 1];
+        debugger.generate(PROMPT, continuations, new GenerationOptions(1, new Sampling(1, 0, 1)), (c, token) -> {
+            int at = traced.stream().map(Trace.Prediction::id).toList().indexOf(token.id());
+            counts[at < 0 ? traced.size() : at]++;
+            return true;
+        });
+        double rest = 1 - traced.stream().mapToDouble(Trace.Prediction::probability).sum();
+        double chiSquare = IntStream.rangeClosed(0, traced.size()).mapToDouble(i -> {
+            double expected = draws * (i < traced.size() ? traced.get(i).probability() : rest);
+            return Math.pow(counts[i] - expected, 2) / expected;
+        }).sum();
+        assertThat(chiSquare).as("counts %s", counts).isLessThan(32.9); // 12 degrees of freedom, p = 0.001
+    }
+
+    @Test
+    void tokensComeOneByOneAndTheListenerEndsThem() {
+        var pieces = new StringBuilder();
+        var generation = debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.CLEAN), GenerationOptions.greedy(20), (c, token) -> {
+            pieces.append(c == 0 ? token.text() : "");
+            return pieces.length() < 10;
+        });
+        assertThat(generation.getFirst().end()).isEqualTo(Generation.End.CANCELLED);
+        assertThat(generation.getFirst().continuation()).isEqualTo(pieces.toString()).hasSizeLessThan(20);
+        assertThat(generation.get(1).end()).isEqualTo(Generation.End.CANCELLED);
+    }
+
+    @Test
+    void researchCodeReadsAndProjects() {
+        try (var run = debugger.run(PROMPT); var logits = run.logits()) {
+            assertThat(run.keys(0).rows()).isEqualTo(LENGTH);
+            var last = logits.row(LENGTH - 1).toFloats();
+            var prediction = debugger.trace(PROMPT).position(-1).layers().getLast().after().getFirst();
+            assertThat(IntStream.range(0, last.length).allMatch(i -> last[i] <= last[prediction.id()])).isTrue();
+            var projected = debugger.project(model.layer(2).values().rows(5, 2), 3);
+            var value = model.layer(2).values().row(6).toFloats();
+            var embedding = model.head().row(projected.get(1).getFirst().id()).toFloats();
+            double dot = IntStream.range(0, value.length).mapToDouble(i -> value[i] * embedding[i]).sum();
+            assertThat((double) projected.get(1).getFirst().logit()).isCloseTo(dot, within(1e-4));
+        }
+    }
+
+    @Test
+    void chosenTokensAreFollowed() {
+        int boy = model.tokenizer().single(" boy");
+        var trace = debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.following(boy, 0));
+        var last = trace.position(-1).layers().getLast();
+        assertThat(trace.position(-1).contributionTo().text()).isEqualTo(" boy");
+        var listed = last.after().stream().filter(p -> p.id() == boy).findFirst().orElseThrow();
+        assertThat(last.chosen().getFirst().after()).isEqualTo(new Trace.Standing(listed.probability(), last.after().indexOf(listed)));
+        assertThat(last.chosen().get(1).after().rank()).isGreaterThan(9);
+    }
+
+    @Test
+    void badInputIsNamed() {
+        refused(() -> debugger.trace(""), "prompt: empty");
+        refused(() -> debugger.trace("a ".repeat(200)), "prompt: ", " tokens (expected: at most 128 in this model)");
+        refused(() -> debugger.generate(PROMPT, 121), "tokens: 121 after a prompt of 8 (expected: at most 128 together in this model)");
+        refused(() -> debugger.generate(PROMPT, 0), "tokens: 0");
+        refused(() -> debugger.trace(PROMPT, Edits.parse("L4D0=0")), "edit: L4D0 (expected: L0 to L3 and D0 to D767 in this model)");
+        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D768=0")), "edit: L0D768");
+        refused(() -> debugger.trace(PROMPT, Edits.parse(Mode.LM_DEBUGGER, List.of("L9D0=on"))), "edit: L9D0");
+        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D0=0@8")), "edit: L0D0=0@8: position 8 (expected: at most 7)");
+        refused(() -> debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.at(8)), "position: 8 (expected: 0 to 7, or -8 to -1 from the end)");
+        refused(() -> debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.top(0)), "top: 0 (expected: 1 to 768)");
+        refused(() -> debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.following(8192)), "token: 8192 (expected: 0 to 8191)");
+        refused(() -> debugger.trace(PROMPT).position(3), "position: 3 (expected: one of [7])");
+        refused(() -> new Sampling(-1, 0, 1), "temperature: -1.0");
+        refused(() -> new Sampling(1, -1, 1), "topK: -1");
+        refused(() -> new Sampling(1, 0, 0), "topP: 0.0");
+        assertThat(debugger.generate(PROMPT, 120).tokens()).isNotEmpty(); // exactly as many as fit
+    }
+
+    private static void refused(ThrowingCallable call, String... parts) {
+        assertThatThrownBy(call).isInstanceOf(IllegalArgumentException.class).message().contains(parts);
+    }
+
+    @Test
+    void aClosedRunIsNotRead() {
+        var run = debugger.run(PROMPT);
+        run.close();
+        run.close();
+        assertThatThrownBy(() -> run.after(0).toFloats()).isInstanceOf(IllegalStateException.class);
+    }
+}
