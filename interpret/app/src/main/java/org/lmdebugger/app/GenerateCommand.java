@@ -75,19 +75,15 @@ final class GenerateCommand implements Callable<Integer> {
         continuations.add(new Continuation(wanted, seed == null ? 0 : seed));
         var out = spec.commandLine().getOut();
         boolean stream = !json && !compare;
-        var generations = model.with(debugger -> {
+        var before = new StringBuilder(prompt); // printed with the first token, when nothing can be wrong any more
+        var generations = model.with(debugger -> debugger.generate(prompt, continuations, options, (continuation, token) -> {
             if (stream) {
-                out.print(prompt);
+                out.print(before + token.text());
                 out.flush();
+                before.setLength(0);
             }
-            return debugger.generate(prompt, continuations, options, (continuation, token) -> {
-                if (stream) {
-                    out.print(token.text());
-                    out.flush();
-                }
-                return true;
-            });
-        });
+            return true;
+        }));
         if (json) {
             out.println(Json.print(json(continuations, generations)));
         } else if (compare) {

@@ -1,5 +1,7 @@
 package org.lmdebugger.app;
 
+import java.util.List;
+
 /** Tokens for people to read in columns. */
 final class Text {
     private Text() {
@@ -17,6 +19,25 @@ final class Text {
             }
         });
         return visible.toString();
+    }
+
+    /** {@code words} with two spaces between, in lines of at most {@code width} columns where the words allow it. */
+    static String wrap(List<String> words, int width) {
+        var text = new StringBuilder();
+        int column = 0;
+        for (var word : words) {
+            int length = word.codePointCount(0, word.length());
+            if (column > 0 && column + 2 + length > width) {
+                text.append(System.lineSeparator());
+                column = 0;
+            } else if (column > 0) {
+                text.append("  ");
+                column += 2;
+            }
+            text.append(word);
+            column += length;
+        }
+        return text.toString();
     }
 
     /** {@code text} in exactly {@code width} columns, cut with an ellipsis if it is longer. */

@@ -1,0 +1,162 @@
+package org.lmdebugger.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The command as a user types it. */
+class CommandLineTest {
+    private static final String PROMPT = "Once upon a time there was a little";
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    private int lmdebug(String... arguments) {
+        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true)).execute(arguments);
+    }
+
+    @Test
+    void traceFitsATerminal() {
+        assertThat(lmdebug("trace", PROMPT, "--token", " boy")).isZero();
+        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).contains("Position 7, ␣little   contributions to ␣boy", "Layer 3", "␣girl       0.4801", "(rank 1)")
+                .doesNotContain("\u001b");
+        assertThat(err.toString()).isEmpty();
+    }
+
+    @Test
+    void cleanAndEditedSideBySide() {
+        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D483=0", "--edit", "L0D95*=3@last", "--top", "4", "--token", " boy")).isZero();
+        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).contains("clean: before", "edited: before", "*");
+    }
+
+    @Test
+    void traceAsJson() throws Exception {
+        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=2", "--position", "all", "--top", "3", "--token", " boy", "--json")).isZero();
+        var json = new ObjectMapper().readTree(out.toString());
+        assertThat(names(json)).containsExactly("model", "device", "precision", "mode", "prompt", "tokens", "positions", "edited");
+        assertThat(json.get("model").asText() + json.get("device").asText() + json.get("precision").asText() + json.get("mode").asText())
+                .isEqualTo("samplecpufp32exact");
+        assertThat(json.at("/tokens/7").toString()).isEqualTo("{\"id\":441,\"text\":\" little\"}");
+        assertThat(json.get("positions")).hasSize(8);
+        var layer = json.at("/positions/7/layers/2");
+        assertThat(names(layer)).containsExactlyInAnyOrder("layer", "before", "after", "dominant", "chosen");
+        assertThat(names(layer.at("/before/0"))).containsExactly("id", "token", "probability");
+        assertThat(names(layer.at("/dominant/0"))).containsExactly("neuron", "coefficient", "score", "contribution");
+        assertThat(names(layer.at("/chosen/0"))).containsExactly("id", "token", "before", "after");
+        assertThat(names(layer.at("/chosen/0/after"))).containsExactly("probability", "rank");
+        assertThat(json.at("/edited/positions/7/layers/3/after")).hasSize(3);
+    }
+
+    private static Iterable<String> names(JsonNode node) {
+        return node::fieldNames;
+    }
+
+    @Test
+    void lmDebuggerMode() throws Exception {
+        assertThat(lmdebug("trace", PROMPT, "--mode", "lm-debugger", "--edit", "L1D5=on", "--json")).isZero();
+        assertThat(new ObjectMapper().readTree(out.toString()).get("mode").asText()).isEqualTo("lm-debugger");
+    }
+
+    @Test
+    void generatePrintsPromptAndContinuation() {
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "5")).isZero();
+        assertThat(out).hasToString(PROMPT + " girl named Lily. She" + System.lineSeparator());
+    }
+
+    @Test
+    void theSameSeedGivesTheSameText() {
+        var drawn = new String[] {"generate", PROMPT, "--temperature", "1.2", "--top-k", "50", "--top-p", "0.9", "--seed", "3"};
+        assertThat(lmdebug(drawn)).isZero();
+        var first = out.toString();
+        out.getBuffer().setLength(0);
+        assertThat(lmdebug(drawn)).isZero();
+        assertThat(out).hasToString(first);
+        out.getBuffer().setLength(0);
+        drawn[drawn.length - 1] = "4";
+        assertThat(lmdebug(drawn)).isZero();
+        assertThat(out.toString()).isNotEqualTo(first);
+    }
+
+    @Test
+    void generateComparesAndPrintsJson() throws Exception {
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "4", "--edit", "L1D5=9", "--compare")).isZero();
+        assertThat(out.toString()).startsWith("clean: " + PROMPT).contains(System.lineSeparator() + "edited: " + PROMPT);
+        out.getBuffer().setLength(0);
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "4", "--edit", "L1D5=9", "--compare", "--json")).isZero();
+        var json = new ObjectMapper().readTree(out.toString());
+        assertThat(json.get("generations")).hasSize(2);
+        assertThat(json.at("/generations/1/edits/0").asText()).isEqualTo("L1D5=9");
+        assertThat(json.at("/generations/0/tokens")).hasSize(4);
+        assertThat(json.at("/generations/0/tokens/0/log_probability").asDouble()).isBetween(-1.0, -0.5);
+        assertThat(json.at("/generations/0/end").asText()).isEqualTo("length");
+    }
+
+    @Test
+    void modelsAndDevices() {
+        assertThat(lmdebug("models")).isZero();
+        assertThat(out.toString()).startsWith("sample ").contains("6.8 MB", "Hugging Face cache");
+        assertThat(lmdebug("devices")).isZero();
+        assertThat(out.toString()).contains("cpu    usable", "OpenBLAS", "cuda ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--help", "trace --help", "generate --help", "models --help", "devices --help", "help trace"})
+    void help(String arguments) {
+        assertThat(lmdebug(arguments.split(" "))).isZero();
+        assertThat(out.toString()).contains("Usage: lmdebug");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            trace|''|prompt: empty (expected: at least one token)
+            trace|Once --edit L9D0=0|edit: L9D0 (expected: L0 to L3 and D0 to D767 in this model)
+            trace|Once --edit L1D0=x|edit: L1D0=x: x is not a number
+            trace|Once --edit L1D0=NaN|edit: L1D0=NaN: NaN (expected: a finite number)
+            trace|Once --token boyhoods|(expected: one token, but it is
+            trace|Once --token girl|" girl", with a space, is one
+            trace|Once --position 5|position: 5 (expected: 0 to 0, or -1 to -1 from the end)
+            trace|Once --position first|position: first (expected: an index from 0, last or all)
+            trace|Once --top 0|top: 0 (expected: 1 to 768)
+            trace|Once --model no/such|model: no/such: not found
+            trace|Once --device gpu|device: gpu (expected: cpu, cuda, or cuda:1 for the second GPU)
+            trace|Once --device cuda|device: cuda: not usable
+            generate|Once --tokens 128|tokens: 128 after a prompt of 1 (expected: at most 128 together in this model)
+            generate|Once --top-p 2|topP: 2.0 (expected: more than 0, at most 1)
+            generate|Once --compare|--compare: no edits
+            """)
+    void whatCannotBeDoneIsSaidInALine(String command, String rest, String message) {
+        var arguments = new ArrayList<>(List.of(command));
+        arguments.addAll(List.of(rest.split(" ")));
+        assertThat(lmdebug(arguments.toArray(String[]::new))).isEqualTo(1);
+        assertThat(err.toString()).startsWith("lmdebug: ").contains(message).doesNotContain("\tat ");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"trace", "trace Once --top many", "trace Once --mode sloppy", "trace Once --nonsense", "traces"})
+    void aWrongCommandLineIsSaidInALine(String arguments) {
+        assertThat(lmdebug(arguments.split(" "))).isEqualTo(2);
+        assertThat(err.toString()).startsWith("lmdebug: ").contains("--help").hasLineCount(1);
+    }
+
+    @Test
+    void aDamagedModelIsSaidWithItsFile(@TempDir Path directory) throws Exception {
+        Files.writeString(directory.resolve("config.json"), "{\"model_type\": \"llama\"}");
+        assertThat(lmdebug("trace", "Once", "--model", directory.toString())).isEqualTo(1);
+        assertThat(err.toString()).startsWith("lmdebug: " + directory).contains("model.safetensors");
+    }
+}
