@@ -1,5 +1,6 @@
 package org.lmdebugger.model;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
@@ -17,15 +18,13 @@ import java.nio.file.Path;
 
 /** JSON as a model's files hold it: one object in UTF-8, no name twice. */
 public final class JsonFiles {
-    private static final JsonMapper MAPPER = JsonMapper.builder()
+    private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
+                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // a vocabulary's 50,000 names come once each
+                    .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(100).maxNameLength(100_000).build())
+                    .build())
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
-
-    static {
-        MAPPER.getFactory().setStreamReadConstraints(
-                StreamReadConstraints.builder().maxNestingDepth(100).maxNameLength(100_000).build());
-    }
 
     private JsonFiles() {
     }

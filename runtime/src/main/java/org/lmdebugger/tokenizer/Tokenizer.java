@@ -3,51 +3,64 @@ package org.lmdebugger.tokenizer;
 import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.GptBytePairEncodingParams;
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lmdebugger.model.InvalidModelException;
 
-/** A model's own byte-level BPE tokenizer. No token is added before or after a text. */
+/**
+ * A model's own byte-level BPE tokenizer. No token is added before or after a text.
+ *
+ * <p>Special tokens, such as {@code <|endoftext|>}, and the ids between the last token and the model's vocabulary
+ * size, which some checkpoints have for padding and which read {@code <|unused 50257|>}, are no part of a text:
+ * {@link #decode} drops them, {@link #text} and {@link #raw} show them.
+ */
 public final class Tokenizer {
     /** How GPT-2 cuts text into pieces before it merges bytes; classes are Unicode's, as in the original. */
     private static final Pattern PIECES = Pattern.compile(
             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
             Pattern.UNICODE_CHARACTER_CLASS);
+    private static final byte[] NO_TEXT = {};
 
     private final Encoding encoding;
-    private final Map<String, Integer> special;
-    private final Pattern specialPattern;
+    private final Map<String, Integer> added;
+    private final Pattern addedPattern;
+    private final OptionalInt endOfText;
     private final String[] raw; // by id
     private final byte[][] bytes; // by id
+    private final boolean[] special; // by id
 
     private Tokenizer(Vocabulary vocabulary, int size) {
-        special = vocabulary.special().stream().collect(Collectors.toMap(token -> token, vocabulary.ids()::get));
-        specialPattern = special.isEmpty() ? null
-                : Pattern.compile(special.keySet().stream().map(Pattern::quote).collect(Collectors.joining("|")));
-        raw = new String[size];
-        bytes = new byte[size][];
+        added = vocabulary.added().stream().collect(Collectors.toMap(token -> token, vocabulary.ids()::get));
+        addedPattern = Pattern.compile(added.isEmpty() ? "(?!)" : added.keySet().stream()
+                .sorted(Comparator.comparing(String::length).reversed()) // where several begin, the longest counts
+                .map(Pattern::quote).collect(Collectors.joining("|")));
+        endOfText = Stream.ofNullable(vocabulary.endOfText()).mapToInt(Integer::intValue).findFirst();
+        raw = IntStream.range(0, size).mapToObj(id -> "<|unused " + id + "|>").toArray(String[]::new);
+        special = new boolean[size];
+        Arrays.fill(special, true);
         vocabulary.ids().forEach((token, id) -> {
             raw[id] = token;
-            var spelled = special.containsKey(token) ? null : ByteAlphabet.bytes(token);
-            bytes[id] = spelled != null ? spelled : token.getBytes(StandardCharsets.UTF_8);
+            special[id] = vocabulary.special().contains(token);
         });
-        for (int id = 0; id < size; id++) {
-            if (raw[id] == null) {
-                raw[id] = "<|unused " + id + "|>";
-                bytes[id] = raw[id].getBytes(StandardCharsets.UTF_8);
-            }
-        }
+        bytes = Arrays.stream(raw).map(token -> bytes(token, added.keySet())).toArray(byte[][]::new);
         var parameters = new GptBytePairEncodingParams("model", PIECES, ranks(vocabulary), Map.of());
         encoding = Encodings.newLazyEncodingRegistry().registerGptBytePairEncoding(parameters).getEncoding("model").orElseThrow();
+    }
+
+    private static byte[] bytes(String token, Set<String> added) {
+        var spelled = added.contains(token) ? null : ByteAlphabet.bytes(token);
+        return spelled != null ? spelled : token.getBytes(StandardCharsets.UTF_8);
     }
 
     private static Map<byte[], Integer> ranks(Vocabulary vocabulary) {
@@ -70,10 +83,10 @@ public final class Tokenizer {
      */
     public static Tokenizer read(Path directory, int size) {
         var vocabulary = Vocabulary.read(directory);
-        int needed = Collections.max(vocabulary.ids().values()) + 1;
-        if (needed > size) {
-            throw new InvalidModelException("%s: %d tokens (expected: at most the model's vocab_size, %d)"
-                    .formatted(vocabulary.origin(), needed, size));
+        int last = Collections.max(vocabulary.ids().values());
+        if (last >= size) {
+            throw new InvalidModelException("%s: ids up to %d (expected: below the model's vocab_size, %d)"
+                    .formatted(vocabulary.origin(), last, size));
         }
         return new Tokenizer(vocabulary, size);
     }
@@ -83,17 +96,27 @@ public final class Tokenizer {
         return raw.length;
     }
 
-    /** The ids of {@code text}; a special token written out, such as {@code <|endoftext|>}, becomes its id. */
+    /** The id of {@code <|endoftext|>}, if the vocabulary has it. */
+    public OptionalInt endOfText() {
+        return endOfText;
+    }
+
+    /**
+     * The ids of {@code text}; a special token written out, such as {@code <|endoftext|>}, becomes its id.
+     *
+     * @throws IllegalArgumentException if the text is no Unicode: a surrogate without its other half
+     */
     public int[] encode(String text) {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new IllegalArgumentException("text: %s (expected: surrogates in pairs)".formatted(quoted(text)));
+        }
         var ids = IntStream.builder();
         int end = 0;
-        if (specialPattern != null) {
-            var matcher = specialPattern.matcher(text);
-            while (matcher.find()) {
-                encodePlain(text.substring(end, matcher.start()), ids);
-                ids.add(special.get(matcher.group()));
-                end = matcher.end();
-            }
+        var matcher = addedPattern.matcher(text);
+        while (matcher.find()) {
+            encodePlain(text.substring(end, matcher.start()), ids);
+            ids.add(added.get(matcher.group()));
+            end = matcher.end();
         }
         encodePlain(text.substring(end), ids);
         return ids.build().toArray();
@@ -106,33 +129,39 @@ public final class Tokenizer {
         }
     }
 
-    /** The text of {@code ids} without special tokens; bytes that are not UTF-8 become U+FFFD. */
+    /** The text of {@code ids} without special tokens; bytes that are not UTF-8 become U+FFFD, as in Python. */
     public String decode(int... ids) {
-        var text = new ByteArrayOutputStream();
+        var decoder = new Utf8Decoder();
+        var text = new StringBuilder();
         for (int id : ids) {
-            if (!special.containsKey(raw(id))) {
-                text.writeBytes(bytes[id]);
-            }
+            text.append(decoder.append(ordinaryBytes(id)));
         }
-        return text.toString(StandardCharsets.UTF_8);
+        return text.append(decoder.finish()).toString();
     }
 
     /** The text of one token, special or not; incomplete UTF-8 becomes U+FFFD. */
     public String text(int id) {
-        raw(id);
-        return new String(bytes[id], StandardCharsets.UTF_8);
+        check(id);
+        var decoder = new Utf8Decoder();
+        return decoder.append(bytes[id]) + decoder.finish();
     }
 
     /** The token as the vocabulary spells it: a leading space is {@code Ġ}, a line feed {@code Ċ}. */
     public String raw(int id) {
-        if (id < 0 || id >= raw.length) {
-            throw new IllegalArgumentException("token: %d (expected: 0 to %d)".formatted(id, raw.length - 1));
-        }
+        check(id);
         return raw[id];
     }
 
-    byte[] bytes(int id) {
-        return special.containsKey(raw(id)) ? new byte[0] : bytes[id];
+    /** What a token adds to a text; nothing if it is special. */
+    byte[] ordinaryBytes(int id) {
+        check(id);
+        return special[id] ? NO_TEXT : bytes[id];
+    }
+
+    private void check(int id) {
+        if (id < 0 || id >= raw.length) {
+            throw new IllegalArgumentException("token: %d (expected: 0 to %d)".formatted(id, raw.length - 1));
+        }
     }
 
     /**
@@ -145,15 +174,19 @@ public final class Tokenizer {
         if (ids.length == 1) {
             return ids[0];
         }
-        var spaced = encode(" " + text);
-        throw new IllegalArgumentException("token: \"%s\" (expected: one token, but it is %s)%s".formatted(text,
-                ids.length == 0 ? "none" : tokens(ids),
-                spaced.length == 1 && !text.startsWith(" ") ? "; \" " + text + "\", with a space, is one" : ""));
+        var spaced = " " + text;
+        throw new IllegalArgumentException("token: %s: %s (expected: one token%s)".formatted(quoted(text), tokens(ids),
+                encode(spaced).length == 1 ? ", as is " + quoted(spaced) + " with its space" : ""));
     }
 
     private String tokens(int[] ids) {
-        List<String> texts = Arrays.stream(ids).limit(8).mapToObj(id -> "\"" + text(id) + "\"").toList();
-        return ids.length + ": " + String.join(" ", texts) + (ids.length > 8 ? " …" : "");
+        var texts = Arrays.stream(ids).limit(8).mapToObj(id -> quoted(text(id))).collect(Collectors.joining(" "));
+        return ids.length == 0 ? "no token" : ids.length + " tokens, " + texts + (ids.length > 8 ? " …" : "");
+    }
+
+    /** On one line, whatever it is. */
+    private static String quoted(String text) {
+        return '"' + text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"';
     }
 
     /** A decoder for tokens that come one by one. */

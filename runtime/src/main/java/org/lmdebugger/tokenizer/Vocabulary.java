@@ -1,19 +1,12 @@
 package org.lmdebugger.tokenizer;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.StreamSupport;
+import java.util.TreeSet;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.JsonFiles;
 
@@ -21,92 +14,77 @@ import org.lmdebugger.model.JsonFiles;
  * What a model's files say of its tokens.
  *
  * @param origin  the file, for messages
- * @param ids     each token's id, spelled in the {@link ByteAlphabet}
+ * @param ids     each token's id, spelled in the {@link ByteAlphabet}; tokens of {@code added} are spelled as they are
  * @param merges  pairs in the order of their rank
- * @param special tokens that no text is merged to: the end of text, and what {@code tokenizer.json} calls special
+ * @param added   tokens that stand for themselves wherever a text has them, and that no merge makes
+ * @param special those of {@code added} that are signs and no text
  */
-record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set<String> special) {
-    static final String END_OF_TEXT = "<|endoftext|>";
+record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set<String> added, Set<String> special) {
+    private static final String END_OF_TEXT = "<|endoftext|>";
 
     record Merge(String left, String right) {
         String joined() {
             return left + right;
         }
-    }
 
-    /** From {@code vocab.json} and {@code merges.txt} of a directory, or from its {@code tokenizer.json}. */
-    static Vocabulary read(Path directory) {
-        var vocab = directory.resolve("vocab.json");
-        var merges = directory.resolve("merges.txt");
-        var both = directory.resolve("tokenizer.json");
-        if (Files.exists(vocab) && Files.exists(merges)) {
-            var ids = ids(vocab, JsonFiles.read(vocab));
-            var special = ids.containsKey(END_OF_TEXT) ? Set.of(END_OF_TEXT) : Set.<String>of();
-            return new Vocabulary(vocab, ids, merges(merges), special).checked();
-        }
-        if (Files.exists(both)) {
-            return fromTokenizerJson(both).checked();
-        }
-        throw new InvalidModelException(directory + ": no tokenizer (expected: vocab.json and merges.txt, or tokenizer.json)");
-    }
-
-    private static Vocabulary fromTokenizerJson(Path file) {
-        var json = JsonFiles.read(file);
-        var model = json.path("model");
-        if (!model.path("type").asText("BPE").equals("BPE") || !model.path("merges").isArray()) {
-            throw new InvalidModelException("%s: model: %s (expected: BPE with merges)".formatted(file, model.path("type")));
-        }
-        var ids = new HashMap<>(ids(file, model.path("vocab")));
-        var special = new LinkedHashSet<String>();
-        for (var added : json.path("added_tokens")) {
-            ids.put(added.path("content").asText(), added.path("id").asInt(-1));
-            special.add(added.path("content").asText());
-        }
-        var merges = StreamSupport.stream(model.path("merges").spliterator(), false)
-                .map(merge -> merge.isArray() ? new Merge(merge.path(0).asText(), merge.path(1).asText())
-                        : merge(file, merge.asText()))
-                .toList();
-        return new Vocabulary(file, ids, merges, special);
-    }
-
-    private static Map<String, Integer> ids(Path file, JsonNode vocab) {
-        var ids = new HashMap<String, Integer>();
-        for (var field : vocab.properties()) {
-            if (!field.getValue().canConvertToInt() || field.getValue().asInt() < 0) {
-                throw new InvalidModelException("%s: %s: %s (expected: an id)".formatted(file, field.getKey(), field.getValue()));
+        static Merge parse(Path file, String line) {
+            var parts = line.split(" ", -1);
+            if (parts.length != 2 || parts[0].isEmpty() || parts[1].isEmpty()) {
+                throw new InvalidModelException("%s: \"%s\" (expected: a merge, two tokens and a space between)"
+                        .formatted(file, line));
             }
-            ids.put(field.getKey(), field.getValue().asInt());
+            return new Merge(parts[0], parts[1]);
         }
-        return ids;
-    }
-
-    private static List<Merge> merges(Path file) {
-        try {
-            var merges = new ArrayList<Merge>();
-            for (var line : Files.readString(file, StandardCharsets.UTF_8).split("\r?\n")) {
-                if (!line.isEmpty() && !line.startsWith("#version")) {
-                    merges.add(merge(file, line));
-                }
-            }
-            return merges;
-        } catch (NoSuchFileException failure) {
-            throw new InvalidModelException(file + ": missing", failure);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read as UTF-8", failure);
-        }
-    }
-
-    private static Merge merge(Path file, String line) {
-        var parts = line.split(" ", -1);
-        if (parts.length != 2 || parts[0].isEmpty() || parts[1].isEmpty()) {
-            throw new InvalidModelException("%s: %s (expected: two tokens and a space between)".formatted(file, line));
-        }
-        return new Merge(parts[0], parts[1]);
     }
 
     /**
-     * Ids must name one token each, cover all bytes and grow with the merges' rank: the encoder that we use takes an
-     * id for a rank.
+     * From {@code vocab.json} and {@code merges.txt}, or from {@code tokenizer.json} where one of those is not there;
+     * tokens that {@code tokenizer.json} adds count in both cases.
+     */
+    static Vocabulary read(Path directory) {
+        var vocab = directory.resolve("vocab.json");
+        var merges = directory.resolve("merges.txt");
+        var whole = directory.resolve("tokenizer.json");
+        boolean parts = Files.exists(vocab) && Files.exists(merges);
+        if (!parts && !Files.exists(whole)) {
+            throw new InvalidModelException(directory + ": no tokenizer (expected: vocab.json and merges.txt, or tokenizer.json)");
+        }
+        var json = Files.exists(whole) ? TokenizerJson.read(whole) : null;
+        var origin = parts ? vocab : whole;
+        var ids = new HashMap<>(parts ? TokenizerJson.ids(vocab, JsonFiles.read(vocab)) : json.ids());
+        var added = new TreeSet<String>();
+        var special = new TreeSet<String>();
+        if (ids.containsKey(END_OF_TEXT)) { // vocab.json does not tell it from other tokens, but Hugging Face does
+            added.add(END_OF_TEXT);
+            special.add(END_OF_TEXT);
+        }
+        for (var token : json == null ? List.<TokenizerJson.Added>of() : json.added()) {
+            var id = ids.put(token.content(), token.id());
+            if (id != null && id != token.id()) {
+                throw new InvalidModelException("%s: added_tokens: %s: id %d (expected: %d, as in %s)"
+                        .formatted(whole, token.content(), token.id(), id, origin));
+            }
+            added.add(token.content());
+            if (token.special()) {
+                special.add(token.content());
+            }
+        }
+        return new Vocabulary(origin, ids, parts ? merges(merges) : json.merges(), added, special).checked();
+    }
+
+    private static List<Merge> merges(Path file) {
+        return JsonFiles.text(file).lines().filter(line -> !line.isEmpty() && !line.startsWith("#version"))
+                .map(line -> Merge.parse(file, line)).toList();
+    }
+
+    /** What the end of a text is called here, if it has a token. */
+    Integer endOfText() {
+        return ids.get(END_OF_TEXT);
+    }
+
+    /**
+     * Each id must name one token, each byte be a token, and ids grow with the merges' rank, as the encoder that we
+     * use takes one for the other.
      */
     private Vocabulary checked() {
         var byId = new HashMap<Integer, String>();
@@ -116,17 +94,24 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set
                 throw wrong("id %d: %s and %s (expected: one token)".formatted(id, token, other));
             }
         });
-        int last = -1;
         for (int b = 0; b < 256; b++) {
-            last = Math.max(last, id(ByteAlphabet.spell(b), "a byte"));
+            id(ByteAlphabet.spell(b), "a byte");
         }
+        var before = "";
+        int last = -1;
         for (var merge : merges) {
             id(merge.left(), "the left of a merge");
             id(merge.right(), "the right of a merge");
-            int id = id(merge.joined(), "a merge");
-            if (id <= last) {
-                throw wrong("%s: id %d (expected: above %d, as ids grow with the merges' rank)".formatted(merge.joined(), id, last));
+            var token = merge.joined();
+            int id = id(token, "a merge");
+            if (ByteAlphabet.bytes(token) == null) {
+                throw wrong("%s: a merge (expected: spelled in GPT-2's byte alphabet)".formatted(token));
             }
+            if (id <= last) {
+                throw wrong("ids contradict the merges: %s has id %d (expected: above %d, that of %s, which is merged before it)"
+                        .formatted(token, id, last, before));
+            }
+            before = token;
             last = id;
         }
         return this;
