@@ -1,67 +1,133 @@
 package org.lmdebugger.bindings;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import java.util.function.Supplier;
 
-/** Where the libraries of CUDA 13 are looked for: research machines often have them in a Python environment alone. */
+/**
+ * CUDA 13 and the kernels of this project: loaded, or the reasons why not.
+ *
+ * <p>Searched in this order: the directory that {@value #PATH} names, and then nothing else; the dynamic linker;
+ * {@code CUDA_PATH}, {@code CUDA_HOME} and {@code /usr/local/cuda}; the Python wheels of {@code VIRTUAL_ENV},
+ * {@code CONDA_PREFIX} and {@code python3}. A library is taken only if it has every function that is bound. The kernels
+ * come from the class path, or from the file that {@value #KERNELS} names.
+ */
 public final class CudaLibraries {
-    /** Names the directory of the libraries; nothing else is searched then. */
+    /** Names the directory of CUDA's libraries; nothing else is searched then. */
     public static final String PATH = "lmdebugger.cuda.path";
 
-    private static final List<String> LIBRARIES = List.of("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13");
+    /** Names the library of kernels to load instead of the one on the class path. */
+    public static final String KERNELS = "lmdebugger.native.library";
+
+    private static final String KERNEL_FOLDER = "META-INF/native/linux-x86_64/";
+    private static final String KERNEL_FILE = "liblmdebugger.so";
+    private static final String KERNEL_ARTIFACT = "org.lmdebugger:lmdebugger-native";
+
+    private static final String FIX = "an NVIDIA GPU with driver 580 or newer, CUDA 13's runtime and cuBLAS, as in "
+            + "pip install nvidia-cuda-runtime nvidia-cublas, or -D" + PATH + "=DIRECTORY of libcudart.so.13 and "
+            + "libcublas.so.13; or --device cpu";
 
     private CudaLibraries() {
     }
 
-    /** Why the CUDA device {@code name} cannot be used here: everything that was tried. */
-    public static NativeLibraryException unavailable(String name) {
-        var tried = search(System.getProperty(PATH), System.getenv());
-        return new NativeLibraryException("device: %s: not usable (expected: an NVIDIA GPU with CUDA 13; this version computes "
-                .formatted(name) + "on the CPU: --device cpu); tried:%n  ".formatted()
-                + String.join(System.lineSeparator() + "  ", tried), null);
+    /** Whether CUDA can be used in this process. */
+    public sealed interface Result {
     }
 
-    /** One line for every place: which of the libraries are there. */
-    static List<String> search(String path, Map<String, String> environment) {
-        var lines = new ArrayList<String>();
-        for (var directory : directories(path, environment)) {
-            var missing = LIBRARIES.stream().filter(library -> !Files.exists(directory.resolve(library))).toList();
-            lines.add(directory + ": " + (missing.isEmpty() ? "has CUDA 13's libraries" : "no " + String.join(", ", missing)));
+    /**
+     * CUDA can be used.
+     *
+     * @param log which library was loaded from where, and what was tried before it
+     */
+    public record Loaded(List<String> log) implements Result {
+    }
+
+    /**
+     * CUDA cannot be used.
+     *
+     * @param reasons everything that was tried, and why each failed
+     */
+    public record Unavailable(List<String> reasons) implements Result {
+        /** What to tell somebody who asked for the device {@code name}. */
+        public NativeLibraryException exception(String name) {
+            return new NativeLibraryException("device: %s: not usable (expected: %s); tried:%n  %s".formatted(name, FIX,
+                    String.join(System.lineSeparator() + "  ", reasons)), null);
         }
-        return lines;
     }
 
-    /** The places in the order in which they are searched. */
-    static List<Path> directories(String path, Map<String, String> environment) {
+    /** Loads what is needed, once in a process; later calls return what the first one found. */
+    public static Result load() {
+        return Once.RESULT;
+    }
+
+    private static final class Once {
+        private static final Result RESULT = load(System.getProperty(PATH), System.getenv());
+    }
+
+    private static Result load(String path, Map<String, String> environment) {
+        var log = new ArrayList<String>();
+        try {
+            if (Platform.current() != Platform.LINUX_X86_64) {
+                return new Unavailable(List.of("platform: %s (expected: %s)"
+                        .formatted(Platform.current().classifier, Platform.LINUX_X86_64.classifier)));
+            }
+            boolean kernels = System.getProperty(KERNELS) != null
+                    || NativeLibraries.isOnClassPath(KERNEL_FOLDER + KERNEL_FILE);
+            if (!kernels) {
+                log.add("%s: not on the class path (expected: %s there, built with nvcc, or -D%s=FILE)"
+                        .formatted(KERNEL_FOLDER + KERNEL_FILE, KERNEL_ARTIFACT, KERNELS));
+            }
+            var search = search(path, environment, log);
+            boolean found = loadAll(search);
+            log.addAll(search.tried());
+            if (!found || !kernels) {
+                return new Unavailable(log);
+            }
+            CudaDevices.requireUsable();
+            loadKernels();
+            return new Loaded(log);
+        } catch (NativeLibraryException | CudaException failure) {
+            log.add(failure.getMessage());
+            return new Unavailable(log);
+        } catch (IllegalCallerException denied) {
+            log.add(NativeLibraries.accessDenied(denied).getMessage());
+            return new Unavailable(log);
+        }
+    }
+
+    /** @param path the value of {@value #PATH}, or null */
+    static CudaSearch search(String path, Map<String, String> environment, List<String> log) {
         if (path != null) {
-            return List.of(Path.of(path));
+            return new CudaSearch(false, () -> List.of(Path.of(path)));
         }
-        var directories = new ArrayList<Path>();
-        Stream.of("CUDA_PATH", "CUDA_HOME").filter(environment::containsKey)
-                .forEach(variable -> directories.add(Path.of(environment.get(variable), "lib64")));
-        directories.add(Path.of("/usr/local/cuda/lib64"));
-        Stream.of("VIRTUAL_ENV", "CONDA_PREFIX").filter(environment::containsKey)
-                .forEach(variable -> directories.addAll(wheels(Path.of(environment.get(variable), "lib"))));
-        return directories;
+        return new CudaSearch(true, remembered(() -> CudaPlaces.directories(environment, CudaPlaces.TOOLKIT,
+                CudaPlaces.pythonSitePackages(log))));
     }
 
-    private static List<Path> wheels(Path lib) {
-        try (var pythons = Files.newDirectoryStream(lib, "python3*")) {
-            var directories = new ArrayList<Path>();
-            pythons.forEach(python -> directories.add(python.resolve("site-packages/nvidia/cu13/lib")));
-            return directories;
-        } catch (NoSuchFileException | NotDirectoryException nothingThere) {
-            return List.of(lib.resolve("python3/site-packages/nvidia/cu13/lib"));
-        } catch (IOException failure) {
-            throw new UncheckedIOException(lib + ": cannot be listed", failure);
+    static boolean loadAll(CudaSearch search) {
+        boolean runtime = search.load("libcudart.so.13", "cudart");
+        search.load("libcublasLt.so.13", null); // for cuBLAS alone, which says so if it cannot do without
+        boolean blas = search.load("libcublas.so.13", "cublas");
+        return runtime && blas;
+    }
+
+    private static void loadKernels() {
+        if (System.getProperty(KERNELS) != null) {
+            NativeLibraries.loadFrom(KERNELS);
+        } else {
+            NativeLibraries.loadFromClassPath(KERNEL_FOLDER, List.of(KERNEL_FILE), KERNEL_ARTIFACT, KERNELS);
         }
+    }
+
+    private static <T> Supplier<T> remembered(Supplier<T> supplier) {
+        var value = new ArrayList<T>(1);
+        return () -> {
+            if (value.isEmpty()) {
+                value.add(supplier.get());
+            }
+            return value.getFirst();
+        };
     }
 }

@@ -18,17 +18,24 @@ final class NativeLibraries {
     static void loadFrom(String property) {
         var path = Path.of(System.getProperty(property)).toAbsolutePath();
         try {
-            System.load(path.toString());
+            load(path);
         } catch (UnsatisfiedLinkError failure) {
             throw new NativeLibraryException("%s: %s (expected: a library that loads; it says: %s)"
                     .formatted(property, path, failure.getMessage()), failure);
+        }
+    }
+
+    /** @throws UnsatisfiedLinkError if it does not load, with the linker's reason */
+    static void load(Path path) {
+        try {
+            System.load(path.toAbsolutePath().toString());
         } catch (IllegalCallerException failure) {
             throw accessDenied(failure);
         }
     }
 
     /**
-     * Extracts {@code files} from the class path's {@code folder} and loads them in order.
+     * Extracts {@code files} from the class path's {@code folder}, which ends in a slash, and loads them in order.
      *
      * @param artifact what to put on the class path if the files are not there
      * @param property the property that names a library to load instead
@@ -38,22 +45,24 @@ final class NativeLibraries {
         var extracted = new ArrayList<Path>();
         try {
             for (var file : files) {
-                extracted.add(extract(folder + "/" + file, directory.resolve(file), artifact, property));
+                extracted.add(extract(folder + file, directory.resolve(file), artifact, property));
             }
             for (var path : extracted) {
-                System.load(path.toString());
+                load(path);
             }
         } catch (UnsatisfiedLinkError failure) {
             throw new NativeLibraryException(("%s: does not load from %s: %s (if that directory forbids execution, "
                     + "set -D%s to one that allows it; or set -D%s to an installed library)")
                     .formatted(files.getLast(), directory, failure.getMessage(), DIRECTORY, property), failure);
-        } catch (IllegalCallerException failure) {
-            throw accessDenied(failure);
         } finally {
             // The system keeps a loaded library's pages; the files themselves have served.
             extracted.forEach(NativeLibraries::deleteQuietly);
             deleteQuietly(directory);
         }
+    }
+
+    static boolean isOnClassPath(String resource) {
+        return NativeLibraries.class.getClassLoader().getResource(resource) != null;
     }
 
     private static Path extract(String resource, Path to, String artifact, String property) {
@@ -88,7 +97,7 @@ final class NativeLibraries {
         }
     }
 
-    private static NativeLibraryException accessDenied(IllegalCallerException failure) {
+    static NativeLibraryException accessDenied(IllegalCallerException failure) {
         return new NativeLibraryException("native access: denied (expected: java --enable-native-access=ALL-UNNAMED, "
                 + "or --enable-native-access=org.lmdebugger.bindings on the module path)", failure);
     }

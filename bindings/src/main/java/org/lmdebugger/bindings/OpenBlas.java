@@ -62,7 +62,8 @@ public final class OpenBlas {
 
     private static void check(String name, MemorySegment segment, long offset, int ld, int rows, int columns) {
         if (ld < Math.max(1, columns)) {
-            throw new IllegalArgumentException("ld of %s: %d (expected: at least %d)".formatted(name, ld, Math.max(1, columns)));
+            throw new IllegalArgumentException("ld of %s: %d (expected: at least %d)"
+                    .formatted(name, ld, Math.max(1, columns)));
         }
         long bytes = rows == 0 || columns == 0 ? 0 : 4 * ((rows - 1L) * ld + columns);
         if (!segment.isNative() || offset < 0 || offset > segment.byteSize() - bytes) {
@@ -85,7 +86,7 @@ public final class OpenBlas {
                     NativeLibraries.loadFrom(LIBRARY);
                 } else {
                     var platform = Platform.current();
-                    NativeLibraries.loadFromClassPath("org/bytedeco/openblas/" + platform.classifier,
+                    NativeLibraries.loadFromClassPath("org/bytedeco/openblas/" + platform.classifier + "/",
                             platform.openBlasFiles, "org.bytedeco:openblas:" + platform.classifier, LIBRARY);
                 }
                 CBlas.openblas_set_num_threads(1);

@@ -30,8 +30,8 @@ enum Platform {
             default -> osArch;
         };
         return Stream.of(values()).filter(p -> p.classifier.equals(os + "-" + arch)).findFirst()
-                .orElseThrow(() -> new NativeLibraryException("platform: %s-%s (expected: one of %s)".formatted(os, arch,
-                        Stream.of(values()).map(p -> p.classifier).collect(Collectors.joining(", "))), null));
+                .orElseThrow(() -> new NativeLibraryException("platform: %s-%s (expected: one of %s)".formatted(os,
+                        arch, Stream.of(values()).map(p -> p.classifier).collect(Collectors.joining(", "))), null));
     }
 
     static Platform current() {

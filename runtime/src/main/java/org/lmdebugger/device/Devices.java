@@ -40,14 +40,22 @@ public final class Devices {
             return new CpuDevice(threads());
         }
         if (name.matches("cuda(:\\d{1,4})?")) {
-            throw CudaLibraries.unavailable(name);
+            throw withoutCuda(name);
         }
         throw new IllegalArgumentException("device: " + name + " (expected: cpu, cuda, or cuda:1 for the second GPU)");
     }
 
     /** What is usable, and why the rest is not. */
     public static List<Availability> list() {
-        return List.of(cpu(), new Availability("cuda", false, CudaLibraries.unavailable("cuda").getMessage()));
+        return List.of(cpu(), new Availability("cuda", false, withoutCuda("cuda").getMessage()));
+    }
+
+    private static NativeLibraryException withoutCuda(String name) {
+        return switch (CudaLibraries.load()) {
+            case CudaLibraries.Unavailable unavailable -> unavailable.exception(name);
+            case CudaLibraries.Loaded loaded -> new CudaLibraries.Unavailable(
+                    List.of("its libraries load, but this version computes on the CPU alone")).exception(name);
+        };
     }
 
     private static Availability cpu() {

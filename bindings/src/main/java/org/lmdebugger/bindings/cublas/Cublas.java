@@ -86,15 +86,6 @@ public class Cublas extends Cublas$shared {
     public static int CUBLAS_DEFAULT_MATH() {
         return CUBLAS_DEFAULT_MATH;
     }
-    private static final int CUBLAS_TF32_TENSOR_OP_MATH = (int)3L;
-    /**
-     * {@snippet lang=c :
-     * enum <anonymous>.CUBLAS_TF32_TENSOR_OP_MATH = 3
-     * }
-     */
-    public static int CUBLAS_TF32_TENSOR_OP_MATH() {
-        return CUBLAS_TF32_TENSOR_OP_MATH;
-    }
     private static final int CUBLAS_COMPUTE_32F = (int)68L;
     /**
      * {@snippet lang=c :

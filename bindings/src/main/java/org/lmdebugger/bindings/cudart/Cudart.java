@@ -95,24 +95,6 @@ public class Cudart extends Cudart$shared {
     public static int cudaErrorMemoryAllocation() {
         return cudaErrorMemoryAllocation;
     }
-    private static final int cudaErrorInsufficientDriver = (int)35L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError.cudaErrorInsufficientDriver = 35
-     * }
-     */
-    public static int cudaErrorInsufficientDriver() {
-        return cudaErrorInsufficientDriver;
-    }
-    private static final int cudaErrorNoDevice = (int)100L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError.cudaErrorNoDevice = 100
-     * }
-     */
-    public static int cudaErrorNoDevice() {
-        return cudaErrorNoDevice;
-    }
     private static final int cudaErrorNotReady = (int)600L;
     /**
      * {@snippet lang=c :
@@ -175,33 +157,6 @@ public class Cudart extends Cudart$shared {
      */
     public static int cudaDevAttrMultiProcessorCount() {
         return cudaDevAttrMultiProcessorCount;
-    }
-    private static final int cudaDevAttrMemoryClockRate = (int)36L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaDeviceAttr.cudaDevAttrMemoryClockRate = 36
-     * }
-     */
-    public static int cudaDevAttrMemoryClockRate() {
-        return cudaDevAttrMemoryClockRate;
-    }
-    private static final int cudaDevAttrGlobalMemoryBusWidth = (int)37L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaDeviceAttr.cudaDevAttrGlobalMemoryBusWidth = 37
-     * }
-     */
-    public static int cudaDevAttrGlobalMemoryBusWidth() {
-        return cudaDevAttrGlobalMemoryBusWidth;
-    }
-    private static final int cudaDevAttrL2CacheSize = (int)38L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaDeviceAttr.cudaDevAttrL2CacheSize = 38
-     * }
-     */
-    public static int cudaDevAttrL2CacheSize() {
-        return cudaDevAttrL2CacheSize;
     }
     private static final int cudaDevAttrComputeCapabilityMajor = (int)75L;
     /**
@@ -342,64 +297,6 @@ public class Cudart extends Cudart$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("cudaGetLastError");
-            }
-            return (int)mh$.invokeExact();
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cudaPeekAtLastError {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cudart.C_INT    );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cudaPeekAtLastError");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * extern cudaError_t cudaPeekAtLastError()
-     * }
-     */
-    public static FunctionDescriptor cudaPeekAtLastError$descriptor() {
-        return cudaPeekAtLastError.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * extern cudaError_t cudaPeekAtLastError()
-     * }
-     */
-    public static MethodHandle cudaPeekAtLastError$handle() {
-        return cudaPeekAtLastError.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * extern cudaError_t cudaPeekAtLastError()
-     * }
-     */
-    public static MemorySegment cudaPeekAtLastError$address() {
-        return cudaPeekAtLastError.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * extern cudaError_t cudaPeekAtLastError()
-     * }
-     */
-    public static int cudaPeekAtLastError() {
-        var mh$ = cudaPeekAtLastError.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cudaPeekAtLastError");
             }
             return (int)mh$.invokeExact();
         } catch (Error | RuntimeException ex) {

@@ -1,0 +1,162 @@
+package org.lmdebugger.bindings;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.lmdebugger.bindings.cublas.Cublas;
+
+/**
+ * Matrix products on one stream of a GPU, by cuBLAS.
+ *
+ * <p>Matrices are row-major: {@code ld} is the distance between the starts of neighbouring rows, in elements. Addresses
+ * are those of {@link CudaMemory}; nothing here can check that an operand lies within its block.
+ */
+public final class CublasHandle extends CudaHandle {
+    /** What the operands A and B are and how their elements are multiplied; sums and C are FP32 in each. */
+    public enum Arithmetic {
+        /** FP32 operands, multiplied as they are. */
+        FP32(Cublas.CUDA_R_32F(), Cublas.CUBLAS_COMPUTE_32F()),
+        /** FP32 operands, rounded to 10 bits of mantissa before they are multiplied. */
+        TF32(Cublas.CUDA_R_32F(), Cublas.CUBLAS_COMPUTE_32F_FAST_TF32()),
+        /** BF16 operands. */
+        BF16(Cublas.CUDA_R_16BF(), Cublas.CUBLAS_COMPUTE_32F());
+
+        private final int operands;
+        private final int compute;
+
+        Arithmetic(int operands, int compute) {
+            this.operands = operands;
+            this.compute = compute;
+        }
+    }
+
+    /** Where a matrix is: its first element, the distance between rows and, in a batch, that between matrices. */
+    public record Matrix(long address, int ld, long stride) {
+        public Matrix(long address, int ld) {
+            this(address, ld, 0);
+        }
+    }
+
+    private final MemorySegment alpha = Arena.ofAuto().allocate(JAVA_FLOAT);
+    private final MemorySegment beta = Arena.ofAuto().allocate(JAVA_FLOAT);
+
+    private CublasHandle(MemorySegment pointer) {
+        super(pointer);
+        alpha.set(JAVA_FLOAT, 0, 1);
+    }
+
+    /**
+     * A handle whose products run in {@code stream} and compute in {@code workspace}, so that none allocates.
+     *
+     * @param workspace device memory that lives as long as the handle, aligned to 256 bytes
+     * @param bytes     its size; 32 MiB suits every GPU so far
+     */
+    public static CublasHandle create(CudaStream stream, long workspace, long bytes) {
+        var handle = new CublasHandle(created());
+        try {
+            check("cublasSetMathMode", Cublas.cublasSetMathMode(handle.pointer(), Cublas.CUBLAS_DEFAULT_MATH()), "");
+            check("cublasSetStream", Cublas.cublasSetStream_v2(handle.pointer(), stream.pointer()), "");
+            // Last: setting the stream takes the workspace away again.
+            check("cublasSetWorkspace", Cublas.cublasSetWorkspace_v2(handle.pointer(),
+                    CudaMemory.device("workspace", workspace), CudaMemory.size(bytes)), bytes + " bytes");
+            return handle;
+        } catch (RuntimeException failure) {
+            handle.close();
+            throw failure;
+        }
+    }
+
+    /** Version of cuBLAS, such as 130000 for 13.0.0. */
+    public int version() {
+        try (var arena = Arena.ofConfined()) {
+            var version = arena.allocate(JAVA_INT);
+            check("cublasGetVersion", Cublas.cublasGetVersion_v2(pointer(), version), "");
+            return version.get(JAVA_INT, 0);
+        }
+    }
+
+    /**
+     * C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is only written.
+     *
+     * @param m rows of C and op(A)
+     * @param n columns of C and op(B)
+     * @param k columns of op(A), rows of op(B)
+     */
+    public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
+                     Matrix a, Matrix b, float beta, Matrix c) {
+        gemm(arithmetic, transposeA, transposeB, m, n, k, a, b, beta, c, 1);
+    }
+
+    /** As {@link #gemm}, for {@code batch} products whose operands follow at their strides, in elements. */
+    public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
+                     Matrix a, Matrix b, float beta, Matrix c, int batch) {
+        if (m < 0 || n < 0 || k < 0 || batch < 0) {
+            throw new IllegalArgumentException("sizes: m %d, n %d, k %d, batch %d (expected: none negative)"
+                    .formatted(m, n, k, batch));
+        }
+        checkLd("a", a.ld(), transposeA ? m : k);
+        checkLd("b", b.ld(), transposeB ? k : n);
+        checkLd("c", c.ld(), n);
+        if (m == 0 || n == 0 || batch == 0) {
+            return;
+        }
+        this.beta.set(JAVA_FLOAT, 0, beta);
+        int status = call(arithmetic, operation(transposeA), operation(transposeB), m, n, k, a, b, c, batch);
+        if (status != Cublas.CUBLAS_STATUS_SUCCESS()) {
+            throw CudaException.ofBlas(batch == 1 ? "cublasGemmEx" : "cublasGemmStridedBatchedEx", status,
+                    "%s, m %d, n %d, k %d, batch %d, ld %d %d %d"
+                            .formatted(arithmetic, m, n, k, batch, a.ld(), b.ld(), c.ld()));
+        }
+    }
+
+    /** cuBLAS reads columns where we write rows, so it is asked for Cᵀ = op(B)ᵀ·op(A)ᵀ. */
+    private int call(Arithmetic arithmetic, int operationA, int operationB, int m, int n, int k,
+                     Matrix a, Matrix b, Matrix c, int batch) {
+        var addressA = CudaMemory.device("a", a.address());
+        var addressB = CudaMemory.device("b", b.address());
+        var addressC = CudaMemory.device("c", c.address());
+        int type = arithmetic.operands;
+        if (batch == 1) {
+            return Cublas.cublasGemmEx(pointer(), operationB, operationA, n, m, k, alpha, addressB, type, b.ld(),
+                    addressA, type, a.ld(), beta, addressC, Cublas.CUDA_R_32F(), c.ld(),
+                    arithmetic.compute, Cublas.CUBLAS_GEMM_DEFAULT());
+        }
+        return Cublas.cublasGemmStridedBatchedEx(pointer(), operationB, operationA, n, m, k, alpha,
+                addressB, type, b.ld(), b.stride(), addressA, type, a.ld(), a.stride(), beta,
+                addressC, Cublas.CUDA_R_32F(), c.ld(), c.stride(), batch,
+                arithmetic.compute, Cublas.CUBLAS_GEMM_DEFAULT());
+    }
+
+    private static int operation(boolean transpose) {
+        return transpose ? Cublas.CUBLAS_OP_T() : Cublas.CUBLAS_OP_N();
+    }
+
+    private static void checkLd(String name, int ld, int columns) {
+        if (ld < Math.max(1, columns)) {
+            throw new IllegalArgumentException("ld of %s: %d (expected: at least %d)"
+                    .formatted(name, ld, Math.max(1, columns)));
+        }
+    }
+
+    private static MemorySegment created() {
+        try (var arena = Arena.ofConfined()) {
+            var handle = arena.allocate(ADDRESS);
+            check("cublasCreate", Cublas.cublasCreate_v2(handle), "");
+            return handle.get(ADDRESS, 0);
+        }
+    }
+
+    private static void check(String function, int status, String sizes) {
+        if (status != Cublas.CUBLAS_STATUS_SUCCESS()) {
+            throw CudaException.ofBlas(function, status, sizes);
+        }
+    }
+
+    @Override
+    void destroy(MemorySegment pointer) {
+        check("cublasDestroy", Cublas.cublasDestroy_v2(pointer), "");
+    }
+}

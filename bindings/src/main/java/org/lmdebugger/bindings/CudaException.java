@@ -1,0 +1,79 @@
+package org.lmdebugger.bindings;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.function.ToIntFunction;
+import org.lmdebugger.bindings.cublas.Cublas;
+import org.lmdebugger.bindings.cudart.Cudart;
+
+/** A function of CUDA, of cuBLAS or of our kernels failed; the message says which, how, and with what sizes. */
+public final class CudaException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final String function;
+    private final int code;
+    private final String codeName;
+
+    private CudaException(String function, int code, String codeName, String meaning, String sizes) {
+        super("%s: %d %s: %s%s".formatted(function, code, codeName, meaning,
+                sizes.isEmpty() ? "" : " (" + sizes + ")"));
+        this.function = function;
+        this.code = code;
+        this.codeName = codeName;
+    }
+
+    /** The function that failed, as its library names it. */
+    public String function() {
+        return function;
+    }
+
+    /** The status that it returned. */
+    public int code() {
+        return code;
+    }
+
+    /** The name of that status, such as {@code cudaErrorIllegalAddress}. */
+    public String codeName() {
+        return codeName;
+    }
+
+    /** Whether there was too little memory; nothing was changed then, and a smaller request may succeed. */
+    public boolean isOutOfMemory() {
+        return codeName.equals("cudaErrorMemoryAllocation") || codeName.equals("CUBLAS_STATUS_ALLOC_FAILED");
+    }
+
+    /** Passes a status of the CUDA runtime if it is success. */
+    static void check(String function, int status) {
+        if (status != Cudart.cudaSuccess()) {
+            throw ofRuntime(function, status, "");
+        }
+    }
+
+    /** What a function of the CUDA runtime writes through its first argument, a pointer to a pointer. */
+    static MemorySegment out(String function, ToIntFunction<MemorySegment> call) {
+        try (var arena = Arena.ofConfined()) {
+            var pointer = arena.allocate(ADDRESS);
+            check(function, call.applyAsInt(pointer));
+            return pointer.get(ADDRESS, 0);
+        }
+    }
+
+    /** For a status of the CUDA runtime that is not success. */
+    static CudaException ofRuntime(String function, int status, String sizes) {
+        Cudart.cudaGetLastError(); // else the next launch would be blamed for it
+        return new CudaException(function, status, text(Cudart.cudaGetErrorName(status)),
+                text(Cudart.cudaGetErrorString(status)), sizes);
+    }
+
+    /** For a status of cuBLAS that is not success. */
+    static CudaException ofBlas(String function, int status, String sizes) {
+        return new CudaException(function, status, text(Cublas.cublasGetStatusName(status)),
+                text(Cublas.cublasGetStatusString(status)), sizes);
+    }
+
+    private static String text(MemorySegment pointer) {
+        return pointer.reinterpret(Integer.MAX_VALUE).getString(0);
+    }
+}

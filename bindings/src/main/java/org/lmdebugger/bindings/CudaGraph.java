@@ -1,0 +1,34 @@
+package org.lmdebugger.bindings;
+
+import java.lang.foreign.MemorySegment;
+import org.lmdebugger.bindings.cudart.Cudart;
+
+/** Work recorded once and launched as a whole: pointers and scalars are those of the recording. */
+public final class CudaGraph extends CudaHandle {
+    private CudaGraph(MemorySegment pointer) {
+        super(pointer);
+    }
+
+    /** A finished recording, from which graphs are made. */
+    record Recording(MemorySegment pointer) implements AutoCloseable {
+        CudaGraph instantiate() {
+            return new CudaGraph(CudaException.out("cudaGraphInstantiate",
+                    executable -> Cudart.cudaGraphInstantiate(executable, pointer, 0)));
+        }
+
+        @Override
+        public void close() {
+            CudaException.check("cudaGraphDestroy", Cudart.cudaGraphDestroy(pointer));
+        }
+    }
+
+    /** Runs the recorded work in {@code stream}. */
+    public void launch(CudaStream stream) {
+        CudaException.check("cudaGraphLaunch", Cudart.cudaGraphLaunch(pointer(), stream.pointer()));
+    }
+
+    @Override
+    void destroy(MemorySegment pointer) {
+        CudaException.check("cudaGraphExecDestroy", Cudart.cudaGraphExecDestroy(pointer));
+    }
+}

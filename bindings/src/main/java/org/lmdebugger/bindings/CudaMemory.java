@@ -1,0 +1,121 @@
+package org.lmdebugger.bindings;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.lmdebugger.bindings.cudart.Cudart;
+
+/**
+ * Memory of the current device, by address: a number that Java cannot follow. Whoever allocates also frees, on a thread
+ * of their own choice but never from a cleaner.
+ */
+public final class CudaMemory {
+    private CudaMemory() {
+    }
+
+    /** Bytes free, and bytes in all. */
+    public record Amount(long free, long total) {
+    }
+
+    /**
+     * Allocates on the device; the content is undefined.
+     *
+     * @param bytes at least 1
+     * @return an address, aligned to 256 bytes
+     * @throws CudaException if there is too little, saying how much was free
+     */
+    public static long allocate(long bytes) {
+        try (var arena = Arena.ofConfined()) {
+            var pointer = arena.allocate(JAVA_LONG);
+            int status = Cudart.cudaMalloc(pointer, positive(bytes));
+            if (status != Cudart.cudaSuccess()) {
+                throw outOfMemory("cudaMalloc", status, bytes);
+            }
+            return pointer.get(JAVA_LONG, 0);
+        }
+    }
+
+    /** Frees what {@link #allocate} gave, after all work of the device that uses it. */
+    public static void free(long address) {
+        CudaException.check("cudaFree", Cudart.cudaFree(device("address", address)));
+    }
+
+    /**
+     * Allocates host memory that does not move, so that copies need not wait. It is freed when {@code arena} is closed,
+     * and may not be used after that.
+     *
+     * @param arena confined or shared: an automatic one would free from a thread that knows no device
+     * @param bytes at least 1
+     */
+    public static MemorySegment pinned(Arena arena, long bytes) {
+        positive(bytes);
+        var pointer = CudaException.out("cudaHostAlloc",
+                out -> Cudart.cudaHostAlloc(out, bytes, Cudart.cudaHostAllocDefault()));
+        return pointer.reinterpret(bytes, arena,
+                closed -> CudaException.check("cudaFreeHost", Cudart.cudaFreeHost(closed)));
+    }
+
+    /**
+     * Keeps host memory from moving until {@link #unpin}, so that copies from it need not wait: a mapped file, say.
+     *
+     * @param segment  native
+     * @param readOnly whether the device only reads it; required of memory that cannot be written
+     */
+    public static void pin(MemorySegment segment, boolean readOnly) {
+        int flags = readOnly ? Cudart.cudaHostRegisterReadOnly() : Cudart.cudaHostRegisterDefault();
+        int status = Cudart.cudaHostRegister(host("segment", segment), segment.byteSize(), flags);
+        if (status != Cudart.cudaSuccess()) {
+            throw CudaException.ofRuntime("cudaHostRegister", status, segment.byteSize() + " bytes");
+        }
+    }
+
+    /** Undoes {@link #pin}. */
+    public static void unpin(MemorySegment segment) {
+        CudaException.check("cudaHostUnregister", Cudart.cudaHostUnregister(host("segment", segment)));
+    }
+
+    /** How much the current device has. */
+    public static Amount available() {
+        try (var arena = Arena.ofConfined()) {
+            var free = arena.allocate(JAVA_LONG);
+            var total = arena.allocate(JAVA_LONG);
+            CudaException.check("cudaMemGetInfo", Cudart.cudaMemGetInfo(free, total));
+            return new Amount(free.get(JAVA_LONG, 0), total.get(JAVA_LONG, 0));
+        }
+    }
+
+    static MemorySegment device(String name, long address) {
+        if (address == 0) {
+            throw new IllegalArgumentException(name + ": 0 (expected: an address of device memory)");
+        }
+        return MemorySegment.ofAddress(address);
+    }
+
+    static MemorySegment host(String name, MemorySegment segment) {
+        if (!segment.isNative()) {
+            throw new IllegalArgumentException(name + ": a segment on the heap (expected: a native one)");
+        }
+        return segment;
+    }
+
+    static long size(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("bytes: " + bytes + " (expected: at least 0)");
+        }
+        return bytes;
+    }
+
+    private static long positive(long bytes) {
+        if (bytes < 1) {
+            throw new IllegalArgumentException("bytes: " + bytes + " (expected: at least 1)");
+        }
+        return bytes;
+    }
+
+    private static CudaException outOfMemory(String function, int status, long bytes) {
+        var sizes = bytes + " bytes";
+        return CudaException.ofRuntime(function, status, status == Cudart.cudaErrorMemoryAllocation()
+                ? "%s asked for, %d free".formatted(sizes, available().free()) : sizes);
+    }
+}

@@ -1,0 +1,125 @@
+package org.lmdebugger.bindings;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+
+/** One search for libraries, and the record of everything that it tried. */
+final class CudaSearch {
+    private static final String LINKER = "the dynamic linker (LD_LIBRARY_PATH, ldconfig)";
+
+    private final boolean byName;
+    private final Supplier<List<Path>> directories;
+    private final Map<String, List<String>> without = new LinkedHashMap<>(); // place → what is not there
+    private final List<String> tried = new ArrayList<>();
+
+    /**
+     * @param byName      whether to ask the dynamic linker first
+     * @param directories where to look then; not asked for if the linker finds everything
+     */
+    CudaSearch(boolean byName, Supplier<List<Path>> directories) {
+        this.byName = byName;
+        this.directories = directories;
+    }
+
+    /** What was tried so far, a line for each place and library. */
+    List<String> tried() {
+        var lines = new ArrayList<String>();
+        without.forEach((place, libraries) -> lines.add(place + ": no " + String.join(", ", libraries)));
+        lines.addAll(tried);
+        return lines;
+    }
+
+    /**
+     * Loads the first library of that name that loads and has every function of the list.
+     *
+     * @param list the name of a committed list of symbols, or null if nothing is called by us
+     * @return whether there is one
+     */
+    boolean load(String soname, String list) {
+        if (byName) {
+            var known = knownToLinker(soname);
+            if (known != null && load(known, list)) {
+                return true;
+            }
+        }
+        for (var directory : directories.get()) {
+            var file = directory.resolve(soname);
+            if (!Files.exists(file)) {
+                without.computeIfAbsent(directory.toString(), place -> new ArrayList<>()).add(soname);
+            } else if (load(file, list)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean load(Path file, String list) {
+        var missing = missing(file, list);
+        if (!missing.isEmpty()) {
+            tried.add(file + ": lacks " + String.join(", ", missing));
+            return false;
+        }
+        try {
+            NativeLibraries.load(file);
+            tried.add(file + ": loaded");
+            return true;
+        } catch (UnsatisfiedLinkError failure) {
+            tried.add(file + ": does not load: " + failure.getMessage());
+            return false;
+        }
+    }
+
+    /** What a library does not have, asked before it is loaded where the generated classes see it. */
+    private static List<String> missing(Path file, String list) {
+        if (list == null) {
+            return List.of();
+        }
+        try {
+            var symbols = SymbolLookup.libraryLookup(file, Arena.global());
+            return functions(list).stream().filter(name -> symbols.find(name).isEmpty()).toList();
+        } catch (IllegalArgumentException doesNotOpen) {
+            return List.of(); // the lookup hides the reason; loading the file shows it
+        }
+    }
+
+    /** The functions of a committed list. */
+    static List<String> functions(String list) {
+        try (var stream = CudaSearch.class.getResourceAsStream(list + ".includes");
+             var lines = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
+            return lines.lines().map(line -> line.split(" ")).filter(line -> line[0].equals("--include-function"))
+                    .map(line -> line[1]).toList();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(list + ".includes: cannot be read from the jar of the bindings", failure);
+        }
+    }
+
+    /** The file that the dynamic linker takes for that name: by letting it load one, as it tells no other way. */
+    private Path knownToLinker(String soname) {
+        try {
+            SymbolLookup.libraryLookup(soname, Arena.global());
+        } catch (IllegalArgumentException unknown) {
+            without.computeIfAbsent(LINKER, place -> new ArrayList<>()).add(soname);
+            return null;
+        }
+        try (Stream<String> mappings = Files.lines(Path.of("/proc/self/maps"))) {
+            return mappings.filter(line -> line.contains("/")).map(line -> Path.of(line.substring(line.indexOf('/'))))
+                    .filter(path -> path.getFileName().toString().startsWith(soname)).findFirst().orElse(null);
+        } catch (IOException failure) {
+            tried.add("/proc/self/maps: cannot be read (" + failure.getMessage() + ")");
+            return null;
+        }
+    }
+}
