@@ -91,9 +91,6 @@ public final class CudaLibraries {
         } catch (NativeLibraryException | CudaException failure) {
             log.add(failure.getMessage());
             return new Unavailable(log);
-        } catch (IllegalCallerException denied) {
-            log.add(NativeLibraries.accessDenied(denied).getMessage());
-            return new Unavailable(log);
         }
     }
 

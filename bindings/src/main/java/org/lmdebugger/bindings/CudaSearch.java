@@ -90,6 +90,8 @@ final class CudaSearch {
         try {
             var symbols = SymbolLookup.libraryLookup(file, Arena.global());
             return functions(list).stream().filter(name -> symbols.find(name).isEmpty()).toList();
+        } catch (IllegalCallerException denied) {
+            throw NativeLibraries.accessDenied(denied);
         } catch (IllegalArgumentException doesNotOpen) {
             return List.of(); // the lookup hides the reason; loading the file shows it
         }
@@ -110,6 +112,8 @@ final class CudaSearch {
     private Path knownToLinker(String soname) {
         try {
             SymbolLookup.libraryLookup(soname, Arena.global());
+        } catch (IllegalCallerException denied) {
+            throw NativeLibraries.accessDenied(denied);
         } catch (IllegalArgumentException unknown) {
             without.computeIfAbsent(LINKER, place -> new ArrayList<>()).add(soname);
             return null;
