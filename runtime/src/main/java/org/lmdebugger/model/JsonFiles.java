@@ -20,7 +20,8 @@ import java.nio.file.Path;
 public final class JsonFiles {
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
                     .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // a vocabulary's 50,000 names come once each
-                    .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(100).maxNameLength(100_000).build())
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(100).maxNameLength(100_000).build())
                     .build())
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
@@ -39,8 +40,7 @@ public final class JsonFiles {
         try {
             return utf8(Files.readAllBytes(file), file);
         } catch (NoSuchFileException failure) {
-            throw new InvalidModelException(file + ": missing (expected: a file of the model; is the download complete?)",
-                    failure);
+            throw new InvalidModelException(file + ": missing (is the download complete?)", failure);
         } catch (IOException failure) {
             throw new UncheckedIOException(file + ": cannot be read", failure);
         }

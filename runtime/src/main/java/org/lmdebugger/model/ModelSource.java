@@ -1,192 +1,171 @@
 package org.lmdebugger.model;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.URISyntaxException;
+import java.net.ConnectException;
+import java.net.http.HttpTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.lmdebugger.model.HubClient.Refused;
 
 /**
- * Where models are found: a directory, a model that travels on the class path (such as {@code sample}), or a Hugging
- * Face Hub id in the cache that Hugging Face's own tools fill. Nothing is downloaded.
+ * Where models are found, in this order: a directory; a model that travels on the class path, such as {@code sample};
+ * a Hugging Face Hub id, in the cache that Hugging Face's own tools fill, else downloaded into it.
+ *
+ * <p>The environment counts as for those tools: {@code HF_HUB_CACHE}, {@code HF_HOME}, {@code XDG_CACHE_HOME} (the
+ * cache), {@code HF_ENDPOINT} (another server), {@code HF_TOKEN} (for models that need one), {@code HF_HUB_OFFLINE=1}
+ * (no download). Any thread may use a source.
  */
 public final class ModelSource {
-    private static final String BUNDLED = "org/lmdebugger/models/";
-    private static final List<String> BUNDLED_FILES = List.of("config.json", "vocab.json", "merges.txt", "model.safetensors");
-    private static final String HUB_ID = "[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?";
+    /** Parts of an id are names of folders, and never lead out of one. */
+    private static final Pattern HUB_ID = Pattern.compile("(?!.*(--|\\.\\.))\\w[\\w.-]*(/\\w[\\w.-]*)?");
+    /** Names that the Hub had before models belonged to somebody. */
+    private static final Map<String, String> LEGACY = Map.of("distilgpt2", "distilbert/distilgpt2",
+            "gpt2", "openai-community/gpt2", "gpt2-medium", "openai-community/gpt2-medium",
+            "gpt2-large", "openai-community/gpt2-large", "gpt2-xl", "openai-community/gpt2-xl");
 
     private final Map<String, String> environment;
-    private final Path home;
+    private final DownloadProgress progress;
+    private final HubCache cache;
+    private final BundledModels bundled;
 
-    ModelSource(Map<String, String> environment, Path home) {
+    /**
+     * @param environment variables, by name
+     * @param progress    hears of downloads
+     */
+    public ModelSource(Map<String, String> environment, DownloadProgress progress) {
+        this(environment, progress, ModelSource.class.getClassLoader());
+    }
+
+    ModelSource(Map<String, String> environment, DownloadProgress progress, ClassLoader bundles) {
         this.environment = environment;
-        this.home = home;
+        this.progress = progress;
+        var caches = path("XDG_CACHE_HOME").orElseGet(() -> home().resolve(".cache"));
+        cache = new HubCache(path("HF_HUB_CACHE").or(() -> path("HUGGINGFACE_HUB_CACHE"))
+                .orElseGet(() -> path("HF_HOME").orElse(caches.resolve("huggingface")).resolve("hub")));
+        bundled = new BundledModels(bundles, caches.resolve("lmdebugger/models"));
     }
 
-    /** The sources of this process: its environment and its user's home. */
+    /** The sources of this process's environment; downloads are silent. */
     public static ModelSource system() {
-        return new ModelSource(System.getenv(), Path.of(System.getProperty("user.home")));
+        return new ModelSource(System.getenv(), DownloadProgress.NONE);
     }
 
-    /** A model by name, from {@link #system()}. @throws InvalidModelException listing where it was searched */
+    /** A model by name, from {@link #system()}. @throws InvalidModelException as {@link #find} does */
     public static ModelFiles of(String name) {
         return system().find(name);
     }
 
+    /** The models that {@link #find} finds without a download, by names that it takes. */
+    public List<ModelFiles> list() {
+        return Stream.concat(bundled.list().stream(), cache.list().stream()).toList();
+    }
+
+    /** The Hugging Face cache, by the rules of huggingface_hub. It need not exist. */
+    public Path hub() {
+        return cache.root();
+    }
+
     /**
+     * The files of a model. Those of a directory are not looked at before they are loaded.
+     *
      * @param name a directory, the name of a bundled model, or a Hub id such as {@code gpt2} or {@code org/name}
-     * @throws InvalidModelException listing where it was searched
+     * @throws InvalidModelException if it is nowhere, listing where it was searched, or the Hub's is no GPT-2
+     * @throws UncheckedIOException  if a download fails; another call goes on where it broke off
      */
     public ModelFiles find(String name) {
         var searched = new ArrayList<String>();
+        return directory(name, searched).or(() -> bundled(name, searched)).or(() -> hub(name, searched))
+                .orElseThrow(() -> new InvalidModelException("""
+                        model: %s: not found (expected: a directory with config.json, sample, or a Hub id such as gpt2); \
+                        searched:
+                          %s""".formatted(name, String.join("\n  ", searched))));
+    }
+
+    /** A path that leads to a directory means it, and no Hub id; a mere name does if the directory holds a model. */
+    private Optional<ModelFiles> directory(String name, List<String> searched) {
         var directory = Path.of(name);
-        if (Files.isDirectory(directory)) {
-            if (Files.exists(directory.resolve("config.json"))) {
-                return ModelFiles.of(directory);
-            }
-            searched.add("directory %s: no config.json in it".formatted(directory.toAbsolutePath()));
-        } else {
-            searched.add("directory %s: not there".formatted(directory.toAbsolutePath()));
+        if (Files.isDirectory(directory) && (name.contains("/") || Files.exists(directory.resolve("config.json")))) {
+            return Optional.of(ModelFiles.of(directory));
         }
-        if (name.matches(HUB_ID)) {
-            var bundled = bundled(name);
-            if (bundled.isPresent()) {
-                return bundled.get();
-            }
-            searched.add("bundled models: sample alone, where the app is on the class path");
-            for (var id : name.contains("/") ? List.of(name) : List.of(name, "openai-community/" + name)) {
-                var snapshot = snapshot(id, searched);
-                if (snapshot.isPresent()) {
-                    return new ModelFiles(name, snapshot.get());
-                }
-            }
-        }
-        throw new InvalidModelException("model: %s: not found (expected: a directory with config.json, sample, or a Hub id in the "
-                .formatted(name) + "Hugging Face cache, where `hf download %s` puts it); searched:%n  ".formatted(name)
-                + String.join(System.lineSeparator() + "  ", searched));
+        searched.add("directory %s: %s".formatted(directory.toAbsolutePath(),
+                Files.isDirectory(directory) ? "no config.json" : Files.exists(directory) ? "a file" : "not there"));
+        return Optional.empty();
     }
 
-    /** The models that {@link #find} finds by name: the bundled one, and every GPT-2 in the Hugging Face cache. */
-    public List<ModelFiles> list() {
-        var models = new ArrayList<ModelFiles>();
-        bundled("sample").ifPresent(models::add);
-        if (Files.isDirectory(hub())) {
-            try (var folders = Files.list(hub())) {
-                folders.map(folder -> folder.getFileName().toString()).filter(folder -> folder.startsWith("models--")).sorted()
-                        .map(folder -> folder.substring("models--".length()).replace("--", "/"))
-                        .forEach(id -> snapshot(id, new ArrayList<>()).filter(ModelSource::isGpt2)
-                                .ifPresent(snapshot -> models.add(new ModelFiles(id, snapshot))));
-            } catch (IOException failure) {
-                throw new UncheckedIOException(hub() + ": cannot be listed", failure);
-            }
-        }
-        return models;
+    private Optional<ModelFiles> bundled(String name, List<String> searched) {
+        var found = bundled.find(name);
+        searched.add("bundled models: " + (bundled.list().isEmpty() ? "none on the class path"
+                : String.join(", ", bundled.list().stream().map(ModelFiles::name).toList())));
+        return found;
     }
 
-    private static boolean isGpt2(Path directory) {
-        return JsonFiles.read(directory.resolve("config.json")).path("model_type").asText().equals("gpt2");
-    }
-
-    /** The Hugging Face cache, by the rules of huggingface_hub. */
-    public Path hub() {
-        var hub = environment.get("HF_HUB_CACHE");
-        if (hub != null) {
-            return Path.of(hub);
-        }
-        var hfHome = environment.get("HF_HOME");
-        return (hfHome != null ? Path.of(hfHome) : cache().resolve("huggingface")).resolve("hub");
-    }
-
-    private Path cache() {
-        var xdg = environment.get("XDG_CACHE_HOME");
-        return xdg != null ? Path.of(xdg) : home.resolve(".cache");
-    }
-
-    private Optional<Path> snapshot(String id, List<String> searched) {
-        var folder = hub().resolve("models--" + id.replace("/", "--"));
-        var main = folder.resolve("refs/main");
-        try {
-            if (!Files.exists(main)) {
-                searched.add("Hugging Face cache %s: not there".formatted(folder));
-                return Optional.empty();
-            }
-            var snapshot = folder.resolve("snapshots").resolve(Files.readString(main).strip());
-            if (!Files.exists(snapshot.resolve("config.json"))) {
-                searched.add("Hugging Face cache %s: no config.json in it".formatted(snapshot));
-                return Optional.empty();
-            }
-            return Optional.of(snapshot);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(main + ": cannot be read", failure);
-        }
-    }
-
-    private Optional<ModelFiles> bundled(String name) {
-        var resource = ModelSource.class.getClassLoader().getResource(BUNDLED + name + "/config.json");
-        if (resource == null) {
+    private Optional<ModelFiles> hub(String name, List<String> searched) {
+        if (!HUB_ID.matcher(name).matches()) {
+            searched.add("Hugging Face Hub: not a possible id");
             return Optional.empty();
         }
-        if (resource.getProtocol().equals("file")) {
-            try {
-                return Optional.of(new ModelFiles(name, Path.of(resource.toURI()).getParent()));
-            } catch (URISyntaxException failure) {
-                throw new AssertionError("a class loader's own URL", failure);
+        for (var id : ids(name)) {
+            var snapshot = cache.snapshot(id);
+            var missing = snapshot.isEmpty() ? Optional.of("not there") : HubCache.missing(snapshot.get());
+            if (missing.isEmpty()) {
+                return Optional.of(new ModelFiles(name, snapshot.get()));
+            }
+            searched.add("Hugging Face cache %s: %s".formatted(snapshot.orElse(cache.folder(id)), missing.get()));
+        }
+        for (var variable : List.of("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")) {
+            if (Set.of("1", "ON", "YES", "TRUE").contains(variable(variable).orElse("").toUpperCase())) {
+                searched.add("Hugging Face Hub: not asked, as %s is set".formatted(variable));
+                return Optional.empty();
             }
         }
-        return Optional.of(new ModelFiles(name, extract(name)));
+        return download(name, searched);
     }
 
-    /** Files in a jar cannot be mapped: copies them, once for each content, and whole or not at all. */
-    private Path extract(String name) {
-        try {
-            var models = Files.createDirectories(cache().resolve("lmdebugger/models"));
-            var target = models.resolve(name + "-" + digest(name));
-            if (!Files.isDirectory(target)) {
-                var temporary = Files.createTempDirectory(models, name + "-");
-                for (var file : BUNDLED_FILES) {
-                    try (var in = resource(name, file)) {
-                        Files.copy(in, temporary.resolve(file));
-                    }
-                }
-                try {
-                    Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-                } catch (IOException failure) {
-                    delete(temporary);
-                    if (!Files.isDirectory(target)) { // else another process was faster, with the same files
-                        throw failure;
-                    }
-                }
+    private static List<String> ids(String name) {
+        var both = LEGACY.entrySet().stream().map(entry -> List.of(entry.getKey(), entry.getValue()))
+                .filter(names -> names.contains(name)).flatMap(List::stream);
+        return Stream.concat(Stream.of(name), both).distinct().toList();
+    }
+
+    private Optional<ModelFiles> download(String id, List<String> searched) {
+        var endpoint = variable("HF_ENDPOINT").orElse("https://huggingface.co");
+        try (var client = new HubClient(endpoint, variable("HF_TOKEN"))) {
+            return Optional.of(new ModelFiles(id, new HubDownload(client, cache, progress).model(id)));
+        } catch (Refused refused) {
+            if (refused.status() != 404 && refused.status() != 401 && refused.status() != 403) {
+                throw new UncheckedIOException("model: %s: the Hub does not give it".formatted(id), refused);
             }
-            return target;
+            searched.add("%s/%s: %s".formatted(endpoint, id, refused.status() == 404 ? "not there"
+                    : "not there, or only for those with a token (HF_TOKEN is %s)".formatted(
+                            variable("HF_TOKEN").isPresent() ? "set, but not enough" : "not set")));
+            return Optional.empty();
+        } catch (ConnectException | HttpTimeoutException unreachable) {
+            searched.add(endpoint + ": cannot be reached (is there a network? HF_ENDPOINT names another server)");
+            return Optional.empty();
         } catch (IOException failure) {
-            throw new UncheckedIOException("model %s: cannot be copied to %s".formatted(name, cache()), failure);
+            throw new UncheckedIOException("model: %s: cannot be downloaded from %s to %s"
+                    .formatted(id, endpoint, cache.root()), failure);
         }
     }
 
-    private static String digest(String name) throws IOException {
-        var digest = Sha256.digest();
-        for (var file : BUNDLED_FILES) {
-            try (var in = resource(name, file)) {
-                Sha256.update(digest, in);
-            }
-        }
-        return Sha256.hex(digest).substring(0, 16);
+    private Optional<String> variable(String name) {
+        return Optional.ofNullable(environment.get(name)).filter(value -> !value.isBlank());
     }
 
-    private static InputStream resource(String name, String file) {
-        return ModelSource.class.getClassLoader().getResourceAsStream(BUNDLED + name + "/" + file);
+    private Optional<Path> path(String name) {
+        return variable(name)
+                .map(value -> value.startsWith("~/") ? home().resolve(value.substring(2)) : Path.of(value));
     }
 
-    private static void delete(Path directory) throws IOException {
-        for (var file : BUNDLED_FILES) {
-            Files.delete(directory.resolve(file));
-        }
-        Files.delete(directory);
+    private Path home() {
+        return Path.of(variable("HOME").orElse(System.getProperty("user.home")));
     }
 }

@@ -79,7 +79,7 @@ public final class Safetensors implements AutoCloseable {
             names.add(value.textValue());
         }
         if (names.isEmpty()) {
-            throw new InvalidModelException(index + ": weight_map: empty or missing (expected: a file for each tensor)");
+            throw new InvalidModelException(index + ": weight_map: empty or missing (expected: files by tensor)");
         }
         return names.stream().distinct().sorted().toList();
     }

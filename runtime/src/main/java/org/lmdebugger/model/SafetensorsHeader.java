@@ -80,7 +80,8 @@ final class SafetensorsHeader {
         long begin = wholeNumber(offsets.path(0));
         long end = wholeNumber(offsets.path(1));
         if (!offsets.isArray() || offsets.size() != 2 || begin < 0 || end < begin || end > data.byteSize()) {
-            throw wrong(name, "data_offsets", offsets, "[begin, end] in %d bytes of data; %s".formatted(data.byteSize(), COMPLETE));
+            throw wrong(name, "data_offsets", offsets,
+                    "[begin, end] in %d bytes of data; %s".formatted(data.byteSize(), COMPLETE));
         }
         var dtype = info.path("dtype").asText("");
         var bits = BITS.get(dtype);

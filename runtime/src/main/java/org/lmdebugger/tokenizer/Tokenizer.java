@@ -55,7 +55,8 @@ public final class Tokenizer {
         });
         bytes = Arrays.stream(raw).map(token -> bytes(token, added.keySet())).toArray(byte[][]::new);
         var parameters = new GptBytePairEncodingParams("model", PIECES, ranks(vocabulary), Map.of());
-        encoding = Encodings.newLazyEncodingRegistry().registerGptBytePairEncoding(parameters).getEncoding("model").orElseThrow();
+        encoding = Encodings.newLazyEncodingRegistry().registerGptBytePairEncoding(parameters)
+                .getEncoding("model").orElseThrow();
     }
 
     private static byte[] bytes(String token, Set<String> added) {
@@ -175,13 +176,13 @@ public final class Tokenizer {
             return ids[0];
         }
         var spaced = " " + text;
-        throw new IllegalArgumentException("token: %s: %s (expected: one token%s)".formatted(quoted(text), tokens(ids),
-                encode(spaced).length == 1 ? ", as is " + quoted(spaced) + " with its space" : ""));
+        throw new IllegalArgumentException("token: %s (expected: one token, but it is %s)%s".formatted(quoted(text),
+                tokens(ids), encode(spaced).length == 1 ? "; " + quoted(spaced) + ", with a space, is one" : ""));
     }
 
     private String tokens(int[] ids) {
         var texts = Arrays.stream(ids).limit(8).mapToObj(id -> quoted(text(id))).collect(Collectors.joining(" "));
-        return ids.length == 0 ? "no token" : ids.length + " tokens, " + texts + (ids.length > 8 ? " …" : "");
+        return ids.length == 0 ? "none" : ids.length + ": " + texts + (ids.length > 8 ? " …" : "");
     }
 
     /** On one line, whatever it is. */

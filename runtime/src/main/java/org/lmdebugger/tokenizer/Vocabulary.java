@@ -47,7 +47,8 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set
         var whole = directory.resolve("tokenizer.json");
         boolean parts = Files.exists(vocab) && Files.exists(merges);
         if (!parts && !Files.exists(whole)) {
-            throw new InvalidModelException(directory + ": no tokenizer (expected: vocab.json and merges.txt, or tokenizer.json)");
+            throw new InvalidModelException(
+                    directory + ": no tokenizer (expected: vocab.json and merges.txt, or tokenizer.json)");
         }
         var json = Files.exists(whole) ? TokenizerJson.read(whole) : null;
         var origin = parts ? vocab : whole;
@@ -108,7 +109,7 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set
                 throw wrong("%s: a merge (expected: spelled in GPT-2's byte alphabet)".formatted(token));
             }
             if (id <= last) {
-                throw wrong("ids contradict the merges: %s has id %d (expected: above %d, that of %s, which is merged before it)"
+                throw wrong("ids contradict the merges: %s has id %d (expected: above %d, that of %s, merged before it)"
                         .formatted(token, id, last, before));
             }
             before = token;

@@ -57,7 +57,8 @@ class SafetensorsTest {
 
     @Test
     void readsTheModelsAtHand() {
-        try (var sample = Safetensors.open(TestFiles.sample()); var tarot = Safetensors.open(TestFiles.shared("models/tarot"))) {
+        try (var sample = Safetensors.open(TestFiles.sample());
+             var tarot = Safetensors.open(TestFiles.shared("models/tarot"))) {
             assertThat(sample.get("wte.weight", 8192, 192).type()).isEqualTo(ElementType.F16);
             assertThat(tarot.get("h.3.mlp.c_proj.weight", 512, 128).type()).isEqualTo(ElementType.F32);
         }
@@ -101,7 +102,7 @@ class SafetensorsTest {
     @CsvSource(delimiter = '|', value = {
         "[8,14] | [6,12]   | b: data_offsets: [6, 12] (expected: to begin at 8",
         "[8,14] | [0,6]    | a: data_offsets: [0, 8] (expected: to begin at 6",
-        "[8,14] | [10,16]  | b: data_offsets: [10,16] (expected: [begin, end] in 14 bytes of data; is the download complete?)",
+        "[8,14] | [10,16]  | b: data_offsets: [10,16] (expected: [begin, end] in 14 bytes of data; is the download",
         "[0,8]  | [-8,0]   | a: data_offsets: [-8,0] (expected: [begin, end]",
         "[0,8]  | [8,0]    | a: data_offsets: [8,0] (expected: [begin, end]",
         "[0,8]  | [0,7]    | a: data_offsets: [0,7] (expected: the bytes of [1, 2] elements of F32)",
@@ -128,7 +129,8 @@ class SafetensorsTest {
     @Test
     void refusesDataThatNoTensorOwns() {
         assertRefused(TWO, new byte[15], "15 bytes of data (expected: 14, where the last tensor ends)");
-        assertRefused(TWO.replace("[8,14]", "[9,15]"), new byte[15], "b: data_offsets: [9, 15] (expected: to begin at 8");
+        assertRefused(TWO.replace("[8,14]", "[9,15]"), new byte[15],
+                "b: data_offsets: [9, 15] (expected: to begin at 8,");
         assertRefused("{}", new byte[1], "1 bytes of data (expected: 0");
     }
 
@@ -141,7 +143,7 @@ class SafetensorsTest {
         }
         var file = TestFiles.write(folder.resolve("model.safetensors"), bytes);
         assertThatThrownBy(() -> Safetensors.open(folder)).isInstanceOf(InvalidModelException.class)
-                .hasMessageStartingWith(file + ": header of " + Long.toUnsignedString(length) + " bytes (expected: at most ");
+                .hasMessageStartingWith("%s: header of %s bytes (expected: at most", file, Long.toUnsignedString(length));
     }
 
     /** Every shorter file is refused, and the message says that it is too short wherever that can be known. */
@@ -169,7 +171,8 @@ class SafetensorsTest {
             } catch (InvalidModelException expected) {
                 refused++;
             } catch (Throwable failure) {
-                throw new AssertionError("seed %d, round %d: %s".formatted(seed, round, Arrays.toString(bytes)), failure);
+                throw new AssertionError("seed %d, round %d: %s".formatted(seed, round, Arrays.toString(bytes)),
+                        failure);
             }
         }
         assertThat(refused).isGreaterThan(15_000); // else the mutations no longer reach the header
@@ -233,7 +236,7 @@ class SafetensorsTest {
     @Test
     void saysThatThereAreNoWeights() {
         assertThatThrownBy(() -> Safetensors.open(folder)).isInstanceOf(InvalidModelException.class)
-                .hasMessageStartingWith(folder + ": no weights (expected: model.safetensors or model.safetensors.index.json");
+                .hasMessageStartingWith(folder + ": no weights (expected: model.safetensors or model.safetensors");
     }
 
     @Test

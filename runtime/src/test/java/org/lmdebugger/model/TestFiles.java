@@ -12,16 +12,19 @@ import org.junit.jupiter.api.Assumptions;
 
 /** Files that tests read and write. */
 public final class TestFiles {
-    private static final String SAMPLE = "interpret/app/src/main/resources/org/lmdebugger/models/sample";
-
     private TestFiles() {
     }
 
     /** The project's own model. */
     public static Path sample() {
-        var found = above(SAMPLE);
+        return project("interpret/app/src/main/resources/org/lmdebugger/models/sample");
+    }
+
+    /** A file of the project, by its path from the root. */
+    public static Path project(String path) {
+        var found = above(path);
         if (found == null) {
-            throw new AssertionError(SAMPLE + ": missing");
+            throw new AssertionError(path + ": missing");
         }
         return found;
     }

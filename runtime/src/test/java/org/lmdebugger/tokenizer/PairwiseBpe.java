@@ -24,7 +24,8 @@ final class PairwiseBpe {
     }
 
     int[] encode(String text) {
-        return pieces(text).stream().map(PairwiseBpe::spelled).flatMap(piece -> merge(piece).stream()).mapToInt(ids::get).toArray();
+        return pieces(text).stream().map(PairwiseBpe::spelled).flatMap(piece -> merge(piece).stream())
+                .mapToInt(ids::get).toArray();
     }
 
     private static String spelled(String piece) {

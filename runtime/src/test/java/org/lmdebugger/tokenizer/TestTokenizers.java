@@ -43,14 +43,16 @@ final class TestTokenizers {
         return folder;
     }
 
-    /** A {@code tokenizer.json} in which the merges are spelled {@code "a b"}, or {@code ["a","b"]} if {@code pairs}. */
+    /** A {@code tokenizer.json} whose merges are spelled {@code "a b"}, or {@code ["a","b"]} if {@code pairs}. */
     static ObjectNode tokenizerJson(Vocabulary vocabulary, boolean pairs) {
         var json = JSON.createObjectNode().putNull("normalizer");
         json.putObject("pre_tokenizer").put("type", "ByteLevel").put("add_prefix_space", false);
         var added = json.putArray("added_tokens");
-        vocabulary.added().forEach(token -> added.addObject().put("id", vocabulary.ids().get(token)).put("content", token)
+        vocabulary.added().forEach(token -> added.addObject()
+                .put("id", vocabulary.ids().get(token)).put("content", token)
                 .put("lstrip", false).put("special", vocabulary.special().contains(token)));
-        var model = json.putObject("model").put("type", "BPE").putNull("unk_token").put("continuing_subword_prefix", "");
+        var model = json.putObject("model").put("type", "BPE").putNull("unk_token")
+                .put("continuing_subword_prefix", "");
         model.set("vocab", JSON.valueToTree(vocabulary.ids()));
         model.set("merges", JSON.valueToTree(vocabulary.merges().stream()
                 .map(merge -> pairs ? new String[] {merge.left(), merge.right()} : merge.left() + " " + merge.right())

@@ -110,7 +110,7 @@ class VocabularyTest {
     void refusesMoreTokensThanTheModelHas() {
         write(folder, good(), MERGES);
         assertThatThrownBy(() -> Tokenizer.read(folder, 259)).isInstanceOf(InvalidModelException.class)
-                .hasMessage(folder.resolve("vocab.json") + ": ids up to 259 (expected: below the model's vocab_size, 259)");
+                .hasMessageEndingWith("vocab.json: ids up to 259 (expected: below the model's vocab_size, 259)");
         write(folder, good().put("x", Integer.MAX_VALUE), MERGES);
         assertRefused("ids up to 2147483647");
     }
@@ -120,7 +120,8 @@ class VocabularyTest {
     void readsTokenizerJsonAlone(boolean pairs) {
         for (var name : new String[] {"sample", "tarot"}) {
             var vocabulary = Vocabulary.read(TestTokenizers.directory(name));
-            TestFiles.write(folder.resolve("tokenizer.json"), TestTokenizers.tokenizerJson(vocabulary, pairs).toString());
+            var json = TestTokenizers.tokenizerJson(vocabulary, pairs);
+            TestFiles.write(folder.resolve("tokenizer.json"), json.toString());
             var read = Vocabulary.read(folder);
             assertThat(read).usingRecursiveComparison().ignoringFields("origin").isEqualTo(vocabulary);
         }
@@ -130,13 +131,14 @@ class VocabularyTest {
     void readsTheTokenizerJsonOfOthers() throws IOException {
         var tarot = TestTokenizers.directory("tarot");
         Files.copy(tarot.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
-        assertThat(Vocabulary.read(folder)).usingRecursiveComparison().ignoringFields("origin").isEqualTo(Vocabulary.read(tarot));
+        assertThat(Vocabulary.read(folder)).usingRecursiveComparison().ignoringFields("origin")
+                .isEqualTo(Vocabulary.read(tarot));
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "\"BPE\"             | \"WordPiece\"        | model.type: \"WordPiece\" (expected: BPE)",
-        "\"normalizer\":null | \"normalizer\":{\"type\":\"Lowercase\"} | normalizer: {\"type\":\"Lowercase\"} (expected: null)",
+        "\"normalizer\":null | \"normalizer\":{\"type\":\"NFC\"} | normalizer: {\"type\":\"NFC\"} (expected: null)",
         "\"ByteLevel\"       | \"Whitespace\"       | pre_tokenizer: {\"type\":\"Whitespace\"",
         "\"add_prefix_space\" | \"use_regex\"       | pre_tokenizer: {\"type\":\"ByteLevel\",\"use_regex\":false}",
         "_prefix\":\"\"      | _prefix\":\"##\"     | model.continuing_subword_prefix: \"##\" (expected: none)",
@@ -168,7 +170,8 @@ class VocabularyTest {
             var text = new StringBuilder(json);
             for (int edits = 1 + random.nextInt(3); edits > 0; edits--) {
                 int at = random.nextInt(text.length());
-                text.replace(at, Math.min(text.length(), at + random.nextInt(4)), "\"[]{},:0-9e.ntf\\".substring(random.nextInt(15)).substring(0, 1));
+                var other = "\"[]{},:0-9e.ntf\\".charAt(random.nextInt(15));
+                text.replace(at, Math.min(text.length(), at + random.nextInt(4)), String.valueOf(other));
             }
             TestFiles.write(folder.resolve("tokenizer.json"), text.toString());
             try {

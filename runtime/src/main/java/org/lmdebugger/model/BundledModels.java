@@ -1,0 +1,94 @@
+package org.lmdebugger.model;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Models that travel on the class path, as {@code org/lmdebugger/models/NAME/}. Files in a jar cannot be mapped, so
+ * they are copied to a cache, once for each content, whole or not at all.
+ */
+final class BundledModels {
+    private static final String ROOT = "org/lmdebugger/models/";
+    private static final List<String> NAMES = List.of("sample");
+    private static final List<String> FILES = List.of("config.json", "vocab.json", "merges.txt", "model.safetensors");
+
+    private final ClassLoader loader;
+    private final Path cache;
+
+    BundledModels(ClassLoader loader, Path cache) {
+        this.loader = loader;
+        this.cache = cache;
+    }
+
+    /** Those that are on this class path. */
+    List<ModelFiles> list() {
+        return NAMES.stream().map(this::find).flatMap(Optional::stream).toList();
+    }
+
+    Optional<ModelFiles> find(String name) {
+        var config = NAMES.contains(name) ? loader.getResource(ROOT + name + "/config.json") : null;
+        if (config == null) {
+            return Optional.empty();
+        }
+        try {
+            var directory = config.getProtocol().equals("file") ? Path.of(config.toURI()).getParent() : extract(name);
+            return Optional.of(new ModelFiles(name, directory));
+        } catch (URISyntaxException failure) {
+            throw new AssertionError("a class loader's own URL: " + config, failure);
+        } catch (IOException failure) {
+            throw new UncheckedIOException("model %s: cannot be copied to %s (is it writable? XDG_CACHE_HOME moves it)"
+                    .formatted(name, cache), failure);
+        }
+    }
+
+    private Path extract(String name) throws IOException {
+        var target = cache.resolve(name + "-" + digest(name));
+        if (!Files.isDirectory(target)) {
+            var temporary = Files.createTempDirectory(Files.createDirectories(cache), name + "-");
+            try {
+                for (var file : FILES) {
+                    try (var in = open(name, file)) {
+                        Files.copy(in, temporary.resolve(file));
+                    }
+                }
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            } catch (IOException failure) {
+                delete(temporary);
+                if (!Files.isDirectory(target)) { // else another process was faster, with the same files
+                    throw failure;
+                }
+            }
+        }
+        return target;
+    }
+
+    private String digest(String name) throws IOException {
+        var digest = Digests.sha256();
+        for (var file : FILES) {
+            Digests.update(digest, open(name, file));
+        }
+        return Digests.hex(digest).substring(0, 16);
+    }
+
+    private InputStream open(String name, String file) throws IOException {
+        var in = loader.getResourceAsStream(ROOT + name + "/" + file);
+        if (in == null) {
+            throw new IOException(ROOT + name + "/" + file + ": not on the class path");
+        }
+        return in;
+    }
+
+    private static void delete(Path directory) throws IOException {
+        for (var file : FILES) {
+            Files.deleteIfExists(directory.resolve(file));
+        }
+        Files.delete(directory);
+    }
+}

@@ -1,0 +1,164 @@
+package org.lmdebugger.model;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import org.lmdebugger.model.HubClient.Refused;
+import org.lmdebugger.model.HubClient.RemoteFile;
+
+/**
+ * Brings a model into the Hugging Face cache, as huggingface_hub would: contents in {@code blobs}, called by their
+ * checksum, links to them in {@code snapshots}. What breaks off stays as {@code .incomplete} and goes on from there,
+ * in this run or the next; nothing gets its name before its checksum is right.
+ */
+final class HubDownload {
+    private static final int FRUITLESS_TRIES = 4; // tries in a row that bring nothing
+
+    private final HubClient client;
+    private final HubCache cache;
+    private final DownloadProgress progress;
+
+    HubDownload(HubClient client, HubCache cache, DownloadProgress progress) {
+        this.client = client;
+        this.cache = cache;
+        this.progress = progress;
+    }
+
+    /**
+     * Fetches what of a model is not here yet. The configuration comes first, so that a model that is no GPT-2 is
+     * refused before its weights are fetched.
+     *
+     * @throws Refused               if the Hub has no such model, or not for us
+     * @throws InvalidModelException if it is no GPT-2, or has no safetensors
+     */
+    Path model(String id) throws IOException {
+        synchronized (HubDownload.class) { // one at a time in this process: locks of files hold between processes
+            return fetchAll(id);
+        }
+    }
+
+    private Path fetchAll(String id) throws IOException {
+        var config = client.ask(id, "main", "config.json");
+        var revision = config.revision(); // all files are of this one commit
+        var snapshot = cache.snapshot(id, revision);
+        fetch(id, config, "config.json");
+        Gpt2Config.read(snapshot.resolve("config.json"));
+        for (var file : new String[] {"tokenizer.json", "vocab.json", "merges.txt"}) {
+            fetchIfThere(id, revision, file);
+        }
+        if (!fetchIfThere(id, revision, "model.safetensors")
+                && fetchIfThere(id, revision, "model.safetensors.index.json")) {
+            for (var shard : Safetensors.shards(snapshot.resolve("model.safetensors.index.json"))) {
+                fetch(id, client.ask(id, revision, shard), shard);
+            }
+        }
+        var missing = HubCache.missing(snapshot);
+        if (missing.isPresent()) {
+            throw new InvalidModelException("model: %s: %s (expected: all of a GPT-2 in safetensors format)"
+                    .formatted(id, missing.get()));
+        }
+        var main = cache.folder(id).resolve("refs/main");
+        Files.createDirectories(main.getParent());
+        Files.writeString(main, revision);
+        return snapshot;
+    }
+
+    private boolean fetchIfThere(String id, String revision, String file) throws IOException {
+        try {
+            fetch(id, client.ask(id, revision, file), file);
+            return true;
+        } catch (Refused none) {
+            if (none.status() != 404) {
+                throw none;
+            }
+            return false;
+        }
+    }
+
+    private void fetch(String id, RemoteFile remote, String file) throws IOException {
+        var blob = Files.createDirectories(cache.folder(id).resolve("blobs")).resolve(remote.checksum());
+        if (!Files.exists(blob)) {
+            fetch(remote, file, blob);
+        }
+        var link = cache.snapshot(id, remote.revision()).resolve(file);
+        if (!Files.exists(link)) {
+            Files.createDirectories(link.getParent());
+            Files.deleteIfExists(link); // it may lead to what is gone
+            try {
+                Files.createSymbolicLink(link, Path.of("../../blobs").resolve(blob.getFileName()));
+            } catch (FileAlreadyExistsException good) {
+                // another process was faster
+            }
+        }
+    }
+
+    private void fetch(RemoteFile remote, String file, Path blob) throws IOException {
+        var incomplete = blob.resolveSibling(blob.getFileName() + ".incomplete");
+        try (var channel = FileChannel.open(incomplete, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+             var _ = channel.lock()) { // another process may be at it, and done when we get here
+            if (Files.exists(blob)) {
+                return;
+            }
+            fill(channel, remote, file);
+            channel.force(true);
+            var checksum = remote.checksum().length() == 64 ? Digests.sha256(incomplete) : Digests.gitBlob(incomplete);
+            if (!checksum.equals(remote.checksum())) {
+                Files.delete(incomplete);
+                throw new IOException("%s: checksum %s (expected: %s; it is deleted, fetch it again)"
+                        .formatted(remote.location(), checksum, remote.checksum()));
+            }
+            Files.move(incomplete, blob, StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    /** Fetches until everything is here, as long as each few tries bring something. */
+    private void fill(FileChannel channel, RemoteFile remote, String file) throws IOException {
+        if (channel.size() > remote.size()) {
+            channel.truncate(0);
+        }
+        int fruitless = 0;
+        Optional<IOException> last = Optional.empty();
+        while (channel.size() < remote.size()) {
+            long before = channel.size();
+            try {
+                append(channel, remote, file);
+            } catch (Refused refused) {
+                throw refused;
+            } catch (IOException broken) {
+                last = Optional.of(broken);
+            }
+            fruitless = channel.size() > before ? 0 : fruitless + 1;
+            if (fruitless == FRUITLESS_TRIES || Thread.currentThread().isInterrupted()) {
+                throw new IOException("%s: broken off at %d of %d bytes (start again to go on from there)"
+                        .formatted(remote.location(), channel.size(), remote.size()), last.orElse(null));
+            }
+        }
+        progress.report(file, remote.size(), remote.size());
+    }
+
+    private void append(FileChannel channel, RemoteFile remote, String file) throws IOException {
+        var response = client.open(remote, channel.size());
+        try (var body = Channels.newChannel(response.body())) {
+            if (response.statusCode() != 206) {
+                channel.truncate(0); // the server does not know ranges: it sends everything
+            }
+            channel.position(channel.size());
+            var buffer = ByteBuffer.allocate(1 << 16);
+            while (channel.size() < remote.size() && body.read(buffer) >= 0) {
+                buffer.flip().limit((int) Math.min(buffer.limit(), remote.size() - channel.size()));
+                while (buffer.hasRemaining()) {
+                    channel.write(buffer);
+                }
+                buffer.clear();
+                progress.report(file, channel.size(), remote.size());
+            }
+        }
+    }
+}
