@@ -31,7 +31,8 @@ class NativeLibrariesTest {
 
     @Test
     void whatIsNotOnTheClassPathIsSaidWithTheFix() {
-        assertThatThrownBy(() -> NativeLibraries.loadFromClassPath("no/such/", List.of("libnone.so"), "the:artifact", PROPERTY))
+        assertThatThrownBy(() -> NativeLibraries
+                .loadFromClassPath("no/such/", List.of("libnone.so"), "the:artifact", PROPERTY))
                 .isInstanceOf(NativeLibraryException.class)
                 .hasMessage("no/such/libnone.so: not on the class path (expected: the:artifact there, or -D"
                         + PROPERTY + " to name an installed library)");
@@ -41,7 +42,8 @@ class NativeLibrariesTest {
     void aLibraryThatDoesNotLoadLeavesNothingBehind() throws Exception {
         System.setProperty(NativeLibraries.DIRECTORY, directory.toString());
         var aClass = "NativeLibrariesTest.class"; // a file on the class path that is no library
-        assertThatThrownBy(() -> NativeLibraries.loadFromClassPath("org/lmdebugger/bindings/", List.of(aClass), "x", PROPERTY))
+        assertThatThrownBy(() -> NativeLibraries
+                .loadFromClassPath("org/lmdebugger/bindings/", List.of(aClass), "x", PROPERTY))
                 .isInstanceOf(NativeLibraryException.class).hasMessageContaining(NativeLibraries.DIRECTORY);
         assertThat(Files.list(directory)).isEmpty();
     }
@@ -49,7 +51,8 @@ class NativeLibrariesTest {
     @Test
     void anUnwritableDirectoryIsSaidWithTheFix() {
         System.setProperty(NativeLibraries.DIRECTORY, directory.resolve("none").toString());
-        assertThatThrownBy(() -> NativeLibraries.loadFromClassPath("org/lmdebugger/bindings/", List.of("x"), "x", PROPERTY))
+        assertThatThrownBy(() -> NativeLibraries
+                .loadFromClassPath("org/lmdebugger/bindings/", List.of("x"), "x", PROPERTY))
                 .isInstanceOf(NativeLibraryException.class).hasMessageContaining("set -D" + NativeLibraries.DIRECTORY);
     }
 

@@ -36,7 +36,8 @@ class OpenBlasTest {
                                     * b.getAtIndex(JAVA_FLOAT, tb ? j * ldb + l : l * ldb + j);
                         }
                         // k products of size ≤ 1, each rounded to 2⁻²⁴ of the running sum's bound k
-                        assertThat((double) c.getAtIndex(JAVA_FLOAT, (long) i * n + j)).isCloseTo(sum, within(k * 1e-6));
+                        assertThat((double) c.getAtIndex(JAVA_FLOAT, (long) i * n + j))
+                                .isCloseTo(sum, within(k * 1e-6));
                     }
                 }
             }
@@ -80,15 +81,18 @@ class OpenBlasTest {
         try (var arena = Arena.ofConfined()) {
             var four = arena.allocate(JAVA_FLOAT, 4);
             assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 3, four, 0, 3, four, 0, 2, 0, four, 0, 2))
-                    .isInstanceOf(IllegalArgumentException.class).hasMessage("a: 24 bytes from 0 on (expected: within a native segment of 16 bytes)");
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("a: 24 bytes from 0 on (expected: within a native segment of 16 bytes)");
             assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 2, four, 4, 2, four, 0, 2, 0, four, 0, 2))
                     .hasMessageStartingWith("a: 16 bytes from 4 on");
             assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 2, 2, 2, four, 0, 1, four, 0, 2, 0, four, 0, 2))
                     .hasMessage("ld of a: 1 (expected: at least 2)");
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 1, 1, 1, MemorySegment.ofArray(new float[1]), 0, 1, four, 0, 1, 0, four, 0, 1))
+            var heap = MemorySegment.ofArray(new float[1]);
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, 1, 1, 1, heap, 0, 1, four, 0, 1, 0, four, 0, 1))
                     .hasMessageContaining("native segment");
             // 2³¹ rows of 2³¹ columns: the size in bytes does not fit 63 bits' worth of int arithmetic
-            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, Integer.MAX_VALUE, 1, 1, four, 0, Integer.MAX_VALUE, four, 0, 1, 0, four, 0, 1))
+            int max = Integer.MAX_VALUE;
+            assertThatThrownBy(() -> OpenBlas.sgemm(false, false, max, 1, 1, four, 0, max, four, 0, 1, 0, four, 0, 1))
                     .isInstanceOf(IllegalArgumentException.class);
         }
     }

@@ -13,7 +13,8 @@ import jdk.incubator.vector.FloatVector;
  * same, bit for bit, whatever other rows and columns are computed beside it.
  *
  * <p>Offsets are in bytes, strides in elements. The vector operations are called directly rather than through helpers
- * because the compiler keeps vectors in registers only where everything is inlined.
+ * because the compiler keeps vectors in registers only where everything is inlined; and methods are small
+ * because the JVM's first compiler gives up on larger ones, which then stay slow for ever.
  */
 final class SkinnyGemm {
     /** Rows of a tile; five rows of two vectors, and what feeds them, fill the registers that C2 uses well. */
@@ -156,37 +157,44 @@ final class SkinnyGemm {
         }
         for (; j < to; j++) {
             for (int i = 0; i < m; i++) {
-                c.set(F32, c0 + 4 * (i * cs + j), Reductions.dot(a, a0 + 4 * i * as, b, b0 + 4 * j * bs, k));
+                c.set(F32, c0 + 4 * (i * cs + j), dot(a, a0 + 4 * i * as, b, b0 + 4 * j * bs, k));
             }
         }
     }
 
-    /** The products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
+    /** The products of one row of A with four rows of B, summed as {@link #dot} does. */
     private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k) {
         var sum1 = FloatVector.zero(SPECIES);
         var sum2 = FloatVector.zero(SPECIES);
         var sum3 = FloatVector.zero(SPECIES);
         var sum4 = FloatVector.zero(SPECIES);
-        int whole = k / W * W;
-        for (int l = 0; l < whole; l += W) {
+        for (int l = 0; l <= k - W; l += W) {
             var x = FloatVector.fromMemorySegment(SPECIES, a, a0 + 4L * l, LITTLE_ENDIAN);
             sum1 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * l, LITTLE_ENDIAN), sum1);
             sum2 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + bs + 4L * l, LITTLE_ENDIAN), sum2);
             sum3 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 2 * bs + 4L * l, LITTLE_ENDIAN), sum3);
             sum4 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 3 * bs + 4L * l, LITTLE_ENDIAN), sum4);
         }
-        if (whole < k) {
-            var mask = SPECIES.indexInRange(whole, k);
-            long l = 4L * whole;
-            var x = FloatVector.fromMemorySegment(SPECIES, a, a0 + l, LITTLE_ENDIAN, mask);
-            sum1 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + l, LITTLE_ENDIAN, mask), sum1);
-            sum2 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + bs + l, LITTLE_ENDIAN, mask), sum2);
-            sum3 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 2 * bs + l, LITTLE_ENDIAN, mask), sum3);
-            sum4 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 3 * bs + l, LITTLE_ENDIAN, mask), sum4);
+        c.set(F32, c0, rest(Reductions.lanes(sum1), a, a0, b, b0, k));
+        c.set(F32, c0 + 4, rest(Reductions.lanes(sum2), a, a0, b, b0 + bs, k));
+        c.set(F32, c0 + 8, rest(Reductions.lanes(sum3), a, a0, b, b0 + 2 * bs, k));
+        c.set(F32, c0 + 12, rest(Reductions.lanes(sum4), a, a0, b, b0 + 3 * bs, k));
+    }
+
+    private static float dot(MemorySegment a, long a0, MemorySegment b, long b0, int k) {
+        var sum = FloatVector.zero(SPECIES);
+        for (int l = 0; l <= k - W; l += W) {
+            sum = FloatVector.fromMemorySegment(SPECIES, a, a0 + 4L * l, LITTLE_ENDIAN)
+                    .fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * l, LITTLE_ENDIAN), sum);
         }
-        c.set(F32, c0, Reductions.lanes(sum1));
-        c.set(F32, c0 + 4, Reductions.lanes(sum2));
-        c.set(F32, c0 + 8, Reductions.lanes(sum3));
-        c.set(F32, c0 + 12, Reductions.lanes(sum4));
+        return rest(Reductions.lanes(sum), a, a0, b, b0, k);
+    }
+
+    /** Adds the last products, which do not fill a vector. */
+    private static float rest(float sum, MemorySegment a, long a0, MemorySegment b, long b0, int k) {
+        for (int l = k / W * W; l < k; l++) {
+            sum = Math.fma(a.get(F32, a0 + 4L * l), b.get(F32, b0 + 4L * l), sum);
+        }
+        return sum;
     }
 }
