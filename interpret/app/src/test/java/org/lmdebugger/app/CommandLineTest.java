@@ -126,8 +126,8 @@ class CommandLineTest {
             trace|Once --edit L9D0=0|edit: L9D0 (expected: L0 to L3 and D0 to D767 in this model)
             trace|Once --edit L1D0=x|edit: L1D0=x: x is not a number
             trace|Once --edit L1D0=NaN|edit: L1D0=NaN: NaN (expected: a finite number)
-            trace|Once --token boyhoods|token: "boyhoods": 3 tokens, "boy" "hood" "s" (expected: one token)
-            trace|Once --token girl|(expected: one token, as is " girl" with its space)
+            trace|Once --token boyhoods|(expected: one token, but it is
+            trace|Once --token girl|" girl", with a space, is one
             trace|Once --position 5|position: 5 (expected: 0 to 0, or -1 to -1 from the end)
             trace|Once --position first|position: first (expected: an index from 0, last or all)
             trace|Once --top 0|top: 0 (expected: 1 to 768)
