@@ -398,9 +398,8 @@ public abstract class SessionContractTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 0, 1", "0.7, 0, 1", "1, 5, 1", "1, 0, 0.6", "2, 20, 0.8", "1, 1, 1"})
-    void tokensAreDrawnFromTheCandidates(float temperature, int topK, float topP) {
-        int vocabulary = 200;
+    @CsvSource({"200, 1, 0, 1", "200, 0.7, 0, 1", "200, 1, 5, 1", "200, 1, 0, 0.6", "200, 2, 20, 0.8", "200, 1, 1, 1", "2000, 9, 0, 0.9", "2000, 9, 700, 1"})
+    void tokensAreDrawnFromTheCandidates(int vocabulary, float temperature, int topK, float topP) {
         int draws = 64;
         var row = Matrix.random(1, vocabulary, 5);
         var logits = Matrix.of(draws, vocabulary, (r, i) -> 2 * row.at(0, i));

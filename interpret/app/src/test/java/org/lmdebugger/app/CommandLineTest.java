@@ -131,7 +131,7 @@ class CommandLineTest {
             trace|Once --position 5|position: 5 (expected: 0 to 0, or -1 to -1 from the end)
             trace|Once --position first|position: first (expected: an index from 0, last or all)
             trace|Once --top 0|top: 0 (expected: 1 to 768)
-            trace|Once --model no/such|model: no/such: not found
+            trace|Once --model ./none|model: ./none: not found
             trace|Once --device gpu|device: gpu (expected: cpu, cuda, or cuda:1 for the second GPU)
             trace|Once --device cuda|device: cuda: not usable
             generate|Once --tokens 128|tokens: 128 after a prompt of 1 (expected: at most 128 together in this model)

@@ -27,7 +27,10 @@ final class Decoder implements AutoCloseable {
 
     private final Gpt2.Buffers buffers;
     private final Tensor x; // [B, d]
-    private final Tensor queryKeyValue; // [B, 3d]
+    private final Tensor queryKeyValue; // [B, 3d], and its thirds
+    private final Tensor queries;
+    private final Tensor keys;
+    private final Tensor values;
     private final Tensor coefficients; // [B, 4d]
     private final Tensor logits; // [B, V]
     private final Tensor ids; // [1, B]
@@ -57,6 +60,9 @@ final class Decoder implements AutoCloseable {
         buffers = Gpt2.Buffers.of(scope, batch, d);
         x = scope.allocate(ElementType.F32, batch, d);
         queryKeyValue = scope.allocate(ElementType.F32, batch, 3 * d);
+        queries = queryKeyValue.columns(0, d);
+        keys = queryKeyValue.columns(d, d);
+        values = queryKeyValue.columns(2 * d, d);
         coefficients = scope.allocate(ElementType.F32, batch, 4 * d);
         logits = scope.allocate(ElementType.F32, batch, model.config().vocabularySize());
         ids = scope.allocate(ElementType.I32, 1, batch);
@@ -134,14 +140,13 @@ final class Decoder implements AutoCloseable {
     }
 
     private void step() {
-        long d = model.config().width();
         model.embed(session, x, ids, positions);
         for (int l = 0; l < contexts.size(); l++) {
             var context = contexts.get(l);
             model.project(session, l, queryKeyValue, x, buffers);
-            session.scatterRows(context.keys(), queryKeyValue.columns(d, d), cacheRows);
-            session.scatterRows(context.values(), queryKeyValue.columns(2 * d, d), cacheRows);
-            model.attend(session, l, x, queryKeyValue.columns(0, d), context, buffers);
+            session.scatterRows(context.keys(), keys, cacheRows);
+            session.scatterRows(context.values(), values, cacheRows);
+            model.attend(session, l, x, queries, context, buffers);
             model.activate(session, l, coefficients, x, buffers);
             for (var layerEdits : edits) {
                 if (layerEdits.layer() == l) {

@@ -15,11 +15,12 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /** A checkpoint of any shape with random F32 weights and the sample model's tokenizer. */
-record RandomCheckpoint(int layers, int heads, int width, int positions, int vocabulary) {
-    static final RandomCheckpoint GPT2 = new RandomCheckpoint(12, 12, 768, 1024, 50257);
+public record RandomCheckpoint(int layers, int heads, int width, int positions, int vocabulary) {
+    public static final RandomCheckpoint GPT2 = new RandomCheckpoint(12, 12, 768, 1024, 50257);
+    public static final RandomCheckpoint GPT2_MEDIUM = new RandomCheckpoint(24, 16, 1024, 1024, 50257);
 
     /** Writes it into {@code directory}; equal seeds give equal files. */
-    Path write(Path directory, long seed) throws IOException {
+    public Path write(Path directory, long seed) throws IOException {
         Files.writeString(directory.resolve("config.json"), """
                 {"model_type": "gpt2", "activation_function": "gelu_new", "n_layer": %d, "n_head": %d, "n_embd": %d,
                  "n_positions": %d, "vocab_size": %d}""".formatted(layers, heads, width, positions, vocabulary));

@@ -1,12 +1,9 @@
 package org.lmdebugger.device.cpu;
 
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
-import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 import static org.lmdebugger.device.cpu.Layouts.index;
 import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Tensor;
 
@@ -123,19 +120,22 @@ final class Attention implements Workers.Job {
     /** softmax(scale·x) of the first {@code visible} elements; the rest up to {@code count} becomes 0. */
     private static void softmax(MemorySegment x, long x0, int visible, int count, float scale) {
         float max = Measuring.max(x, x0, visible) * scale;
-        var sums = FloatVector.zero(SPECIES);
-        for (int i = 0; i < visible; i += SPECIES.length()) {
-            var mask = SPECIES.indexInRange(i, visible);
-            var e = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4L * i, LITTLE_ENDIAN, mask).mul(scale).sub(max));
-            sums = sums.add(e, mask);
-            e.intoMemorySegment(x, x0 + 4L * i, LITTLE_ENDIAN, mask);
+        var e = Block.ofThread().x;
+        float sum = 0;
+        for (int at = 0; at < visible; at += Block.SIZE) {
+            int n = Block.count(at, visible);
+            Block.load(e, x, x0 + 4L * at, n);
+            for (int i = 0; i < n; i++) {
+                e[i] = Math.fma(e[i], scale, -max);
+            }
+            VectorMath.exp(e, n);
+            sum += Block.sum(e, n);
+            Block.store(x, x0 + 4L * at, e, n);
         }
-        float factor = 1 / Reductions.lanes(sums);
-        for (int i = 0; i < count; i += SPECIES.length()) {
-            var within = SPECIES.indexInRange(i, visible);
-            var mask = SPECIES.indexInRange(i, count);
-            FloatVector.fromMemorySegment(SPECIES, x, x0 + 4L * i, LITTLE_ENDIAN, within).mul(factor)
-                    .intoMemorySegment(x, x0 + 4L * i, LITTLE_ENDIAN, mask);
+        float factor = 1 / sum;
+        for (int i = 0; i < visible; i++) {
+            x.set(Layouts.F32, x0 + 4L * i, x.get(Layouts.F32, x0 + 4L * i) * factor);
         }
+        x.asSlice(x0 + 4L * visible, 4L * (count - visible)).fill((byte) 0);
     }
 }

@@ -1,14 +1,10 @@
 package org.lmdebugger.device.cpu;
 
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static org.lmdebugger.device.cpu.Layouts.F32;
 import static org.lmdebugger.device.cpu.Layouts.I32;
-import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import org.lmdebugger.device.Tensor;
 
 /** The operations that treat each row, or each element, by itself; each for the rows from … to−1. */
@@ -17,82 +13,110 @@ final class Elementwise {
     }
 
     static void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at, long from, long to) {
-        MemorySegment xs = CpuMemory.of(x), ts = CpuMemory.of(tokens), ps = CpuMemory.of(positions);
         for (long r = from; r < to; r++) {
-            long x0 = row(x, r);
-            long t0 = row(tokens, Layouts.index(ids, r));
-            long p0 = row(positions, Layouts.index(at, r));
-            for (long i = 0; i < x.columns(); i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, x.columns());
-                load(ts, t0 + 4 * i, mask).add(load(ps, p0 + 4 * i, mask)).intoMemorySegment(xs, x0 + 4 * i, LITTLE_ENDIAN, mask);
-            }
-        }
-    }
-
-    static void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long from, long to) {
-        MemorySegment ys = CpuMemory.of(y), xs = CpuMemory.of(x), gs = CpuMemory.of(gain), bs = CpuMemory.of(bias);
-        long n = x.columns();
-        for (long r = from; r < to; r++) {
-            long x0 = row(x, r), y0 = row(y, r), g0 = gain.byteOffset(), b0 = bias.byteOffset();
-            float mean = Reductions.sum(xs, x0, n) / n;
-            float scale = (float) (1 / Math.sqrt(Reductions.squaredDeviation(xs, x0, n, mean) / n + epsilon));
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                load(xs, x0 + 4 * i, mask).sub(mean).mul(scale)
-                        .fma(load(gs, g0 + 4 * i, mask), load(bs, b0 + 4 * i, mask))
-                        .intoMemorySegment(ys, y0 + 4 * i, LITTLE_ENDIAN, mask);
+            long x0 = row(x, r), token = row(tokens, Layouts.index(ids, r)), position = row(positions, Layouts.index(at, r));
+            for (long i = 0; i < x.columns(); i += Block.SIZE) {
+                int n = Block.count(i, x.columns());
+                add(x, x0 + 4 * i, tokens, token + 4 * i, positions, position + 4 * i, n);
             }
         }
     }
 
     static void addBias(Tensor x, Tensor bias, long from, long to) {
-        MemorySegment xs = CpuMemory.of(x), bs = CpuMemory.of(bias);
-        long n = x.columns();
         for (long r = from; r < to; r++) {
-            long x0 = row(x, r), b0 = bias.byteOffset();
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                load(xs, x0 + 4 * i, mask).add(load(bs, b0 + 4 * i, mask)).intoMemorySegment(xs, x0 + 4 * i, LITTLE_ENDIAN, mask);
+            long x0 = row(x, r);
+            for (long i = 0; i < x.columns(); i += Block.SIZE) {
+                int n = Block.count(i, x.columns());
+                add(x, x0 + 4 * i, x, x0 + 4 * i, bias, bias.byteOffset() + 4 * i, n);
             }
         }
     }
 
+    /** to = a + b, n elements from the given offsets on. */
+    private static void add(Tensor to, long to0, Tensor a, long a0, Tensor b, long b0, int n) {
+        var block = Block.ofThread();
+        float[] x = block.x, y = block.y;
+        Block.load(x, CpuMemory.of(a), a0, n);
+        Block.load(y, CpuMemory.of(b), b0, n);
+        for (int i = 0; i < n; i++) {
+            x[i] += y[i];
+        }
+        Block.store(CpuMemory.of(to), to0, x, n);
+    }
+
+    static void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long from, long to) {
+        var block = Block.ofThread();
+        float[] v = block.x, g = block.y, b = block.z;
+        for (long r = from; r < to; r++) {
+            float mean = Reductions.sum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
+            float scale = inverseDeviation(x, r, mean, epsilon);
+            for (long at = 0; at < x.columns(); at += Block.SIZE) {
+                int n = Block.count(at, x.columns());
+                Block.load(v, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                Block.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
+                Block.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    v[i] = Math.fma((v[i] - mean) * scale, g[i], b[i]);
+                }
+                Block.store(CpuMemory.of(y), row(y, r) + 4 * at, v, n);
+            }
+        }
+    }
+
+    private static float inverseDeviation(Tensor x, long r, float mean, float epsilon) {
+        float variance = Reductions.squaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns();
+        return (float) (1 / Math.sqrt(variance + epsilon));
+    }
+
     static void biasGelu(Tensor m, Tensor bias, long from, long to) {
         MemorySegment ms = CpuMemory.of(m), bs = CpuMemory.of(bias);
-        long n = m.columns();
+        var block = Block.ofThread();
+        float[] x = block.x, b = block.y;
         for (long r = from; r < to; r++) {
-            long m0 = row(m, r), b0 = bias.byteOffset();
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                VectorMath.gelu(load(ms, m0 + 4 * i, mask).add(load(bs, b0 + 4 * i, mask)))
-                        .intoMemorySegment(ms, m0 + 4 * i, LITTLE_ENDIAN, mask);
+            for (long at = 0; at < m.columns(); at += Block.SIZE) {
+                int n = Block.count(at, m.columns());
+                Block.load(x, ms, row(m, r) + 4 * at, n);
+                Block.load(b, bs, bias.byteOffset() + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    x[i] += b[i];
+                }
+                VectorMath.gelu(x, block.z, n);
+                Block.store(ms, row(m, r) + 4 * at, x, n);
             }
         }
     }
 
     static void biasResidual(Tensor x, Tensor y, Tensor bias, long from, long to) {
-        MemorySegment xs = CpuMemory.of(x), ys = CpuMemory.of(y), bs = CpuMemory.of(bias);
-        long n = x.columns();
+        var block = Block.ofThread();
+        float[] stream = block.x, added = block.y, b = block.z;
         for (long r = from; r < to; r++) {
-            long x0 = row(x, r), y0 = row(y, r), b0 = bias.byteOffset();
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                load(xs, x0 + 4 * i, mask).add(load(ys, y0 + 4 * i, mask).add(load(bs, b0 + 4 * i, mask)))
-                        .intoMemorySegment(xs, x0 + 4 * i, LITTLE_ENDIAN, mask);
+            for (long at = 0; at < x.columns(); at += Block.SIZE) {
+                int n = Block.count(at, x.columns());
+                Block.load(stream, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                Block.load(added, CpuMemory.of(y), row(y, r) + 4 * at, n);
+                Block.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    stream[i] += added[i] + b[i];
+                }
+                Block.store(CpuMemory.of(x), row(x, r) + 4 * at, stream, n);
             }
         }
     }
 
     static void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values, long from, long to) {
-        MemorySegment xs = CpuMemory.of(x), vs = CpuMemory.of(values), ss = CpuMemory.of(shift);
-        long n = x.columns();
+        var block = Block.ofThread();
+        float[] stream = block.x, v = block.y;
         for (long r = from; r < to; r++) {
-            long x0 = row(x, r), v0 = row(values, Layouts.index(neurons, r));
-            var amount = FloatVector.broadcast(SPECIES, ss.get(F32, shift.byteOffset() + 4 * r));
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                load(vs, v0 + 4 * i, mask).fma(amount, load(xs, x0 + 4 * i, mask))
-                        .intoMemorySegment(xs, x0 + 4 * i, LITTLE_ENDIAN, mask);
+            long v0 = row(values, Layouts.index(neurons, r));
+            float amount = CpuMemory.of(shift).get(F32, shift.byteOffset() + 4 * r);
+            for (long at = 0; at < x.columns(); at += Block.SIZE) {
+                int n = Block.count(at, x.columns());
+                Block.load(stream, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                Block.load(v, CpuMemory.of(values), v0 + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    stream[i] = Math.fma(amount, v[i], stream[i]);
+                }
+                Block.store(CpuMemory.of(x), row(x, r) + 4 * at, stream, n);
             }
         }
     }
@@ -108,21 +132,29 @@ final class Elementwise {
     }
 
     static void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
-        MemorySegment rs = CpuMemory.of(reader), xs = CpuMemory.of(x), gs = CpuMemory.of(gain), hs = CpuMemory.of(head);
-        long n = x.columns();
+        var block = Block.ofThread();
+        float[] g = block.x, w = block.y;
+        long d = x.columns();
         for (long r = 0; r < x.rows(); r++) {
-            long r0 = row(reader, r), h0 = row(head, Layouts.index(tokens, r)), x0 = row(x, r), g0 = gain.byteOffset();
-            float mean = Reductions.sum(xs, x0, n) / n;
-            float scale = (float) (1 / Math.sqrt(Reductions.squaredDeviation(xs, x0, n, mean) / n + epsilon));
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                load(gs, g0 + 4 * i, mask).mul(load(hs, h0 + 4 * i, mask)).mul(scale)
-                        .intoMemorySegment(rs, r0 + 4 * i, LITTLE_ENDIAN, mask);
+            float mean = Reductions.sum(CpuMemory.of(x), row(x, r), d) / d;
+            float scale = inverseDeviation(x, r, mean, epsilon);
+            for (long at = 0; at < d; at += Block.SIZE) {
+                int n = Block.count(at, d);
+                Block.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
+                Block.load(w, CpuMemory.of(head), row(head, Layouts.index(tokens, r)) + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    g[i] *= w[i] * scale;
+                }
+                Block.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
             }
-            float centre = Reductions.sum(rs, r0, n) / n;
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                load(rs, r0 + 4 * i, mask).sub(centre).intoMemorySegment(rs, r0 + 4 * i, LITTLE_ENDIAN, mask);
+            float centre = Reductions.sum(CpuMemory.of(reader), row(reader, r), d) / d;
+            for (long at = 0; at < d; at += Block.SIZE) {
+                int n = Block.count(at, d);
+                Block.load(g, CpuMemory.of(reader), row(reader, r) + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    g[i] -= centre;
+                }
+                Block.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
             }
         }
     }
@@ -155,9 +187,5 @@ final class Elementwise {
                 cs.set(I32, at, cs.get(I32, at) + 1);
             }
         }
-    }
-
-    private static FloatVector load(MemorySegment segment, long offset, VectorMask<Float> mask) {
-        return FloatVector.fromMemorySegment(SPECIES, segment, offset, LITTLE_ENDIAN, mask);
     }
 }

@@ -13,13 +13,8 @@ import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.Measures;
 import org.lmdebugger.device.Tensor;
 
-/**
- * Measures of rows of logits. Sums over the vocabulary are carried in double precision from one block of
- * {@value #BLOCK} logits to the next, so that their error does not grow with the vocabulary.
- */
+/** Measures of rows of logits. */
 final class Measuring {
-    private static final int BLOCK = 1024;
-
     private Measuring() {
     }
 
@@ -49,88 +44,99 @@ final class Measuring {
         if (Float.isInfinite(max)) {
             return max;
         }
+        var e = Block.ofThread().x;
         double sum = 0;
-        for (long block = 0; block < n; block += BLOCK) {
-            long end = Math.min(n, block + BLOCK);
-            var part = FloatVector.zero(SPECIES);
-            for (long i = block; i < end; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, end);
-                var e = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask).sub(max));
-                part = part.add(e, mask);
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = Block.count(at, n);
+            Block.load(e, x, x0 + 4 * at, count);
+            for (int i = 0; i < count; i++) {
+                e[i] -= max;
             }
-            sum += Reductions.lanes(part);
+            VectorMath.exp(e, count);
+            sum += Block.sum(e, count);
         }
         return max + Math.log(sum);
     }
 
     static float max(MemorySegment x, long x0, long n) {
         var max = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-        for (long i = 0; i < n; i += SPECIES.length()) {
-            var mask = SPECIES.indexInRange(i, n);
-            max = max.lanewise(VectorOperators.MAX, FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask), mask);
+        long i = 0;
+        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
+            max = max.max(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN));
         }
-        return max.reduceLanes(VectorOperators.MAX);
+        float largest = max.reduceLanes(VectorOperators.MAX);
+        for (; i < n; i++) {
+            largest = Math.max(largest, x.get(F32, x0 + 4 * i));
+        }
+        return largest;
     }
 
     /** −Σ p·log p with log p = x − logSumExp. */
     private static double entropy(MemorySegment x, long x0, long n, double logSumExp) {
-        double sum = 0;
+        float[] logP = Block.ofThread().x, p = Block.ofThread().y;
         float normaliser = (float) logSumExp;
-        for (long block = 0; block < n; block += BLOCK) {
-            long end = Math.min(n, block + BLOCK);
-            var part = FloatVector.zero(SPECIES);
-            for (long i = block; i < end; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, end);
-                var logP = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask).sub(normaliser);
-                var p = VectorMath.exp(logP);
-                part = part.add(p.mul(logP), mask.and(p.compare(VectorOperators.NE, 0))); // 0·log 0 = 0
+        double sum = 0;
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = Block.count(at, n);
+            Block.load(logP, x, x0 + 4 * at, count);
+            for (int i = 0; i < count; i++) {
+                logP[i] -= normaliser;
+                p[i] = logP[i];
             }
-            sum += Reductions.lanes(part);
+            VectorMath.exp(p, count);
+            for (int i = 0; i < count; i++) {
+                p[i] = p[i] == 0 ? 0 : p[i] * logP[i]; // 0·log 0 = 0
+            }
+            sum += Block.sum(p, count);
         }
         return -sum;
     }
 
     /** See {@link Measures} for the formula and why it is used. */
     private static double kl(MemorySegment x, long x0, Tensor clean, long n) {
-        var q = CpuMemory.of(clean);
-        long q0 = clean.byteOffset();
-        float normaliser = (float) logSumExp(q, q0, n);
+        var block = Block.ofThread();
+        float[] q = block.x, delta = block.y, terms = block.z;
+        float normaliser = (float) logSumExp(CpuMemory.of(clean), clean.byteOffset(), n);
         double mass = 0;
         double mean = 0;
-        for (long block = 0; block < n; block += BLOCK) {
-            long end = Math.min(n, block + BLOCK);
-            var masses = FloatVector.zero(SPECIES);
-            var means = FloatVector.zero(SPECIES);
-            for (long i = block; i < end; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, end);
-                var l = FloatVector.fromMemorySegment(SPECIES, q, q0 + 4 * i, LITTLE_ENDIAN, mask);
-                var p = VectorMath.exp(l.sub(normaliser));
-                var delta = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask).sub(l);
-                masses = masses.add(p, mask);
-                means = means.add(p.mul(delta), mask);
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = differences(block, x, x0, clean, normaliser, 0, at, n);
+            mass += Block.sum(q, count);
+            for (int i = 0; i < count; i++) {
+                terms[i] = q[i] * delta[i];
             }
-            mass += Reductions.lanes(masses);
-            mean += Reductions.lanes(means);
+            mean += Block.sum(terms, count);
         }
         float centre = (float) (mean / mass);
         double excess = 0;
         double rest = 0;
-        for (long block = 0; block < n; block += BLOCK) {
-            long end = Math.min(n, block + BLOCK);
-            var excesses = FloatVector.zero(SPECIES);
-            var rests = FloatVector.zero(SPECIES);
-            for (long i = block; i < end; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, end);
-                var l = FloatVector.fromMemorySegment(SPECIES, q, q0 + 4 * i, LITTLE_ENDIAN, mask);
-                var p = VectorMath.exp(l.sub(normaliser));
-                var delta = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask).sub(l).sub(centre);
-                excesses = excesses.add(p.mul(VectorMath.expm1(delta)), mask);
-                rests = rests.add(p.mul(delta), mask);
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = differences(block, x, x0, clean, normaliser, centre, at, n);
+            for (int i = 0; i < count; i++) {
+                terms[i] = q[i] * delta[i];
             }
-            excess += Reductions.lanes(excesses);
-            rest += Reductions.lanes(rests);
+            rest += Block.sum(terms, count);
+            VectorMath.expm1(delta, count);
+            for (int i = 0; i < count; i++) {
+                terms[i] = q[i] * delta[i];
+            }
+            excess += Block.sum(terms, count);
         }
         return Math.log1p(excess / mass) - rest / mass;
+    }
+
+    /** One block of q = softmax(clean) into x, and of Δ = logits − clean − centre into y; returns its length. */
+    private static int differences(Block block, MemorySegment x, long x0, Tensor clean, float normaliser, float centre, long at, long n) {
+        int count = Block.count(at, n);
+        float[] q = block.x, delta = block.y;
+        Block.load(q, CpuMemory.of(clean), clean.byteOffset() + 4 * at, count);
+        Block.load(delta, x, x0 + 4 * at, count);
+        for (int i = 0; i < count; i++) {
+            delta[i] = delta[i] - q[i] - centre;
+            q[i] -= normaliser;
+        }
+        VectorMath.exp(q, count);
+        return count;
     }
 
     private static void tokens(Measures measures, MemorySegment x, long x0, long n, long r) {
@@ -147,10 +153,12 @@ final class Measuring {
 
     private static int larger(MemorySegment x, long x0, long n, float than) {
         int count = 0;
-        for (long i = 0; i < n; i += SPECIES.length()) {
-            var mask = SPECIES.indexInRange(i, n);
-            var values = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask);
-            count += values.compare(VectorOperators.GT, than, mask).trueCount();
+        long i = 0;
+        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
+            count += FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN).compare(VectorOperators.GT, than).trueCount();
+        }
+        for (; i < n; i++) {
+            count += x.get(F32, x0 + 4 * i) > than ? 1 : 0;
         }
         return count;
     }

@@ -1,6 +1,7 @@
 package org.lmdebugger.device.cpu;
 
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.lmdebugger.device.cpu.Layouts.F32;
 import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 
 import java.lang.foreign.MemorySegment;
@@ -35,32 +36,45 @@ final class Reductions {
     }
 
     static float sum(MemorySegment x, long x0, long n) {
-        var sum = FloatVector.zero(SPECIES);
-        for (long i = 0; i < n; i += SPECIES.length()) {
-            var mask = SPECIES.indexInRange(i, n);
-            sum = sum.add(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask));
+        var sums = FloatVector.zero(SPECIES);
+        long i = 0;
+        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
+            sums = sums.add(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN));
         }
-        return lanes(sum);
+        float sum = lanes(sums);
+        for (; i < n; i++) {
+            sum += x.get(F32, x0 + 4 * i);
+        }
+        return sum;
     }
 
     /** Σ (x − centre)². */
     static float squaredDeviation(MemorySegment x, long x0, long n, float centre) {
-        var sum = FloatVector.zero(SPECIES);
-        for (long i = 0; i < n; i += SPECIES.length()) {
-            var mask = SPECIES.indexInRange(i, n);
-            var deviation = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask).sub(centre, mask);
-            sum = deviation.fma(deviation, sum);
+        var sums = FloatVector.zero(SPECIES);
+        long i = 0;
+        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
+            var deviation = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN).sub(centre);
+            sums = deviation.fma(deviation, sums);
         }
-        return lanes(sum);
+        float sum = lanes(sums);
+        for (; i < n; i++) {
+            float deviation = x.get(F32, x0 + 4 * i) - centre;
+            sum = Math.fma(deviation, deviation, sum);
+        }
+        return sum;
     }
 
     static float dot(MemorySegment x, long x0, MemorySegment y, long y0, long n) {
-        var sum = FloatVector.zero(SPECIES);
-        for (long i = 0; i < n; i += SPECIES.length()) {
-            var mask = SPECIES.indexInRange(i, n);
-            sum = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN, mask)
-                    .fma(FloatVector.fromMemorySegment(SPECIES, y, y0 + 4 * i, LITTLE_ENDIAN, mask), sum);
+        var sums = FloatVector.zero(SPECIES);
+        long i = 0;
+        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
+            sums = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN)
+                    .fma(FloatVector.fromMemorySegment(SPECIES, y, y0 + 4 * i, LITTLE_ENDIAN), sums);
         }
-        return lanes(sum);
+        float sum = lanes(sums);
+        for (; i < n; i++) {
+            sum = Math.fma(x.get(F32, x0 + 4 * i), y.get(F32, y0 + 4 * i), sum);
+        }
+        return sum;
     }
 }

@@ -8,8 +8,12 @@ import org.lmdebugger.device.Sampling;
 
 /** Chooses a token from one row of logits, as {@link Sampling} defines it. */
 final class Sampler {
+    /** So many candidates are selected in one pass; where more are needed, sorting the row is faster. */
+    private static final int FEW = 256;
+
     private int[] ids = new int[0];
     private float[] logits = new float[0];
+    private long[] keys = new long[0];
 
     int choose(MemorySegment x, long x0, int n, Sampling sampling, float uniform) {
         if (sampling.greedy()) {
@@ -28,7 +32,7 @@ final class Sampler {
 
     /** How many of the most likely tokens, at most {@code limit}, reach topP of {@code mass}; they are in {@link #ids}. */
     private int nucleus(MemorySegment x, long x0, int n, int limit, double mass, float max, Sampling sampling) {
-        for (int k = Math.min(limit, 64); ; k = (int) Math.min(limit, 8L * k)) {
+        for (int k = Math.min(limit, FEW); ; k = limit) {
             candidates(x, x0, n, k);
             double sum = 0;
             for (int i = 0; i < k; i++) {
@@ -92,8 +96,28 @@ final class Sampler {
             ids = new int[k];
             logits = new float[k];
         }
-        Selection.topK(ids, logits, k, x, x0, n);
+        if (k <= FEW) {
+            Selection.topK(ids, logits, k, x, x0, n);
+        } else {
+            sorted(x, x0, n, k);
+        }
         return ids;
+    }
+
+    /** The order of {@link Selection}, by sorting the whole row: the sort key is −value, then the index. */
+    private void sorted(MemorySegment x, long x0, int n, int k) {
+        if (keys.length < n) {
+            keys = new long[n];
+        }
+        for (int i = 0; i < n; i++) {
+            int bits = Float.floatToIntBits(x.get(F32, x0 + 4L * i) + 0f); // −0 becomes 0
+            keys[i] = (long) ~(bits ^ bits >> 31 & Integer.MAX_VALUE) << 32 | i;
+        }
+        Arrays.sort(keys, 0, n);
+        for (int i = 0; i < k; i++) {
+            ids[i] = (int) keys[i];
+            logits[i] = x.get(F32, x0 + 4L * ids[i]);
+        }
     }
 
     private static double weight(float logit, float max, float temperature) {

@@ -39,13 +39,18 @@ final class Selection {
         MemorySegment ms = CpuMemory.of(m), ns = CpuMemory.of(norms), cs = CpuMemory.of(coefficients);
         long n = m.columns();
         var score = Scratch.of(4 * n);
+        var block = Block.ofThread();
+        float[] x = block.x, y = block.y;
         for (long r = from; r < to; r++) {
             long m0 = row(m, r);
-            for (long i = 0; i < n; i += SPECIES.length()) {
-                var mask = SPECIES.indexInRange(i, n);
-                FloatVector.fromMemorySegment(SPECIES, ms, m0 + 4 * i, LITTLE_ENDIAN, mask).abs()
-                        .mul(FloatVector.fromMemorySegment(SPECIES, ns, norms.byteOffset() + 4 * i, LITTLE_ENDIAN, mask))
-                        .intoMemorySegment(score, 4 * i, LITTLE_ENDIAN, mask);
+            for (long at = 0; at < n; at += Block.SIZE) {
+                int count = Block.count(at, n);
+                Block.load(x, ms, m0 + 4 * at, count);
+                Block.load(y, ns, norms.byteOffset() + 4 * at, count);
+                for (int i = 0; i < count; i++) {
+                    x[i] = Math.abs(x[i]) * y[i];
+                }
+                Block.store(score, 4 * at, x, count);
             }
             best.select(score, 0, n);
             best.write(row(neurons, r), CpuMemory.of(neurons), row(scores, r), CpuMemory.of(scores));

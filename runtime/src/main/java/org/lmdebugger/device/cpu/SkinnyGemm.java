@@ -157,12 +157,12 @@ final class SkinnyGemm {
         }
         for (; j < to; j++) {
             for (int i = 0; i < m; i++) {
-                c.set(F32, c0 + 4 * (i * cs + j), dot(a, a0 + 4 * i * as, b, b0 + 4 * j * bs, k));
+                c.set(F32, c0 + 4 * (i * cs + j), Reductions.dot(a, a0 + 4 * i * as, b, b0 + 4 * j * bs, k));
             }
         }
     }
 
-    /** The products of one row of A with four rows of B, summed as {@link #dot} does. */
+    /** The products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
     private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k) {
         var sum1 = FloatVector.zero(SPECIES);
         var sum2 = FloatVector.zero(SPECIES);
@@ -179,15 +179,6 @@ final class SkinnyGemm {
         c.set(F32, c0 + 4, rest(Reductions.lanes(sum2), a, a0, b, b0 + bs, k));
         c.set(F32, c0 + 8, rest(Reductions.lanes(sum3), a, a0, b, b0 + 2 * bs, k));
         c.set(F32, c0 + 12, rest(Reductions.lanes(sum4), a, a0, b, b0 + 3 * bs, k));
-    }
-
-    private static float dot(MemorySegment a, long a0, MemorySegment b, long b0, int k) {
-        var sum = FloatVector.zero(SPECIES);
-        for (int l = 0; l <= k - W; l += W) {
-            sum = FloatVector.fromMemorySegment(SPECIES, a, a0 + 4L * l, LITTLE_ENDIAN)
-                    .fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * l, LITTLE_ENDIAN), sum);
-        }
-        return rest(Reductions.lanes(sum), a, a0, b, b0, k);
     }
 
     /** Adds the last products, which do not fill a vector. */

@@ -1,0 +1,93 @@
+package org.lmdebugger.bench;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** What the machine can do at best: read {@value #BYTES} bytes with all processors, multiply {@value #SIZE}² matrices. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.SingleShotTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Fork(value = 1, jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-XX:MaxDirectMemorySize=4g"})
+@Warmup(iterations = 8)
+@Measurement(iterations = 9)
+public class FloorBenchmark {
+    static final long BYTES = 1L << 30;
+    static final int SIZE = 2048;
+
+    private final Arena arena = Arena.ofShared();
+    private MemorySegment memory;
+    private Device device;
+    private TensorScope scope;
+    private Tensor a;
+    private Tensor b;
+    private Tensor c;
+
+    @Setup
+    public void allocate() {
+        memory = arena.allocate(BYTES, 64).fill((byte) 1);
+        device = Devices.open("cpu");
+        scope = new TensorScope(device);
+        a = scope.allocate(ElementType.F32, SIZE, SIZE);
+        b = scope.allocate(ElementType.F32, SIZE, SIZE);
+        c = scope.allocate(ElementType.F32, SIZE, SIZE);
+    }
+
+    @TearDown
+    public void free() {
+        scope.close();
+        device.close();
+        arena.close();
+    }
+
+    @Benchmark
+    public double read() {
+        int threads = Runtime.getRuntime().availableProcessors();
+        return IntStream.range(0, threads).parallel().mapToDouble(t -> sum(memory, BYTES / threads * t, BYTES / threads * (t + 1))).sum();
+    }
+
+    private static float sum(MemorySegment memory, long from, long to) {
+        var species = FloatVector.SPECIES_PREFERRED;
+        long step = species.vectorByteSize();
+        var sum1 = FloatVector.zero(species);
+        var sum2 = FloatVector.zero(species);
+        var sum3 = FloatVector.zero(species);
+        var sum4 = FloatVector.zero(species);
+        for (long i = from; i <= to - 4 * step; i += 4 * step) {
+            sum1 = sum1.add(FloatVector.fromMemorySegment(species, memory, i, LITTLE_ENDIAN));
+            sum2 = sum2.add(FloatVector.fromMemorySegment(species, memory, i + step, LITTLE_ENDIAN));
+            sum3 = sum3.add(FloatVector.fromMemorySegment(species, memory, i + 2 * step, LITTLE_ENDIAN));
+            sum4 = sum4.add(FloatVector.fromMemorySegment(species, memory, i + 3 * step, LITTLE_ENDIAN));
+        }
+        return sum1.add(sum2).add(sum3.add(sum4)).reduceLanes(VectorOperators.ADD);
+    }
+
+    @Benchmark
+    public void gemm() {
+        device.call(session -> {
+            session.multiply(c, a, b);
+            return null;
+        });
+    }
+}

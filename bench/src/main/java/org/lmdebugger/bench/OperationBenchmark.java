@@ -1,0 +1,158 @@
+package org.lmdebugger.bench;
+
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Measures;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** Each operation of a device alone, on the shapes of GPT-2 and GPT-2 medium, for 1, 10 and 100 rows. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(value = 1, jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"})
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+public class OperationBenchmark {
+    private static final int VOCABULARY = 50257;
+
+    @Param({"768", "1024"})
+    private int width;
+
+    @Param({"1", "10", "100"})
+    private int rows;
+
+    private Device device;
+    private TensorScope scope;
+    private Tensor x;
+    private Tensor y;
+    private Tensor wide;
+    private Tensor keys;
+    private Tensor head;
+    private Tensor logits;
+    private Tensor vector;
+    private Tensor wideVector;
+    private Tensor indices;
+    private Tensor values;
+    private Tensor coefficients;
+    private Tensor scalars;
+    private Tensor ids;
+    private Tensor uniforms;
+    private Tensor zero;
+    private AttentionContext context;
+
+    @Setup
+    public void allocate() {
+        device = Devices.open();
+        scope = new TensorScope(device);
+        x = random(rows, width);
+        y = random(rows, width);
+        wide = random(rows, 4 * width);
+        keys = random(width, 4 * width);
+        head = random(VOCABULARY, width);
+        logits = random(rows, VOCABULARY);
+        vector = random(1, width);
+        wideVector = random(1, 4 * width);
+        indices = scope.allocate(ElementType.I32, rows, 10);
+        values = random(rows, 10);
+        coefficients = random(rows, 10);
+        scalars = random(1, rows);
+        uniforms = random(1, rows);
+        ids = device.call(session -> scope.vector(session, new int[rows]));
+        zero = device.call(session -> scope.vector(session, 0));
+        context = new AttentionContext(width / 64, 1, random(0, width), random(0, width), random(rows, width), random(rows, width), zero);
+    }
+
+    private Tensor random(int rows, int columns) {
+        var random = new Random(1);
+        var data = new float[rows * columns];
+        for (int i = 0; i < data.length; i++) {
+            data[i] = random.nextFloat() - 0.5f;
+        }
+        var tensor = scope.allocate(ElementType.F32, rows, columns);
+        run(session -> session.upload(tensor, data));
+        return tensor;
+    }
+
+    @TearDown
+    public void free() {
+        scope.close();
+        device.close();
+    }
+
+    private void run(Consumer<Session> operation) {
+        device.call(session -> {
+            operation.accept(session);
+            return null;
+        });
+    }
+
+    @Benchmark
+    public void multiply() {
+        run(session -> session.multiply(wide, x, keys));
+    }
+
+    @Benchmark
+    public void multiplyTransposed() {
+        run(session -> session.multiplyTransposed(logits, x, head));
+    }
+
+    @Benchmark
+    public void layerNorm() {
+        run(session -> session.layerNorm(y, x, vector, vector, 1e-5f));
+    }
+
+    @Benchmark
+    public void biasGelu() {
+        run(session -> session.biasGelu(wide, wideVector));
+    }
+
+    @Benchmark
+    public void biasResidual() {
+        run(session -> session.biasResidual(y, x, vector));
+    }
+
+    @Benchmark
+    public void attention() {
+        run(session -> session.attention(y, x, context));
+    }
+
+    @Benchmark
+    public void topK() {
+        run(session -> session.topK(indices, values, logits));
+    }
+
+    @Benchmark
+    public void dominant() {
+        run(session -> session.dominant(indices, coefficients, values, wide, wideVector));
+    }
+
+    @Benchmark
+    public void measure() {
+        run(session -> session.measure(new Measures(null, logits.row(0), scalars, null, scalars, null, null), logits));
+    }
+
+    @Benchmark
+    public void sampleNucleus() {
+        run(session -> session.sample(ids, scalars, logits, new Sampling(1, 0, 0.9f), uniforms, zero));
+    }
+}

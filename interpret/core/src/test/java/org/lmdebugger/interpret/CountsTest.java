@@ -1,0 +1,150 @@
+package org.lmdebugger.interpret;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.cpu.CpuDevice;
+
+/** The counts that make it fast: GEMMs, bytes of weights that they read, bytes that Java allocates. */
+class CountsTest {
+    private static final String PROMPT = "Once upon a time there was a little";
+    private static final int LAYERS = 4;
+    private static final long WIDTH = 192;
+    private static final long VOCABULARY = 8192;
+    /** Weights of a block: d·3d, d·d, d·4d and 4d·d. */
+    private static final long BLOCK_BYTES = 4 * 12 * WIDTH * WIDTH;
+    private static final long HEAD_BYTES = 4 * VOCABULARY * WIDTH;
+
+    @Test
+    void aDecodedTokenReadsEachWeightOnce() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var one = device.count(() -> debugger.generate(PROMPT, 1));
+            var six = device.count(() -> debugger.generate(PROMPT, 6));
+            assertThat(one).isEqualTo(new Counts(4 * LAYERS + 1, LAYERS * BLOCK_BYTES + HEAD_BYTES));
+            assertThat(six).isEqualTo(new Counts(6 * (4 * LAYERS + 1), 6 * (LAYERS * BLOCK_BYTES + HEAD_BYTES)));
+        }
+    }
+
+    @Test
+    void aBatchReadsTheWeightsAsOftenAsOneContinuation() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var continuations = List.of(new Continuation(Edits.NONE, 1), new Continuation(Edits.NONE, 2),
+                    new Continuation(Edits.parse("L1D5=6@generated"), 3));
+            var counts = device.count(() -> debugger.generate(PROMPT, continuations, new GenerationOptions(6, new Sampling(1, 0, 1)), (c, t) -> true));
+            assertThat(counts).isEqualTo(new Counts(6 * (4 * LAYERS + 1), 6 * (LAYERS * BLOCK_BYTES + HEAD_BYTES)));
+        }
+    }
+
+    @Test
+    void aTraceIsOneForwardAndOneProductWithTheHead() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var counts = device.count(() -> new Debugger(model).trace(PROMPT));
+            assertThat(counts).isEqualTo(new Counts(4 * LAYERS + 1, LAYERS * BLOCK_BYTES + HEAD_BYTES));
+        }
+    }
+
+    /** Tokens, their texts and what the listener sees are all that a token leaves on the heap. */
+    @Test
+    void aDecodedTokenAllocatesLittle() {
+        var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (var device = new CpuDevice(2); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            long least = Long.MAX_VALUE;
+            // until the JVM has compiled it: before that, every vector is an object
+            for (int round = 0; round < 60; round++) {
+                var atToken = new long[110];
+                var count = new int[1];
+                debugger.generate(PROMPT, List.of(Continuation.CLEAN), GenerationOptions.greedy(110), (c, token) -> {
+                    atToken[count[0]++] = threads.getThreadAllocatedBytes(Thread.currentThread().threadId());
+                    return true;
+                });
+                least = Math.min(least, (atToken[109] - atToken[9]) / 100);
+            }
+            System.out.println("a decoded token allocates " + least + " bytes");
+            assertThat(least).isLessThan(1000);
+        }
+    }
+
+    record Counts(long gemms, long weightBytes) {
+    }
+
+    /** The CPU, with its sessions' products counted. */
+    private static final class CountingDevice implements Device {
+        private final CpuDevice device = new CpuDevice(2);
+        private final AtomicLong gemms = new AtomicLong();
+        private final AtomicLong bytes = new AtomicLong();
+
+        Counts count(Runnable work) {
+            gemms.set(0);
+            bytes.set(0);
+            work.run();
+            return new Counts(gemms.get(), bytes.get());
+        }
+
+        @Override
+        public <T> T call(Function<Session, T> work) {
+            return device.call(session -> work.apply(counting(session)));
+        }
+
+        private Session counting(Session session) {
+            return (Session) Proxy.newProxyInstance(Session.class.getClassLoader(), new Class<?>[] {Session.class}, (proxy, method, arguments) -> {
+                if (method.getName().startsWith("multiply")) {
+                    var weights = (Tensor) arguments[2];
+                    gemms.incrementAndGet();
+                    bytes.addAndGet(4 * weights.rows() * weights.columns());
+                }
+                try {
+                    return method.invoke(session, arguments);
+                } catch (InvocationTargetException failure) {
+                    throw failure.getCause();
+                }
+            });
+        }
+
+        @Override
+        public String name() {
+            return device.name();
+        }
+
+        @Override
+        public String description() {
+            return device.description();
+        }
+
+        @Override
+        public Precision precision() {
+            return device.precision();
+        }
+
+        @Override
+        public Tensor allocate(ElementType type, long rows, long columns) {
+            return device.allocate(type, rows, columns);
+        }
+
+        @Override
+        public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
+            return device.load(type, rows, columns, data);
+        }
+
+        @Override
+        public void close() {
+            device.close();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package org.lmdebugger.device.cpu;
+
+import static org.lmdebugger.device.cpu.Layouts.F32;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Arrays of a thread through which rows pass a block at a time: they stay in the first cache, and sums are carried in
+ * double precision from block to block, so that their error does not grow with the row.
+ */
+final class Block {
+    static final int SIZE = 1024;
+
+    private static final ThreadLocal<Block> BLOCK = ThreadLocal.withInitial(Block::new);
+
+    final float[] x = new float[SIZE];
+    final float[] y = new float[SIZE];
+    final float[] z = new float[SIZE];
+
+    static Block ofThread() {
+        return BLOCK.get();
+    }
+
+    /** How many elements of a row of {@code length} belong to the block that starts at {@code at}. */
+    static int count(long at, long length) {
+        return (int) Math.min(SIZE, length - at);
+    }
+
+    static void load(float[] to, MemorySegment from, long from0, int n) {
+        MemorySegment.copy(from, F32, from0, to, 0, n);
+    }
+
+    static void store(MemorySegment to, long to0, float[] from, int n) {
+        MemorySegment.copy(from, 0, to, F32, to0, n);
+    }
+
+    /** Σ x[i] for i below n, in an order that depends on n and the vector width only. */
+    static float sum(float[] x, int n) {
+        var sums = FloatVector.zero(Layouts.SPECIES);
+        int i = 0;
+        for (; i <= n - Layouts.SPECIES.length(); i += Layouts.SPECIES.length()) {
+            sums = sums.add(FloatVector.fromArray(Layouts.SPECIES, x, i));
+        }
+        float sum = Reductions.lanes(sums);
+        for (; i < n; i++) {
+            sum += x[i];
+        }
+        return sum;
+    }
+}
