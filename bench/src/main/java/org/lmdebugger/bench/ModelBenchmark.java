@@ -26,11 +26,11 @@ import org.openjdk.jmh.annotations.Warmup;
  * token; {@code generate} the prompt and {@value #TOKENS} more, so that their difference is the decoding.
  */
 @State(Scope.Benchmark)
-@BenchmarkMode(Mode.SingleShotTime)
+@BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Fork(value = 1, jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"})
-@Warmup(iterations = 12)
-@Measurement(iterations = 9)
+@Warmup(iterations = 2, time = 5)
+@Measurement(iterations = 3, time = 3)
 public class ModelBenchmark {
     static final int TOKENS = 32;
 

@@ -1,0 +1,111 @@
+"""The peer: GPT-2 and LM-Debugger's jobs in eager PyTorch, as a careful user writes them.
+
+  python3 gpt2.py CHECKPOINT_DIRECTORY THREADS SECONDS_A_JOB PROMPT_TOKENS...
+
+Prints one JSON line a job: {"job", "tokens", "milliseconds", "next"}. Reads the same files as the Java side.
+"""
+import json, math, struct, sys, time
+from pathlib import Path
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+TOKENS = 32  # generated beyond the first, as in ModelBenchmark
+TOP = 10
+
+
+def read_safetensors(path):
+    raw = np.memmap(path, np.uint8, "r")
+    n = struct.unpack("<Q", raw[:8].tobytes())[0]
+    header = json.loads(raw[8:8 + n].tobytes())
+    out = {}
+    for name, t in header.items():
+        a, b = t["data_offsets"]
+        out[name] = torch.from_numpy(raw[8 + n + a:8 + n + b].view(np.float32).reshape(t["shape"]).copy())
+    return out
+
+
+class Gpt2:
+    def __init__(self, directory):
+        cfg = json.loads((Path(directory) / "config.json").read_text())
+        self.w = read_safetensors(Path(directory) / "model.safetensors")
+        self.L, self.H, self.d = cfg["n_layer"], cfg["n_head"], cfg["n_embd"]
+        self.eps = cfg.get("layer_norm_epsilon", 1e-5)
+        self.head = self.w["wte.weight"]
+        self.norms = [self.w[f"h.{l}.mlp.c_proj.weight"].norm(dim=1) for l in range(self.L)]
+
+    def ln(self, x, p):
+        return F.layer_norm(x, (self.d,), self.w[p + ".weight"], self.w[p + ".bias"], self.eps)
+
+    def forward(self, ids, cache, keep=None):
+        """ids [T] after what the cache holds; appends to it; returns the residual stream [T, d]."""
+        w, T = self.w, len(ids)
+        past = cache[0][0].shape[1] if cache else 0
+        x = w["wte.weight"][ids] + w["wpe.weight"][past:past + T]
+        mask = torch.full((T, T), float("-inf")).triu(1) if T > 1 else None
+        for l in range(self.L):
+            p = f"h.{l}."
+            qkv = torch.addmm(w[p + "attn.c_attn.bias"], self.ln(x, p + "ln_1"), w[p + "attn.c_attn.weight"])
+            q, k, v = (t.view(T, self.H, -1).transpose(0, 1) for t in qkv.split(self.d, 1))
+            if past:
+                k, v = torch.cat([cache[l][0], k], 1), torch.cat([cache[l][1], v], 1)
+                cache[l] = (k, v)
+            else:
+                cache.append((k, v))
+            s = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
+            a = torch.softmax(s if mask is None else s + mask, -1) @ v
+            x = x + torch.addmm(w[p + "attn.c_proj.bias"], a.transpose(0, 1).reshape(T, self.d), w[p + "attn.c_proj.weight"])
+            m = torch.addmm(w[p + "mlp.c_fc.bias"], self.ln(x, p + "ln_2"), w[p + "mlp.c_fc.weight"])
+            m = 0.5 * m * (1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (m + 0.044715 * m.pow(3))))
+            if keep is not None:
+                keep.append([x[-1], m[-1]])
+            x = x + torch.addmm(w[p + "mlp.c_proj.bias"], m, w[p + "mlp.c_proj.weight"])
+            if keep is not None:
+                keep[-1].append(x[-1])
+        return x
+
+    def next(self, x):
+        return int((self.ln(x[-1:], "ln_f") @ self.head.T).argmax())
+
+    def generate(self, ids, count):
+        cache, out = [], []
+        token = self.next(self.forward(ids, cache))
+        for _ in range(count):
+            out.append(token)
+            token = self.next(self.forward(torch.tensor([token]), cache))
+        return out + [token]
+
+    def trace(self, ids):
+        keep = []
+        self.forward(ids, [], keep)
+        hidden = torch.stack([h for before, _, after in keep for h in (before, after)])
+        top = torch.topk(torch.softmax(self.ln(hidden, "ln_f") @ self.head.T, -1), TOP)
+        dominant = [torch.topk(m.abs() * n, TOP) for (_, m, _), n in zip(keep, self.norms)]
+        return top.indices.tolist(), top.values.tolist(), [(t.indices.tolist(), t.values.tolist()) for t in dominant]
+
+
+def median(job, seconds):
+    for _ in range(2):
+        job()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - start)
+    return 1e3 * sorted(times)[len(times) // 2]
+
+
+def main():
+    directory, threads, seconds, *lengths = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    torch.set_grad_enabled(False)
+    model = Gpt2(directory)
+    vocab = json.loads((Path(directory) / "vocab.json").read_text(encoding="utf-8"))
+    for length in map(int, lengths):
+        ids = torch.tensor([vocab["Once"]] + [vocab["Ġa"]] * (length - 1))
+        jobs = {"forward": lambda: model.generate(ids, 0), "generate": lambda: model.generate(ids, TOKENS), "trace": lambda: model.trace(ids)}
+        for name, job in jobs.items():
+            print(json.dumps({"job": name, "tokens": length, "milliseconds": median(job, float(seconds)), "next": model.generate(ids, 0)[0]}), flush=True)
+
+
+main()
