@@ -10,7 +10,7 @@ import org.lmdebugger.device.Tensor;
  * An object is reused from product to product, so that none allocates.
  */
 final class Gemm implements Workers.Job {
-    /** Up to so many rows, reading B once wins over the faster arithmetic of a packed product (bench: GemmBenchmark). */
+    /** Up to so many rows, reading B once wins over the faster arithmetic of a packed product (see bench). */
     static final int FEW_ROWS = 14;
     /** Products of fewer multiplications than this take less time than waking a helper. */
     private static final long WORTH_SHARING = 1 << 17;
