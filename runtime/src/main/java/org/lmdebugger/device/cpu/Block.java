@@ -17,6 +17,7 @@ final class Block {
     final float[] x = new float[SIZE];
     final float[] y = new float[SIZE];
     final float[] z = new float[SIZE];
+    final float[] lanes = new float[Layouts.SPECIES.length()];
 
     static Block ofThread() {
         return BLOCK.get();
@@ -37,12 +38,14 @@ final class Block {
 
     /** Σ x[i] for i below n, in an order that depends on n and the vector width only. */
     static float sum(float[] x, int n) {
+        var lanes = Block.ofThread().lanes;
         var sums = FloatVector.zero(Layouts.SPECIES);
         int i = 0;
         for (; i <= n - Layouts.SPECIES.length(); i += Layouts.SPECIES.length()) {
             sums = sums.add(FloatVector.fromArray(Layouts.SPECIES, x, i));
         }
-        float sum = Reductions.lanes(sums);
+        sums.intoArray(lanes, 0);
+        float sum = Reductions.lanes(lanes);
         for (; i < n; i++) {
             sum += x[i];
         }

@@ -1,15 +1,11 @@
 package org.lmdebugger.device.cpu;
 
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static org.lmdebugger.device.cpu.Layouts.F32;
 import static org.lmdebugger.device.cpu.Layouts.I32;
-import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 import static org.lmdebugger.device.cpu.Layouts.index;
 import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.Measures;
 import org.lmdebugger.device.Tensor;
 
@@ -59,16 +55,16 @@ final class Measuring {
     }
 
     static float max(MemorySegment x, long x0, long n) {
-        var max = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-        long i = 0;
-        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
-            max = max.max(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN));
+        var block = Block.ofThread().x;
+        float max = Float.NEGATIVE_INFINITY;
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = Block.count(at, n);
+            Block.load(block, x, x0 + 4 * at, count);
+            for (int i = 0; i < count; i++) {
+                max = Math.max(max, block[i]);
+            }
         }
-        float largest = max.reduceLanes(VectorOperators.MAX);
-        for (; i < n; i++) {
-            largest = Math.max(largest, x.get(F32, x0 + 4 * i));
-        }
-        return largest;
+        return max;
     }
 
     /** −Σ p·log p with log p = x − logSumExp. */
@@ -152,15 +148,16 @@ final class Measuring {
     }
 
     private static int larger(MemorySegment x, long x0, long n, float than) {
-        int count = 0;
-        long i = 0;
-        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
-            count += FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN).compare(VectorOperators.GT, than).trueCount();
+        var block = Block.ofThread().x;
+        int larger = 0;
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = Block.count(at, n);
+            Block.load(block, x, x0 + 4 * at, count);
+            for (int i = 0; i < count; i++) {
+                larger += block[i] > than ? 1 : 0;
+            }
         }
-        for (; i < n; i++) {
-            count += x.get(F32, x0 + 4 * i) > than ? 1 : 0;
-        }
-        return count;
+        return larger;
     }
 
     private static void put(Tensor to, long r, double value) {

@@ -1,19 +1,15 @@
 package org.lmdebugger.device.cpu;
 
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static org.lmdebugger.device.cpu.Layouts.F32;
 import static org.lmdebugger.device.cpu.Layouts.I32;
-import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.Tensor;
 
 /**
- * The k largest numbers of a row, largest first, ties to the lower index, NaN above all. One pass: a vector of numbers
- * is looked at one by one only if one of them beats the smallest that is kept, which is rare once the list has filled.
+ * The k largest numbers of a row, largest first, ties to the lower index, NaN above all. One pass: most numbers are
+ * compared with the smallest that is kept and no more, once the list has filled.
  */
 final class Selection {
     private final float[] values;
@@ -71,21 +67,19 @@ final class Selection {
     private void select(MemorySegment x, long x0, long n) {
         count = 0;
         int k = values.length;
-        long i = 0;
-        for (; i < k; i++) {
-            insert(x.get(F32, x0 + 4 * i), (int) i);
+        for (int i = 0; i < k; i++) {
+            insert(x.get(F32, x0 + 4L * i), i);
         }
-        for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
-            var candidates = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN);
-            // "not at most the smallest" rather than "more than it": lets NaN through
-            if (!candidates.compare(VectorOperators.LE, values[k - 1]).allTrue()) {
-                for (int j = 0; j < SPECIES.length(); j++) {
-                    offer(x.get(F32, x0 + 4 * (i + j)), (int) i + j);
+        var block = Block.ofThread().z; // x and y may hold what is selected from
+        for (long at = k; at < n; at += Block.SIZE) {
+            int length = Block.count(at, n);
+            Block.load(block, x, x0 + 4 * at, length);
+            for (int i = 0; i < length; i++) {
+                // "not at most the smallest" rather than "more than it": lets NaN through
+                if (!(block[i] <= values[k - 1])) {
+                    offer(block[i], (int) at + i);
                 }
             }
-        }
-        for (; i < n; i++) {
-            offer(x.get(F32, x0 + 4 * i), (int) i);
         }
     }
 

@@ -149,10 +149,11 @@ final class SkinnyGemm {
     /** Columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
     static void multiplyTransposed(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
                                    MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
+        var lanes = Block.ofThread().lanes;
         int j = from;
         for (; j + 4 <= to; j += 4) {
             for (int i = 0; i < m; i++) {
-                fourDots(c, c0 + 4 * (i * cs + j), a, a0 + 4 * i * as, b, b0 + 4 * j * bs, 4 * bs, k);
+                fourDots(c, c0 + 4 * (i * cs + j), a, a0 + 4 * i * as, b, b0 + 4 * j * bs, 4 * bs, k, lanes);
             }
         }
         for (; j < to; j++) {
@@ -163,7 +164,8 @@ final class SkinnyGemm {
     }
 
     /** The products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
-    private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k) {
+    private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k,
+                                 float[] lanes) {
         var sum1 = FloatVector.zero(SPECIES);
         var sum2 = FloatVector.zero(SPECIES);
         var sum3 = FloatVector.zero(SPECIES);
@@ -175,10 +177,14 @@ final class SkinnyGemm {
             sum3 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 2 * bs + 4L * l, LITTLE_ENDIAN), sum3);
             sum4 = x.fma(FloatVector.fromMemorySegment(SPECIES, b, b0 + 3 * bs + 4L * l, LITTLE_ENDIAN), sum4);
         }
-        c.set(F32, c0, rest(Reductions.lanes(sum1), a, a0, b, b0, k));
-        c.set(F32, c0 + 4, rest(Reductions.lanes(sum2), a, a0, b, b0 + bs, k));
-        c.set(F32, c0 + 8, rest(Reductions.lanes(sum3), a, a0, b, b0 + 2 * bs, k));
-        c.set(F32, c0 + 12, rest(Reductions.lanes(sum4), a, a0, b, b0 + 3 * bs, k));
+        sum1.intoArray(lanes, 0);
+        c.set(F32, c0, rest(Reductions.lanes(lanes), a, a0, b, b0, k));
+        sum2.intoArray(lanes, 0);
+        c.set(F32, c0 + 4, rest(Reductions.lanes(lanes), a, a0, b, b0 + bs, k));
+        sum3.intoArray(lanes, 0);
+        c.set(F32, c0 + 8, rest(Reductions.lanes(lanes), a, a0, b, b0 + 2 * bs, k));
+        sum4.intoArray(lanes, 0);
+        c.set(F32, c0 + 12, rest(Reductions.lanes(lanes), a, a0, b, b0 + 3 * bs, k));
     }
 
     /** Adds the last products, which do not fill a vector. */
