@@ -1,0 +1,120 @@
+// What all kernels share: element types, views of matrices, packs of 16 bytes, sums over a block, and the one way to
+// launch. A block has THREADS threads unless its kernel says otherwise.
+#pragma once
+
+#include "lmdebugger.h"
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#include <type_traits>
+
+constexpr int THREADS = 256;
+constexpr int WARPS = THREADS / 32;
+constexpr unsigned ALL = 0xffffffffu; // lanes of a warp
+
+// Queues kernel(...) in a stream that must be named, and gives the status of doing so.
+#ifdef __CUDACC__
+#define LAUNCH(stream, grid, block, kernel, ...) \
+    (kernel<<<grid, block, 0, stream>>>(__VA_ARGS__), static_cast<int32_t>(cudaGetLastError()))
+#else
+#define LAUNCH(stream, grid, block, kernel, ...) \
+    (emulation::launch(#kernel, stream, grid, block, kernel, __VA_ARGS__), static_cast<int32_t>(cudaGetLastError()))
+#endif
+
+template <class T>
+struct View {
+    T* data;
+    int64_t stride;
+
+    __device__ T* row(int64_t r) const { return data + r * stride; }
+};
+
+template <class T>
+View<T> view(const lmdebugger_matrix* m) {
+    return m == nullptr ? View<T>{nullptr, 0} : View<T>{reinterpret_cast<T*>(m->address), m->stride};
+}
+
+// W neighbouring elements, read or written at once.
+template <class T, int W>
+struct alignas(sizeof(T) * W) Pack {
+    T at[W];
+};
+
+template <int W, class T>
+__device__ Pack<T, W> load(const T* from) {
+    return *reinterpret_cast<const Pack<T, W>*>(from);
+}
+
+template <int W, class T>
+__device__ void store(T* to, const Pack<T, W>& pack) {
+    *reinterpret_cast<Pack<T, W>*>(to) = pack;
+}
+
+__device__ inline float number(float value) { return value; }
+__device__ inline float number(__nv_bfloat16 value) { return __bfloat162float(value); }
+__device__ inline float number(__half value) { return __half2float(value); }
+
+template <class T>
+__device__ T rounded(float value) {
+    if constexpr (std::is_same_v<T, float>) {
+        return value;
+    } else {
+        return __float2bfloat16(value);
+    }
+}
+
+template <class T>
+__device__ T warpSum(T value) {
+    for (int other = 16; other > 0; other /= 2) {
+        value += __shfl_xor_sync(ALL, value, other);
+    }
+    return value;
+}
+
+// The sum over all THREADS threads, in one order; every thread gets it.
+template <class T>
+__device__ T blockSum(T value) {
+    __shared__ T sums[WARPS];
+    value = warpSum(value);
+    __syncthreads(); // the sums of the call before have been read
+    if (threadIdx.x % 32 == 0) {
+        sums[threadIdx.x / 32] = value;
+    }
+    __syncthreads();
+    T sum = sums[0];
+    for (int w = 1; w < WARPS; w++) {
+        sum += sums[w];
+    }
+    return sum;
+}
+
+// Whether rows can be read in packs of four elements.
+inline bool fours(const lmdebugger_matrix* m) {
+    return m->columns % 4 == 0 && (m->stride % 4 == 0 || m->rows == 1) && m->address % 16 == 0;
+}
+
+// f is called with the pack's width as a constant.
+template <class F, class... M>
+int32_t byWidth(F f, const M*... matrices) {
+    return (fours(matrices) && ...) ? f(std::integral_constant<int, 4>()) : f(std::integral_constant<int, 1>());
+}
+
+// f is called with an object of the element type; a type that is neither is refused.
+template <class F>
+int32_t byType(int32_t type, F f) {
+    switch (type) {
+        case LMDEBUGGER_F32: return f(float());
+        case LMDEBUGGER_BF16: return f(__nv_bfloat16());
+        default: return cudaErrorInvalidValue;
+    }
+}
+
+inline unsigned parts(int64_t count, int64_t size, int64_t limit) {
+    int64_t parts = (count + size - 1) / size;
+    return static_cast<unsigned>(parts < 1 ? 1 : parts < limit ? parts : limit);
+}
+
+// A block for each row and, in y, for as many columns as its threads take at once.
+inline dim3 rowsByColumns(const lmdebugger_matrix* m, int width) {
+    return dim3(static_cast<unsigned>(m->rows), parts(m->columns, static_cast<int64_t>(THREADS) * width, 65535));
+}

@@ -1,0 +1,109 @@
+// LayerNorm and its relatives: a block for each row, statistics in FP32, the variance from centred values.
+#include "common.cuh"
+
+// Σ (x − centre)² over a row, or Σ x with `squares` false.
+template <int W, bool squares, class T>
+__device__ float rowSum(const T* x, int64_t columns, float centre) {
+    float sum = 0;
+    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
+        auto pack = load<W>(x + c);
+        for (int i = 0; i < W; i++) {
+            float value = number(pack.at[i]) - centre;
+            sum += squares ? value * value : value;
+        }
+    }
+    return blockSum(sum);
+}
+
+template <int W>
+__device__ float inverseDeviation(const float* x, int64_t columns, float mean, float epsilon) {
+    return 1 / sqrtf(rowSum<W, true>(x, columns, mean) / columns + epsilon);
+}
+
+template <int W, class T>
+__global__ void __launch_bounds__(THREADS)
+layerNorm(View<T> y, View<const float> x, const float* gain, const float* bias, int64_t columns, float epsilon) {
+    const float* row = x.row(blockIdx.x);
+    float mean = rowSum<W, false>(row, columns, 0) / columns;
+    float scale = inverseDeviation<W>(row, columns, mean, epsilon);
+    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
+        auto in = load<W>(row + c);
+        auto g = load<W>(gain + c);
+        auto b = load<W>(bias + c);
+        Pack<T, W> out;
+        for (int i = 0; i < W; i++) {
+            out.at[i] = rounded<T>((in.at[i] - mean) * scale * g.at[i] + b.at[i]);
+        }
+        store<W>(y.row(blockIdx.x) + c, out);
+    }
+}
+
+template <int W, class T>
+__global__ void __launch_bounds__(THREADS) rowNorms(float* norms, View<const T> x, int64_t columns) {
+    float squares = rowSum<W, true>(x.row(blockIdx.x), columns, 0);
+    if (threadIdx.x == 0) {
+        norms[blockIdx.x] = sqrtf(squares);
+    }
+}
+
+// g = gain ⊙ head[token] / σ goes through memory, as a row may be longer than what a block can keep.
+template <class T>
+__global__ void __launch_bounds__(THREADS)
+logitReader(View<float> reader, View<const float> x, const float* gain, View<const T> head, const int32_t* tokens,
+            int64_t columns, float epsilon) {
+    const float* row = x.row(blockIdx.x);
+    const T* weights = head.row(tokens[blockIdx.x]);
+    float* out = reader.row(blockIdx.x);
+    float mean = rowSum<1, false>(row, columns, 0) / columns;
+    float scale = inverseDeviation<1>(row, columns, mean, epsilon);
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        out[c] = gain[c] * number(weights[c]) * scale;
+    }
+    float centre = rowSum<1, false>(out, columns, 0) / columns; // each thread reads what it wrote
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        out[c] -= centre;
+    }
+}
+
+int32_t lmdebugger_layer_norm(const lmdebugger_matrix* y, const lmdebugger_matrix* x, const lmdebugger_matrix* gain,
+                              const lmdebugger_matrix* bias, float epsilon, lmdebugger_stream* stream) {
+    if (x->rows == 0) {
+        return cudaSuccess;
+    }
+    return byType(y->type, [&](auto element) {
+        using T = decltype(element);
+        return byWidth([&](auto width) {
+            auto kernel = layerNorm<width, T>;
+            return LAUNCH(stream, x->rows, THREADS, kernel, view<T>(y), view<const float>(x),
+                          view<const float>(gain).data, view<const float>(bias).data, x->columns, epsilon);
+        }, y, x, gain, bias);
+    });
+}
+
+int32_t lmdebugger_row_norms(const lmdebugger_matrix* norms, const lmdebugger_matrix* x, lmdebugger_stream* stream) {
+    if (x->rows == 0) {
+        return cudaSuccess;
+    }
+    return byType(x->type, [&](auto element) {
+        using T = decltype(element);
+        return byWidth([&](auto width) {
+            auto kernel = rowNorms<width, T>;
+            return LAUNCH(stream, x->rows, THREADS, kernel, view<float>(norms).data, view<const T>(x), x->columns);
+        }, x);
+    });
+}
+
+int32_t lmdebugger_logit_reader(const lmdebugger_matrix* reader, const lmdebugger_matrix* x,
+                                const lmdebugger_matrix* gain, const lmdebugger_matrix* head,
+                                const lmdebugger_matrix* tokens, float epsilon, lmdebugger_stream* stream) {
+    if (x->rows == 0) {
+        return cudaSuccess;
+    }
+    return byType(head->type, [&](auto element) {
+        using T = decltype(element);
+        auto kernel = logitReader<T>;
+        return LAUNCH(stream, x->rows, THREADS, kernel, view<float>(reader), view<const float>(x),
+                      view<const float>(gain).data, view<const T>(head), view<const int32_t>(tokens).data, x->columns,
+                      epsilon);
+    });
+}

@@ -1,0 +1,199 @@
+// Runs a kernel: block after block, the threads of each as fibers, both in an order that the seed decides.
+#include "block.h"
+
+#include "fiber.h"
+#include "runtime.h"
+#include "shared_memory.h"
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+__thread uint3 threadIdx;
+__thread uint3 blockIdx;
+__thread uint3 blockDim;
+__thread uint3 gridDim;
+
+namespace emulation {
+namespace {
+
+enum class Waits { NOT, FOR_WARP, FOR_BLOCK };
+
+struct Thread {
+    Fiber fiber;
+    uint3 index;
+    int warp = 0;
+    int lane = 0;
+    Waits waits = Waits::NOT;
+    int line = 0;
+    int exchanges = 0;
+};
+
+/** Where the lanes of a warp meet. Two sets of values in turn: who is quick may give for the next meeting already. */
+struct Warp {
+    std::array<std::array<uint64_t, 32>, 2> values;
+    unsigned arrived = 0;
+};
+
+uint64_t seed = 1;
+std::vector<std::unique_ptr<Thread>> threads;
+std::vector<Warp> warps;
+std::vector<int> ready;
+int size = 0; // threads of the block
+Thread* running = nullptr;
+std::string trouble;
+
+/** splitmix64. */
+uint64_t random(uint64_t below) {
+    seed += 0x9e3779b97f4a7c15ull;
+    uint64_t z = seed;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return (z ^ z >> 31) % below;
+}
+
+[[noreturn]] void giveUp(const std::string& why) {
+    trouble = why;
+    running->fiber.pause();
+    __builtin_unreachable(); // nobody resumes the threads of a block in trouble
+}
+
+std::string describe(const Thread& thread) {
+    auto where = thread.fiber.ended() ? "has returned"
+               : thread.waits == Waits::FOR_BLOCK ? "waits for the block at line " + std::to_string(thread.line)
+                                                  : "waits for its warp at line " + std::to_string(thread.line);
+    return "thread " + std::to_string(thread.index.x) + " " + where;
+}
+
+/** Nobody can go on: either all stand at one barrier, or the kernel is wrong. */
+void releaseBlock() {
+    for (int t = 0; t < size; t++) {
+        auto& thread = *threads[t];
+        if (thread.fiber.ended() || thread.waits != Waits::FOR_BLOCK || thread.line != threads[0]->line) {
+            int other = &thread == threads[0].get() ? size - 1 : 0;
+            trouble = describe(thread) + ", but " + describe(*threads[other]);
+            return;
+        }
+    }
+    for (int t = 0; t < size; t++) {
+        threads[t]->waits = Waits::NOT;
+        ready.push_back(t);
+    }
+}
+
+void prepare(const std::function<void()>& body) {
+    ready.clear();
+    warps.assign((size + 31) / 32, Warp());
+    for (int t = 0; t < size; t++) {
+        auto& thread = *threads[t];
+        thread.fiber.start(body);
+        thread.index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
+        thread.warp = t / 32;
+        thread.lane = t % 32;
+        thread.waits = Waits::NOT;
+        thread.exchanges = 0;
+        ready.push_back(t);
+    }
+}
+
+void runBlock(const std::function<void()>& body) {
+    prepare(body);
+    int ended = 0;
+    while (ended < size && trouble.empty()) {
+        if (ready.empty()) {
+            releaseBlock();
+            continue;
+        }
+        std::swap(ready[random(ready.size())], ready.back());
+        running = threads[ready.back()].get();
+        ready.pop_back();
+        threadIdx = running->index;
+        running->fiber.resume();
+        ended += running->fiber.ended();
+    }
+}
+
+unsigned lanes(int warp) { return size - 32 * warp >= 32 ? ~0u : (1u << (size - 32 * warp)) - 1; }
+
+} // namespace
+
+void setSeed(uint64_t value) { seed = value; }
+
+void waitForBlock(int line) {
+    running->waits = Waits::FOR_BLOCK;
+    running->line = line;
+    running->fiber.pause();
+}
+
+/** Gives a value and waits until every lane has; returns what they gave. */
+static const std::array<uint64_t, 32>& meet(unsigned mask, uint64_t value, int line) {
+    auto& self = *running;
+    auto& warp = warps[self.warp];
+    if (mask != ~0u || lanes(self.warp) != ~0u) {
+        giveUp("line " + std::to_string(line) + ": not all 32 lanes of a warp (the emulation asks for that)");
+    }
+    auto& values = warp.values[self.exchanges++ & 1];
+    values[self.lane] = value;
+    warp.arrived |= 1u << self.lane;
+    self.line = line;
+    if (warp.arrived != mask) {
+        self.waits = Waits::FOR_WARP;
+        self.fiber.pause();
+        return values;
+    }
+    warp.arrived = 0;
+    for (int t = 32 * self.warp; t < 32 * self.warp + 32; t++) {
+        if (threads[t].get() != &self) {
+            if (threads[t]->line != line) {
+                giveUp(describe(*threads[t]) + ", but thread " + std::to_string(self.index.x) + " at line " + std::to_string(line));
+            }
+            threads[t]->waits = Waits::NOT;
+            ready.push_back(t);
+        }
+    }
+    return values;
+}
+
+uint64_t exchange(unsigned mask, uint64_t value, int source, int line) { return meet(mask, value, line)[source]; }
+
+unsigned ballot(unsigned mask, bool vote, int line) {
+    auto& votes = meet(mask, vote, line);
+    unsigned bits = 0;
+    for (int lane = 0; lane < 32; lane++) {
+        bits |= static_cast<unsigned>(votes[lane]) << lane;
+    }
+    return bits;
+}
+
+int lane() { return running->lane; }
+
+void trap(int line) { giveUp("trap at line " + std::to_string(line)); }
+
+std::string runKernel(dim3 grid, dim3 block, const std::function<void()>& body) {
+    size = static_cast<int>(block.x * block.y * block.z);
+    while (threads.size() < static_cast<size_t>(size)) {
+        threads.push_back(std::make_unique<Thread>());
+    }
+    blockDim = {block.x, block.y, block.z};
+    gridDim = {grid.x, grid.y, grid.z};
+    trouble.clear();
+    // Steps that have no divisor in common with the number of blocks visit each block once.
+    uint64_t count = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
+    uint64_t step = 1 + random(count);
+    while (std::gcd(step, count) != 1) {
+        step = 1 + random(count);
+    }
+    uint64_t at = random(count);
+    for (uint64_t done = 0; done < count && trouble.empty(); done++) {
+        blockIdx = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
+                    static_cast<unsigned>(at / grid.x / grid.y)};
+        fillSharedMemory();
+        runBlock(body);
+        at = (at + step) % count;
+    }
+    return trouble.empty() ? "" : "block " + std::to_string(blockIdx.x) + ": " + trouble;
+}
+
+} // namespace emulation

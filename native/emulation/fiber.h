@@ -1,0 +1,43 @@
+// A stack of its own that runs in turns with its owner, on one host thread. AddressSanitizer is told of every change.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace emulation {
+
+class Fiber {
+public:
+    Fiber();
+    ~Fiber();
+    Fiber(const Fiber&) = delete;
+    Fiber& operator=(const Fiber&) = delete;
+
+    /** Prepares to run `body` from its start; what ran here before is forgotten wherever it stood. */
+    void start(const std::function<void()>& body);
+
+    /** Runs until the body pauses or ends. */
+    void resume();
+
+    /** Back to resume()'s caller; only from inside the body. */
+    void pause();
+
+    bool ended() const { return ended_; }
+
+private:
+    static constexpr size_t STACK = 256 * 1024;
+
+    struct Entry;
+    void leave(bool forever);
+
+    char* stack_;
+    void* context_ = nullptr;  // where the body stands
+    void* owner_ = nullptr;    // where resume() stands
+    void* shadow_ = nullptr;   // the sanitizer's note of the body's stack
+    const void* ownerStack_ = nullptr;
+    size_t ownerSize_ = 0;
+    bool ended_ = true;
+    const std::function<void()>* body_ = nullptr;
+};
+
+} // namespace emulation
