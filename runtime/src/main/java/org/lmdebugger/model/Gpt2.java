@@ -142,8 +142,13 @@ public final class Gpt2 implements AutoCloseable {
 
     /** logits = LN_f(x)·headᵀ. Shapes: logits [R, V], x and normed [R, d]. */
     public void readLogits(Session session, Tensor logits, Tensor x, Tensor normed) {
+        readLogits(session, logits, x, normed, head);
+    }
+
+    /** The same with some rows of the head alone. Shapes: logits [R, c], x and normed [R, d], rows [c, d]. */
+    public void readLogits(Session session, Tensor logits, Tensor x, Tensor normed, Tensor rows) {
         session.layerNorm(normed, x, finalGain, finalBias, config.epsilon());
-        session.multiplyTransposed(logits, normed, head);
+        session.multiplyTransposed(logits, normed, rows);
     }
 
     /**

@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Session;
@@ -16,6 +17,26 @@ final class EditTable {
 
     /** One edited coefficient: m[row, neuron]. */
     record Entry(int row, int neuron, Affine change) {
+    }
+
+    /**
+     * The edits of one layer, of sequences of {@code rows} rows each.
+     *
+     * @param first position of a sequence's first row
+     */
+    static List<Entry> entries(List<Intervention> interventions, int layer, int first, int rows) {
+        var entries = new ArrayList<Entry>();
+        for (int s = 0; s < interventions.size(); s++) {
+            for (int neuron : interventions.get(s).neurons(layer)) {
+                for (int r = 0; r < rows; r++) {
+                    var change = interventions.get(s).at(layer, neuron, first + r);
+                    if (change != null) {
+                        entries.add(new Entry(s * rows + r, neuron, change));
+                    }
+                }
+            }
+        }
+        return entries;
     }
 
     EditTable(TensorScope scope, Session session, List<Entry> entries) {

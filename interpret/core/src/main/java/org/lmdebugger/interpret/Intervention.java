@@ -18,6 +18,10 @@ final class Intervention {
     record Affine(float scale, float shift) {
         static final Affine IDENTITY = new Affine(1, 0);
 
+        float apply(float m) {
+            return scale == 0 ? shift : scale * m + shift;
+        }
+
         Affine then(Affine next) {
             return new Affine(next.scale * scale, next.scale == 0 ? next.shift : next.scale * shift + next.shift);
         }

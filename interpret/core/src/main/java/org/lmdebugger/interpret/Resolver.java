@@ -17,6 +17,11 @@ final class Resolver implements AutoCloseable {
     private final int[] prompt;
     private final int length; // positions that will be computed: the prompt's, and generated ones
     private final Map<List<Integer>, Run> runs = new HashMap<>(); // clean ones, by token ids
+    private final Map<RunLayer, float[]> coefficients = new HashMap<>(); // [T·4d], of what edits take from
+    private final Map<Integer, Float> valuesWhenOn = new HashMap<>(); // by layer
+
+    private record RunLayer(Run run, int layer) {
+    }
 
     Resolver(Gpt2 model, int[] prompt, int length) {
         this.model = model;
@@ -35,7 +40,7 @@ final class Resolver implements AutoCloseable {
             intervention.add(edit.layer(), edit.neuron(), edit.positions(), change(edit));
         }
         edits.switches().forEach((neuron, on) -> {
-            float value = on ? valueWhenOn(neuron.layer()) : 0;
+            float value = on ? valuesWhenOn.computeIfAbsent(neuron.layer(), this::valueWhenOn) : 0;
             intervention.add(neuron.layer(), neuron.neuron(), Positions.ALL, position -> new Affine(0, value));
         });
         return intervention;
@@ -71,8 +76,14 @@ final class Resolver implements AutoCloseable {
                         .formatted(edit, position, run.length(), other));
             }
         }
-        var values = run.coefficients(edit.layer()).columns(edit.neuron(), 1).toFloats();
-        return position -> new Affine(0, values[position]);
+        int width = model.config().feedForwardWidth();
+        var values = coefficients.computeIfAbsent(new RunLayer(run, edit.layer()), key -> run.coefficients(edit.layer()).toFloats());
+        return position -> new Affine(0, values[position * width + edit.neuron()]);
+    }
+
+    /** The prompt's own clean run, which this resolver closes. */
+    Run cleanRun() {
+        return cleanRun(prompt);
     }
 
     private Run cleanRun(int[] ids) {

@@ -90,15 +90,7 @@ public final class Run implements AutoCloseable {
     }
 
     private void edit(Session session, TensorScope temporary, Intervention intervention, int layer, Tensor m) {
-        var entries = new ArrayList<EditTable.Entry>();
-        for (int neuron : intervention.neurons(layer)) {
-            for (int position = 0; position < ids.length; position++) {
-                var change = intervention.at(layer, neuron, position);
-                if (change != null) {
-                    entries.add(new EditTable.Entry(position, neuron, change));
-                }
-            }
-        }
+        var entries = EditTable.entries(List.of(intervention), layer, 0, ids.length);
         if (!entries.isEmpty()) {
             new EditTable(temporary, session, entries).apply(session, m);
         }

@@ -123,6 +123,13 @@ abstract class GoldenTest {
                     i.get("dim").asInt(), i.get("coeff").asDouble() > 0 ? "on" : "off"));
             var edits = Edits.parse(Mode.LM_DEBUGGER, switches);
             assertNext(prompt.get("prompt").asText(), edits, expected.get("next"));
+            debugger.sweep(Sweep.of(prompt.get("prompt").asText()).interventions(List.of(edits)).measure(Measure.top(10)), effects -> {
+                var top = expected.get("next").get("top");
+                assertRanking(IntStream.of(effects.topIds()).boxed().toList(),
+                        IntStream.range(0, 10).mapToObj(j -> (double) effects.topProbabilities()[j]).toList(),
+                        list(top.get("ids"), JsonNode::asInt), list(top.get("values"), JsonNode::asDouble), PROBABILITY);
+                return true;
+            });
             var layers = debugger.trace(prompt.get("prompt").asText(), edits).editedPosition(-1).layers();
             for (int l = 0; l < layers.size(); l++) {
                 var layer = expected.get("layers").get(l);
@@ -145,6 +152,46 @@ abstract class GoldenTest {
                 assertThat(ids.stream().mapToInt(id -> id).toArray()).isEqualTo(ints(expected.get("ids")));
             }
         }
+    }
+
+    /** Every row as one of a sweep's own interventions: they start in all layers, at one position and at many. */
+    @Test
+    void sweeps() {
+        for (var prompt : golden.get("prompts")) {
+            var rows = list(prompt.get("sweep").get("rows"), row -> row);
+            var tokens = IntStream.of(ints(prompt.get("sweep").get("tokens"))).mapToObj(model.tokenizer()::text).toList();
+            var edits = rows.stream().map(row -> Edits.of(edit(row))).toList();
+            var sweep = Sweep.of(prompt.get("prompt").asText()).interventions(edits)
+                    .measure(Measure.kl(), Measure.entropy(), Measure.rank(tokens.getFirst()), Measure.top(5));
+            for (var token : tokens) {
+                sweep = sweep.measure(Measure.logit(token), Measure.probability(token));
+            }
+            var seen = new ArrayList<Edits>();
+            debugger.sweep(sweep, effects -> {
+                for (int i = 0; i < effects.size(); i++) {
+                    seen.add(effects.edits(i));
+                    assertEffect(effects, i, tokens, rows.get(edits.indexOf(effects.edits(i))));
+                }
+                return true;
+            });
+            assertThat(seen).containsExactlyInAnyOrderElementsOf(edits);
+        }
+    }
+
+    private static void assertEffect(Effects effects, int i, List<String> tokens, JsonNode expected) {
+        double kl = expected.get("kl").asDouble();
+        assertThat((double) effects.values(Measure.kl())[i]).isCloseTo(kl, within(1e-7 + 1e-3 * kl));
+        assertThat((double) effects.values(Measure.entropy())[i]).isCloseTo(expected.get("entropy").asDouble(), within(1e-4));
+        assertThat(effects.values(Measure.rank(tokens.getFirst()))[i]).isEqualTo(expected.get("rank_of_first").floatValue());
+        for (int t = 0; t < tokens.size(); t++) {
+            assertThat((double) effects.values(Measure.logit(tokens.get(t)))[i])
+                    .isCloseTo(expected.get("logits").get(t).asDouble(), within(2e-4));
+            assertThat((double) effects.values(Measure.probability(tokens.get(t)))[i])
+                    .isCloseTo(expected.get("probabilities").get(t).asDouble(), within(PROBABILITY));
+        }
+        assertRanking(IntStream.range(5 * i, 5 * i + 5).mapToObj(j -> effects.topIds()[j]).toList(),
+                IntStream.range(5 * i, 5 * i + 5).mapToObj(j -> (double) effects.topProbabilities()[j]).toList(),
+                list(expected.get("top").get("ids"), JsonNode::asInt), list(expected.get("top").get("values"), JsonNode::asDouble), PROBABILITY);
     }
 
     private void assertNext(String prompt, Edits edits, JsonNode next) {

@@ -1,0 +1,131 @@
+package org.lmdebugger.interpret;
+
+import java.util.List;
+
+/**
+ * The effects of the interventions of one chunk of a sweep, as columns: element i of each belongs to intervention i.
+ * Independent of the model's lifetime. The arrays are the effects' own: read them.
+ */
+public final class Effects {
+    private final SweepPlan plan;
+    private final int chunk;
+    private final List<SweepItem> items;
+    private final float[][] values; // by measure
+    private final int top;
+    private final int[] topIds;
+    private final float[] topProbabilities;
+    private final Effects clean;
+
+    /** Takes the effects of a sweep, chunk by chunk, in the plan's order, on the thread that asked for the sweep. */
+    public interface Listener {
+        /** @return whether to go on */
+        boolean take(Effects effects);
+    }
+
+    /** @param clean the unedited prompt's, as one row; null for that itself */
+    Effects(SweepPlan plan, int chunk, List<SweepItem> items, int size, Effects clean) {
+        this.plan = plan;
+        this.chunk = chunk;
+        this.items = items;
+        this.clean = clean;
+        values = new float[plan.sweep().measures().size()][size];
+        top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max().orElse(0);
+        topIds = new int[size * top];
+        topProbabilities = new float[size * top];
+    }
+
+    void put(int measure, int at, float[] from) {
+        System.arraycopy(from, 0, values[measure], at, from.length);
+    }
+
+    void putTop(int at, int[] ids, float[] probabilities) {
+        System.arraycopy(ids, 0, topIds, at * top, ids.length);
+        System.arraycopy(probabilities, 0, topProbabilities, at * top, probabilities.length);
+    }
+
+    public SweepPlan plan() {
+        return plan;
+    }
+
+    /** Number of this chunk in {@link SweepPlan#chunks()}. */
+    public int chunk() {
+        return chunk;
+    }
+
+    /** Index of the prompt in the sweep. */
+    public int prompt() {
+        return plan.chunks().get(chunk).prompt();
+    }
+
+    /** Number of interventions. */
+    public int size() {
+        return items.size();
+    }
+
+    /** Intervention {@code i}. */
+    public Edits edits(int i) {
+        return items.get(i).edits(plan.sweep());
+    }
+
+    /** The layer of each intervention's edit; −1 if it has several edits. */
+    public int[] layers() {
+        return items.stream().mapToInt(item -> edited(item).layer()).toArray();
+    }
+
+    /** The neuron of each intervention's edit; −1 if it has several edits. */
+    public int[] neurons() {
+        return items.stream().mapToInt(item -> edited(item).neuron()).toArray();
+    }
+
+    private Neuron edited(SweepItem item) {
+        if (item.neuron() >= 0) {
+            return new Neuron(item.firstLayer(), item.neuron());
+        }
+        var edits = item.edits(plan.sweep());
+        var neurons = edits.neurons();
+        return neurons.size() == 1 && edits.list().size() <= 1
+                ? new Neuron(neurons.getFirst().layer(), neurons.getFirst().neuron()) : new Neuron(-1, -1);
+    }
+
+    private record Neuron(int layer, int neuron) {
+    }
+
+    /** A column; ranks are whole numbers. @throws IllegalArgumentException if it was not measured, or is a list */
+    public float[] values(Measure measure) {
+        return values[index(measure)];
+    }
+
+    /** The same measure of the unedited prompt. */
+    public float clean(Measure measure) {
+        return clean.values[index(measure)][0];
+    }
+
+    private int index(Measure measure) {
+        int index = plan.sweep().measures().indexOf(measure);
+        if (index < 0 || measure instanceof Measure.Top) {
+            throw new IllegalArgumentException("measure: %s (expected: one number that was measured: %s)"
+                    .formatted(measure, plan.sweep().measures()));
+        }
+        return index;
+    }
+
+    /** Ids of the likeliest tokens, k of each intervention, largest probability first. */
+    public int[] topIds() {
+        return topIds;
+    }
+
+    /** Their probabilities. */
+    public float[] topProbabilities() {
+        return topProbabilities;
+    }
+
+    /** {@link #topIds} of the unedited prompt. */
+    public int[] cleanTopIds() {
+        return clean.topIds;
+    }
+
+    /** {@link #topProbabilities} of the unedited prompt. */
+    public float[] cleanTopProbabilities() {
+        return clean.topProbabilities;
+    }
+}
