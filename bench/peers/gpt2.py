@@ -75,7 +75,17 @@ class Gpt2:
             token = self.next(self.forward(torch.tensor([token]), cache))
         return out + [token]
 
+    def hooked(self, ids):
+        """The trace as hooks give it, and as LM-Debugger works: each hidden state is projected when it appears."""
+        keep, out = [], []
+        self.forward(ids, [], keep)
+        for (before, m, after), norm in zip(keep, self.norms):
+            tops = [torch.topk(torch.softmax(self.ln(h, "ln_f") @ self.head.T, -1), TOP) for h in (before, after)]
+            out.append([(t.indices.tolist(), t.values.tolist()) for t in (*tops, torch.topk(m.abs() * norm, TOP))])
+        return out
+
     def trace(self, ids):
+        """The same by a careful user: all hidden states are projected at once."""
         keep = []
         self.forward(ids, [], keep)
         hidden = torch.stack([h for before, _, after in keep for h in (before, after)])
@@ -103,7 +113,7 @@ def main():
     vocab = json.loads((Path(directory) / "vocab.json").read_text(encoding="utf-8"))
     for length in map(int, lengths):
         ids = torch.tensor([vocab["Once"]] + [vocab["Ġa"]] * (length - 1))
-        jobs = {"forward": lambda: model.generate(ids, 0), "generate": lambda: model.generate(ids, TOKENS), "trace": lambda: model.trace(ids)}
+        jobs = {"forward": lambda: model.generate(ids, 0), "generate": lambda: model.generate(ids, TOKENS), "trace": lambda: model.trace(ids), "hooked": lambda: model.hooked(ids)}
         for name, job in jobs.items():
             print(json.dumps({"job": name, "tokens": length, "milliseconds": median(job, float(seconds)), "next": model.generate(ids, 0)[0]}), flush=True)
 

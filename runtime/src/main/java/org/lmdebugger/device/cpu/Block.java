@@ -19,6 +19,16 @@ final class Block {
     final float[] z = new float[SIZE];
     final float[] lanes = new float[Layouts.SPECIES.length()];
 
+    private float[] edges = new float[0];
+
+    /** At least {@code size} elements, of any contents. */
+    float[] edges(int size) {
+        if (edges.length < size) {
+            edges = new float[size];
+        }
+        return edges;
+    }
+
     static Block ofThread() {
         return BLOCK.get();
     }

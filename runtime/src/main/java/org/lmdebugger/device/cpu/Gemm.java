@@ -23,6 +23,7 @@ final class Gemm implements Workers.Job {
     private Tensor b;
     private boolean transposed;
     private boolean byRows;
+    private int lead; // rows or columns before those that are shared out evenly, part of the first part
     private int share; // rows or columns of a part
 
     Gemm(Workers workers) {
@@ -40,14 +41,16 @@ final class Gemm implements Workers.Job {
             return;
         }
         int parts = c.rows() * c.columns() * a.columns() < WORTH_SHARING ? 1 : workers.threads();
-        share = (int) ((length + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
-        workers.run(this, (int) ((length + share - 1) / share));
+        boolean streamed = c.rows() <= FEW_ROWS && !transposed;
+        lead = streamed ? (int) Math.min(length - 1, SkinnyGemm.lead(CpuMemory.of(b), b.byteOffset(), b.stride())) : 0;
+        share = (int) ((length - lead + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
+        workers.run(this, (int) ((length - lead + share - 1) / share));
     }
 
     @Override
     public void part(int part) {
-        int from = part * share;
-        int to = (int) Math.min(from + (long) share, byRows ? c.rows() : c.columns());
+        int from = part == 0 ? 0 : lead + part * share;
+        int to = (int) Math.min(lead + (part + 1L) * share, byRows ? c.rows() : c.columns());
         int firstRow = byRows ? from : 0;
         int firstColumn = byRows ? 0 : from;
         local(CpuMemory.of(c), Layouts.row(c, firstRow), c.stride(), CpuMemory.of(a), Layouts.row(a, firstRow), a.stride(),

@@ -30,25 +30,58 @@ final class SkinnyGemm {
     /** Columns from … to−1 of C = A·B, or of C += A·B. Shapes: c [m, n], a [m, k], b [k, n]. */
     static void multiply(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
                          MemorySegment b, long b0, long bs, int m, int k, int from, int to, boolean accumulate) {
-        int wide = from + (to - from) / (2 * W) * (2 * W);
+        int first = Math.min(to, from + lead(b, b0 + 4L * from, bs));
+        int wide = first + (to - first) / (2 * W) * (2 * W);
         for (int i = 0; i < m && !accumulate; i++) {
             c.asSlice(c0 + 4 * (i * cs + from), 4L * (to - from)).fill((byte) 0);
         }
+        var edges = Block.ofThread().edges(3 * m * W); // [3, m, W]: columns before and after those of the tiles
+        edges(c, c0, cs, edges, m, from, first, wide, to, false);
         for (int l = 0; l < k; l += DEPTH) {
             int depth = Math.min(DEPTH, k - l);
+            long al = a0 + 4L * l;
+            long bl = b0 + 4 * l * bs;
+            edge(edges, 0, a, al, as, b, bl + 4L * from, bs, m, depth, first - from);
             int i = 0;
             for (; i + TILE <= m; i += TILE) {
-                for (int j = from; j < wide; j += 2 * W) {
-                    tile(c, c0 + 4 * (i * cs + j), 4 * cs, a, a0 + 4 * (i * as + l), 4 * as, b, b0 + 4 * (l * bs + j), 4 * bs, depth);
-                }
-                for (int r = i; r < i + TILE; r++) {
-                    row(c, c0 + 4 * r * cs, a, a0 + 4 * (r * as + l), b, b0 + 4 * l * bs, 4 * bs, depth, wide, to);
+                for (int j = first; j < wide; j += 2 * W) {
+                    tile(c, c0 + 4 * (i * cs + j), 4 * cs, a, al + 4 * i * as, 4 * as, b, bl + 4L * j, 4 * bs, depth);
                 }
             }
             for (; i < m; i++) {
-                row(c, c0 + 4 * i * cs, a, a0 + 4 * (i * as + l), b, b0 + 4 * l * bs, 4 * bs, depth, from, to);
+                row(c, c0 + 4 * i * cs, a, al + 4 * i * as, b, bl, 4 * bs, depth, first, wide);
             }
+            edge(edges, m * W, a, al, as, b, bl + 4L * wide, bs, m, depth, Math.min(W, to - wide));
+            edge(edges, 2 * m * W, a, al, as, b, bl + 4L * (wide + W), bs, m, depth, to - wide - W);
         }
+        edges(c, c0, cs, edges, m, from, first, wide, to, true);
+    }
+
+    /** Copies the columns that no tile covers to {@code edges}, or {@code back}. */
+    private static void edges(MemorySegment c, long c0, long cs, float[] edges, int m, int from, int first, int wide, int to,
+                              boolean back) {
+        for (int i = 0; i < m; i++) {
+            copy(c, c0 + 4 * (i * cs + from), edges, i * W, first - from, back);
+            copy(c, c0 + 4 * (i * cs + wide), edges, (m + i) * W, Math.min(W, to - wide), back);
+            copy(c, c0 + 4 * (i * cs + wide + W), edges, (2 * m + i) * W, to - wide - W, back);
+        }
+    }
+
+    private static void copy(MemorySegment c, long c0, float[] edges, int e0, int columns, boolean back) {
+        if (columns > 0 && back) {
+            MemorySegment.copy(edges, e0, c, F32, c0, columns);
+        } else if (columns > 0) {
+            MemorySegment.copy(c, F32, c0, edges, e0, columns);
+        }
+    }
+
+    /**
+     * How many elements after {@code offset} an aligned vector starts: a vector that straddles two cache lines is read
+     * in two steps, and the tensors of a file start anywhere. 0 where no such place is shared by all rows.
+     */
+    static int lead(MemorySegment b, long offset, long stride) {
+        long address = b.address() + offset;
+        return address % 4 == 0 && stride % W == 0 ? (int) (-address & WB - 1) / 4 : 0;
     }
 
     /** Five rows of two vectors: c += a·b over {@code depth} rows of b. Strides in bytes. */
@@ -99,26 +132,68 @@ final class SkinnyGemm {
     /** One row, columns from … to−1: c += a·b over {@code depth} rows of b, eight at a time. Strides in bytes. */
     private static void row(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
                             int depth, int from, int to) {
-        int whole = from + (to - from) / W * W;
         int l = 0;
         for (; l + 8 <= depth; l += 8) {
-            eight(c, c0, a, a0 + 4L * l, b, b0 + l * bs, bs, from, whole);
+            eight(c, c0, a, a0 + 4L * l, b, b0 + l * bs, bs, from, to);
         }
         for (; l < depth; l++) {
             var factor = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 4L * l));
-            for (int j = from; j < whole; j += W) {
+            for (int j = from; j < to; j += W) {
                 FloatVector.fromMemorySegment(SPECIES, b, b0 + l * bs + 4L * j, LITTLE_ENDIAN)
                         .fma(factor, FloatVector.fromMemorySegment(SPECIES, c, c0 + 4L * j, LITTLE_ENDIAN))
                         .intoMemorySegment(c, c0 + 4L * j, LITTLE_ENDIAN);
             }
         }
-        for (int j = whole; j < to; j++) {
-            float sum = c.get(F32, c0 + 4L * j);
-            for (l = 0; l < depth; l++) {
-                sum = Math.fma(a.get(F32, a0 + 4L * l), b.get(F32, b0 + l * bs + 4L * j), sum);
-            }
-            c.set(F32, c0 + 4L * j, sum);
+    }
+
+    /** At most one vector of every row: edges += a·b over {@code depth} rows of b. Strides in elements. */
+    private static void edge(float[] edges, int e0, MemorySegment a, long a0, long as, MemorySegment b, long b0, long bs,
+                             int m, int depth, int columns) {
+        if (columns <= 0) {
+            return;
         }
+        int i = 0;
+        for (; i + TILE <= m; i += TILE) {
+            fiveEdges(edges, e0 + i * W, a, a0 + 4 * i * as, 4 * as, b, b0, 4 * bs, depth, columns);
+        }
+        for (; i < m; i++) {
+            oneEdge(edges, e0 + i * W, a, a0 + 4 * i * as, b, b0, 4 * bs, depth, columns);
+        }
+    }
+
+    private static void fiveEdges(float[] edges, int e0, MemorySegment a, long a0, long as, MemorySegment b, long b0,
+                                  long bs, int depth, int columns) {
+        var mask = SPECIES.indexInRange(0, columns);
+        var sum0 = FloatVector.fromArray(SPECIES, edges, e0);
+        var sum1 = FloatVector.fromArray(SPECIES, edges, e0 + W);
+        var sum2 = FloatVector.fromArray(SPECIES, edges, e0 + 2 * W);
+        var sum3 = FloatVector.fromArray(SPECIES, edges, e0 + 3 * W);
+        var sum4 = FloatVector.fromArray(SPECIES, edges, e0 + 4 * W);
+        for (int l = 0; l < depth; l++) {
+            long al = a0 + 4L * l;
+            var columnsOfB = FloatVector.fromMemorySegment(SPECIES, b, b0 + l * bs, LITTLE_ENDIAN, mask);
+            sum0 = columnsOfB.fma(FloatVector.broadcast(SPECIES, a.get(F32, al)), sum0);
+            sum1 = columnsOfB.fma(FloatVector.broadcast(SPECIES, a.get(F32, al + as)), sum1);
+            sum2 = columnsOfB.fma(FloatVector.broadcast(SPECIES, a.get(F32, al + 2 * as)), sum2);
+            sum3 = columnsOfB.fma(FloatVector.broadcast(SPECIES, a.get(F32, al + 3 * as)), sum3);
+            sum4 = columnsOfB.fma(FloatVector.broadcast(SPECIES, a.get(F32, al + 4 * as)), sum4);
+        }
+        sum0.intoArray(edges, e0);
+        sum1.intoArray(edges, e0 + W);
+        sum2.intoArray(edges, e0 + 2 * W);
+        sum3.intoArray(edges, e0 + 3 * W);
+        sum4.intoArray(edges, e0 + 4 * W);
+    }
+
+    private static void oneEdge(float[] edges, int e0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
+                                int depth, int columns) {
+        var mask = SPECIES.indexInRange(0, columns);
+        var sum = FloatVector.fromArray(SPECIES, edges, e0);
+        for (int l = 0; l < depth; l++) {
+            sum = FloatVector.fromMemorySegment(SPECIES, b, b0 + l * bs, LITTLE_ENDIAN, mask)
+                    .fma(FloatVector.broadcast(SPECIES, a.get(F32, a0 + 4L * l)), sum);
+        }
+        sum.intoArray(edges, e0);
     }
 
     private static void eight(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
