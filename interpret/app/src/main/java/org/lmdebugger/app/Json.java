@@ -8,7 +8,18 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 final class Json {
     private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
+    private static final ObjectMapper LINE = new ObjectMapper();
+
     private Json() {
+    }
+
+    /** On one line. */
+    static String line(Object value) {
+        try {
+            return LINE.writeValueAsString(value);
+        } catch (JsonProcessingException failure) {
+            throw new AssertionError("maps, lists, strings and numbers can be written", failure);
+        }
     }
 
     static String print(Object value) {

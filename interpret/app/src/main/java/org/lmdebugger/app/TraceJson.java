@@ -42,7 +42,7 @@ final class TraceJson {
                 "contribution", update.contribution());
     }
 
-    private static Map<String, Object> object(Object... keysAndValues) {
+    static Map<String, Object> object(Object... keysAndValues) {
         var json = new LinkedHashMap<String, Object>();
         for (int i = 0; i < keysAndValues.length; i += 2) {
             json.put((String) keysAndValues[i], keysAndValues[i + 1]);
