@@ -39,6 +39,10 @@ final class TraceCommand implements Callable<Integer> {
             + "space. The first one is what contributions are measured to. Repeatable.")
     private List<String> tokens = new ArrayList<>();
 
+    @Option(names = "--verdict", description = "Measures what each listed value vector causes: the change of the log-probability of "
+            + "the token that contributions are to, when it alone is switched off at that position.")
+    private boolean verdict;
+
     @Option(names = "--json", description = "Prints JSON.")
     private boolean json;
 
@@ -60,7 +64,7 @@ final class TraceCommand implements Callable<Integer> {
 
     private TraceOptions options(Debugger debugger) {
         var ids = tokens.stream().map(debugger.model().tokenizer()::single).toList();
-        return new TraceOptions(positions(), top, ids);
+        return new TraceOptions(positions(), top, ids, verdict);
     }
 
     private List<Integer> positions() {

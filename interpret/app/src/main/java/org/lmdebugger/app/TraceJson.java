@@ -38,8 +38,12 @@ final class TraceJson {
     }
 
     private static Map<String, Object> subUpdate(Trace.SubUpdate update) {
-        return object("neuron", update.neuron(), "coefficient", update.coefficient(), "score", update.score(),
+        var json = object("neuron", update.neuron(), "coefficient", update.coefficient(), "score", update.score(),
                 "contribution", update.contribution());
+        if (update.verdict() != null) {
+            json.put("verdict", update.verdict());
+        }
+        return json;
     }
 
     static Map<String, Object> object(Object... keysAndValues) {

@@ -2,6 +2,7 @@ package org.lmdebugger.app;
 
 import java.io.PrintWriter;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lmdebugger.interpret.Trace;
 import picocli.CommandLine.Help.Ansi;
 
@@ -47,6 +48,16 @@ final class TraceTable {
         }
         layer.chosen().forEach(chosen -> out.println("  %s before %s   after %s".formatted(
                 Text.fit(Text.visible(chosen.token()), 14), standing(chosen.before()), standing(chosen.after()))));
+        verdicts(layer);
+    }
+
+    /** By how much the log-probability changes without each sub-update. */
+    private void verdicts(Trace.Layer layer) {
+        var measured = layer.dominant().stream().filter(update -> update.verdict() != null)
+                .map(update -> "-L%dD%d: %+.4f".formatted(update.layer(), update.neuron(), update.verdict())).toList();
+        if (!measured.isEmpty()) {
+            out.println(Text.wrap(Stream.concat(Stream.of("  log p without"), measured.stream()).toList(), WIDTH));
+        }
     }
 
     /** What changed is marked with a star. */
@@ -67,6 +78,7 @@ final class TraceTable {
             out.println("  %s after: clean %s   edited %s".formatted(Text.fit(Text.visible(clean.chosen().get(c).token()), 14),
                     standing(clean.chosen().get(c).after()), standing(edited.chosen().get(c).after())));
         }
+        verdicts(clean);
     }
 
     private static String mark(int clean, int edited) {

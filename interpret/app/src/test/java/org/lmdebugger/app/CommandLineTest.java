@@ -44,6 +44,16 @@ class CommandLineTest {
     }
 
     @Test
+    void whatEachValueVectorCauses() throws Exception {
+        assertThat(lmdebug("trace", PROMPT, "--verdict")).isZero();
+        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).contains("  log p without  -L0D479: ");
+        out.getBuffer().setLength(0);
+        assertThat(lmdebug("trace", PROMPT, "--verdict", "--top", "2", "--json")).isZero();
+        assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0"))).contains("verdict");
+    }
+
+    @Test
     void traceAsJson() throws Exception {
         assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=2", "--position", "all", "--top", "3", "--token", " boy", "--json")).isZero();
         var json = new ObjectMapper().readTree(out.toString());

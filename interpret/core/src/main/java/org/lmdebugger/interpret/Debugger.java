@@ -80,6 +80,9 @@ public final class Debugger {
         var clean = read(ids, Edits.NONE, positions, options.top(), tokens, targets);
         var cleanTargets = clean.stream().mapToInt(position -> position.contributionTo().id()).toArray();
         var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
+        if (options.verdict()) {
+            clean = clean.stream().map(position -> Verdicts.add(this, ids, position)).toList();
+        }
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
                 edits.mode().toString(), prompt, tokens(ids), clean, edited);
     }

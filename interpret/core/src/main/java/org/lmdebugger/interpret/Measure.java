@@ -3,12 +3,13 @@ package org.lmdebugger.interpret;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
  * What a sweep measures of the next-token distribution under an intervention. Natural logarithms. Its text form is the
  * name of its column: {@code kl}, {@code entropy}, {@code logit:" king"}, {@code probability:" king"},
  * {@code log-probability:" king"}, {@code rank:" king"}, {@code difference:" king"/" queen"}, {@code top:5}. A token is
- * given as text that is exactly one token; a leading space is real.
+ * given as text that is exactly one token, where a leading space is real, or by its id: {@code logit:#620}.
  */
 public sealed interface Measure {
     /** KL(clean ‖ edited) in nats, as {@link org.lmdebugger.device.Measures} computes it. */
@@ -39,19 +40,40 @@ public sealed interface Measure {
         }
     }
 
-    /** A quantity of one token. */
-    record OfToken(Quantity quantity, String token) implements Measure {
+    /** A token as text that is exactly one, or, where the text is null, by its id. */
+    record Token(String text, int id) {
+        static Token of(String text) {
+            return new Token(text, -1);
+        }
+
+        /** @throws IllegalArgumentException if it is not one token of that model */
+        int idIn(Tokenizer tokenizer) {
+            if (text == null) {
+                tokenizer.raw(id); // throws for an id that is none
+                return id;
+            }
+            return tokenizer.single(text);
+        }
+
         @Override
         public String toString() {
-            return quantity + ":\"" + token + "\"";
+            return text == null ? "#" + id : "\"" + text + "\"";
+        }
+    }
+
+    /** A quantity of one token. */
+    record OfToken(Quantity quantity, Token token) implements Measure {
+        @Override
+        public String toString() {
+            return quantity + ":" + token;
         }
     }
 
     /** logit(token) − logit(other). */
-    record Difference(String token, String other) implements Measure {
+    record Difference(Token token, Token other) implements Measure {
         @Override
         public String toString() {
-            return "difference:\"" + token + "\"/\"" + other + "\"";
+            return "difference:" + token + "/" + other;
         }
     }
 
@@ -78,23 +100,28 @@ public sealed interface Measure {
     }
 
     static Measure logit(String token) {
-        return new OfToken(Quantity.LOGIT, token);
+        return new OfToken(Quantity.LOGIT, Token.of(token));
     }
 
     static Measure probability(String token) {
-        return new OfToken(Quantity.PROBABILITY, token);
+        return new OfToken(Quantity.PROBABILITY, Token.of(token));
     }
 
     static Measure logProbability(String token) {
-        return new OfToken(Quantity.LOG_PROBABILITY, token);
+        return new OfToken(Quantity.LOG_PROBABILITY, Token.of(token));
     }
 
     static Measure rank(String token) {
-        return new OfToken(Quantity.RANK, token);
+        return new OfToken(Quantity.RANK, Token.of(token));
     }
 
     static Measure difference(String token, String other) {
-        return new Difference(token, other);
+        return new Difference(Token.of(token), Token.of(other));
+    }
+
+    /** A quantity of the token with this id. */
+    static Measure of(Quantity quantity, int id) {
+        return new OfToken(quantity, new Token(null, id));
     }
 
     static Measure top(int count) {
@@ -112,7 +139,7 @@ public sealed interface Measure {
         } else if (text.matches("top:\\d{1,9}")) {
             return top(Integer.parseInt(text.substring(4)));
         } else if (difference.matches()) {
-            return difference(difference.group(1), difference.group(2));
+            return new Difference(token(difference.group(1)), token(difference.group(2)));
         } else if (ofToken.matches()) {
             return ofToken(ofToken);
         }
@@ -122,13 +149,17 @@ public sealed interface Measure {
 
     private static Measure ofToken(Matcher parts) {
         var quantity = Quantity.valueOf(parts.group(1).toUpperCase(Locale.ROOT).replace('-', '_'));
-        return new OfToken(quantity, parts.group(2));
+        return new OfToken(quantity, token(parts.group(2)));
+    }
+
+    private static Token token(String text) {
+        return text.startsWith("#") ? new Token(null, Integer.parseInt(text.substring(1))) : Token.of(text.substring(1, text.length() - 1));
     }
 
     /** Forms of texts. */
     final class Text {
-        private static final Pattern OF_TOKEN = Pattern.compile("(logit|probability|log-probability|rank):\"(.+)\"", Pattern.DOTALL);
-        private static final Pattern DIFFERENCE = Pattern.compile("difference:\"(.+)\"/\"(.+)\"", Pattern.DOTALL);
+        private static final Pattern OF_TOKEN = Pattern.compile("(logit|probability|log-probability|rank):(\".+\"|#\\d{1,9})", Pattern.DOTALL);
+        private static final Pattern DIFFERENCE = Pattern.compile("difference:(\".+\"|#\\d{1,9})/(\".+\"|#\\d{1,9})", Pattern.DOTALL);
 
         private Text() {
         }

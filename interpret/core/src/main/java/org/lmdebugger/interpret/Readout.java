@@ -63,8 +63,8 @@ final class Readout {
             whole = ranked || normalised || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
         }
 
-        private void add(Gpt2 model, String token) {
-            int id = model.tokenizer().single(token);
+        private void add(Gpt2 model, Measure.Token token) {
+            int id = token.idIn(model.tokenizer());
             if (!tokens.contains(id)) {
                 tokens.add(id);
             }
@@ -147,7 +147,7 @@ final class Readout {
     private float[] ofToken(Measure.OfToken of, int n, float[] tokenLogits, int[] tokenRanks, float[] normaliser) {
         var values = column(of.token(), n, tokenLogits);
         int c = layout.tokens.size();
-        int token = layout.tokens.indexOf(model.tokenizer().single(of.token()));
+        int token = layout.tokens.indexOf(of.token().idIn(model.tokenizer()));
         for (int i = 0; i < n; i++) {
             values[i] = switch (of.quantity()) {
                 case LOGIT -> values[i];
@@ -159,9 +159,9 @@ final class Readout {
         return values;
     }
 
-    private float[] column(String token, int n, float[] tokenLogits) {
+    private float[] column(Measure.Token token, int n, float[] tokenLogits) {
         int c = layout.tokens.size();
-        int at = layout.tokens.indexOf(model.tokenizer().single(token));
+        int at = layout.tokens.indexOf(token.idIn(model.tokenizer()));
         var values = new float[n];
         for (int i = 0; i < n; i++) {
             values[i] = tokenLogits[i * c + at];

@@ -57,8 +57,10 @@ public record Trace(String model, String device, String precision, String mode, 
      * @param score        |m|·‖v‖₂
      * @param contribution the share of m·v in the logit of {@link Position#contributionTo()}, read directly from the
      *                     final residual stream: m·((v − mean v) ⊙ γ)·w / σ with γ and σ of the final LayerNorm
+     * @param verdict      what it causes: by how much the log-probability of that token, read at this position, changes
+     *                     when the sub-update is switched off at this position; null if it was not asked for
      */
-    public record SubUpdate(int layer, int neuron, float coefficient, float score, float contribution) {
+    public record SubUpdate(int layer, int neuron, float coefficient, float score, float contribution, Float verdict) {
         @Override
         public String toString() {
             return "L%dD%d coefficient %.4f score %.4f contribution %+.4f".formatted(layer, neuron, coefficient, score, contribution);

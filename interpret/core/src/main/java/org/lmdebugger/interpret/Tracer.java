@@ -124,7 +124,7 @@ final class Tracer implements AutoCloseable {
 
     private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores, float[] contributions) {
         return IntStream.range(0, positions.length).mapToObj(i -> IntStream.range(i * top, (i + 1) * top)
-                .mapToObj(j -> new Trace.SubUpdate(layer, neurons[j], coefficients[j], scores[j], contributions[j])).toList()).toList();
+                .mapToObj(j -> new Trace.SubUpdate(layer, neurons[j], coefficients[j], scores[j], contributions[j], null)).toList()).toList();
     }
 
     private List<Prediction> predictions(int row) {

@@ -138,6 +138,33 @@ class SweepTest {
         assertThat(effects.neurons()).isEqualTo(expected);
     }
 
+    /** Of the last position and of one in the middle, against whole forwards. */
+    @Test
+    void verdictsOfATrace() {
+        var trace = debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.at(4, -1).top(3).withVerdict());
+        for (var position : trace.positions()) {
+            double clean = logProbability(Edits.NONE, position);
+            for (var layer : position.layers()) {
+                for (var update : layer.dominant()) {
+                    var off = Edits.parse("L%dD%d=0@%d".formatted(update.layer(), update.neuron(), position.position()));
+                    // sums of 8,192 logits whose own errors are about 1e-5
+                    assertThat((double) update.verdict()).isCloseTo(logProbability(off, position) - clean, within(1e-4));
+                }
+            }
+        }
+        assertThat(trace.positions().stream().flatMap(p -> p.layers().stream()).flatMap(l -> l.dominant().stream())
+                .mapToDouble(u -> Math.abs(u.verdict())).max().orElseThrow()).isGreaterThan(0.01);
+        assertThat(debugger.trace(PROMPT).position(-1).layer(0).dominant().getFirst().verdict()).isNull();
+    }
+
+    private static double logProbability(Edits edits, Trace.Position position) {
+        try (var run = debugger.run(PROMPT, edits); var logits = run.logits()) {
+            var row = logits.row(position.position()).toFloats();
+            double sum = IntStream.range(0, row.length).mapToDouble(v -> Math.exp(row[v])).sum();
+            return row[position.contributionTo().id()] - Math.log(sum);
+        }
+    }
+
     @Test
     void operationsOfOtherPromptsAndOfLmDebugger() {
         var other = "Once upon a time there was a big";
@@ -178,7 +205,7 @@ class SweepTest {
 
     @Test
     void textFormsAreReadAndWritten() {
-        for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"", "rank:\" king\"",
+        for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"", "rank:\" king\"", "rank:#620", "difference:#1/\" king\"",
                 "difference:\" king\"/\" queen\"", "top:5")) {
             assertThat(Measure.parse(text)).hasToString(text);
         }
