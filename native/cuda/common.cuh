@@ -88,6 +88,24 @@ __device__ T blockSum(T value) {
     return sum;
 }
 
+// The largest of all THREADS threads' values; every thread gets it. NaN loses.
+__device__ inline float blockMax(float value) {
+    __shared__ float maxima[WARPS];
+    for (int other = 16; other > 0; other /= 2) {
+        value = fmaxf(value, __shfl_xor_sync(ALL, value, other));
+    }
+    __syncthreads(); // the maxima of the call before have been read
+    if (threadIdx.x % 32 == 0) {
+        maxima[threadIdx.x / 32] = value;
+    }
+    __syncthreads();
+    float max = maxima[0];
+    for (int w = 1; w < WARPS; w++) {
+        max = fmaxf(max, maxima[w]);
+    }
+    return max;
+}
+
 // Whether rows can be read in packs of four elements.
 inline bool fours(const lmdebugger_matrix* m) {
     return m->columns % 4 == 0 && (m->stride % 4 == 0 || m->rows == 1) && m->address % 16 == 0;

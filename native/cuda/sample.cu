@@ -1,0 +1,122 @@
+// Choosing a token from each row of logits, as org.lmdebugger.device.Sampling defines it: a block for each row. The
+// candidates are all tokens whose key reaches a threshold, which is found bit by bit instead of sorting the row.
+#include "logits.cuh"
+#include "order.cuh"
+
+struct Row {
+    const float* x;
+    int64_t columns;
+    float max;
+    float temperature;
+
+    __device__ double weight(int64_t c) const { return expf((x[c] - max) / temperature); }
+
+    // How many tokens have at least this key.
+    __device__ int64_t count(Key least) const {
+        int count = 0;
+        for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+            count += keyOf(x[c], c) >= least;
+        }
+        return blockSum(count);
+    }
+
+    __device__ double mass(Key least) const {
+        double mass = 0;
+        for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+            mass += keyOf(x[c], c) >= least ? weight(c) : 0;
+        }
+        return blockSum(mass);
+    }
+};
+
+// The largest key for which enough(key) holds; it holds for `least` and for all keys below any for which it holds.
+template <class F>
+__device__ Key largestKey(Key least, F enough) {
+    Key key = 0;
+    for (int bit = 63; bit >= 0; bit--) {
+        Key longer = key | static_cast<Key>(1) << bit;
+        if (longer <= least || enough(longer)) {
+            key = longer;
+        }
+    }
+    return key < least ? least : key;
+}
+
+// The first candidate, lowest id first, at which the running sum exceeds u times the sum of all; -1 if there is none.
+__device__ inline int64_t draw(const Row& row, Key least, float uniform) {
+    __shared__ double sums[THREADS];
+    __shared__ long long chosen;
+    int64_t part = (row.columns + THREADS - 1) / THREADS;
+    int64_t from = threadIdx.x * part;
+    int64_t to = from + part < row.columns ? from + part : row.columns;
+    double sum = 0;
+    for (int64_t c = from; c < to; c++) {
+        sum += keyOf(row.x[c], c) >= least ? row.weight(c) : 0;
+    }
+    sums[threadIdx.x] = sum;
+    if (threadIdx.x == 0) {
+        chosen = -1;
+    }
+    __syncthreads();
+    double before = 0, total = 0;
+    for (int t = 0; t < THREADS; t++) {
+        before = t == static_cast<int>(threadIdx.x) ? total : before;
+        total += sums[t];
+    }
+    double target = uniform * total;
+    if (before <= target && before + sum > target) { // one thread alone
+        double running = 0;
+        int64_t last = -1;
+        for (int64_t c = from; c < to && before + running <= target; c++) {
+            if (keyOf(row.x[c], c) >= least) {
+                running += row.weight(c);
+                last = c;
+            }
+        }
+        chosen = last;
+    }
+    __syncthreads();
+    return chosen;
+}
+
+__global__ void __launch_bounds__(THREADS)
+sample(int32_t* ids, float* logProbabilities, View<const float> logits, View<const float> uniforms,
+       const int32_t* step, int64_t columns, float temperature, int32_t topK, float topP) {
+    const float* x = logits.row(blockIdx.x);
+    Key best = 0;
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        Key key = keyOf(x[c], c);
+        best = key > best ? key : best;
+    }
+    int64_t id = indexOf(blockMaxKey(best));
+    if (temperature != 0) {
+        Row row{x, columns, rowMax(x, columns), temperature};
+        Key least = 0;
+        if (topK > 0 && topK < columns) {
+            least = largestKey(0, [&](Key key) { return row.count(key) >= topK; });
+        }
+        if (topP < 1) {
+            double wanted = topP * row.mass(least);
+            least = largestKey(least, [&](Key key) { return row.mass(key) >= wanted; });
+        }
+        int64_t drawn = draw(row, least, uniforms.row(step[0])[blockIdx.x]);
+        id = drawn < 0 ? id : drawn;
+    }
+    double normaliser = logSumExp(x, columns);
+    if (threadIdx.x == 0) {
+        ids[blockIdx.x] = static_cast<int32_t>(id);
+        logProbabilities[blockIdx.x] = static_cast<float>(x[id] - normaliser);
+    }
+}
+
+int32_t lmdebugger_sample(const lmdebugger_matrix* ids, const lmdebugger_matrix* log_probabilities,
+                          const lmdebugger_matrix* logits, const lmdebugger_matrix* uniforms,
+                          const lmdebugger_matrix* step, float temperature, int32_t top_k, float top_p,
+                          lmdebugger_stream* stream) {
+    if (logits->rows == 0) {
+        return cudaSuccess;
+    }
+    return LAUNCH(stream, static_cast<unsigned>(logits->rows), THREADS, sample, view<int32_t>(ids).data,
+                  view<float>(log_probabilities).data, view<const float>(logits), view<const float>(uniforms),
+                  view<const int32_t>(step).data, logits->columns, temperature, top_k, top_p);
+}
