@@ -118,4 +118,5 @@ def main():
             print(json.dumps({"job": name, "tokens": length, "milliseconds": median(job, float(seconds)), "next": model.generate(ids, 0)[0]}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
