@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code lmdebug sweep} and {@code lmdebug query}, as a user types them. */
@@ -93,6 +95,22 @@ class SweepCommandTest {
         Files.createDirectories(directory.resolve("mine"));
         Files.writeString(directory.resolve("mine/notes"), "…");
         refused("not empty, and without manifest.json", "sweep", PROMPT, "--neurons", "all", "--out", directory.resolve("mine").toString());
+    }
+
+    /** Linux's /dev/full in place of the file that a part is written to first. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aFullDiskIsSaidAndTheSweepGoesOnLater() throws Exception {
+        var results = directory.resolve("results");
+        var sweep = new String[] {"sweep", PROMPT, "--neurons", "L0-3D0-9", "--memory", "1", "--out", results.toString(), "--resume"};
+        assertThat(lmdebug(sweep)).isZero();
+        Files.delete(results.resolve("part-000001.parquet"));
+        Files.createSymbolicLink(results.resolve(".part-000001.parquet.part"), Path.of("/dev/full"));
+        refused("part-000001.parquet: cannot be written: ", sweep);
+        assertThat(err.toString()).contains("No space left on device").hasLineCount(1);
+        assertThat(results.resolve("part-000001.parquet")).doesNotExist();
+        assertThat(lmdebug(sweep)).isZero();
+        assertThat(query(results, "select count(*) from effects").getLast()).isEqualTo("40");
     }
 
     @Test

@@ -59,6 +59,25 @@ class CountsTest {
         }
     }
 
+    /** Layers above an edit, from its first position on, and in the top layer what the last position needs. */
+    @Test
+    void aSweepComputesOnlyWhatAnEditCanChange() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D0-9")).off().measure(Measure.kl());
+            long block = 24 * WIDTH * WIDTH; // of one row
+            long head = 2 * WIDTH * VOCABULARY;
+            long clean = LAYERS * 8 * block + 2 * head;
+            device.count(() -> new Debugger(model).sweep(sweep.atLast(), effects -> true));
+            assertThat(device.flop.get()).isEqualTo(clean + 10 * (3 + 2 + 1) * block + 40 * head);
+            long top = (8 * 4 + 20) * WIDTH * WIDTH;
+            device.count(() -> new Debugger(model).sweep(sweep.atAll(), effects -> true));
+            assertThat(device.flop.get()).isEqualTo(clean + 10 * ((2 + 1) * 8 * block + 3 * top) + 40 * head);
+            device.count(() -> new Debugger(model).sweep(sweep.at(Positions.at(5)), effects -> true));
+            top = (3 * 4 + 20) * WIDTH * WIDTH;
+            assertThat(device.flop.get()).isEqualTo(clean + 10 * ((2 + 1) * 3 * block + 3 * top) + 40 * head);
+        }
+    }
+
     /**
      * A token, its text and what the listener sees: about 600 bytes. Where the JVM's compiler chose badly, the sums of
      * LayerNorms are objects too, about 3,000; a kernel whose vectors became objects would leave 100,000 and more.
@@ -92,10 +111,12 @@ class CountsTest {
         private final CpuDevice device = new CpuDevice(2);
         private final AtomicLong gemms = new AtomicLong();
         private final AtomicLong bytes = new AtomicLong();
+        private final AtomicLong flop = new AtomicLong();
 
         Counts count(Runnable work) {
             gemms.set(0);
             bytes.set(0);
+            flop.set(0);
             work.run();
             return new Counts(gemms.get(), bytes.get());
         }
@@ -111,6 +132,7 @@ class CountsTest {
                     var weights = (Tensor) arguments[2];
                     gemms.incrementAndGet();
                     bytes.addAndGet(4 * weights.rows() * weights.columns());
+                    flop.addAndGet(2 * ((Tensor) arguments[0]).rows() * weights.rows() * weights.columns());
                 }
                 try {
                     return method.invoke(session, arguments);
