@@ -58,7 +58,8 @@ final class Strongest {
             return;
         }
         boolean prompts = sorted.stream().anyMatch(effect -> effect.prompt() > 0);
-        out.println(line(prompts ? "prompt" : "", "intervention", measures.stream().map(m -> Text.visible(m.toString())).toList(), "its value vector says"));
+        var names = measures.stream().map(measure -> Text.visible(measure.toString())).toList();
+        out.println(line(prompts ? "prompt" : "", "intervention", names, "its value vector says"));
         for (var effect : sorted) {
             var tokens = effect.layer() < 0 ? "" : debugger.project(debugger.model().layer(effect.layer()).values().row(effect.neuron()), 8)
                     .getFirst().stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));

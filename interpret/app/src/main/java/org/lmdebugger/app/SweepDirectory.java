@@ -59,10 +59,14 @@ final class SweepDirectory {
         expected.properties().forEach(field -> {
             var other = found.path(field.getKey());
             if (!other.equals(field.getValue())) {
-                throw new IllegalArgumentException("%s: %s is %s (expected: %s; results of another sweep are not mixed, use another directory)"
-                        .formatted(file, field.getKey(), Text.fit(other.toString(), 60).strip(), Text.fit(field.getValue().toString(), 60).strip()));
+                throw new IllegalArgumentException(("%s: %s is %s (expected: %s; results of another sweep are not mixed, "
+                        + "use another directory)").formatted(file, field.getKey(), shortly(other), shortly(field.getValue())));
             }
         });
+    }
+
+    private static String shortly(JsonNode value) {
+        return Text.fit(value.toString(), 60).strip();
     }
 
     Path part(int chunk) {

@@ -103,11 +103,13 @@ public sealed interface Neurons {
         for (var part : text.split(",", -1)) {
             var match = Ranges.RANGE.matcher(part);
             if (!match.matches()) {
-                throw new IllegalArgumentException("neurons: " + text + " (expected: all, dominant:20, or L0-3, L2D5, L2D5-99, also L0,L2D5)");
+                throw new IllegalArgumentException("neurons: " + text + " (expected: all, dominant:20, or L0-3, L2D5, "
+                        + "L2D5-99, also L0,L2D5)");
             }
             int layer = Integer.parseInt(match.group(1));
             int first = match.group(3) == null ? 0 : Integer.parseInt(match.group(3));
-            ranges.add(new Range(layer, end(match.group(2), layer), first, match.group(3) == null ? Range.END : end(match.group(4), first)));
+            ranges.add(new Range(layer, end(match.group(2), layer), first,
+                    match.group(3) == null ? Range.END : end(match.group(4), first)));
         }
         return new Ranges(ranges);
     }

@@ -119,7 +119,8 @@ final class SweepEngine implements AutoCloseable {
         private final Tensor zero;
         private final Tensor lastOwn; // [1, 1]: own positions before the last
 
-        Walk(Session session, TensorScope scope, SweepBuffers buffers, List<SweepItem> part, List<Intervention> interventions, int positions) {
+        Walk(Session session, TensorScope scope, SweepBuffers buffers, List<SweepItem> part,
+             List<Intervention> interventions, int positions) {
             this.session = session;
             this.scope = scope;
             this.buffers = buffers;
@@ -187,7 +188,8 @@ final class SweepEngine implements AutoCloseable {
                 }
                 session.upload(buffers.neurons().columns(start, count), neurons);
                 session.upload(buffers.shifts().columns(start, count), shifts);
-                session.shiftResidual(x, buffers.shifts().columns(start, count), buffers.neurons().columns(start, count), model.layer(layer).values());
+                session.shiftResidual(x, buffers.shifts().columns(start, count), buffers.neurons().columns(start, count),
+                        model.layer(layer).values());
             }
         }
 

@@ -28,7 +28,8 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
         }
         return switch (sweep.operations().get(index)) {
             case Sweep.Operation.Change change -> Edits.of(new Edit(firstLayer, neuron, change.change(), sweep.positions()));
-            case Sweep.Operation.Switch(boolean on) -> new Edits(Mode.LM_DEBUGGER, List.of(), Map.of(new Edits.Neuron(firstLayer, neuron), on));
+            case Sweep.Operation.Switch(boolean on) ->
+                new Edits(Mode.LM_DEBUGGER, List.of(), Map.of(new Edits.Neuron(firstLayer, neuron), on));
         };
     }
 

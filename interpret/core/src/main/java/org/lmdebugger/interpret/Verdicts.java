@@ -18,7 +18,8 @@ final class Verdicts {
         var verdicts = new HashMap<Edits.Neuron, Float>();
         debugger.sweep(sweep, effects -> {
             for (int i = 0; i < effects.size(); i++) {
-                verdicts.put(new Edits.Neuron(effects.layers()[i], effects.neurons()[i]), effects.values(measure)[i] - effects.clean(measure));
+                verdicts.put(new Edits.Neuron(effects.layers()[i], effects.neurons()[i]),
+                        effects.values(measure)[i] - effects.clean(measure));
             }
             return true;
         });

@@ -17,6 +17,8 @@ final class Measuring {
     static void measure(Measures measures, Tensor logits, long from, long to) {
         var x = CpuMemory.of(logits);
         long n = logits.columns();
+        var q = measures.kl() == null ? null : Scratch.of(4 * n);
+        double mass = measures.kl() == null ? 0 : softmax(q, measures.clean(), n);
         for (long r = from; r < to; r++) {
             long x0 = row(logits, r);
             if (measures.logSumExp() != null || measures.entropy() != null) {
@@ -27,7 +29,7 @@ final class Measuring {
                 }
             }
             if (measures.kl() != null) {
-                put(measures.kl(), r, kl(x, x0, measures.clean(), n));
+                put(measures.kl(), r, kl(x, x0, measures.clean(), q, mass, n));
             }
             if (measures.tokens() != null) {
                 tokens(measures, x, x0, n, r);
@@ -88,16 +90,31 @@ final class Measuring {
         return -sum;
     }
 
-    /** See {@link Measures} for the formula and why it is used. */
-    private static double kl(MemorySegment x, long x0, Tensor clean, long n) {
-        var block = Block.ofThread();
-        float[] q = block.x, delta = block.y, terms = block.z;
+    /** q = softmax(clean), the same for all rows; returns its sum as it was rounded. */
+    private static double softmax(MemorySegment q, Tensor clean, long n) {
+        var block = Block.ofThread().x;
         float normaliser = (float) logSumExp(CpuMemory.of(clean), clean.byteOffset(), n);
         double mass = 0;
+        for (long at = 0; at < n; at += Block.SIZE) {
+            int count = Block.count(at, n);
+            Block.load(block, CpuMemory.of(clean), clean.byteOffset() + 4 * at, count);
+            for (int i = 0; i < count; i++) {
+                block[i] -= normaliser;
+            }
+            VectorMath.exp(block, count);
+            mass += Block.sum(block, count);
+            Block.store(q, 4 * at, block, count);
+        }
+        return mass;
+    }
+
+    /** See {@link Measures} for the formula and why it is used. */
+    private static double kl(MemorySegment x, long x0, Tensor clean, MemorySegment softmax, double mass, long n) {
+        var block = Block.ofThread();
+        float[] q = block.x, delta = block.y, terms = block.z;
         double mean = 0;
         for (long at = 0; at < n; at += Block.SIZE) {
-            int count = differences(block, x, x0, clean, normaliser, 0, at, n);
-            mass += Block.sum(q, count);
+            int count = differences(block, x, x0, clean, softmax, 0, at, n);
             for (int i = 0; i < count; i++) {
                 terms[i] = q[i] * delta[i];
             }
@@ -107,7 +124,7 @@ final class Measuring {
         double excess = 0;
         double rest = 0;
         for (long at = 0; at < n; at += Block.SIZE) {
-            int count = differences(block, x, x0, clean, normaliser, centre, at, n);
+            int count = differences(block, x, x0, clean, softmax, centre, at, n);
             for (int i = 0; i < count; i++) {
                 terms[i] = q[i] * delta[i];
             }
@@ -121,17 +138,16 @@ final class Measuring {
         return Math.log1p(excess / mass) - rest / mass;
     }
 
-    /** One block of q = softmax(clean) into x, and of Δ = logits − clean − centre into y; returns its length. */
-    private static int differences(Block block, MemorySegment x, long x0, Tensor clean, float normaliser, float centre, long at, long n) {
+    /** One block of q into x, and of Δ = logits − clean − centre into y; returns its length. */
+    private static int differences(Block block, MemorySegment x, long x0, Tensor clean, MemorySegment softmax, float centre, long at, long n) {
         int count = Block.count(at, n);
         float[] q = block.x, delta = block.y;
         Block.load(q, CpuMemory.of(clean), clean.byteOffset() + 4 * at, count);
         Block.load(delta, x, x0 + 4 * at, count);
         for (int i = 0; i < count; i++) {
             delta[i] = delta[i] - q[i] - centre;
-            q[i] -= normaliser;
         }
-        VectorMath.exp(q, count);
+        Block.load(q, softmax, 4 * at, count);
         return count;
     }
 
