@@ -1,5 +1,9 @@
 package org.lmdebugger.app;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -11,6 +15,8 @@ import picocli.CommandLine.TypeConversionException;
 
 /** What is changed. */
 final class EditOptions {
+    private static final String BETWEEN = ";(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"; // not within a quoted prompt
+
     @Option(names = "--edit", paramLabel = "E", description = {
         "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5 or L3D42=from:\"other prompt\", then @all (default), @prompt, "
             + "@generated, @last, @3, @1,4 or @2..5. Repeatable; edits hold together, in order."})
@@ -23,6 +29,25 @@ final class EditOptions {
 
     Edits edits() {
         return Edits.parse(mode, edits);
+    }
+
+    /** The interventions of a file. */
+    List<Edits> read(Path file) {
+        return read(file, mode);
+    }
+
+    /** One intervention a line: edits with semicolons between. */
+    static List<Edits> read(Path file, Mode mode) {
+        return lines(file).stream().map(line -> Edits.parse(mode, List.of(line.split(BETWEEN)))).toList();
+    }
+
+    /** The lines of a file that are not blank. */
+    static List<String> lines(Path file) {
+        try (var lines = Files.lines(file)) {
+            return lines.filter(line -> !line.isBlank()).toList();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(file + ": cannot be read", failure);
+        }
     }
 
     static final class ModeConverter implements ITypeConverter<Mode> {

@@ -1,6 +1,7 @@
 package org.lmdebugger.app;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -55,6 +56,10 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--compare", description = "Shows the unedited continuation beside the edited one.")
     private boolean compare;
 
+    @Option(names = "--interventions", paramLabel = "FILE", description = "Goes on under each of these interventions, all as one "
+            + "batch; one a line, each of one or more edits: L1D2=0@generated; L3D4*=2")
+    private Path interventions;
+
     @Option(names = "--json", description = "Prints JSON, with each token's log-probability.")
     private boolean json;
 
@@ -64,7 +69,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         var wanted = edits.edits();
-        if (compare && wanted.isEmpty()) {
+        if (compare && wanted.isEmpty() && interventions == null) {
             throw new IllegalArgumentException("--compare: no edits (expected: at least one --edit)");
         }
         var options = new GenerationOptions(tokens, sampling());
@@ -72,9 +77,16 @@ final class GenerateCommand implements Callable<Integer> {
         if (compare) {
             continuations.add(new Continuation(Edits.NONE, seed == null ? 0 : seed));
         }
-        continuations.add(new Continuation(wanted, seed == null ? 0 : seed));
+        if (interventions != null) {
+            if (!wanted.isEmpty()) {
+                throw new IllegalArgumentException("--interventions: with --edit (expected: one of both)");
+            }
+            edits.read(interventions).forEach(each -> continuations.add(new Continuation(each, seed == null ? 0 : seed)));
+        } else {
+            continuations.add(new Continuation(wanted, seed == null ? 0 : seed));
+        }
         var out = spec.commandLine().getOut();
-        boolean stream = !json && !compare;
+        boolean stream = !json && !compare && interventions == null;
         var before = new StringBuilder(prompt); // printed with the first token, when nothing can be wrong any more
         var generations = model.with(debugger -> debugger.generate(prompt, continuations, options, (continuation, token) -> {
             if (stream) {
@@ -86,6 +98,11 @@ final class GenerateCommand implements Callable<Integer> {
         }));
         if (json) {
             out.println(Json.print(json(continuations, generations)));
+        } else if (interventions != null) {
+            for (int i = 0; i < generations.size(); i++) {
+                var texts = continuations.get(i).edits().texts();
+                print(out, texts.isEmpty() ? "clean: " : String.join("; ", texts) + ": ", generations.get(i));
+            }
         } else if (compare) {
             print(out, "clean: ", generations.getFirst());
             print(out, "edited: ", generations.getLast());

@@ -1,14 +1,10 @@
 package org.lmdebugger.app;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.lmdebugger.interpret.Edit;
-import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Neurons;
@@ -20,7 +16,6 @@ import picocli.CommandLine.Parameters;
 /** What is swept. */
 final class SweepOptions {
     private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
-    private static final String BETWEEN_EDITS = ";(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"; // not within a quoted prompt
 
     @Parameters(paramLabel = "PROMPT", arity = "0..*", description = "Texts; effects are read at the last token of each.")
     private List<String> prompts = new ArrayList<>();
@@ -59,7 +54,7 @@ final class SweepOptions {
     Sweep sweep() {
         var texts = new ArrayList<>(prompts);
         if (promptFile != null) {
-            texts.addAll(lines(promptFile));
+            texts.addAll(EditOptions.lines(promptFile));
         }
         var sweep = Sweep.of(texts.toArray(String[]::new)).at(Positions.parse(at)).memory((long) memory << 20)
                 .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse).toArray(Measure[]::new));
@@ -71,8 +66,7 @@ final class SweepOptions {
         } else if (!operations.isEmpty()) {
             throw new IllegalArgumentException("--op: no neurons (expected: --neurons, such as all)");
         }
-        return interventionFile == null ? sweep : sweep.interventions(lines(interventionFile).stream()
-                .map(line -> Edits.parse(mode, List.of(line.split(BETWEEN_EDITS)))).toList());
+        return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
     }
 
     private Sweep.Operation operation(String text) {
@@ -105,14 +99,6 @@ final class SweepOptions {
             return Float.parseFloat(text);
         } catch (NumberFormatException failure) {
             throw new IllegalArgumentException("operation: %s: %s is not a number".formatted(operation, text), failure);
-        }
-    }
-
-    private static List<String> lines(Path file) {
-        try (var lines = Files.lines(file)) {
-            return lines.filter(line -> !line.isBlank()).toList();
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read", failure);
         }
     }
 }

@@ -116,6 +116,18 @@ class CommandLineTest {
     }
 
     @Test
+    void continuationsUnderManyInterventions(@TempDir Path directory) throws Exception {
+        var file = Files.writeString(directory.resolve("edits"), "L1D5=9@generated\nL0D3=4; L2D7=6@generated\n");
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "6", "--compare", "--interventions", file.toString())).isZero();
+        var lines = out.toString().lines().toList();
+        assertThat(lines).hasSize(3);
+        assertThat(lines.get(1)).startsWith("L1D5=9@generated: ");
+        out.getBuffer().setLength(0);
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "6", "--edit", "L0D3=4", "--edit", "L2D7=6@generated")).isZero();
+        assertThat("L0D3=4; L2D7=6@generated: " + out.toString().strip()).isEqualTo(lines.get(2));
+    }
+
+    @Test
     void modelsAndDevices() {
         assertThat(lmdebug("models")).isZero();
         assertThat(out.toString()).startsWith("sample ").contains("6.8 MB", "Hugging Face cache");
