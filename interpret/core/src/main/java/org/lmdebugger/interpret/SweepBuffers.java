@@ -30,6 +30,13 @@ record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor que
                 scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.F32, 1, r));
     }
 
+    /** Windows on as much as that many sequences take. */
+    SweepBuffers of(int sequences, int positions) {
+        long r = (long) sequences * positions;
+        return new SweepBuffers(x.rows(0, r), read.rows(0, sequences), normed.rows(0, r), out.rows(0, r), queryKeyValue.rows(0, r),
+                coefficients.rows(0, r), rows.columns(0, r), neurons.columns(0, r), shifts.columns(0, r));
+    }
+
     /** Bytes of one sequence of {@code positions} positions and of what is read of it. */
     static long bytes(Gpt2Config config, int positions, Readout.Layout readout) {
         return 4L * (positions * (10L * config.width() + 3) + config.width()) + readout.bytes();

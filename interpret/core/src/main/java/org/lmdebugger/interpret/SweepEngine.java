@@ -29,6 +29,12 @@ final class SweepEngine implements AutoCloseable {
     private final Effects cleanEffects;
     private int most = Integer.MAX_VALUE; // sequences at a time, after the device ran out of memory
 
+    private TensorScope work; // of what chunks of the same number of positions share
+    private SweepBuffers buffers;
+    private Readout readout;
+    private int capacity; // sequences
+    private int positions;
+
     SweepEngine(Gpt2 model, SweepPlan plan, int prompt) {
         this.model = model;
         this.plan = plan;
@@ -79,6 +85,7 @@ final class SweepEngine implements AutoCloseable {
                 if (count == 1) {
                     throw failure;
                 }
+                release();
                 most = (count + 1) / 2;
             }
         }
@@ -87,15 +94,33 @@ final class SweepEngine implements AutoCloseable {
 
     private void compute(List<SweepItem> part, Effects effects, int at) {
         var interventions = part.stream().map(item -> resolver.resolve(item.edits(plan.sweep()))).toList();
-        int positions = length - part.getFirst().firstPosition();
+        reserve(part.size(), length - part.getFirst().firstPosition());
         try (var temporary = new TensorScope(model.device())) {
-            var buffers = SweepBuffers.of(temporary, model.config(), part.size(), positions);
             model.device().call(session -> {
-                var walk = new Walk(session, temporary, buffers, part, interventions, positions);
-                var readout = new Readout(model, session, temporary, layout, part.size(), cleanLogits);
+                var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, interventions, positions);
                 readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), effects, at);
                 return null;
             });
+        }
+    }
+
+    /** Has buffers ready that are large enough: those of the chunk before, if they are. */
+    private void reserve(int sequences, int positions) {
+        if (sequences <= capacity && positions == this.positions) {
+            return;
+        }
+        release();
+        work = new TensorScope(model.device());
+        buffers = SweepBuffers.of(work, model.config(), sequences, positions);
+        readout = model.device().call(session -> new Readout(model, session, work, layout, sequences, cleanLogits));
+        capacity = sequences;
+        this.positions = positions;
+    }
+
+    private void release() {
+        capacity = 0;
+        if (work != null) {
+            work.close();
         }
     }
 
@@ -251,6 +276,7 @@ final class SweepEngine implements AutoCloseable {
 
     @Override
     public void close() {
+        release();
         scope.close();
         resolver.close();
     }
