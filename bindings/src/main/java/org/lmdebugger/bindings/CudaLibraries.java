@@ -116,6 +116,7 @@ public final class CudaLibraries {
         } else {
             NativeLibraries.loadFromClassPath(KERNEL_FOLDER, List.of(KERNEL_FILE), KERNEL_ARTIFACT, KERNELS);
         }
+        CudaKernels.requireThisVersion(System.getProperty(KERNELS, KERNEL_FOLDER + KERNEL_FILE));
     }
 
     private static <T> Supplier<T> remembered(Supplier<T> supplier) {

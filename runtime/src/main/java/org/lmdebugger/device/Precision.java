@@ -3,5 +3,7 @@ package org.lmdebugger.device;
 /** The arithmetic of the products in a GEMM. Sums, the residual stream, LayerNorm and softmax are FP32 in each. */
 public enum Precision {
     /** IEEE 754 single precision throughout: the default. */
-    FP32
+    FP32,
+    /** Operands rounded to 10 bits of mantissa before they are multiplied, on the tensor cores of a GPU. */
+    TF32
 }

@@ -1,0 +1,176 @@
+package org.lmdebugger.bindings;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import org.lmdebugger.bindings.cudart.Cudart;
+import org.lmdebugger.bindings.lmdebugger.LmDebugger;
+import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
+
+/**
+ * The kernels of this project on one stream: {@code native/include/lmdebugger.h} says what each computes. Addresses,
+ * shapes and indices are trusted; a function returns at once, and what fails later is reported by what is called next.
+ * For one thread at a time.
+ */
+public final class CudaKernels {
+    /** Grows with the header's; a library of another number is refused. */
+    static final int ABI = 1;
+
+    /** What the elements of a matrix are. */
+    public enum Type {
+        F32(LmDebugger.LMDEBUGGER_F32()),
+        I32(LmDebugger.LMDEBUGGER_I32()),
+        BF16(LmDebugger.LMDEBUGGER_BF16()),
+        F16(LmDebugger.LMDEBUGGER_F16());
+
+        private final int code;
+
+        Type(int code) {
+            this.code = code;
+        }
+    }
+
+    /** A matrix in device memory; {@code stride} is from one row to the next, in elements. */
+    public record Matrix(Type type, long address, long rows, long columns, long stride) {
+    }
+
+    private static final int MOST_MATRICES = 8;
+
+    private final MemorySegment stream;
+    private final MemorySegment[] descriptors = new MemorySegment[MOST_MATRICES];
+
+    /** @param stream open for as long as this is used */
+    public CudaKernels(CudaStream stream) {
+        this.stream = stream.pointer();
+        for (int i = 0; i < MOST_MATRICES; i++) {
+            descriptors[i] = lmdebugger_matrix.allocate(Arena.ofAuto());
+        }
+    }
+
+    public void gatherRows(Matrix to, Matrix from, Matrix rows) {
+        check("lmdebugger_gather_rows", LmDebugger.lmdebugger_gather_rows(at(0, to), at(1, from), at(2, rows),
+                stream), to);
+    }
+
+    public void scatterRows(Matrix to, Matrix from, Matrix rows) {
+        check("lmdebugger_scatter_rows", LmDebugger.lmdebugger_scatter_rows(at(0, to), at(1, from), at(2, rows),
+                stream), to);
+    }
+
+    public void convert(Matrix to, Matrix from) {
+        check("lmdebugger_convert", LmDebugger.lmdebugger_convert(at(0, to), at(1, from), stream), to);
+    }
+
+    public void increment(Matrix counters) {
+        check("lmdebugger_increment", LmDebugger.lmdebugger_increment(at(0, counters), stream), counters);
+    }
+
+    public void embed(Matrix x, Matrix tokens, Matrix positions, Matrix ids, Matrix at) {
+        check("lmdebugger_embed", LmDebugger.lmdebugger_embed(at(0, x), at(1, tokens), at(2, positions), at(3,
+                ids), at(4, at), stream), x);
+    }
+
+    public void layerNorm(Matrix y, Matrix x, Matrix gain, Matrix bias, float epsilon) {
+        check("lmdebugger_layer_norm", LmDebugger.lmdebugger_layer_norm(at(0, y), at(1, x), at(2, gain), at(3,
+                bias), epsilon, stream), y);
+    }
+
+    public void addBias(Matrix x, Matrix bias) {
+        check("lmdebugger_add_bias", LmDebugger.lmdebugger_add_bias(at(0, x), at(1, bias), stream), x);
+    }
+
+    public void biasGelu(Matrix m, Matrix bias) {
+        check("lmdebugger_bias_gelu", LmDebugger.lmdebugger_bias_gelu(at(0, m), at(1, bias), stream), m);
+    }
+
+    public void biasResidual(Matrix x, Matrix y, Matrix bias) {
+        check("lmdebugger_bias_residual", LmDebugger.lmdebugger_bias_residual(at(0, x), at(1, y), at(2, bias),
+                stream), x);
+    }
+
+    public void attention(Matrix out, Matrix queries, Matrix prefixKeys, Matrix prefixValues, Matrix keys,
+                          Matrix values, Matrix length, int heads, int sequences) {
+        check("lmdebugger_attention", LmDebugger.lmdebugger_attention(at(0, out), at(1, queries), at(2,
+                prefixKeys), at(3, prefixValues), at(4, keys), at(5, values), at(6, length), heads, sequences,
+                stream), out);
+    }
+
+    public void editCoefficients(Matrix m, Matrix rows, Matrix neurons, Matrix scales, Matrix shifts) {
+        check("lmdebugger_edit_coefficients", LmDebugger.lmdebugger_edit_coefficients(at(0, m), at(1, rows),
+                at(2, neurons), at(3, scales), at(4, shifts), stream), m);
+    }
+
+    public void shiftResidual(Matrix x, Matrix shift, Matrix neurons, Matrix values) {
+        check("lmdebugger_shift_residual", LmDebugger.lmdebugger_shift_residual(at(0, x), at(1, shift), at(2,
+                neurons), at(3, values), stream), x);
+    }
+
+    public void rowNorms(Matrix norms, Matrix x) {
+        check("lmdebugger_row_norms", LmDebugger.lmdebugger_row_norms(at(0, norms), at(1, x), stream), norms);
+    }
+
+    public void dominant(Matrix neurons, Matrix coefficients, Matrix scores, Matrix m, Matrix norms) {
+        check("lmdebugger_dominant", LmDebugger.lmdebugger_dominant(at(0, neurons), at(1, coefficients), at(2,
+                scores), at(3, m), at(4, norms), stream), neurons);
+    }
+
+    public void topK(Matrix indices, Matrix values, Matrix x) {
+        check("lmdebugger_top_k", LmDebugger.lmdebugger_top_k(at(0, indices), at(1, values), at(2, x), stream),
+                indices);
+    }
+
+    public void measure(Matrix logSumExp, Matrix entropy, Matrix kl, Matrix chosen, Matrix ranks, Matrix
+                        logits, Matrix clean, Matrix tokens) {
+        check("lmdebugger_measure", LmDebugger.lmdebugger_measure(at(0, logSumExp), at(1, entropy), at(2, kl),
+                at(3, chosen), at(4, ranks), at(5, logits), at(6, clean), at(7, tokens), stream), logits);
+    }
+
+    public void logitReader(Matrix reader, Matrix x, Matrix gain, Matrix head, Matrix tokens, float epsilon) {
+        check("lmdebugger_logit_reader", LmDebugger.lmdebugger_logit_reader(at(0, reader), at(1, x), at(2,
+                gain), at(3, head), at(4, tokens), epsilon, stream), reader);
+    }
+
+    public void contributions(Matrix contributions, Matrix neurons, Matrix coefficients, Matrix values, Matrix
+                              reader) {
+        check("lmdebugger_contributions", LmDebugger.lmdebugger_contributions(at(0, contributions), at(1,
+                neurons), at(2, coefficients), at(3, values), at(4, reader), stream), contributions);
+    }
+
+    public void sample(Matrix ids, Matrix logProbabilities, Matrix logits, Matrix uniforms, Matrix step, float
+                       temperature, int topK, float topP) {
+        check("lmdebugger_sample", LmDebugger.lmdebugger_sample(at(0, ids), at(1, logProbabilities), at(2,
+                logits), at(3, uniforms), at(4, step), temperature, topK, topP, stream), logits);
+    }
+
+    private MemorySegment at(int slot, Matrix matrix) {
+        if (matrix == null) {
+            return MemorySegment.NULL;
+        }
+        var descriptor = descriptors[slot];
+        lmdebugger_matrix.address(descriptor, matrix.address);
+        lmdebugger_matrix.rows(descriptor, matrix.rows);
+        lmdebugger_matrix.columns(descriptor, matrix.columns);
+        lmdebugger_matrix.stride(descriptor, matrix.stride);
+        lmdebugger_matrix.type(descriptor, matrix.type.code);
+        return descriptor;
+    }
+
+    private static void check(String function, int status, Matrix shown) {
+        if (status != Cudart.cudaSuccess()) {
+            throw CudaException.ofRuntime(function, status, "[%d, %d] of %s".formatted(shown.rows, shown.columns, shown.type));
+        }
+    }
+
+    /** @throws NativeLibraryException if the library that was loaded is not of this version */
+    static void requireThisVersion(String file) {
+        var lookup = SymbolLookup.loaderLookup();
+        var missing = CudaSearch.functions("lmdebugger").stream().filter(name -> lookup.find(name).isEmpty()).toList();
+        if (!missing.isEmpty()) {
+            throw new NativeLibraryException("%s: lacks %s".formatted(file, String.join(", ", missing)), null);
+        }
+        if (LmDebugger.lmdebugger_abi() != ABI) {
+            throw new NativeLibraryException("%s: version %d of the kernels (expected: %d)"
+                    .formatted(file, LmDebugger.lmdebugger_abi(), ABI), null);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package org.lmdebugger.device.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.function.Function;
+import org.lmdebugger.bindings.CudaDevices;
+import org.lmdebugger.bindings.CudaException;
+import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.bindings.CudaLibraries;
+import org.lmdebugger.bindings.NativeLibraryException;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * An NVIDIA GPU: cuBLAS for products, the kernels of {@code native} for the rest. Each call has a stream, a cuBLAS handle
+ * and a workspace of its own, which later calls use again; weights are shared. A virtual thread's call runs on a platform
+ * thread, as the current GPU belongs to a thread.
+ */
+public final class CudaDevice implements Device {
+    private final int ordinal;
+    private final Precision precision;
+    private final ConcurrentLinkedDeque<CudaSession> idle = new ConcurrentLinkedDeque<>();
+    private volatile boolean closed;
+
+    /**
+     * @param ordinal number of the GPU, from 0
+     * @throws NativeLibraryException   if CUDA cannot be used, saying everything that was tried
+     * @throws IllegalArgumentException if there is no GPU of that number
+     */
+    public CudaDevice(int ordinal, Precision precision) {
+        if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
+            throw unavailable.exception("cuda:" + ordinal);
+        }
+        if (ordinal < 0 || ordinal >= CudaDevices.count()) {
+            throw new IllegalArgumentException("device: cuda:%d (expected: a number below %d)"
+                    .formatted(ordinal, CudaDevices.count()));
+        }
+        this.ordinal = ordinal;
+        this.precision = precision;
+    }
+
+    /** Whether CUDA and a GPU can be used; {@link #count} says why not. */
+    public static boolean isUsable() {
+        return CudaLibraries.load() instanceof CudaLibraries.Loaded;
+    }
+
+    /** How many GPUs there are. @throws NativeLibraryException if CUDA cannot be used */
+    public static int count() {
+        if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
+            throw unavailable.exception("cuda");
+        }
+        return CudaDevices.count();
+    }
+
+    @Override
+    public String name() {
+        return "cuda:" + ordinal;
+    }
+
+    @Override
+    public String description() {
+        return call(session -> "%s, compute capability %.1f, %,d MiB, CUDA %d.%d, driver for CUDA %d.%d, cuBLAS %d".formatted(
+                CudaDevices.name(ordinal), CudaDevices.computeCapability(ordinal) / 10.0, CudaMemory.available().total() >> 20,
+                CudaDevices.runtimeVersion() / 1000, CudaDevices.runtimeVersion() % 1000 / 10,
+                CudaDevices.driverVersion() / 1000, CudaDevices.driverVersion() % 1000 / 10,
+                ((CudaSession) session).blasVersion()));
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
+    }
+
+    @Override
+    public Tensor allocate(ElementType type, long rows, long columns) {
+        if (rows < 0 || columns < 0) {
+            throw new IllegalArgumentException("shape: [%d, %d] (expected: no negative size)".formatted(rows, columns));
+        }
+        long bytes = Math.max(1, Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes()));
+        makeCurrent();
+        try {
+            return Tensor.owning(new CudaBlock(this, CudaMemory.allocate(bytes), bytes), type, rows, columns);
+        } catch (CudaException failure) {
+            if (failure.isOutOfMemory()) {
+                throw new OutOfDeviceMemoryException("memory of %s: [%d, %d] of %s: %s"
+                        .formatted(name(), rows, columns, type, failure.getMessage()), failure);
+            }
+            throw failure;
+        }
+    }
+
+    @Override
+    public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
+        if (data.byteSize() != rows * columns * type.bytes()) {
+            throw new IllegalArgumentException("data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
+        }
+        var tensor = allocate(ElementType.F32, rows, columns);
+        try {
+            if (type == ElementType.F32) {
+                return call(session -> ((CudaSession) session).uploadBytes(tensor, data));
+            }
+            try (var raw = allocate(type, rows, columns)) {
+                return call(session -> {
+                    ((CudaSession) session).uploadBytes(raw, data);
+                    ((CudaSession) session).convert(tensor, raw);
+                    return tensor;
+                });
+            }
+        } catch (RuntimeException failure) {
+            tensor.close();
+            throw failure;
+        }
+    }
+
+    @Override
+    public <T> T call(Function<Session, T> work) {
+        if (Thread.currentThread().isVirtual()) {
+            return onPlatformThread(work);
+        }
+        if (closed) {
+            throw new IllegalStateException(name() + ": closed");
+        }
+        makeCurrent();
+        var session = idle.poll();
+        if (session == null) {
+            session = new CudaSession(this);
+        }
+        try {
+            T result = work.apply(session);
+            session.synchronize();
+            return result;
+        } finally {
+            idle.push(session);
+        }
+    }
+
+    private <T> T onPlatformThread(Function<Session, T> work) {
+        var task = new FutureTask<T>(() -> call(work));
+        Thread.ofPlatform().name("lmdebugger-" + name()).daemon().start(task);
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return task.get();
+                } catch (InterruptedException e) {
+                    interrupted = true; // the work goes on, and its caller hears of it afterwards
+                } catch (ExecutionException failure) {
+                    throw sameThrowable(failure.getCause());
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private static RuntimeException sameThrowable(Throwable thrown) {
+        if (thrown instanceof Error error) {
+            throw error;
+        }
+        return (RuntimeException) thrown;
+    }
+
+    void makeCurrent() {
+        CudaDevices.makeCurrent(ordinal);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        makeCurrent();
+        for (var session = idle.poll(); session != null; session = idle.poll()) {
+            session.close();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package org.lmdebugger.device.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.bindings.CudaStream;
+
+/**
+ * Pinned memory through which copies between heap and device pass, so that uploads need not wait: a host array may be
+ * changed at once, as its bytes lie here until the device has fetched them.
+ */
+final class Staging {
+    private static final long BYTES = 4 << 20;
+
+    private record Arrival(MemorySegment to, MemorySegment staged) {
+    }
+
+    private final CudaStream stream;
+    private final MemorySegment pinned;
+    private final List<Arrival> arrivals = new ArrayList<>();
+    private long used;
+
+    /** @param arena shared; closing it frees the pinned memory */
+    Staging(CudaStream stream, Arena arena) {
+        this.stream = stream;
+        pinned = CudaMemory.pinned(arena, BYTES);
+    }
+
+    void upload(long to, MemorySegment from) {
+        if (from.isNative() && from.byteSize() > BYTES) {
+            stream.copyToDevice(to, from);
+            stream.synchronize(); // what is not pinned may be used again only now
+            return;
+        }
+        for (long at = 0; at < from.byteSize(); at += BYTES) {
+            long bytes = Math.min(BYTES, from.byteSize() - at);
+            stream.copyToDevice(to + at, room(bytes).copyFrom(from.asSlice(at, bytes)));
+        }
+    }
+
+    /** Queues a copy to the host; it has arrived after {@link #finish}. */
+    void download(MemorySegment to, long from) {
+        for (long at = 0; at < to.byteSize(); at += BYTES) {
+            long bytes = Math.min(BYTES, to.byteSize() - at);
+            var staged = room(bytes);
+            stream.copyToHost(staged, from + at);
+            arrivals.add(new Arrival(to.asSlice(at, bytes), staged));
+        }
+    }
+
+    /** Waits for all copies and delivers those to the host. */
+    void finish() {
+        stream.synchronize();
+        arrivals.forEach(arrival -> arrival.to.copyFrom(arrival.staged));
+        arrivals.clear();
+        used = 0;
+    }
+
+    private MemorySegment room(long bytes) {
+        if (used + bytes > BYTES) {
+            finish();
+        }
+        var room = pinned.asSlice(used, bytes);
+        used += (bytes + 15) / 16 * 16;
+        return room;
+    }
+}
