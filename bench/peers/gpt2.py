@@ -1,6 +1,6 @@
 """The peer: GPT-2 and LM-Debugger's jobs in eager PyTorch, as a careful user writes them.
 
-  python3 gpt2.py CHECKPOINT_DIRECTORY THREADS SECONDS_A_JOB PROMPT_TOKENS...
+  python3 gpt2.py CHECKPOINT_DIRECTORY THREADS|cuda SECONDS_A_JOB PROMPT_TOKENS...
 
 Prints one JSON line a job: {"job", "tokens", "milliseconds", "next"}. Reads the same files as the Java side.
 """
@@ -14,6 +14,22 @@ TOKENS = 32  # generated beyond the first, as in ModelBenchmark
 TOP = 10
 
 
+def use(where):
+    """On so many threads of the CPU, or on the GPU; fp32 means fp32 on both."""
+    torch.set_grad_enabled(False)
+    if where == "cuda":
+        torch.set_default_device("cuda")
+        torch.backends.cuda.matmul.allow_tf32 = False
+    else:
+        torch.set_num_threads(int(where))
+
+
+def now():
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def read_safetensors(path):
     raw = np.memmap(path, np.uint8, "r")
     n = struct.unpack("<Q", raw[:8].tobytes())[0]
@@ -21,7 +37,7 @@ def read_safetensors(path):
     out = {}
     for name, t in header.items():
         a, b = t["data_offsets"]
-        out[name] = torch.from_numpy(raw[8 + n + a:8 + n + b].view(np.float32).reshape(t["shape"]).copy())
+        out[name] = torch.from_numpy(raw[8 + n + a:8 + n + b].view(np.float32).reshape(t["shape"]).copy()).to(torch.empty(0).device)
     return out
 
 
@@ -97,18 +113,17 @@ class Gpt2:
 def median(job, seconds):
     for _ in range(2):
         job()
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
+    times, end = [], now() + seconds
+    while len(times) < 3 or now() < end:
+        start = now()
         job()
-        times.append(time.perf_counter() - start)
+        times.append(now() - start)
     return 1e3 * sorted(times)[len(times) // 2]
 
 
 def main():
-    directory, threads, seconds, *lengths = sys.argv[1:]
-    torch.set_num_threads(int(threads))
-    torch.set_grad_enabled(False)
+    directory, where, seconds, *lengths = sys.argv[1:]
+    use(where)
     model = Gpt2(directory)
     vocab = json.loads((Path(directory) / "vocab.json").read_text(encoding="utf-8"))
     for length in map(int, lengths):

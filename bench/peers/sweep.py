@@ -1,18 +1,18 @@
 """The peer of sweeps: a batch of copies of the prompt, one neuron switched off in each by a hook, the head on the last
 row only; what a careful user of eager PyTorch writes.
 
-  python3 sweep.py CHECKPOINT_DIRECTORY THREADS SECONDS PROMPT_TOKENS last|all NEURONS_A_LAYER
+  python3 sweep.py CHECKPOINT_DIRECTORY THREADS|cuda SECONDS PROMPT_TOKENS last|all NEURONS_A_LAYER
 
 Prints first {"kl": the sum over neurons 0 and 1 of each layer}, then a line for each batch size:
 {"batch", "milliseconds" for one edit}. Batches are drawn from all layers, as in a whole sweep.
 """
-import json, math, sys, time
+import json, math, sys
 from pathlib import Path
 import torch
 import torch.nn.functional as F
-from gpt2 import Gpt2
+from gpt2 import Gpt2, now, use
 
-BATCHES = (8, 32, 64, 128)
+BATCHES = (8, 32, 64, 128, 512) if torch.cuda.is_available() else (8, 32, 64, 128)
 
 
 class Batched(Gpt2):
@@ -48,9 +48,8 @@ class Batched(Gpt2):
 
 
 def main():
-    directory, threads, seconds, length, at, each = sys.argv[1:]
-    torch.set_num_threads(int(threads))
-    torch.set_grad_enabled(False)
+    directory, where, seconds, length, at, each = sys.argv[1:]
+    use(where)
     model = Batched(directory)
     vocab = json.loads((Path(directory) / "vocab.json").read_text(encoding="utf-8"))
     ids = torch.tensor([vocab["Once"]] + [vocab["Ġa"]] * (int(length) - 1))
@@ -64,11 +63,11 @@ def main():
         def job(start):
             return model.kl(ids, [edits[(start + i) % len(edits)] for i in range(batch)], at == "all", clean)
         job(0)
-        times, end = [], time.perf_counter() + float(seconds)
-        while len(times) < 2 or time.perf_counter() < end:
-            start = time.perf_counter()
+        times, end = [], now() + float(seconds)
+        while len(times) < 2 or now() < end:
+            start = now()
             job(len(times) * batch)
-            times.append(time.perf_counter() - start)
+            times.append(now() - start)
         print(json.dumps({"batch": batch, "milliseconds": 1e3 * sorted(times)[len(times) // 2] / batch}), flush=True)
 
 

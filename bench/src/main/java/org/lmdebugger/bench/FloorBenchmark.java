@@ -19,13 +19,14 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What the machine can do at best: read {@value #BYTES} bytes with all processors, multiply {@value #SIZE}² matrices. */
+/** What a device can do at best: read {@value #BYTES} bytes, and multiply square matrices. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -34,7 +35,15 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 9)
 public class FloorBenchmark {
     static final long BYTES = 1L << 30;
-    static final int SIZE = 2048;
+    private static final long COLUMNS = 4096;
+
+    /** As the command line takes it. */
+    @Param("cpu")
+    private String deviceName;
+
+    /** Rows and columns of the matrices: 2048 keep a CPU busy, 8192 a GPU. */
+    @Param("2048")
+    private int size;
 
     private final Arena arena = Arena.ofShared();
     private MemorySegment memory;
@@ -43,15 +52,22 @@ public class FloorBenchmark {
     private Tensor a;
     private Tensor b;
     private Tensor c;
+    private Tensor norms;
+    private Tensor rows;
 
     @Setup
     public void allocate() {
-        memory = arena.allocate(BYTES, 64).fill((byte) 1);
-        device = Devices.open("cpu");
+        device = Devices.open(deviceName);
         scope = new TensorScope(device);
-        a = scope.allocate(ElementType.F32, SIZE, SIZE);
-        b = scope.allocate(ElementType.F32, SIZE, SIZE);
-        c = scope.allocate(ElementType.F32, SIZE, SIZE);
+        a = scope.allocate(ElementType.F32, size, size);
+        b = scope.allocate(ElementType.F32, size, size);
+        c = scope.allocate(ElementType.F32, size, size);
+        if (deviceName.equals("cpu")) {
+            memory = arena.allocate(BYTES, 64).fill((byte) 1);
+        } else {
+            rows = scope.allocate(ElementType.F32, BYTES / 4 / COLUMNS, COLUMNS);
+            norms = scope.allocate(ElementType.F32, 1, rows.rows());
+        }
     }
 
     @TearDown
@@ -63,6 +79,17 @@ public class FloorBenchmark {
 
     @Benchmark
     public double read() {
+        return deviceName.equals("cpu") ? readOnAllProcessors() : readOnDevice();
+    }
+
+    private double readOnDevice() {
+        return device.call(session -> {
+            session.rowNorms(norms, rows);
+            return 0.0;
+        });
+    }
+
+    private double readOnAllProcessors() {
         int threads = Runtime.getRuntime().availableProcessors();
         return IntStream.range(0, threads).parallel().mapToDouble(t -> sum(memory, BYTES / threads * t, BYTES / threads * (t + 1))).sum();
     }

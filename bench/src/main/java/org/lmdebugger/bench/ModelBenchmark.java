@@ -40,6 +40,10 @@ public class ModelBenchmark {
     @Param({"10", "100"})
     private int tokens;
 
+    /** As the command line takes it. */
+    @Param("cpu")
+    private String deviceName;
+
     private Device device;
     private Gpt2 model;
     private Debugger debugger;
@@ -47,7 +51,7 @@ public class ModelBenchmark {
 
     @Setup
     public void load() throws IOException {
-        device = Devices.open();
+        device = Devices.open(deviceName);
         model = Gpt2.load(Checkpoints.of(shape), device);
         debugger = new Debugger(model);
         prompt = "Once" + " a".repeat(tokens - 1);

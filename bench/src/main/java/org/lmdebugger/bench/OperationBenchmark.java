@@ -41,6 +41,10 @@ public class OperationBenchmark {
     @Param({"1", "10", "100"})
     private int rows;
 
+    /** As the command line takes it. */
+    @Param("cpu")
+    private String deviceName;
+
     private Device device;
     private TensorScope scope;
     private Tensor x;
@@ -62,7 +66,7 @@ public class OperationBenchmark {
 
     @Setup
     public void allocate() {
-        device = Devices.open();
+        device = Devices.open(deviceName);
         scope = new TensorScope(device);
         x = random(rows, width);
         y = random(rows, width);

@@ -42,6 +42,10 @@ public class SweepBenchmark {
     @Param({"10:last:256", "10:all:32", "100:last:256"})
     private String work;
 
+    /** As the command line takes it. */
+    @Param("cpu")
+    private String deviceName;
+
     private Device device;
     private Gpt2 model;
     private Debugger debugger;
@@ -50,7 +54,7 @@ public class SweepBenchmark {
     @Setup
     public void load() throws IOException {
         var parts = List.of(work.split(":"));
-        device = Devices.open();
+        device = Devices.open(deviceName);
         model = Gpt2.load(Checkpoints.of(shape), device);
         debugger = new Debugger(model);
         sweep = Sweep.of("Once" + " a".repeat(Integer.parseInt(parts.get(0)) - 1)).off().at(Positions.parse(parts.get(1))).measure(Measure.kl())

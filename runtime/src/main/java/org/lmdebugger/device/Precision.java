@@ -5,5 +5,10 @@ public enum Precision {
     /** IEEE 754 single precision throughout: the default. */
     FP32,
     /** Operands rounded to 10 bits of mantissa before they are multiplied, on the tensor cores of a GPU. */
-    TF32
+    TF32,
+    /**
+     * Weights are kept, and both operands of a product with them multiplied, with 7 bits of mantissa (bfloat16), on the
+     * tensor cores of a GPU: half the memory, too.
+     */
+    BF16
 }

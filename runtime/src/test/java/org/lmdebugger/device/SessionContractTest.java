@@ -6,38 +6,42 @@ import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What {@link Session} promises, against plain loops in double precision. A subclass names the device. */
+/** What {@link Session} promises, against plain loops in double precision. */
+@Tag("device")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-public abstract class SessionContractTest {
+class SessionContractTest {
     /** Rounding of a few operations on numbers of size 1. */
     private static final double FEW = 2e-6;
 
     private Device device;
     private TensorScope scope;
 
-    protected abstract Device device();
-
     @BeforeAll
     void open() {
-        device = device();
+        device = TestDevice.open();
     }
 
     @AfterAll
     void close() {
-        device.close();
+        if (device != null) {
+            device.close();
+        }
     }
 
     @BeforeEach
@@ -48,6 +52,74 @@ public abstract class SessionContractTest {
     @AfterEach
     void closeScope() {
         scope.close();
+    }
+
+    @Test
+    void recordedWorkIsWhatItIsAtOnce() {
+        var x = Matrix.random(5, 192, 1);
+        var weights = Matrix.random(192, 192, 2).on(device, scope);
+        var once = x.on(device, scope);
+        var replayed = x.on(device, scope);
+        var y = empty(5, 192);
+        run(s -> {
+            Consumer<Tensor> work = to -> {
+                s.multiply(y, to, weights);
+                s.biasResidual(to, y, weights.row(3));
+            };
+            for (int i = 0; i < 3; i++) {
+                work.accept(once);
+            }
+            try (var replay = s.record(() -> work.accept(replayed))) {
+                for (int i = 0; i < 3; i++) {
+                    replay.run();
+                }
+            }
+        });
+        assertThat(replayed.toFloats()).isEqualTo(once.toFloats());
+    }
+
+    @Test
+    void aSessionIsUsableAfterAFailureWhileRecording() {
+        var x = Matrix.random(2, 8, 1);
+        var tensor = x.on(device, scope);
+        run(s -> {
+            assertThatThrownBy(() -> s.record(() -> {
+                s.addBias(tensor, tensor.row(0));
+                throw new IllegalStateException("on purpose");
+            }).run()).hasMessage("on purpose");
+            s.addBias(tensor, tensor.row(1));
+        });
+        run(s -> s.copy(tensor, x.on(device, scope)));
+        assertThat(tensor.toFloats()).isEqualTo(x.data());
+    }
+
+    /** Two threads, each with a queue of its own. */
+    @Test
+    void sessionsDoNotDisturbEachOther() throws Exception {
+        var weights = Matrix.random(64, 64, 2).on(device, scope);
+        IntFunction<float[]> work = seed -> {
+            try (var own = new TensorScope(device)) {
+                return device.call(s -> {
+                    var x = own.allocate(ElementType.F32, 7, 64);
+                    var y = own.allocate(ElementType.F32, 7, 64);
+                    s.upload(x, Matrix.random(7, 64, seed).data());
+                    for (int i = 0; i < 5; i++) {
+                        s.layerNorm(y, x, weights.row(0), weights.row(1), 1e-5f);
+                        s.multiply(x, y, weights);
+                    }
+                    var result = new float[7 * 64];
+                    s.download(result, x);
+                    return result;
+                });
+            }
+        };
+        var alone = IntStream.range(0, 12).mapToObj(work).toList();
+        try (var threads = Executors.newFixedThreadPool(2)) {
+            var together = IntStream.range(0, 12).mapToObj(seed -> threads.submit(() -> work.apply(seed))).toList();
+            for (int seed = 0; seed < 12; seed++) {
+                assertThat(together.get(seed).get()).as("seed %d", seed).isEqualTo(alone.get(seed));
+            }
+        }
     }
 
     private void run(Consumer<Session> work) {

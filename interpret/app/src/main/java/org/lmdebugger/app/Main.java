@@ -31,6 +31,7 @@ public final class Main {
 
     static CommandLine commandLine() {
         var commandLine = new CommandLine(new Main());
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         commandLine.setParameterExceptionHandler(Main::wrongUsage);
         commandLine.setExecutionExceptionHandler(Main::failed);
         return commandLine;

@@ -1,7 +1,9 @@
 package org.lmdebugger.app;
 
 import java.util.function.Function;
+import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.Precision;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.ModelFiles;
@@ -17,14 +19,25 @@ final class ModelOptions {
     @Option(names = "--device", paramLabel = "D", description = "cpu, cuda or cuda:1 (default: the best usable one).")
     private String device;
 
+    @Option(names = "--precision", paramLabel = "P", defaultValue = "fp32",
+            description = "Arithmetic of matrix products: fp32 (default), or on a GPU tf32 or bf16, faster and rounded.")
+    private Precision precision;
+
     /** Loads the model, has {@code work} done with it, and frees it. */
     <T> T with(Function<Debugger, T> work) {
         ModelFiles files;
         try (var bar = new DownloadBar()) {
             files = new ModelSource(System.getenv(), bar).find(model);
         }
-        try (var opened = device == null ? Devices.open() : Devices.open(device); var loaded = Gpt2.load(files, opened)) {
+        try (var opened = open(); var loaded = Gpt2.load(files, opened)) {
             return work.apply(new Debugger(loaded));
         }
+    }
+
+    private Device open() {
+        if (device == null) {
+            return precision == Precision.FP32 ? Devices.open() : Devices.open("cuda", precision);
+        }
+        return Devices.open(device, precision);
     }
 }

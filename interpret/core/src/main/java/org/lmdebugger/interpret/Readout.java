@@ -95,7 +95,7 @@ final class Readout {
         if (layout.whole) {
             head = model.head();
         } else {
-            head = scope.allocate(ElementType.F32, c, model.config().width());
+            head = scope.allocate(model.head().type(), c, model.config().width());
             session.gatherRows(head, model.head(), tokens);
         }
         logits = scope.allocate(ElementType.F32, rows, layout.columns());

@@ -11,17 +11,20 @@ import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Sampling;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 
-/** What {@link Debugger} promises beyond the golden values. A subclass names the device. */
+/** What {@link Debugger} promises beyond the golden values. */
+@Tag("device")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-abstract class DebuggerTest {
+class DebuggerTest {
     private static final String PROMPT = "Once upon a time there was a little";
     private static final int LENGTH = 8;
 
@@ -29,19 +32,19 @@ abstract class DebuggerTest {
     private Gpt2 model;
     private Debugger debugger;
 
-    abstract Device device();
-
     @BeforeAll
     void load() {
-        device = device();
+        device = TestDevice.open();
         model = TestModels.load("sample", device);
         debugger = new Debugger(model);
     }
 
     @AfterAll
     void close() {
-        model.close();
-        device.close();
+        if (device != null) {
+            model.close();
+            device.close();
+        }
     }
 
     @Test

@@ -16,14 +16,16 @@ import net.jqwik.api.Combinators;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.Tag;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 import org.lmdebugger.device.Device;
-import org.lmdebugger.device.cpu.CpuDevice;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.ModelFiles;
 
 /** Each effect of a sweep is what a whole forward under that intervention gives, for random models, prompts and edits. */
+@Tag("device")
 class SweepPropertyTest {
     private static final String TOKEN = " girl";
     private static final String OTHER = " boy";
@@ -33,7 +35,7 @@ class SweepPropertyTest {
 
     @BeforeContainer
     static void load() throws IOException {
-        device = new CpuDevice(2);
+        device = TestDevice.open();
         for (var shape : List.of(new RandomCheckpoint(1, 1, 8, 12, 8192), new RandomCheckpoint(2, 3, 12, 12, 8192),
                 new RandomCheckpoint(4, 2, 16, 12, 8192))) {
             var directory = Files.createTempDirectory("lmdebugger");
@@ -45,7 +47,9 @@ class SweepPropertyTest {
     @AfterContainer
     static void close() throws IOException {
         MODELS.forEach(Gpt2::close);
-        device.close();
+        if (device != null) {
+            device.close();
+        }
         for (var directory : DIRECTORIES) {
             try (var files = Files.walk(directory)) {
                 for (var file : files.sorted(Comparator.reverseOrder()).toList()) {

@@ -13,15 +13,17 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
-import org.lmdebugger.device.cpu.CpuDevice;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 
 /** What sweeps promise beside the right numbers. */
+@Tag("device")
 class SweepTest {
     private static final String PROMPT = "Once upon a time there was a little";
     private static Device device;
@@ -30,15 +32,17 @@ class SweepTest {
 
     @BeforeAll
     static void load() {
-        device = new CpuDevice(2);
+        device = TestDevice.open();
         model = TestModels.load("sample", device);
         debugger = new Debugger(model);
     }
 
     @AfterAll
     static void close() {
-        model.close();
-        device.close();
+        if (device != null) {
+            model.close();
+            device.close();
+        }
     }
 
     private static Sweep someNeurons() {

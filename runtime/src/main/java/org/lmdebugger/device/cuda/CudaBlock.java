@@ -1,7 +1,6 @@
 package org.lmdebugger.device.cuda;
 
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.device.Memory;
 import org.lmdebugger.device.Tensor;
 
@@ -42,8 +41,7 @@ final class CudaBlock implements Memory {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            device.makeCurrent();
-            CudaMemory.free(address);
+            device.free(address, bytes);
         }
     }
 }

@@ -23,9 +23,15 @@ import org.lmdebugger.device.Tensor;
  * thread, as the current GPU belongs to a thread.
  */
 public final class CudaDevice implements Device {
+    /** Whether freed memory is kept for later requests, instead of going back to the driver each time: true unless set. */
+    public static final String KEEP = "lmdebugger.cuda.keep";
+
+    private final boolean keep = Boolean.parseBoolean(System.getProperty(KEEP, "true"));
     private final int ordinal;
     private final Precision precision;
     private final ConcurrentLinkedDeque<CudaSession> idle = new ConcurrentLinkedDeque<>();
+    private final ThreadLocal<CudaSession> current = new ThreadLocal<>();
+    private final CudaPool pool = new CudaPool();
     private volatile boolean closed;
 
     /**
@@ -85,7 +91,7 @@ public final class CudaDevice implements Device {
         long bytes = Math.max(1, Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes()));
         makeCurrent();
         try {
-            return Tensor.owning(new CudaBlock(this, CudaMemory.allocate(bytes), bytes), type, rows, columns);
+            return Tensor.owning(new CudaBlock(this, address(bytes), bytes), type, rows, columns);
         } catch (CudaException failure) {
             if (failure.isOutOfMemory()) {
                 throw new OutOfDeviceMemoryException("memory of %s: [%d, %d] of %s: %s"
@@ -95,14 +101,48 @@ public final class CudaDevice implements Device {
         }
     }
 
+    /** A block that was freed, else a new one; what is kept goes back to the driver when it has none left. */
+    private long address(long bytes) {
+        var session = current.get();
+        long kept = session == null ? 0 : session.freed().take(bytes);
+        kept = kept == 0 ? pool.take(bytes) : kept;
+        if (kept != 0) {
+            return kept;
+        }
+        try {
+            return CudaMemory.allocate(bytes);
+        } catch (CudaException failure) {
+            if (!failure.isOutOfMemory()) {
+                throw failure;
+            }
+            if (session != null) {
+                session.synchronize();
+                session.freed().clear();
+            }
+            pool.clear();
+            return CudaMemory.allocate(bytes);
+        }
+    }
+
+    /** A block that is freed during a call may still be in use by what that call queued: until its end, only it takes it. */
+    void free(long address, long bytes) {
+        var session = current.get();
+        if (closed || !keep) {
+            makeCurrent();
+            CudaMemory.free(address); // waits for what is queued
+        } else {
+            (session == null ? pool : session.freed()).add(address, bytes);
+        }
+    }
+
     @Override
     public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
         if (data.byteSize() != rows * columns * type.bytes()) {
             throw new IllegalArgumentException("data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
         }
-        var tensor = allocate(ElementType.F32, rows, columns);
+        var tensor = allocate(weightType(rows), rows, columns);
         try {
-            if (type == ElementType.F32) {
+            if (type == tensor.type()) {
                 return call(session -> ((CudaSession) session).uploadBytes(tensor, data));
             }
             try (var raw = allocate(type, rows, columns)) {
@@ -118,8 +158,19 @@ public final class CudaDevice implements Device {
         }
     }
 
+    /** Matrices are halved where products are BF16; gains and biases are added, not multiplied. */
+    private ElementType weightType(long rows) {
+        return precision == Precision.BF16 && rows > 1 ? ElementType.BF16 : ElementType.F32;
+    }
+
     @Override
     public <T> T call(Function<Session, T> work) {
+        var own = current.get();
+        if (own != null) { // within a call: its queue
+            T result = work.apply(own);
+            own.synchronize();
+            return result;
+        }
         if (Thread.currentThread().isVirtual()) {
             return onPlatformThread(work);
         }
@@ -128,14 +179,21 @@ public final class CudaDevice implements Device {
         }
         makeCurrent();
         var session = idle.poll();
-        if (session == null) {
-            session = new CudaSession(this);
-        }
+        return call(session == null ? new CudaSession(this) : session, work);
+    }
+
+    private <T> T call(CudaSession session, Function<Session, T> work) {
+        current.set(session);
         try {
             T result = work.apply(session);
             session.synchronize();
             return result;
+        } catch (RuntimeException | Error failure) {
+            session.abandon(failure);
+            throw failure;
         } finally {
+            current.remove();
+            session.freed().moveTo(pool);
             idle.push(session);
         }
     }
@@ -179,5 +237,6 @@ public final class CudaDevice implements Device {
         for (var session = idle.poll(); session != null; session = idle.poll()) {
             session.close();
         }
+        pool.clear();
     }
 }

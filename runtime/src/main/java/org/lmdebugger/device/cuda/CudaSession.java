@@ -7,12 +7,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
+import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaGraph;
 import org.lmdebugger.bindings.CudaKernels;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Measures;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Sampling;
@@ -24,6 +26,9 @@ final class CudaSession implements Session, AutoCloseable {
     /** What cuBLAS recommends for the largest GPUs. */
     private static final long WORKSPACE = 32 << 20;
 
+    /** Room for 2,621 rows of GPT-2 XL's coefficients: taller operands are rounded, and multiplied, in pieces. */
+    private static final long ROUNDED = 32 << 20;
+
     private final Arena arena = Arena.ofShared();
     private final CudaStream stream;
     private final long workspace;
@@ -31,6 +36,9 @@ final class CudaSession implements Session, AutoCloseable {
     private final CudaKernels kernels;
     private final Staging staging;
     private final Arithmetic arithmetic;
+    private final long rounded; // BF16 copies of operands; 0 if there are none
+    private final CudaPool freed = new CudaPool();
+    private boolean recording;
 
     CudaSession(CudaDevice device) {
         stream = CudaStream.create();
@@ -39,6 +47,7 @@ final class CudaSession implements Session, AutoCloseable {
         kernels = new CudaKernels(stream);
         staging = new Staging(stream, arena);
         arithmetic = device.precision() == Precision.TF32 ? Arithmetic.TF32 : Arithmetic.FP32;
+        rounded = device.precision() == Precision.BF16 ? CudaMemory.allocate(ROUNDED) : 0;
     }
 
     int blasVersion() {
@@ -47,6 +56,26 @@ final class CudaSession implements Session, AutoCloseable {
 
     void synchronize() {
         stream.synchronize();
+    }
+
+    /** Blocks that were freed during this session's call. */
+    CudaPool freed() {
+        return freed;
+    }
+
+    /** Waits for what was queued before {@code failure}, and forgets the copies that nobody waits for any more. */
+    void abandon(Throwable failure) {
+        try {
+            staging.abandon();
+        } catch (CudaException also) {
+            failure.addSuppressed(also);
+        }
+    }
+
+    private void notRecording(String what) {
+        if (recording) {
+            throw new IllegalStateException(what + ": while work is recorded (expected: work within the device alone)");
+        }
     }
 
     /** Copies {@code data} as it is into a dense tensor, and returns the tensor. */
@@ -95,6 +124,7 @@ final class CudaSession implements Session, AutoCloseable {
     }
 
     private void uploadRows(Tensor to, MemorySegment from) {
+        notRecording("upload");
         long pieces = dense(to) ? Math.min(1, to.rows()) : to.rows();
         for (long p = 0; p < pieces; p++) {
             long bytes = from.byteSize() / pieces;
@@ -103,6 +133,7 @@ final class CudaSession implements Session, AutoCloseable {
     }
 
     private void downloadRows(MemorySegment to, Tensor from) {
+        notRecording("download");
         long pieces = dense(from) ? Math.min(1, from.rows()) : from.rows();
         for (long p = 0; p < pieces; p++) {
             long bytes = to.byteSize() / pieces;
@@ -159,8 +190,25 @@ final class CudaSession implements Session, AutoCloseable {
     }
 
     private void gemm(Tensor c, Tensor a, Tensor b, boolean transposed) {
+        if (b.type() == ElementType.BF16 && a.type() == F32) {
+            long rows = Math.max(1, ROUNDED / 2 / Math.max(1, a.columns()));
+            for (long r = 0; r < a.rows(); r += rows) {
+                long count = Math.min(rows, a.rows() - r);
+                roundAndMultiply(c.rows(r, count), a.rows(r, count), b, transposed);
+            }
+        } else {
+            gemm(b.type() == ElementType.BF16 ? Arithmetic.BF16 : arithmetic, c, a, operand(a), b, transposed);
+        }
+    }
+
+    private void roundAndMultiply(Tensor c, Tensor a, Tensor b, boolean transposed) {
+        kernels.convert(new CudaKernels.Matrix(CudaKernels.Type.BF16, rounded, a.rows(), a.columns(), a.columns()), matrix(a));
+        gemm(Arithmetic.BF16, c, a, new CublasHandle.Matrix(rounded, Math.toIntExact(a.columns())), b, transposed);
+    }
+
+    private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b, boolean transposed) {
         blas.gemm(arithmetic, false, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
-                Math.toIntExact(a.columns()), operand(a), operand(b), 0, operand(c));
+                Math.toIntExact(a.columns()), operandA, operand(b), 0, operand(c));
     }
 
     private static CublasHandle.Matrix operand(Tensor tensor) {
@@ -256,8 +304,12 @@ final class CudaSession implements Session, AutoCloseable {
 
     @Override
     public Replay record(Runnable work) {
-        var graph = stream.capture(work);
-        return new Recorded(graph, stream);
+        recording = true;
+        try {
+            return new Recorded(stream.capture(work), stream);
+        } finally {
+            recording = false;
+        }
     }
 
     private record Recorded(CudaGraph graph, CudaStream stream) implements Replay {
@@ -277,6 +329,9 @@ final class CudaSession implements Session, AutoCloseable {
         try (arena; stream) {
             blas.close();
             CudaMemory.free(workspace);
+            if (rounded != 0) {
+                CudaMemory.free(rounded);
+            }
         }
     }
 }

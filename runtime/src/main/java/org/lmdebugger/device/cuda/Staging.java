@@ -58,6 +58,13 @@ final class Staging {
         used = 0;
     }
 
+    /** Waits for all copies and delivers none. */
+    void abandon() {
+        arrivals.clear();
+        used = 0;
+        stream.synchronize();
+    }
+
     private MemorySegment room(long bytes) {
         if (used + bytes > BYTES) {
             finish();
