@@ -15,7 +15,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,7 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@link Session} promises, against plain loops in double precision. */
-@Tag("device")
+@OnEveryDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SessionContractTest {
     /** Rounding of a few operations on numbers of size 1. */
@@ -39,9 +38,7 @@ class SessionContractTest {
 
     @AfterAll
     void close() {
-        if (device != null) {
-            device.close();
-        }
+        device.close();
     }
 
     @BeforeEach

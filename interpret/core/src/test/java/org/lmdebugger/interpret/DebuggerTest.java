@@ -11,18 +11,18 @@ import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 
 /** What {@link Debugger} promises beyond the golden values. */
-@Tag("device")
+@OnEveryDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DebuggerTest {
     private static final String PROMPT = "Once upon a time there was a little";
@@ -41,10 +41,8 @@ class DebuggerTest {
 
     @AfterAll
     void close() {
-        if (device != null) {
-            model.close();
-            device.close();
-        }
+        model.close();
+        device.close();
     }
 
     @Test

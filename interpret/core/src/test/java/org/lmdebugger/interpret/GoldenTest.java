@@ -14,15 +14,15 @@ import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 
 /** What PyTorch computes in double precision for a checkpoint is what we compute. One subclass a checkpoint. */
-@Tag("device")
+@OnEveryDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class GoldenTest {
     /** Single precision through four layers, measured below 1e-5; ids may differ where values are as close as this. */

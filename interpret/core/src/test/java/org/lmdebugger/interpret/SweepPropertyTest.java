@@ -17,8 +17,11 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tag;
+import net.jqwik.api.lifecycle.AddLifecycleHook;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
+import net.jqwik.api.lifecycle.LifecycleContext;
+import net.jqwik.api.lifecycle.SkipExecutionHook;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
@@ -26,7 +29,16 @@ import org.lmdebugger.model.ModelFiles;
 
 /** Each effect of a sweep is what a whole forward under that intervention gives, for random models, prompts and edits. */
 @Tag("device")
+@AddLifecycleHook(SweepPropertyTest.Condition.class)
 class SweepPropertyTest {
+    /** Skips where the device is missing and need not be there. */
+    static final class Condition implements SkipExecutionHook {
+        @Override
+        public SkipResult shouldBeSkipped(LifecycleContext context) {
+            return TestDevice.missing().map(SkipResult::skip).orElseGet(SkipResult::doNotSkip);
+        }
+    }
+
     private static final String TOKEN = " girl";
     private static final String OTHER = " boy";
     private static final List<Gpt2> MODELS = new ArrayList<>();
@@ -47,9 +59,7 @@ class SweepPropertyTest {
     @AfterContainer
     static void close() throws IOException {
         MODELS.forEach(Gpt2::close);
-        if (device != null) {
-            device.close();
-        }
+        device.close();
         for (var directory : DIRECTORIES) {
             try (var files = Files.walk(directory)) {
                 for (var file : files.sorted(Comparator.reverseOrder()).toList()) {

@@ -13,17 +13,17 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 
 /** What sweeps promise beside the right numbers. */
-@Tag("device")
+@OnEveryDevice
 class SweepTest {
     private static final String PROMPT = "Once upon a time there was a little";
     private static Device device;
@@ -39,10 +39,8 @@ class SweepTest {
 
     @AfterAll
     static void close() {
-        if (device != null) {
-            model.close();
-            device.close();
-        }
+        model.close();
+        device.close();
     }
 
     private static Sweep someNeurons() {
