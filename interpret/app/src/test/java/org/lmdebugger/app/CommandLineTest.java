@@ -155,7 +155,9 @@ class CommandLineTest {
             trace|Once --top 0|top: 0 (expected: 1 to 768)
             trace|Once --model ./none|model: ./none: not found
             trace|Once --device gpu|device: gpu (expected: cpu, cuda, or cuda:1 for the second GPU)
-            trace|Once --device cuda|device: cuda: not usable
+            trace|Once --device cuda|device: cuda:0: not usable
+            trace|Once --precision bf16|device: cuda:0: not usable
+            trace|Once --device cpu --precision tf32|precision: TF32 (expected: FP32 on the CPU)
             generate|Once --tokens 128|tokens: 128 after a prompt of 1 (expected: at most 128 together in this model)
             generate|Once --top-p 2|topP: 2.0 (expected: more than 0, at most 1)
             generate|Once --compare|--compare: no edits
