@@ -119,6 +119,15 @@ public final class Arguments {
         expect("values", values, F32, x.rows(), k);
     }
 
+    public static void linkClusters(Tensor s, long kept, long dropped) {
+        activation("s", s);
+        shape("s", s, s.columns(), s.columns());
+        if (Math.min(kept, dropped) < 0 || Math.max(kept, dropped) >= s.rows() || kept == dropped) {
+            throw new IllegalArgumentException("clusters: %d and %d (expected: two different ones below %d)"
+                    .formatted(kept, dropped, s.rows()));
+        }
+    }
+
     public static void measure(Measures measures, Tensor logits) {
         activation("logits", logits);
         var r = logits.rows();

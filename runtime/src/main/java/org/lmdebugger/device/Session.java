@@ -107,6 +107,25 @@ public interface Session {
      */
     void topK(Tensor indices, Tensor values, Tensor x);
 
+    /**
+     * The k smallest elements of each row, smallest first, ties to the lower index; NaN counts as smaller than all:
+     * {@link #topK} of −x, with the values of x. Shapes: indices and values [R, k], x [R, n], k ≤ n.
+     */
+    default void bottomK(Tensor indices, Tensor values, Tensor x) {
+        throw new UnsupportedOperationException("bottomK: this device has no such operation");
+    }
+
+    /**
+     * One merge of complete linkage (Lance and Williams, 1967) in a matrix of similarities, whose diagonal is −∞:
+     * cluster {@code dropped} joins {@code kept}, whose similarity to another is that of the two that is smaller.
+     * s[kept, i] = s[i, kept] = min(s[kept, i], s[dropped, i]) for all i; where that is not −∞, s[i, dropped] = −∞.
+     * So the rows and columns of clusters that joined another are −∞ wherever a living cluster is concerned, and the
+     * nearest cluster of a living one is its row's largest element. Shape: s [N, N].
+     */
+    default void linkClusters(Tensor s, long kept, long dropped) {
+        throw new UnsupportedOperationException("linkClusters: this device has no such operation");
+    }
+
     /** What {@code measures} asks for, of each row of {@code logits} [R, V]. */
     void measure(Measures measures, Tensor logits);
 

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.lmdebugger.device.Matrix.assertClose;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Random;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -337,6 +340,14 @@ class SessionContractTest {
             assertThat(indices.row(r).toInts()).as("row %d", r).isEqualTo(expected);
         }
         assertClose(values, 1e-30, 0, (r, j) -> x.at(r, indices.row(r).toInts()[j]));
+        run(s -> s.bottomK(indices, values, x.windowOn(device, scope)));
+        for (int r = 0; r < rows; r++) {
+            int row = r;
+            var expected = IntStream.range(0, n).boxed().sorted(Comparator.comparingDouble((Integer i) -> x.at(row, i)))
+                    .limit(k).mapToInt(i -> i).toArray();
+            assertThat(indices.row(r).toInts()).as("smallest of row %d", r).isEqualTo(expected);
+        }
+        assertClose(values, 1e-30, 0, (r, j) -> x.at(r, indices.row(r).toInts()[j]));
     }
 
     @Test
@@ -345,6 +356,37 @@ class SessionContractTest {
         var indices = scope.allocate(ElementType.I32, 1, 2);
         run(s -> s.topK(indices, empty(1, 2), x));
         assertThat(indices.toInts()).containsExactly(60, 99);
+        run(s -> s.bottomK(indices, empty(1, 2), x));
+        assertThat(indices.toInts()).containsExactly(60, 0);
+    }
+
+    /** Merge after merge, against the definition: the similarity of clusters is that of their least similar members. */
+    @ParameterizedTest
+    @CsvSource({"2, 1", "33, 32", "130, 129", "1100, 7"})
+    void clustersAreLinked(int n, int merges) {
+        var noise = Matrix.random(n, n, 5);
+        var first = Matrix.of(n, n, (i, j) -> i.equals(j) ? Float.NEGATIVE_INFINITY : noise.at(Math.min(i, j), Math.max(i, j)));
+        var s = first.windowOn(device, scope);
+        var expected = first.data().clone();
+        var living = IntStream.range(0, n).boxed().collect(Collectors.toCollection(ArrayList::new));
+        var random = new Random(Matrix.SEED);
+        for (int m = 0; m < merges; m++) {
+            int dropped = living.remove(random.nextInt(living.size()));
+            int kept = living.get(random.nextInt(living.size()));
+            run(session -> session.linkClusters(s, kept, dropped));
+            for (int i : living) {
+                if (i != kept) {
+                    expected[i * n + kept] = Math.min(expected[i * n + kept], expected[i * n + dropped]);
+                    expected[kept * n + i] = expected[i * n + kept];
+                }
+                expected[i * n + dropped] = Float.NEGATIVE_INFINITY;
+            }
+        }
+        var actual = s.toFloats();
+        for (int i : living) {
+            int wrong = Arrays.mismatch(actual, i * n, (i + 1) * n, expected, i * n, (i + 1) * n);
+            assertThat(wrong).as("first wrong similarity of cluster %d (seed %d)", i, Matrix.SEED).isEqualTo(-1);
+        }
     }
 
     @Test
@@ -454,6 +496,19 @@ class SessionContractTest {
         });
     }
 
+    /** Enough for several threads. */
+    @Test
+    void contributionsOfManyNeurons() {
+        int d = 33, n = 2100;
+        var values = Matrix.random(n, d, 1);
+        var reader = Matrix.random(1, d, 2);
+        var neurons = ints(IntStream.range(0, n).map(i -> n - 1 - i).toArray());
+        var weights = Matrix.random(1, n, 3);
+        var contributions = empty(1, n);
+        run(s -> s.contributions(contributions, neurons, weights.on(device, scope), values.windowOn(device, scope), reader.on(device, scope)));
+        assertClose(contributions, 1e-5, 1e-5, (r, j) -> weights.at(0, j) * sum(d, i -> values.at(n - 1 - j, i) * reader.at(0, i)));
+    }
+
     @Test
     void theLikeliestTokenIsChosenGreedily() {
         var noise = Matrix.random(2, 300, 1);
@@ -520,6 +575,9 @@ class SessionContractTest {
         assertThatThrownBy(() -> run(s -> s.embed(x, empty(5, 8), empty(5, 8), ints(0), ints(0, 1)))).hasMessageStartingWith("ids: I32[1, 1]");
         assertThatThrownBy(() -> run(s -> s.multiply(x, empty(2, 3), empty(4, 8)))).hasMessageStartingWith("b: F32[4, 8]");
         assertThatThrownBy(() -> run(s -> s.topK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x))).hasMessage("k: 9 (expected: 1 to 8)");
+        assertThatThrownBy(() -> run(s -> s.bottomK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x))).hasMessage("k: 9 (expected: 1 to 8)");
+        assertThatThrownBy(() -> run(s -> s.linkClusters(x, 0, 1))).hasMessageContaining("(expected: shape [8, 8])");
+        assertThatThrownBy(() -> run(s -> s.linkClusters(empty(2, 2), 1, 1))).hasMessage("clusters: 1 and 1 (expected: two different ones below 2)");
         assertThatThrownBy(() -> run(s -> s.upload(x, new float[3]))).hasMessage("from: 3 elements (expected: 16)");
         assertThatThrownBy(() -> run(s -> s.upload(x, new int[16]))).hasMessageContaining("expected: type I32");
         assertThatThrownBy(() -> run(s -> s.attention(x, x, new AttentionContext(3, 1, empty(0, 8), empty(0, 8), empty(2, 8), empty(2, 8), ints(0)))))

@@ -12,12 +12,14 @@ import picocli.CommandLine.ParameterException;
 /** The command {@code lmdebug}. Exit codes: 0 done, 1 it could not be done, 2 the command line was wrong. */
 @Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Main.VERSION,
         description = "See and change how a GPT-2 model makes a prediction.",
-        subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class, ModelsCommand.class, DevicesCommand.class, HelpCommand.class},
+        subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class, ValuesCommand.class,
+            ModelsCommand.class, DevicesCommand.class, HelpCommand.class},
         footerHeading = "%nExamples:%n", footer = {
             "  lmdebug trace \"Once upon a time there was a little\"",
             "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --token \" girl\"",
             "  lmdebug generate \"Once upon a time\" --tokens 40",
             "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
+            "  lmdebug values show L3D42",
             "  lmdebug help trace"})
 public final class Main {
     static final String VERSION = "0.1.0";

@@ -24,6 +24,17 @@ public record Edits(Mode mode, List<Edit> list, Map<Neuron, Boolean> switches) {
 
     /** One value vector of the model. */
     public record Neuron(int layer, int neuron) {
+        private static final Pattern NEURON = Pattern.compile("L(\\d{1,9})D(\\d{1,9})");
+
+        /** From its text form, L12D345. */
+        public static Neuron parse(String text) {
+            var parts = NEURON.matcher(text.strip());
+            if (!parts.matches()) {
+                throw new IllegalArgumentException("value vector: " + text + " (expected: a layer and a neuron, as in L12D345)");
+            }
+            return new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
+        }
+
         @Override
         public String toString() {
             return "L" + layer + "D" + neuron;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.security.MessageDigest;
 import java.util.ArrayList;
@@ -28,6 +29,8 @@ abstract class GoldenTest {
     /** Single precision through four layers, measured below 1e-5; ids may differ where values are as close as this. */
     private static final double TIE = 1e-5;
     private static final double PROBABILITY = 1e-5;
+    /** One dot product of at most 192 numbers in single precision. */
+    private static final double LOGIT = 1e-5;
     /** Of the largest value of a vector. */
     private static final double VECTOR = 2e-4;
 
@@ -177,6 +180,29 @@ abstract class GoldenTest {
             });
             assertThat(seen).containsExactlyInAnyOrderElementsOf(edits);
         }
+    }
+
+    /** Alone and all together; raw, as the file has them. */
+    @Test
+    void valueVectors() {
+        var vectors = new ValueVectors(model);
+        try (var arena = Arena.ofConfined()) {
+            var all = vectors.project(50, ValueVectors.Reading.RAW, arena.allocate(vectors.byteSize(50)), done -> { });
+            for (var expected : golden.get("value_vectors")) {
+                var neuron = new Edits.Neuron(expected.get("layer").asInt(), expected.get("neuron").asInt());
+                for (var projection : List.of(all.of(neuron), vectors.project(neuron, 50, ValueVectors.Reading.RAW))) {
+                    assertLogits(projection.top(), expected.get("top"));
+                    assertLogits(projection.bottom(), expected.get("bottom"));
+                }
+            }
+        }
+    }
+
+    private static void assertLogits(List<Debugger.TokenLogit> actual, JsonNode expected) {
+        // the file's numbers are in the order of the ranking, which descends or ascends
+        double sign = expected.get("values").get(0).asDouble() > expected.get("values").get(49).asDouble() ? 1 : -1;
+        assertRanking(actual.stream().map(Debugger.TokenLogit::id).toList(), actual.stream().map(t -> sign * t.logit()).toList(),
+                list(expected.get("ids"), JsonNode::asInt), list(expected.get("values"), v -> sign * v.asDouble()), LOGIT);
     }
 
     private static void assertEffect(Effects effects, int i, List<String> tokens, JsonNode expected) {

@@ -197,6 +197,18 @@ final class CpuSession implements Session {
     }
 
     @Override
+    public void bottomK(Tensor indices, Tensor values, Tensor x) {
+        Arguments.topK(indices, values, x);
+        share(x.rows(), (from, to) -> Selection.bottomK(indices, values, x, from, to));
+    }
+
+    @Override
+    public void linkClusters(Tensor s, long kept, long dropped) {
+        Arguments.linkClusters(s, kept, dropped);
+        share(s.columns(), (from, to) -> Linkage.merge(s, kept, dropped, from, to));
+    }
+
+    @Override
     public void measure(Measures measures, Tensor logits) {
         Arguments.measure(measures, logits);
         share(logits.rows(), (from, to) -> Measuring.measure(measures, logits, from, to));
@@ -211,7 +223,13 @@ final class CpuSession implements Session {
     @Override
     public void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader) {
         Arguments.contributions(contributions, neurons, coefficients, values, reader);
-        Elementwise.contributions(contributions, neurons, coefficients, values, reader);
+        long columns = contributions.columns();
+        long elements = contributions.rows() * columns;
+        if (elements * values.columns() < WORTH_SHARING) {
+            Elementwise.contributions(contributions, neurons, coefficients, values, reader, 0, elements);
+        } else {
+            share(elements, (from, to) -> Elementwise.contributions(contributions, neurons, coefficients, values, reader, from, to));
+        }
     }
 
     @Override

@@ -159,15 +159,16 @@ final class Elementwise {
         }
     }
 
-    static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader) {
+    /** Elements from … to−1 of the matrix, row after row. */
+    static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader, long from, long to) {
         MemorySegment cs = CpuMemory.of(contributions), ms = CpuMemory.of(coefficients);
         MemorySegment vs = CpuMemory.of(values), rs = CpuMemory.of(reader), is = CpuMemory.of(neurons);
-        for (long r = 0; r < contributions.rows(); r++) {
-            for (long j = 0; j < contributions.columns(); j++) {
-                long v0 = row(values, is.get(I32, row(neurons, r) + 4 * j));
-                float dot = Reductions.dot(vs, v0, rs, row(reader, r), reader.columns());
-                cs.set(F32, row(contributions, r) + 4 * j, ms.get(F32, row(coefficients, r) + 4 * j) * dot);
-            }
+        for (long i = from; i < to; i++) {
+            long r = i / contributions.columns();
+            long j = i % contributions.columns();
+            long v0 = row(values, is.get(I32, row(neurons, r) + 4 * j));
+            float dot = Reductions.dot(vs, v0, rs, row(reader, r), reader.columns());
+            cs.set(F32, row(contributions, r) + 4 * j, ms.get(F32, row(coefficients, r) + 4 * j) * dot);
         }
     }
 

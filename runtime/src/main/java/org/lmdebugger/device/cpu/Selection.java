@@ -14,15 +14,25 @@ import org.lmdebugger.device.Tensor;
 final class Selection {
     private final float[] values;
     private final int[] indices;
+    private final float sign; // 1, or −1 to select the smallest
     private int count;
 
-    private Selection(int k) {
+    private Selection(int k, float sign) {
+        this.sign = sign;
         values = new float[k];
         indices = new int[k];
     }
 
     static void topK(Tensor indices, Tensor values, Tensor x, long from, long to) {
-        var best = new Selection((int) indices.columns());
+        select(1, indices, values, x, from, to);
+    }
+
+    static void bottomK(Tensor indices, Tensor values, Tensor x, long from, long to) {
+        select(-1, indices, values, x, from, to);
+    }
+
+    private static void select(float sign, Tensor indices, Tensor values, Tensor x, long from, long to) {
+        var best = new Selection((int) indices.columns(), sign);
         var segment = CpuMemory.of(x);
         for (long r = from; r < to; r++) {
             best.select(segment, row(x, r), x.columns());
@@ -31,7 +41,7 @@ final class Selection {
     }
 
     static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms, long from, long to) {
-        var best = new Selection((int) neurons.columns());
+        var best = new Selection((int) neurons.columns(), 1);
         MemorySegment ms = CpuMemory.of(m), ns = CpuMemory.of(norms), cs = CpuMemory.of(coefficients);
         long n = m.columns();
         var score = Scratch.of(4 * n);
@@ -58,7 +68,7 @@ final class Selection {
 
     /** The {@code k} best of a row into arrays that hold at least so many. */
     static void topK(int[] indices, float[] values, int k, MemorySegment x, long x0, long n) {
-        var best = new Selection(k);
+        var best = new Selection(k, 1);
         best.select(x, x0, n);
         System.arraycopy(best.indices, 0, indices, 0, k);
         System.arraycopy(best.values, 0, values, 0, k);
@@ -68,12 +78,15 @@ final class Selection {
         count = 0;
         int k = values.length;
         for (int i = 0; i < k; i++) {
-            insert(x.get(F32, x0 + 4L * i), i);
+            insert(sign * x.get(F32, x0 + 4L * i), i);
         }
         var block = Block.ofThread().z; // x and y may hold what is selected from
         for (long at = k; at < n; at += Block.SIZE) {
             int length = Block.count(at, n);
             Block.load(block, x, x0 + 4 * at, length);
+            for (int i = 0; i < length; i++) {
+                block[i] *= sign;
+            }
             for (int i = 0; i < length; i++) {
                 // "not at most the smallest" rather than "more than it": lets NaN through
                 if (!(block[i] <= values[k - 1])) {
@@ -109,7 +122,7 @@ final class Selection {
     private void write(long indices0, MemorySegment toIndices, long values0, MemorySegment toValues) {
         for (int j = 0; j < count; j++) {
             toIndices.set(I32, indices0 + 4L * j, indices[j]);
-            toValues.set(F32, values0 + 4L * j, values[j]);
+            toValues.set(F32, values0 + 4L * j, sign * values[j]);
         }
     }
 }

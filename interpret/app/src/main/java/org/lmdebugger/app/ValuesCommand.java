@@ -1,0 +1,15 @@
+package org.lmdebugger.app;
+
+import picocli.CommandLine.Command;
+
+@Command(name = "values", mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND",
+        description = "Looks into the value vectors, of which each feed-forward layer adds up some: what they say, and which of them "
+            + "answer a question.",
+        subcommands = {ValuesShowCommand.class, ValuesPromoteCommand.class, ValuesSimilarCommand.class},
+        footerHeading = "%nExamples:%n", footer = {
+            "  lmdebug values show L3D42",
+            "  lmdebug values promote \" king\" \" queen\"",
+            "  lmdebug values promote \" king\" --suppress",
+            "  lmdebug values similar L3D42"})
+final class ValuesCommand {
+}

@@ -1,0 +1,102 @@
+package org.lmdebugger.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code lmdebug values} as a user types it. */
+class ValuesCommandTest {
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    private int values(String... arguments) {
+        var all = new String[arguments.length + 1];
+        all[0] = "values";
+        System.arraycopy(arguments, 0, all, 1, arguments.length);
+        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true)).execute(all);
+    }
+
+    private JsonNode json() throws Exception {
+        return new ObjectMapper().readTree(out.toString());
+    }
+
+    @Test
+    void showsWhatAVectorSays() {
+        assertThat(values("show", "L2D253", "--top", "3")).isZero();
+        assertThat(out.toString().lines().toList()).hasSize(5).first().isEqualTo("L2D253");
+        assertThat(out.toString()).contains("promotes", "suppresses", "haps", "shine");
+    }
+
+    @Test
+    void showsItAsJson() throws Exception {
+        assertThat(values("show", "L2D253", "--json")).isZero();
+        var json = json();
+        assertThat((Iterable<String>) json::fieldNames).containsExactly("layer", "neuron", "top", "bottom");
+        assertThat(json.get("layer").asInt()).isEqualTo(2);
+        assertThat(json.get("neuron").asInt()).isEqualTo(253);
+        assertThat(json.get("top")).hasSize(50);
+        assertThat((Iterable<String>) json.at("/top/0")::fieldNames).containsExactly("id", "token", "logit");
+        assertThat(json.at("/top/0/token").asText()).isEqualTo("haps");
+        assertThat(json.get("top").findValuesAsText("token")).anyMatch(token -> token.startsWith("Ġ"));
+        assertThat(json.at("/bottom/0/logit").asDouble()).isLessThan(json.at("/bottom/49/logit").asDouble());
+        out.getBuffer().setLength(0);
+        assertThat(values("show", "L2D253", "--json", "--final-norm")).isZero();
+        assertThat(json().at("/top/0/logit").asDouble()).isNotEqualTo(json.at("/top/0/logit").asDouble());
+    }
+
+    @Test
+    void findsWhatPromotesATokenAndWhatSuppressesIt() throws Exception {
+        assertThat(values("promote", " king", " queen", "--top", "4")).isZero();
+        assertThat(out.toString().lines().toList()).hasSize(5).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).contains("mean logit");
+        out.getBuffer().setLength(0);
+        assertThat(values("promote", " king", " queen", "--suppress", "--json", "--top", "4")).isZero();
+        assertThat(json()).hasSize(4).allSatisfy(match -> assertThat(match.get("score").asDouble()).isNegative());
+        assertThat((Iterable<String>) json().get(0)::fieldNames).containsExactly("layer", "neuron", "score");
+    }
+
+    @Test
+    void findsSimilarVectors() throws Exception {
+        assertThat(values("similar", "L2D253", "--json")).isZero();
+        assertThat(json()).hasSize(10).allSatisfy(match -> assertThat(match.get("score").asDouble()).isBetween(0.0, 1.0));
+        assertThat(values("similar", "L2D253")).isZero();
+        assertThat(out.toString()).contains("cosine");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            show 12|value vector: 12 (expected: a layer and a neuron, as in L12D345)
+            show L4D0|value vector: L4D0 (expected: L0 to L3 and D0 to D767 in this model)
+            show L0D768|value vector: L0D768 (expected: L0 to L3 and D0 to D767 in this model)
+            show L0D0 --top 0|k: 0 (expected: 1 to 8192)
+            promote boyhoods|(expected: one token, but it is
+            promote king --top 5000|k: 5000 (expected: 1 to 3072)
+            similar L9D9|value vector: L9D9
+            """)
+    void whatCannotBeDoneIsSaidInALine(String arguments, String message) {
+        assertThat(values(arguments.split(" "))).isEqualTo(1);
+        assertThat(err.toString()).startsWith("lmdebug: ").contains(message).doesNotContain("\tat ");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "show", "promote", "shows L1D2", "show L1D2 --top many"})
+    void aWrongCommandLineIsSaidInALine(String arguments) {
+        assertThat(values(arguments.isEmpty() ? new String[0] : arguments.split(" "))).isEqualTo(2);
+        assertThat(err.toString()).startsWith("lmdebug: ").contains("--help").hasLineCount(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--help", "show --help", "promote --help", "similar --help"})
+    void help(String arguments) {
+        assertThat(values(arguments.split(" "))).isZero();
+        assertThat(out.toString()).contains("Usage: lmdebug values");
+    }
+}

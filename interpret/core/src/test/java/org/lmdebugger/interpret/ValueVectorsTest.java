@@ -1,0 +1,128 @@
+package org.lmdebugger.interpret;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.ValueVectors.Match;
+import org.lmdebugger.interpret.ValueVectors.Reading;
+import org.lmdebugger.model.Gpt2;
+
+/** Projections and exact searches against plain loops in double precision. A subclass names the device. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+abstract class ValueVectorsTest {
+    /** A dot product of 192 numbers in single precision, of a sum of a few. */
+    private static final double ROUNDING = 1e-5;
+    private static final Neuron VECTOR = new Neuron(2, 253);
+
+    private Device device;
+    private Gpt2 model;
+    private ValueVectors vectors;
+    private float[][] values; // [N, d]
+    private int d;
+
+    abstract Device device();
+
+    @BeforeAll
+    void load() {
+        device = device();
+        model = TestModels.load("sample", device);
+        vectors = new ValueVectors(model);
+        d = model.config().width();
+        values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats()).toArray(float[][]::new);
+    }
+
+    @AfterAll
+    void close() {
+        model.close();
+        device.close();
+    }
+
+    private double logit(int vector, int token) {
+        return Vectors.dot(values[vector], model.head().row(token).toFloats());
+    }
+
+    @Test
+    void aVectorsIndexIsItsPlace() {
+        assertThat(vectors.count()).isEqualTo(3072);
+        assertThat(vectors.index(VECTOR)).isEqualTo(2 * 768 + 253);
+        assertThat(vectors.at(2 * 768 + 253)).isEqualTo(VECTOR);
+        assertThat(Neuron.parse(" L2D253 ")).isEqualTo(VECTOR);
+    }
+
+    @Test
+    void projectionThroughTheFinalNorm() {
+        var gain = model.finalGain().toFloats();
+        var vector = values[vectors.index(VECTOR)];
+        double mean = IntStream.range(0, d).mapToDouble(i -> vector[i]).average().orElseThrow();
+        for (var token : vectors.project(VECTOR, 20, Reading.FINAL_NORM).top()) {
+            var embedding = model.head().row(token.id()).toFloats();
+            double expected = IntStream.range(0, d).mapToDouble(i -> (vector[i] - mean) * gain[i] * embedding[i]).sum();
+            assertThat((double) token.logit()).isCloseTo(expected, within(ROUNDING));
+        }
+    }
+
+    @Test
+    void progressIsToldAndCanEndTheWork() {
+        var told = new ArrayList<Integer>();
+        try (var arena = Arena.ofConfined()) {
+            var memory = arena.allocate(vectors.byteSize(3));
+            vectors.project(3, Reading.RAW, memory, told::add);
+            assertThat(told).isSorted().endsWith(vectors.count());
+            assertThatThrownBy(() -> vectors.project(3, Reading.RAW, memory, done -> {
+                throw new CancellationException();
+            })).isInstanceOf(CancellationException.class);
+            assertThatThrownBy(() -> vectors.projections(4, memory)).hasMessage("data: 147456 bytes (expected: 196608)");
+        }
+    }
+
+    @Test
+    void promotedAndSuppressedTokens() {
+        for (int[] tokens : new int[][] {{301}, {17, 4000, 8191}}) {
+            IntToDoubleFunction mean = v -> IntStream.of(tokens).mapToDouble(token -> logit(v, token)).average().orElseThrow();
+            assertMatches(vectors.promote(tokens, 25), mean, Comparator.reverseOrder());
+            assertMatches(vectors.suppress(tokens, 25), mean, Comparator.naturalOrder());
+        }
+        assertThat(vectors.promote(new int[] {301}, vectors.count())).hasSize(vectors.count());
+    }
+
+    @Test
+    void similarVectors() {
+        int self = vectors.index(VECTOR);
+        assertMatches(vectors.similar(VECTOR, 25), v -> v == self ? Double.NEGATIVE_INFINITY : Vectors.cosine(values[self], values[v]),
+                Comparator.reverseOrder());
+    }
+
+    /** Rank by rank the score is the expected one, and each vector has the score that it is listed with. */
+    private void assertMatches(List<Match> actual, IntToDoubleFunction score, Comparator<Double> order) {
+        var expected = IntStream.range(0, vectors.count()).mapToDouble(score).boxed().sorted(order).limit(actual.size()).toList();
+        assertThat(actual).hasSize(25).extracting(Match::vector).doesNotHaveDuplicates();
+        for (int i = 0; i < actual.size(); i++) {
+            assertThat((double) actual.get(i).score()).isCloseTo(expected.get(i), within(ROUNDING))
+                    .isCloseTo(score.applyAsDouble(vectors.index(actual.get(i).vector())), within(ROUNDING));
+        }
+    }
+
+    @Test
+    void whatCannotBeAskedIsSaid() {
+        assertThatThrownBy(() -> vectors.promote(new int[0], 5)).hasMessage("tokens: none (expected: at least one)");
+        assertThatThrownBy(() -> vectors.promote(new int[] {8192}, 5)).hasMessage("token: 8192 (expected: 0 to 8191)");
+        assertThatThrownBy(() -> vectors.promote(new int[] {1}, 0)).hasMessage("k: 0 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> vectors.similar(VECTOR, 3072)).hasMessage("k: 3072 (expected: 1 to 3071)");
+        assertThatThrownBy(() -> vectors.similar(new Neuron(4, 0), 5)).hasMessageStartingWith("value vector: L4D0 (expected: L0 to L3");
+        assertThatThrownBy(() -> vectors.project(VECTOR, 8193, Reading.RAW)).hasMessage("k: 8193 (expected: 1 to 8192)");
+    }
+}
