@@ -5,7 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Debugger.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections.Projection;
@@ -62,6 +67,10 @@ public final class ValueVectors {
         return new Neuron(index / width, index % width);
     }
 
+    Device device() {
+        return model.device();
+    }
+
     Tensor row(Neuron vector) {
         index(vector);
         return model.layer(vector.layer()).values().row(vector.neuron());
@@ -69,6 +78,15 @@ public final class ValueVectors {
 
     List<TokenLogit> tokens(int[] ids, float[] logits) {
         return IntStream.range(0, ids.length).mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList();
+    }
+
+    /** The {@code k} tokens that a vector of your own promotes most, read raw. */
+    List<TokenLogit> tokens(float[] vector, int k) {
+        checkTokens(k);
+        try (var scope = new TensorScope(model.device())) {
+            var tensor = model.device().call(session -> scope.vector(session, vector));
+            return new Debugger(model).project(tensor, k).getFirst();
+        }
     }
 
     /** What one vector says: the {@code k} tokens that it promotes most, and the {@code k} that it suppresses most. */
@@ -152,6 +170,53 @@ public final class ValueVectors {
     public List<Match> similar(Neuron vector, int k) {
         check("k", k, count() - 1);
         return new ExactSearch(model, this).similar(vector, k);
+    }
+
+    /**
+     * Divides all vectors into clusters by cosine distance: exactly if the matrix of all similarities fits, else by
+     * k-means; {@link Clusters#method()} says which. The same options give the same clusters.
+     *
+     * @param done hears, from this thread, how many of the merges are done, or of k-means' rounds; what it throws ends the work
+     */
+    public Clusters clusters(ClusterOptions options, IntConsumer done) {
+        return clusters(options, count(), done);
+    }
+
+    /** The same of the first {@code n} vectors alone. */
+    Clusters clusters(ClusterOptions options, int n, IntConsumer done) {
+        check("clusters", options.count(), n);
+        return model.device().call(session -> {
+            try (var scope = new TensorScope(model.device())) {
+                var unit = unitVectors(session, scope, n);
+                if (CompleteLinkage.byteSize(n) <= options.memory()) {
+                    try (var linkage = new CompleteLinkage(session, unit)) {
+                        return new Clusters(this, Clusters.Method.COMPLETE_LINKAGE, linkage.labels(options.count(), done));
+                    } catch (OutOfDeviceMemoryException tooLarge) {
+                        // the method of the result says so
+                    }
+                }
+                return new Clusters(this, Clusters.Method.SPHERICAL_K_MEANS, new SphericalKMeans(session, unit, options).labels(done));
+            }
+        });
+    }
+
+    private Tensor unitVectors(Session session, TensorScope scope, int n) {
+        var unit = scope.allocate(ElementType.F32, n, model.config().width());
+        for (int from = 0; from < n; from += width) {
+            int rows = Math.min(width, n - from);
+            var vectors = Vectors.download(session, model.layer(from / width).values().rows(0, rows));
+            Vectors.normalise(vectors, model.config().width());
+            session.upload(unit.rows(from, rows), vectors);
+        }
+        return unit;
+    }
+
+    /** What was computed before: the cluster of each vector. */
+    public Clusters clusters(Clusters.Method method, int[] labels) {
+        if (labels.length != count()) {
+            throw new IllegalArgumentException("labels: %d (expected: %d, one for each vector)".formatted(labels.length, count()));
+        }
+        return new Clusters(this, method, labels.clone());
     }
 
     private static void check(String name, int value, int most) {

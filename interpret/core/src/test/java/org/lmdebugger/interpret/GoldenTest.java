@@ -198,6 +198,17 @@ abstract class GoldenTest {
         }
     }
 
+    /** SciPy's labels, up to their names. */
+    @Test
+    void clusters() {
+        var expected = golden.get("clusters");
+        var vectors = new ValueVectors(model);
+        var options = ClusterOptions.of(vectors).count(expected.get("count").asInt());
+        var clusters = vectors.clusters(options, expected.at("/neurons/1").asInt(), done -> { });
+        assertThat(clusters.method()).isEqualTo(Clusters.Method.COMPLETE_LINKAGE);
+        assertThat(clusters.labels()).isEqualTo(ClustersTest.canonical(ints(expected.get("labels"))));
+    }
+
     private static void assertLogits(List<Debugger.TokenLogit> actual, JsonNode expected) {
         // the file's numbers are in the order of the ranking, which descends or ascends
         double sign = expected.get("values").get(0).asDouble() > expected.get("values").get(49).asDouble() ? 1 : -1;

@@ -1,0 +1,78 @@
+package org.lmdebugger.interpret;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.interpret.Edits.Neuron;
+
+/** A division of all value vectors of a model into clusters, which are numbered from 0. Any thread may ask. */
+public final class Clusters {
+    private final ValueVectors vectors;
+    private final Method method;
+    private final int[] labels; // by vector
+    private final int count;
+
+    /** How vectors were clustered. */
+    public enum Method {
+        /** Exactly: complete linkage on cosine distance. */
+        COMPLETE_LINKAGE,
+        /** Approximately, as the matrix of all similarities did not fit: k-means on the sphere. */
+        SPHERICAL_K_MEANS
+    }
+
+    /**
+     * A cluster to look at.
+     *
+     * @param label          its number
+     * @param members        its vectors, by index
+     * @param representative the member that points most nearly where the members' sum does
+     * @param tokens         those with the largest mean of the members' raw logits, which their logits are
+     */
+    public record Cluster(int label, List<Neuron> members, Neuron representative, List<TokenLogit> tokens) {
+    }
+
+    Clusters(ValueVectors vectors, Method method, int[] labels) {
+        this.vectors = vectors;
+        this.method = method;
+        this.labels = labels;
+        count = IntStream.of(labels).max().orElse(-1) + 1;
+    }
+
+    public Method method() {
+        return method;
+    }
+
+    /** How many there are. */
+    public int count() {
+        return count;
+    }
+
+    /** The cluster of each vector, by its {@linkplain ValueVectors#index index}. */
+    public int[] labels() {
+        return labels.clone();
+    }
+
+    /** The number of the cluster that {@code vector} belongs to. */
+    public int label(Neuron vector) {
+        return labels[vectors.index(vector)];
+    }
+
+    /**
+     * Cluster {@code label} with the {@code k} tokens that its members together promote most.
+     *
+     * @throws IllegalArgumentException if there is no such cluster, or not so many tokens
+     */
+    public Cluster cluster(int label, int k) {
+        if (label < 0 || label >= count) {
+            throw new IllegalArgumentException("cluster: %d (expected: 0 to %d)".formatted(label, count - 1));
+        }
+        var members = IntStream.range(0, labels.length).filter(i -> labels[i] == label).mapToObj(vectors::at).toList();
+        var values = members.stream().map(member -> vectors.row(member).toFloats()).toList();
+        var mean = Vectors.mean(values);
+        var cosines = values.stream().mapToDouble(value -> Vectors.cosine(value, mean)).toArray();
+        int nearest = IntStream.range(0, cosines.length).boxed()
+                .max(Comparator.<Integer>comparingDouble(i -> cosines[i]).thenComparing(Comparator.reverseOrder())).orElseThrow();
+        return new Cluster(label, members, members.get(nearest), vectors.tokens(mean, k));
+    }
+}

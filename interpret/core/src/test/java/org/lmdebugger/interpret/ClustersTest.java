@@ -1,0 +1,205 @@
+package org.lmdebugger.interpret;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.model.Gpt2;
+
+/** Clusters against the definition; {@link GoldenTest} compares them with SciPy's. A subclass names the device. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+abstract class ClustersTest {
+    private static final long SEED = Long.getLong("test.seed", 20_261_123);
+
+    private Device device;
+    private Gpt2 model;
+    private ValueVectors vectors;
+
+    abstract Device device();
+
+    @BeforeAll
+    void load() {
+        device = device();
+        model = TestModels.load("sample", device);
+        vectors = new ValueVectors(model);
+    }
+
+    @AfterAll
+    void close() {
+        model.close();
+        device.close();
+    }
+
+    private int[] linkage(float[] unit, int n, int count) {
+        return device.call(session -> {
+            try (var scope = new TensorScope(device)) {
+                var tensor = scope.allocate(ElementType.F32, n, unit.length / n);
+                session.upload(tensor, unit);
+                try (var linkage = new CompleteLinkage(session, tensor)) {
+                    return linkage.labels(count, done -> { });
+                }
+            }
+        });
+    }
+
+    /** Merges the two clusters whose farthest members are nearest, again and again. */
+    private static int[] byDefinition(float[] unit, int n, int count) {
+        int d = unit.length / n;
+        var clusters = new ArrayList<List<Integer>>();
+        IntStream.range(0, n).forEach(i -> clusters.add(new ArrayList<>(List.of(i))));
+        while (clusters.size() > count) {
+            double best = Double.NEGATIVE_INFINITY;
+            int first = 0, second = 1;
+            for (int a = 0; a < clusters.size(); a++) {
+                for (int b = a + 1; b < clusters.size(); b++) {
+                    double least = Double.POSITIVE_INFINITY;
+                    for (int i : clusters.get(a)) {
+                        for (int j : clusters.get(b)) {
+                            least = Math.min(least, IntStream.range(0, d).mapToDouble(c -> (double) unit[i * d + c] * unit[j * d + c]).sum());
+                        }
+                    }
+                    if (least > best) {
+                        best = least;
+                        first = a;
+                        second = b;
+                    }
+                }
+            }
+            clusters.get(first).addAll(clusters.remove(second));
+        }
+        var labels = new int[n];
+        for (int c = 0; c < clusters.size(); c++) {
+            for (int i : clusters.get(c)) {
+                labels[i] = c;
+            }
+        }
+        return canonical(labels);
+    }
+
+    /** Labels renamed in the order of their first vectors. */
+    static int[] canonical(int[] labels) {
+        var names = new HashMap<Integer, Integer>();
+        return Arrays.stream(labels).map(label -> names.computeIfAbsent(label, key -> names.size())).toArray();
+    }
+
+    private static float[] random(int n, int d, int salt) {
+        var random = new Random(SEED + salt);
+        var unit = new float[n * d];
+        for (int i = 0; i < unit.length; i++) {
+            unit[i] = (float) random.nextGaussian();
+        }
+        Vectors.normalise(unit, d);
+        return unit;
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "2, 3", "3, 2", "17, 5", "40, 16", "70, 3"})
+    void completeLinkageIsWhatItsDefinitionSays(int n, int d) {
+        var unit = random(n, d, n);
+        for (int count : new int[] {1, 2, (n + 1) / 2, n}) {
+            if (count <= n) {
+                assertThat(linkage(unit, n, count)).as("%d of %d, seed %d", count, n, SEED).isEqualTo(byDefinition(unit, n, count));
+            }
+        }
+    }
+
+    @Test
+    void equalVectorsAreTogether() {
+        int n = 60, d = 8;
+        var unit = random(n, d, 1);
+        for (int i = 0; i < n; i++) {
+            System.arraycopy(unit, i % 5 * d, unit, i * d, d);
+        }
+        Arrays.fill(unit, 3 * d, 4 * d, 0); // and one that points nowhere
+        var labels = linkage(unit, n, 6);
+        for (int i = 0; i < n; i++) {
+            assertThat(labels[i]).as("vector %d", i).isEqualTo(i == 3 || i % 5 != 3 ? i % 5 : 5);
+        }
+    }
+
+    @Test
+    void theWholeModelExactly() {
+        var told = new ArrayList<Integer>();
+        var clusters = vectors.clusters(ClusterOptions.of(vectors), told::add);
+        assertThat(clusters.method()).isEqualTo(Clusters.Method.COMPLETE_LINKAGE);
+        assertThat(clusters.count()).isEqualTo(256);
+        assertThat(told).isSorted().endsWith(3071);
+        assertThat(vectors.clusters(ClusterOptions.of(vectors), done -> { }).labels()).isEqualTo(clusters.labels());
+        assertThat(vectors.clusters(clusters.method(), clusters.labels()).label(new Neuron(3, 767))).isEqualTo(clusters.label(new Neuron(3, 767)));
+        assertThatThrownBy(() -> vectors.clusters(ClusterOptions.of(vectors), done -> {
+            throw new CancellationException();
+        })).isInstanceOf(CancellationException.class);
+    }
+
+    @Test
+    void aClusterToLookAt() {
+        var clusters = vectors.clusters(ClusterOptions.of(vectors).count(300).memory(0), done -> { });
+        int label = clusters.label(new Neuron(1, 100));
+        var cluster = clusters.cluster(label, 30);
+        assertThat(cluster.label()).isEqualTo(label);
+        assertThat(cluster.members()).contains(new Neuron(1, 100), cluster.representative()).isSortedAccordingTo(
+                (a, b) -> Integer.compare(vectors.index(a), vectors.index(b))).allSatisfy(m -> assertThat(clusters.label(m)).isEqualTo(label));
+        assertThat(cluster.tokens()).hasSize(30);
+        for (var token : cluster.tokens()) { // the mean of the members' logits
+            var embedding = model.head().row(token.id()).toFloats();
+            double mean = cluster.members().stream().mapToDouble(m -> Vectors.dot(vectors.row(m).toFloats(), embedding)).average().orElseThrow();
+            assertThat((double) token.logit()).isCloseTo(mean, within(1e-5));
+        }
+        assertThatThrownBy(() -> clusters.cluster(300, 5)).hasMessage("cluster: 300 (expected: 0 to 299)");
+    }
+
+    @Test
+    void withoutMemoryForTheMatrixItIsKMeansAndSaysSo() {
+        var options = ClusterOptions.of(vectors).memory(CompleteLinkage.byteSize(vectors.count()) - 1).count(40);
+        var clusters = vectors.clusters(options, done -> { });
+        assertThat(clusters.method()).isEqualTo(Clusters.Method.SPHERICAL_K_MEANS);
+        assertThat(clusters.count()).isEqualTo(40);
+        assertThat(IntStream.of(clusters.labels()).distinct().count()).isEqualTo(40);
+        assertThat(vectors.clusters(options, done -> { }).labels()).isEqualTo(clusters.labels());
+        assertThat(vectors.clusters(options.seed(1), done -> { }).labels()).isNotEqualTo(clusters.labels());
+        assertThat(spread(clusters.labels())).isGreaterThan(1.2 * spread(IntStream.range(0, vectors.count()).map(i -> i % 40).toArray()));
+    }
+
+    @Test
+    void kMeansFillsEveryCluster() {
+        int count = vectors.count() - 5;
+        var labels = vectors.clusters(ClusterOptions.of(vectors).memory(0).count(count), done -> { }).labels();
+        assertThat(IntStream.of(labels).distinct().count()).isEqualTo(count);
+    }
+
+    /** The mean cosine of the vectors with their clusters' sums. */
+    private double spread(int[] labels) {
+        var members = new HashMap<Integer, List<float[]>>();
+        for (int i = 0; i < labels.length; i++) {
+            members.computeIfAbsent(labels[i], key -> new ArrayList<>()).add(vectors.row(vectors.at(i)).toFloats());
+        }
+        return members.values().stream().flatMapToDouble(cluster -> {
+            var mean = Vectors.mean(cluster);
+            return cluster.stream().mapToDouble(vector -> Vectors.cosine(vector, mean));
+        }).average().orElseThrow();
+    }
+
+    @Test
+    void whatCannotBeClusteredIsSaid() {
+        assertThatThrownBy(() -> vectors.clusters(ClusterOptions.of(vectors).count(0), done -> { })).hasMessage("clusters: 0 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> vectors.clusters(ClusterOptions.of(vectors).count(3073), done -> { })).hasMessage("clusters: 3073 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> vectors.clusters(Clusters.Method.COMPLETE_LINKAGE, new int[3])).hasMessage("labels: 3 (expected: 3072, one for each vector)");
+    }
+}
