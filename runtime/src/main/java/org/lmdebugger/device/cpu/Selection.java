@@ -2,9 +2,12 @@ package org.lmdebugger.device.cpu;
 
 import static org.lmdebugger.device.cpu.Layouts.F32;
 import static org.lmdebugger.device.cpu.Layouts.I32;
+import static org.lmdebugger.device.cpu.Layouts.SPECIES;
 import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.Tensor;
 
 /**
@@ -12,13 +15,20 @@ import org.lmdebugger.device.Tensor;
  * compared with the smallest that is kept and no more, once the list has filled.
  */
 final class Selection {
+    /** Elements from which on the vector instructions, slow until they are compiled, are worth it. */
+    private static final long BULK = 1 << 23;
+    /** A bit for each lane of a vector. */
+    private static final long LANES = -1L >>> Long.SIZE - SPECIES.length();
+
     private final float[] values;
     private final int[] indices;
     private final float sign; // 1, or −1 to select the smallest
+    private final boolean bulk;
     private int count;
 
-    private Selection(int k, float sign) {
+    private Selection(int k, float sign, boolean bulk) {
         this.sign = sign;
+        this.bulk = bulk;
         values = new float[k];
         indices = new int[k];
     }
@@ -32,7 +42,7 @@ final class Selection {
     }
 
     private static void select(float sign, Tensor indices, Tensor values, Tensor x, long from, long to) {
-        var best = new Selection((int) indices.columns(), sign);
+        var best = new Selection((int) indices.columns(), sign, x.rows() * x.columns() >= BULK);
         var segment = CpuMemory.of(x);
         for (long r = from; r < to; r++) {
             best.select(segment, row(x, r), x.columns());
@@ -41,7 +51,7 @@ final class Selection {
     }
 
     static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms, long from, long to) {
-        var best = new Selection((int) neurons.columns(), 1);
+        var best = new Selection((int) neurons.columns(), 1, false);
         MemorySegment ms = CpuMemory.of(m), ns = CpuMemory.of(norms), cs = CpuMemory.of(coefficients);
         long n = m.columns();
         var score = Scratch.of(4 * n);
@@ -68,7 +78,7 @@ final class Selection {
 
     /** The {@code k} best of a row into arrays that hold at least so many. */
     static void topK(int[] indices, float[] values, int k, MemorySegment x, long x0, long n) {
-        var best = new Selection(k, 1);
+        var best = new Selection(k, 1, false);
         best.select(x, x0, n);
         System.arraycopy(best.indices, 0, indices, 0, k);
         System.arraycopy(best.values, 0, values, 0, k);
@@ -87,13 +97,27 @@ final class Selection {
             for (int i = 0; i < length; i++) {
                 block[i] *= sign;
             }
-            for (int i = 0; i < length; i++) {
+            for (int i = bulk ? offerVectors(block, length, at) : 0; i < length; i++) {
                 // "not at most the smallest" rather than "more than it": lets NaN through
                 if (!(block[i] <= values[k - 1])) {
                     offer(block[i], (int) at + i);
                 }
             }
         }
+    }
+
+    /** Offers a block's elements from index {@code at} on, but for the last that fill no vector; returns how many. */
+    private int offerVectors(float[] block, int length, long at) {
+        int k = values.length;
+        int i = 0;
+        for (; i <= length - SPECIES.length(); i += SPECIES.length()) {
+            long rest = FloatVector.fromArray(SPECIES, block, i).compare(VectorOperators.LE, values[k - 1]).toLong() ^ LANES;
+            for (; rest != 0; rest &= rest - 1) {
+                int lane = i + Long.numberOfTrailingZeros(rest);
+                offer(block[lane], (int) at + lane);
+            }
+        }
+        return i;
     }
 
     private void offer(float value, int index) {
