@@ -112,7 +112,7 @@ public interface Session {
      * {@link #topK} of −x, with the values of x. Shapes: indices and values [R, k], x [R, n], k ≤ n.
      */
     default void bottomK(Tensor indices, Tensor values, Tensor x) {
-        throw new UnsupportedOperationException("bottomK: this device has no such operation");
+        HostWork.bottomK(this, indices, values, x);
     }
 
     /**
@@ -123,7 +123,7 @@ public interface Session {
      * nearest cluster of a living one is its row's largest element. Shape: s [N, N].
      */
     default void linkClusters(Tensor s, long kept, long dropped) {
-        throw new UnsupportedOperationException("linkClusters: this device has no such operation");
+        HostWork.linkClusters(this, s, kept, dropped);
     }
 
     /** What {@code measures} asks for, of each row of {@code logits} [R, V]. */

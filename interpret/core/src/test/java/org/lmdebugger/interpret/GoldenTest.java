@@ -187,10 +187,12 @@ abstract class GoldenTest {
     void valueVectors() {
         var vectors = new ValueVectors(model);
         try (var arena = Arena.ofConfined()) {
-            var all = vectors.project(50, ValueVectors.Reading.RAW, arena.allocate(vectors.byteSize(50)), done -> { });
+            var memory = arena.allocate(vectors.byteSize(50));
+            var all = TestDevice.isCpu() ? vectors.project(50, ValueVectors.Reading.RAW, memory, done -> { }) : null; // minutes elsewhere
             for (var expected : golden.get("value_vectors")) {
                 var neuron = new Edits.Neuron(expected.get("layer").asInt(), expected.get("neuron").asInt());
-                for (var projection : List.of(all.of(neuron), vectors.project(neuron, 50, ValueVectors.Reading.RAW))) {
+                var alone = vectors.project(neuron, 50, ValueVectors.Reading.RAW);
+                for (var projection : all == null ? List.of(alone) : List.of(alone, all.of(neuron))) {
                     assertLogits(projection.top(), expected.get("top"));
                     assertLogits(projection.bottom(), expected.get("bottom"));
                 }

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -15,15 +17,20 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import org.lmdebugger.interpret.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.ModelFiles;
 
-/** Projections and exact searches against plain loops in double precision. A subclass names the device. */
+/** Projections and exact searches against plain loops in double precision. */
+@OnEveryDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-abstract class ValueVectorsTest {
+class ValueVectorsTest {
     /** A dot product of 192 numbers in single precision, of a sum of a few. */
     private static final double ROUNDING = 1e-5;
     private static final Neuron VECTOR = new Neuron(2, 253);
@@ -34,11 +41,9 @@ abstract class ValueVectorsTest {
     private float[][] values; // [N, d]
     private int d;
 
-    abstract Device device();
-
     @BeforeAll
     void load() {
-        device = device();
+        device = TestDevice.open();
         model = TestModels.load("sample", device);
         vectors = new ValueVectors(model);
         d = model.config().width();
@@ -75,17 +80,32 @@ abstract class ValueVectorsTest {
         }
     }
 
+    /** Of a model that is small enough for every device. */
     @Test
-    void progressIsToldAndCanEndTheWork() {
-        var told = new ArrayList<Integer>();
-        try (var arena = Arena.ofConfined()) {
-            var memory = arena.allocate(vectors.byteSize(3));
-            vectors.project(3, Reading.RAW, memory, told::add);
-            assertThat(told).isSorted().endsWith(vectors.count());
-            assertThatThrownBy(() -> vectors.project(3, Reading.RAW, memory, done -> {
+    void allTogetherSayWhatTheySayAlone(@TempDir Path directory) throws IOException {
+        var files = ModelFiles.of(new RandomCheckpoint(2, 1, 8, 16, 8192).write(directory, 1));
+        try (var small = Gpt2.load(files, device); var arena = Arena.ofConfined()) {
+            var all = new ValueVectors(small);
+            var told = new ArrayList<Integer>();
+            var memory = arena.allocate(all.byteSize(7));
+            for (var reading : Reading.values()) {
+                told.clear();
+                var projections = all.project(7, reading, memory, told::add);
+                assertThat(told).isSorted().endsWith(64);
+                assertThat(projections.k()).isEqualTo(7);
+                for (int i = 0; i < all.count(); i++) {
+                    var together = all.projections(7, memory).of(all.at(i));
+                    var alone = all.project(all.at(i), 7, reading);
+                    for (int j = 0; j < 7; j++) { // ids may change places where logits differ in the last bit
+                        assertThat((double) together.top().get(j).logit()).isCloseTo(alone.top().get(j).logit(), within(1e-7));
+                        assertThat((double) together.bottom().get(j).logit()).isCloseTo(alone.bottom().get(j).logit(), within(1e-7));
+                    }
+                }
+            }
+            assertThatThrownBy(() -> all.project(7, Reading.RAW, memory, done -> {
                 throw new CancellationException();
             })).isInstanceOf(CancellationException.class);
-            assertThatThrownBy(() -> vectors.projections(4, memory)).hasMessage("data: 147456 bytes (expected: 196608)");
+            assertThatThrownBy(() -> all.projections(8, memory)).hasMessage("data: 7168 bytes (expected: 8192)");
         }
     }
 
