@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 
 /** What commands print with {@code --json}. */
-final class Json {
+public final class Json {
     private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     private static final ObjectMapper LINE = new ObjectMapper();
@@ -14,7 +14,7 @@ final class Json {
     }
 
     /** On one line. */
-    static String line(Object value) {
+    public static String line(Object value) {
         try {
             return LINE.writeValueAsString(value);
         } catch (JsonProcessingException failure) {
@@ -22,7 +22,7 @@ final class Json {
         }
     }
 
-    static String print(Object value) {
+    public static String print(Object value) {
         try {
             return MAPPER.writeValueAsString(value);
         } catch (JsonProcessingException failure) {

@@ -13,7 +13,7 @@ import picocli.CommandLine.ParameterException;
 @Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Main.VERSION,
         description = "See and change how a GPT-2 model makes a prediction.",
         subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class, ValuesCommand.class,
-            ModelsCommand.class, DevicesCommand.class, HelpCommand.class},
+            ServeCommand.class, ModelsCommand.class, DevicesCommand.class, HelpCommand.class},
         footerHeading = "%nExamples:%n", footer = {
             "  lmdebug trace \"Once upon a time there was a little\"",
             "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --token \" girl\"",
@@ -22,7 +22,7 @@ import picocli.CommandLine.ParameterException;
             "  lmdebug values show L3D42",
             "  lmdebug help trace"})
 public final class Main {
-    static final String VERSION = "0.1.0";
+    public static final String VERSION = "0.1.0";
 
     private Main() {
     }

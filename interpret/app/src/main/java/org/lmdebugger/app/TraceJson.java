@@ -5,11 +5,11 @@ import java.util.Map;
 import org.lmdebugger.interpret.Trace;
 
 /** A trace as {@code trace --json} prints it; the keys are part of the command's interface. */
-final class TraceJson {
+public final class TraceJson {
     private TraceJson() {
     }
 
-    static Map<String, Object> of(Trace trace) {
+    public static Map<String, Object> of(Trace trace) {
         var json = new LinkedHashMap<String, Object>();
         json.put("model", trace.model());
         json.put("device", trace.device());
@@ -46,7 +46,7 @@ final class TraceJson {
         return json;
     }
 
-    static Map<String, Object> object(Object... keysAndValues) {
+    public static Map<String, Object> object(Object... keysAndValues) {
         var json = new LinkedHashMap<String, Object>();
         for (int i = 0; i < keysAndValues.length; i += 2) {
             json.put((String) keysAndValues[i], keysAndValues[i + 1]);

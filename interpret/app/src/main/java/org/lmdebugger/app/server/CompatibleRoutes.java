@@ -1,0 +1,125 @@
+package org.lmdebugger.app.server;
+
+import io.javalin.http.Context;
+import io.javalin.router.JavalinDefaultRoutingApi;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.lmdebugger.app.TraceJson;
+import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.Mode;
+import org.lmdebugger.interpret.Trace;
+import org.slf4j.LoggerFactory;
+
+/**
+ * LM-Debugger's own HTTP interface, so that its page works with this server. Its page takes every answer for JSON, and an
+ * empty object for "nothing": where the original fails, {@code 200 {}} is the answer here too, but with the reason in the
+ * header {@value #REASON} and in the log.
+ */
+final class CompatibleRoutes {
+    static final String REASON = "LM-Debugger-Error";
+    private static final int TOP = 10;
+    private static final int PROJECTED = 50;
+
+    private final Inference inference;
+
+    CompatibleRoutes(Inference inference) {
+        this.inference = inference;
+    }
+
+    void add(JavalinDefaultRoutingApi<?> routes) {
+        routes.post("/get_data", context -> answer(context, () -> data(context)));
+        routes.post("/generate", context -> answer(context, () -> generate(context)));
+        routes.get("/get_projections/layer/{layer}/dim/{dim}", context -> answer(context, () -> projections(context)));
+    }
+
+    record Intervention(int layer, int dim, float coeff) {
+    }
+
+    record Request(String prompt, List<Intervention> interventions, Integer generate_k) {
+    }
+
+    private static void answer(Context context, Supplier<Object> work) {
+        Object json;
+        try {
+            json = work.get();
+        } catch (IllegalArgumentException wrong) {
+            var reason = wrong.getMessage().replaceAll("[^\\x20-\\x7e]", "?"); // on one line
+            LoggerFactory.getLogger(CompatibleRoutes.class).info("{}: {}", context.matchedPath(), reason);
+            context.header(REASON, reason);
+            json = Map.of();
+        }
+        Responses.json(context, json);
+    }
+
+    private static Request request(Context context) {
+        var request = Requests.readKnown(context, Request.class);
+        if (request.prompt() == null || request.interventions() == null) {
+            throw new IllegalArgumentException("body: no prompt or no interventions (expected: both)");
+        }
+        Limits.prompt(request.prompt());
+        Limits.check("interventions", request.interventions(), Limits.EDITS);
+        return request;
+    }
+
+    private static Edits edits(Request request) {
+        var switches = new LinkedHashMap<Edits.Neuron, Boolean>();
+        request.interventions().forEach(each -> switches.put(new Edits.Neuron(each.layer(), each.dim()), each.coeff() > 0));
+        if (switches.keySet().stream().anyMatch(neuron -> neuron.layer() < 0 || neuron.neuron() < 0)) {
+            throw new IllegalArgumentException("interventions: a negative layer or dim (expected: from 0 on)");
+        }
+        return new Edits(Mode.LM_DEBUGGER, List.of(), switches);
+    }
+
+    private Object data(Context context) {
+        var request = request(context);
+        var edits = edits(request);
+        var trace = inference.call(context, debugger -> debugger.trace(request.prompt(), edits));
+        var json = TraceJson.object("response", view(request.prompt(), trace.position(-1)));
+        if (trace.edited() != null) {
+            json.put("intervention", view(request.prompt(), trace.editedPosition(-1)));
+        }
+        return json;
+    }
+
+    private static Object view(String prompt, Trace.Position position) {
+        return TraceJson.object("prompt", prompt, "layers", position.layers().stream().map(layer -> TraceJson.object(
+                "layer", layer.layer(), "predictions_before", predictions(layer.before()), "predictions_after", predictions(layer.after()),
+                "significant_values", layer.dominant().stream().map(update -> TraceJson.object("layer", update.layer(),
+                        "dim", update.neuron(), "score", update.score())).toList())).toList());
+    }
+
+    private static List<Map<String, Object>> predictions(List<Trace.Prediction> predictions) {
+        return predictions.stream().limit(TOP)
+                .map(each -> TraceJson.object("token", each.token(), "score", each.probability())).toList();
+    }
+
+    private Object generate(Context context) {
+        var request = request(context);
+        if (request.generate_k() == null || request.generate_k() > Limits.TOKENS) {
+            throw new IllegalArgumentException("generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));
+        }
+        var edits = edits(request);
+        var generation = inference.call(context, debugger -> debugger.generate(request.prompt(), edits, request.generate_k()));
+        return Map.of("generate_text", generation.text());
+    }
+
+    private Object projections(Context context) {
+        int layer = number(context, "layer", inference.debugger().model().config().layers());
+        int dim = number(context, "dim", inference.debugger().model().config().feedForwardWidth());
+        var tokenizer = inference.debugger().model().tokenizer();
+        var tokens = inference.call(context, debugger ->
+                debugger.project(debugger.model().layer(layer).values().row(dim), PROJECTED).getFirst());
+        return TraceJson.object("layer", layer, "dim", dim, "top_k", tokens.stream().map(token ->
+                TraceJson.object("token", tokenizer.raw(token.id()), "logit", token.logit())).toList());
+    }
+
+    private static int number(Context context, String name, int below) {
+        var text = context.pathParam(name);
+        if (!text.matches("\\d{1,9}") || Integer.parseInt(text) >= below) {
+            throw new IllegalArgumentException("%s: %s (expected: 0 to %d)".formatted(name, text, below - 1));
+        }
+        return Integer.parseInt(text);
+    }
+}

@@ -1,0 +1,92 @@
+package org.lmdebugger.app.server;
+
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** A piece of inference that waits, runs or has run. Cancelling it drops it, or asks it to end soon. */
+final class Job<T> implements Comparable<Job<?>> {
+    private static final long GLANCE = 200; // milliseconds between looks at whether the client is still there
+
+    private final Work<T> work;
+    private final boolean interactive;
+    private final long number;
+    private final CompletableFuture<T> result = new CompletableFuture<>();
+    private volatile boolean cancelled;
+
+    /** What is to be done, on the inference thread; long work looks at the job now and then. */
+    @FunctionalInterface
+    interface Work<T> {
+        T run(Job<T> job);
+    }
+
+    Job(Work<T> work, boolean interactive, long number) {
+        this.work = work;
+        this.interactive = interactive;
+        this.number = number;
+    }
+
+    boolean isInteractive() {
+        return interactive;
+    }
+
+    boolean isCancelled() {
+        return cancelled;
+    }
+
+    void cancel() {
+        cancelled = true;
+    }
+
+    void run() {
+        if (cancelled) {
+            result.completeExceptionally(new CancellationException());
+            return;
+        }
+        try {
+            result.complete(work.run(this));
+        } catch (Throwable failure) { // goes to the thread that waits for the result
+            result.completeExceptionally(failure);
+        }
+    }
+
+    CompletableFuture<T> result() {
+        return result;
+    }
+
+    /** Waits for the result; cancels the job if the client goes away. */
+    T await(Client client) {
+        while (true) {
+            try {
+                return result.get(GLANCE, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException notYet) {
+                if (client.hasGone()) {
+                    cancel();
+                    throw new CancellationException();
+                }
+            } catch (ExecutionException failure) {
+                throw unwrapped(failure.getCause());
+            } catch (InterruptedException stopped) {
+                cancel();
+                Thread.currentThread().interrupt();
+                throw new CancellationException();
+            }
+        }
+    }
+
+    static RuntimeException unwrapped(Throwable failure) {
+        return switch (failure) {
+            case RuntimeException exception -> exception;
+            case Error error -> throw error;
+            default -> new IllegalStateException(failure);
+        };
+    }
+
+    /** Interactive work first, then in the order of arrival. */
+    @Override
+    public int compareTo(Job<?> other) {
+        return interactive == other.interactive ? Long.compare(number, other.number) : interactive ? -1 : 1;
+    }
+}

@@ -1,0 +1,55 @@
+package org.lmdebugger.app.server;
+
+import java.util.Collection;
+import java.util.Objects;
+import org.lmdebugger.app.TraceJson;
+
+/** How much one request may ask for. */
+final class Limits {
+    static final int BODY = 4 << 20; // bytes
+    static final int PROMPT = 32_768; // characters; the model bounds the tokens
+    static final int EDITS = 256;
+    static final int TOKENS = 512; // generated
+    static final int CONTINUATIONS = 8;
+    static final int TOP = 100;
+    static final int FOLLOWED = 32; // chosen tokens
+    static final int CELLS = 300_000; // positions × layers × listed tokens of a trace
+    static final int EFFECTS = 1_000_000; // of a sweep
+    static final int QUEUE = 128; // requests that wait
+    static final int SWEEPS = 32; // that are kept
+
+    private Limits() {
+    }
+
+    static Object json() {
+        return TraceJson.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
+                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS,
+                "sweep_effects", EFFECTS, "queued_requests", QUEUE, "sweeps", SWEEPS);
+    }
+
+    static void check(String name, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw Problem.badRequest("%s: %d (expected: %d to %d)".formatted(name, value, least, most));
+        }
+    }
+
+    static void check(String name, Collection<?> values, int most) {
+        if (values.size() > most) {
+            throw Problem.badRequest("%s: %d of them (expected: at most %d)".formatted(name, values.size(), most));
+        }
+        if (values.stream().anyMatch(Objects::isNull)) {
+            throw Problem.badRequest(name + ": null among them (expected: a value)");
+        }
+    }
+
+    /** Returns {@code prompt} if it is there and not too long. */
+    static String prompt(String prompt) {
+        if (prompt == null) {
+            throw Problem.badRequest("prompt: missing (expected: a text)");
+        }
+        if (prompt.length() > PROMPT) {
+            throw Problem.badRequest("prompt: %,d characters (expected: at most %,d)".formatted(prompt.length(), PROMPT));
+        }
+        return prompt;
+    }
+}

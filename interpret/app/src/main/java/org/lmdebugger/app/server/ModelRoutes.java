@@ -1,0 +1,48 @@
+package org.lmdebugger.app.server;
+
+import io.javalin.http.Context;
+import io.javalin.router.JavalinDefaultRoutingApi;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.lmdebugger.app.Main;
+import org.lmdebugger.app.TraceJson;
+
+/** What the model is, and how it reads text. */
+final class ModelRoutes {
+    private final Inference inference;
+
+    ModelRoutes(Inference inference) {
+        this.inference = inference;
+    }
+
+    void add(JavalinDefaultRoutingApi<?> routes) {
+        routes.get("/api/v1/model", this::model);
+        routes.post("/api/v1/tokenize", this::tokenize);
+    }
+
+    private void model(Context context) {
+        var model = inference.debugger().model();
+        var config = model.config();
+        Responses.json(context, TraceJson.object("version", Main.VERSION, "model", model.files().name(),
+                "fingerprint", model.files().fingerprint(), "device", model.device().name(), "hardware", model.device().description(),
+                "precision", model.device().precision().toString().toLowerCase(Locale.ROOT), "layers", config.layers(),
+                "neurons", config.feedForwardWidth(), "width", config.width(), "heads", config.heads(),
+                "positions", config.positions(), "vocabulary", config.vocabularySize(), "limits", Limits.json()));
+    }
+
+    record Text(String text) {
+    }
+
+    private void tokenize(Context context) {
+        var text = Limits.prompt(Requests.read(context, Text.class).text());
+        Responses.json(context, Map.of("tokens", tokens(text)));
+    }
+
+    private List<Map<String, Object>> tokens(String text) {
+        var tokenizer = inference.debugger().model().tokenizer();
+        return Arrays.stream(tokenizer.encode(text)).mapToObj(id -> TraceJson.object("id", id, "text", tokenizer.text(id),
+                "raw", tokenizer.raw(id))).toList();
+    }
+}

@@ -1,0 +1,112 @@
+package org.lmdebugger.app.server;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.type.LogicalType;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.stream.Collectors;
+import org.lmdebugger.interpret.Mode;
+
+/** Bodies of requests: JSON of bounded size and depth, read into records. */
+final class Requests {
+    private static final ObjectMapper STRICT = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(64).build()).build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS, DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+            .withCoercionConfig(LogicalType.Textual, texts -> texts.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                    .setCoercion(CoercionInputShape.Float, CoercionAction.Fail).setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+            .build();
+    private static final ObjectMapper LENIENT = STRICT.copy().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+
+    private Requests() {
+    }
+
+    /** The body as a {@code type}. @throws Problem 400 naming what is wrong, 413 if it is too large */
+    static <T> T read(Context context, Class<T> type) {
+        return read(STRICT, context, type);
+    }
+
+    /** The same, where fields that are unknown are ignored. */
+    static <T> T readKnown(Context context, Class<T> type) {
+        return read(LENIENT, context, type);
+    }
+
+    private static <T> T read(ObjectMapper mapper, Context context, Class<T> type) {
+        var body = body(context);
+        try {
+            T value = mapper.readValue(body, type);
+            if (value == null) {
+                throw Problem.badRequest("body: null (expected: a JSON object)");
+            }
+            return value;
+        } catch (JsonProcessingException failure) {
+            throw Problem.badRequest(message(failure));
+        } catch (IOException failure) {
+            throw new UncheckedIOException("from memory", failure);
+        }
+    }
+
+    private static byte[] body(Context context) {
+        try {
+            if (context.req().getContentLengthLong() <= Limits.BODY) {
+                var bytes = context.req().getInputStream().readNBytes(Limits.BODY + 1);
+                if (bytes.length <= Limits.BODY) {
+                    return bytes;
+                }
+            }
+        } catch (IOException failure) {
+            throw Problem.badRequest("body: it ended early");
+        }
+        context.header("Connection", "close"); // what is left of the body is not read
+        throw new Problem(413, "Too large", "body: larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
+    }
+
+    /** Without the text of the body, which may be anything. */
+    private static String message(JsonProcessingException failure) {
+        var at = failure instanceof JsonMappingException mapping ? mapping.getPath().stream()
+                .map(step -> step.getFieldName() == null ? String.valueOf(step.getIndex()) : step.getFieldName())
+                .collect(Collectors.joining(".")) : "";
+        return switch (failure) {
+            case UnrecognizedPropertyException unknown -> "%s: unknown (expected: %s)".formatted(at, unknown.getKnownPropertyIds().stream()
+                    .map(String::valueOf).sorted().collect(Collectors.joining(", ")));
+            case MismatchedInputException mismatch when !at.isEmpty() -> "%s: of another kind (expected: %s)".formatted(at,
+                    mismatch.getTargetType() == null ? "what the API's description says" : kind(mismatch.getTargetType()));
+            default -> "body: not JSON (expected: a JSON object" + (failure.getLocation() == null ? ")"
+                    : "; see line %d, column %d)".formatted(failure.getLocation().getLineNr(), failure.getLocation().getColumnNr()));
+        };
+    }
+
+    private static String kind(Class<?> type) {
+        if (type == String.class) {
+            return "a text";
+        } else if (type == boolean.class || type == Boolean.class) {
+            return "true or false";
+        } else if (type.isPrimitive() || Number.class.isAssignableFrom(type)) {
+            return type == int.class || type == Integer.class || type == long.class || type == Long.class ? "a whole number" : "a number";
+        }
+        return Iterable.class.isAssignableFrom(type) ? "a list" : "an object";
+    }
+
+    /** The mode of that name; exact edits where there is none. */
+    static Mode mode(String name) {
+        return switch (name) {
+            case null -> Mode.EXACT;
+            case "exact" -> Mode.EXACT;
+            case "lm-debugger" -> Mode.LM_DEBUGGER;
+            default -> throw Problem.badRequest("mode: of another kind (expected: exact or lm-debugger)");
+        };
+    }
+}

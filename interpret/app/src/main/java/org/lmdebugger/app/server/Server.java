@@ -1,0 +1,115 @@
+package org.lmdebugger.app.server;
+
+import io.javalin.Javalin;
+import io.javalin.config.JavalinConfig;
+import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
+import java.net.URI;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.interpret.Debugger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The debugger as a web application: one process, one port. Requests are handled on virtual threads, inference on one
+ * platform thread.
+ */
+public final class Server implements AutoCloseable {
+    private static final org.slf4j.Logger LOG = LoggerFactory.getLogger(Server.class);
+    private static final List<Logger> LIBRARIES = List.of(Logger.getLogger("io.javalin"), Logger.getLogger("org.eclipse.jetty"));
+
+    static {
+        LIBRARIES.forEach(library -> library.setLevel(Level.WARNING)); // that they start is no news
+    }
+
+    private final ServerOptions options;
+    private final Assets assets = new Assets();
+    private final WorkQueue queue = new WorkQueue(Limits.QUEUE);
+    private final Javalin javalin;
+
+    /**
+     * Starts to answer.
+     *
+     * @param debugger of a model that the caller closes, after the server
+     * @param link     hears of each link by which one browser can log in; never, if there is no token
+     */
+    public Server(Debugger debugger, ServerOptions options, Consumer<URI> link) {
+        this.options = options;
+        var tokens = options.token() == null ? null : new Tokens(options.token(), path -> link.accept(address().resolve(path)));
+        var guard = new Guard(options, tokens);
+        var inference = new Inference(debugger, queue);
+        javalin = Javalin.create(Server::configure);
+        javalin.before(guard::check);
+        new ModelRoutes(inference).add(javalin);
+        new TraceRoutes(inference).add(javalin);
+        new CompatibleRoutes(inference).add(javalin);
+        if (tokens != null) {
+            javalin.get(Guard.LOGIN, tokens::login);
+        }
+        javalin.get("/*", this::asset);
+        javalin.exception(Exception.class, Server::failed);
+        javalin.exception(HttpResponseException.class, Server::failed); // else Javalin's own handler would be closer
+        javalin.start(options.host(), options.port());
+        if (tokens != null) {
+            tokens.makeLink();
+        }
+    }
+
+    private static void configure(JavalinConfig config) {
+        config.useVirtualThreads = true;
+        config.showJavalinBanner = false;
+        config.startupWatcherEnabled = false;
+        config.http.prefer405over404 = true;
+        config.http.disableCompression(); // it would hold back events
+        config.jetty.modifyHttpConfiguration(http -> http.setSendServerVersion(false));
+        config.jetty.modifyServer(server -> server.setStopTimeout(2_000));
+    }
+
+    private void asset(Context context) {
+        var asset = assets.find(context.path());
+        if (asset == null) {
+            throw Problem.notFound("There is nothing here; the page is at /, the API below /api/v1/.");
+        }
+        context.contentType(asset.type()).result(asset.bytes());
+    }
+
+    private static void failed(Exception failure, Context context) {
+        problem(failure, context).send(context);
+    }
+
+    /** What to say of a failure; what is our own mistake is logged. */
+    static Problem problem(Throwable failure, Context context) {
+        return switch (failure) {
+            case Problem problem -> problem;
+            case HttpResponseException wrong -> new Problem(wrong.getStatus(), "Not possible",
+                    context.method() + " " + wrong.getMessage() + "; see /api/v1/openapi.yaml");
+            case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
+            case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
+            case CancellationException gone -> new Problem(499, "Cancelled", "The client went away.");
+            default -> {
+                LOG.error("{} {}", context.method(), context.path(), failure);
+                yield new Problem(500, "Internal error", "This is a mistake in the server; its log says more.");
+            }
+        };
+    }
+
+    WorkQueue queue() {
+        return queue;
+    }
+
+    /** Where the page is. */
+    public URI address() {
+        return URI.create("http://%s:%d/".formatted(options.host().contains(":") ? "[" + options.host() + "]" : options.host(), javalin.port()));
+    }
+
+    /** Ends gracefully: no more requests, what runs is cancelled and waited for. */
+    @Override
+    public void close() {
+        queue.close();
+        javalin.stop();
+    }
+}

@@ -1,0 +1,107 @@
+package org.lmdebugger.app.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.javalin.http.Context;
+import io.javalin.router.JavalinDefaultRoutingApi;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.lmdebugger.app.TraceJson;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.tokenizer.Tokenizer;
+
+/** How a prediction comes about, clean and edited. */
+final class TraceRoutes {
+    private final Inference inference;
+
+    TraceRoutes(Inference inference) {
+        this.inference = inference;
+    }
+
+    void add(JavalinDefaultRoutingApi<?> routes) {
+        routes.post("/api/v1/trace", this::trace);
+    }
+
+    /**
+     * @param positions a list of indices, "last" (default) or "all"
+     * @param tokens    what is followed: texts that are one token each, or ids as {@code #12}
+     */
+    record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top, List<String> tokens,
+                        Boolean verdict) {
+    }
+
+    private void trace(Context context) {
+        var request = Requests.read(context, TraceRequest.class);
+        var prompt = Limits.prompt(request.prompt());
+        var edits = edits(request.edits(), request.mode());
+        int top = Objects.requireNonNullElse(request.top(), 10);
+        Limits.check("top", top, 1, Limits.TOP);
+        var followed = Objects.requireNonNullElse(request.tokens(), List.<String>of());
+        Limits.check("tokens", followed, Limits.FOLLOWED);
+        var tokenizer = inference.debugger().model().tokenizer();
+        var options = new TraceOptions(positions(request.positions()), top, followed.stream().map(text -> id(tokenizer, text)).toList(),
+                Boolean.TRUE.equals(request.verdict()));
+        checkCells(prompt, options);
+        Responses.json(context, inference.call(context, debugger -> {
+            var json = TraceJson.of(debugger.trace(prompt, edits, options));
+            json.put("coefficients", coefficients(debugger, prompt, edits));
+            return json;
+        }));
+    }
+
+    static Edits edits(List<String> texts, String mode) {
+        var list = Objects.requireNonNullElse(texts, List.<String>of());
+        Limits.check("edits", list, Limits.EDITS);
+        return Edits.parse(Requests.mode(mode), list);
+    }
+
+    /** A token's id: {@code #12}, or a text that is exactly one token. */
+    static int id(Tokenizer tokenizer, String text) {
+        if (text.matches("#\\d{1,9}")) {
+            int id = Integer.parseInt(text.substring(1));
+            tokenizer.raw(id); // throws for an id that is none
+            return id;
+        }
+        return tokenizer.single(text);
+    }
+
+    private static List<Integer> positions(JsonNode positions) {
+        if (positions == null || positions.isNull() || positions.isTextual() && positions.textValue().equals("last")) {
+            return List.of(-1);
+        } else if (positions.isTextual() && positions.textValue().equals("all")) {
+            return null;
+        }
+        var list = StreamSupport.stream(positions.spliterator(), false).toList();
+        if (!positions.isArray() || !list.stream().allMatch(JsonNode::canConvertToInt) || !list.stream().allMatch(JsonNode::isInt)) {
+            throw Problem.badRequest("positions: of another kind (expected: a list of indices, \"last\" or \"all\")");
+        }
+        return list.stream().map(JsonNode::intValue).toList();
+    }
+
+    private void checkCells(String prompt, TraceOptions options) {
+        var model = inference.debugger().model();
+        long positions = options.positions() == null ? model.tokenizer().encode(prompt).length : options.positions().size();
+        long cells = positions * model.config().layers() * options.top();
+        if (cells > Limits.CELLS) {
+            throw Problem.badRequest("positions: %,d × %d layers × top %d are %,d tokens (expected: at most %,d; ask for fewer positions or a smaller top)"
+                    .formatted(positions, model.config().layers(), options.top(), cells, Limits.CELLS));
+        }
+    }
+
+    /** What the edited neurons' coefficients are without edits, at every position of the prompt. */
+    private static List<Map<String, Object>> coefficients(Debugger debugger, String prompt, Edits edits) {
+        if (edits.isEmpty()) {
+            return List.of();
+        }
+        var neurons = Stream.concat(edits.list().stream().map(edit -> new Edits.Neuron(edit.layer(), edit.neuron())),
+                edits.switches().keySet().stream()).distinct();
+        try (var run = debugger.run(prompt)) {
+            return neurons.map(neuron -> TraceJson.object("layer", neuron.layer(), "neuron", neuron.neuron(), "clean",
+                    run.coefficients(neuron.layer()).columns(neuron.neuron(), 1).toFloats())).toList();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package org.lmdebugger.app.server;
+
+import java.util.List;
+import java.util.concurrent.PriorityBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The line in front of the device: one platform thread does all inference, interactive work first, and between the
+ * chunks of a sweep. Work never shares the device with other work, so that everyone gets what they would get alone.
+ */
+final class WorkQueue implements AutoCloseable {
+    private final PriorityBlockingQueue<Job<?>> waiting = new PriorityBlockingQueue<>();
+    private final Semaphore places;
+    private final AtomicLong number = new AtomicLong();
+    private final Thread thread = Thread.ofPlatform().name("inference").unstarted(this::run);
+    private volatile Job<?> current; // the outermost: a sweep, while other work is done between its chunks
+    private volatile boolean closed;
+
+    WorkQueue(int capacity) {
+        places = new Semaphore(capacity);
+        thread.start();
+    }
+
+    /** What someone waits for. @throws Problem 429 if the line is full, 503 if the server is about to stop */
+    <T> Job<T> interactive(Job.Work<T> work) {
+        return add(work, true);
+    }
+
+    /** A sweep: other work may be done between its chunks ({@link #yield}). */
+    <T> Job<T> background(Job.Work<T> work) {
+        return add(work, false);
+    }
+
+    private <T> Job<T> add(Job.Work<T> work, boolean interactive) {
+        if (closed) {
+            throw stopping();
+        }
+        if (!places.tryAcquire()) {
+            throw new Problem(429, "Too many requests", "Too many requests are waiting; try again in a moment.");
+        }
+        var job = new Job<>(work, interactive, number.getAndIncrement());
+        waiting.add(job);
+        if (closed) {
+            drop();
+        }
+        return job;
+    }
+
+    private static Problem stopping() {
+        return new Problem(503, "Stopping", "The server is about to stop; start it again with: lmdebug serve");
+    }
+
+    private void run() {
+        while (!closed) {
+            try {
+                current = waiting.take();
+                places.release();
+                current.run();
+            } catch (InterruptedException never) {
+                throw new AssertionError("nobody interrupts the inference thread", never);
+            } finally {
+                current = null;
+            }
+        }
+        drop();
+    }
+
+    private void drop() {
+        for (Job<?> job; (job = waiting.poll()) != null; ) {
+            places.release();
+            job.result().completeExceptionally(stopping());
+        }
+    }
+
+    /** Does the interactive work that waits now; called on the inference thread by work that can bear a break. */
+    void yield() {
+        for (Job<?> job; (job = waiting.peek()) != null && job.isInteractive(); ) {
+            waiting.remove(job);
+            places.release();
+            job.run();
+        }
+    }
+
+    /** What waits now, in no particular order. */
+    List<Job<?>> waiting() {
+        return List.copyOf(waiting);
+    }
+
+    /** Takes no more work, drops what waits, ends what runs as soon as it looks, and waits for that. */
+    @Override
+    public void close() {
+        closed = true;
+        var running = current;
+        if (running != null) {
+            running.cancel();
+        }
+        waiting.add(new Job<Void>(job -> null, true, -1)); // wakes the thread
+        try {
+            thread.join();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+package org.lmdebugger.app.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.lmdebugger.app.server.TestServer.PROMPT;
+import static org.lmdebugger.app.server.TestServer.json;
+
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Model, tokens and traces, as programs ask for them. */
+class ApiTest {
+    private static TestServer server;
+
+    @BeforeAll
+    static void start() {
+        server = new TestServer();
+    }
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    @Test
+    void model() {
+        var model = json(server.get("/api/v1/model"));
+        assertThat(model.get("model").textValue()).isEqualTo("sample");
+        assertThat(model.get("layers").intValue()).isEqualTo(4);
+        assertThat(model.get("neurons").intValue()).isEqualTo(768);
+        assertThat(model.at("/limits/queued_requests").intValue()).isGreaterThanOrEqualTo(64);
+    }
+
+    @Test
+    void tokens() {
+        var tokens = json(server.post("/api/v1/tokenize", "{\"text\": \"Once upon\"}")).get("tokens");
+        assertThat(tokens).hasSize(2);
+        assertThat(tokens.get(1).get("text").textValue()).isEqualTo(" upon");
+        assertThat(tokens.get(1).get("raw").textValue()).isEqualTo("Ġupon");
+        assertThat(json(server.post("/api/v1/tokenize", "{\"text\": \"\"}")).get("tokens")).isEmpty();
+    }
+
+    @Test
+    void traceOfEditsWithWhatTheyStartFrom() {
+        var trace = json(server.post("/api/v1/trace", """
+                {"prompt": "%s", "edits": ["L1D483=0", "L0D95*=3@last"], "positions": [0, 7], "top": 3, "tokens": [" boy", "#620"],
+                 "verdict": true}""".formatted(PROMPT)));
+        assertThat(trace.at("/positions/1/layers/0/dominant/0/verdict").isNumber()).isTrue();
+        assertThat(trace.at("/positions/1/layers/3/chosen/1/token").textValue()).isEqualTo(" girl");
+        assertThat(trace.at("/edited/positions/1/layers/3/after")).hasSize(3);
+        assertThat(trace.at("/coefficients/0/clean")).hasSize(8);
+        assertThat(trace.at("/coefficients/0/clean/7").floatValue())
+                .isEqualTo(server.debugger.trace(PROMPT).position(-1).layer(1).dominant().getFirst().coefficient());
+        assertThat(trace.at("/coefficients/1/neuron").intValue()).isEqualTo(95);
+    }
+
+    @Test
+    void positions() {
+        assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 1}".formatted(PROMPT)))
+                .get("positions")).hasSize(8);
+        assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"%s\", \"top\": 1}".formatted(PROMPT))).at("/positions/0/position").intValue())
+                .isEqualTo(7);
+    }
+
+    /** Everyone with another intervention, all at once. */
+    @Test
+    void usersDoNotAffectEachOther() throws Exception {
+        var bodies = IntStream.range(0, 12).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD%d=%d\"], \"top\": 5, \"verdict\": true}"
+                .formatted(PROMPT, i % 4, 40 * i, i - 5)).toList();
+        var alone = bodies.stream().map(body -> server.post("/api/v1/trace", body).body()).toList();
+        assertThat(alone).doesNotHaveDuplicates();
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            var together = new ArrayList<Future<String>>();
+            for (int round = 0; round < 3; round++) {
+                bodies.forEach(body -> together.add(threads.submit(() -> server.post("/api/v1/trace", body).body())));
+            }
+            for (int i = 0; i < together.size(); i++) {
+                assertThat(together.get(i).get()).isEqualTo(alone.get(i % alone.size()));
+            }
+        }
+    }
+
+    @Test
+    void whoGoesAwayIsNotWaitedFor() throws Exception {
+        var go = new CountDownLatch(1);
+        try (var slow = new TestServer()) {
+            var queue = slow.server.queue();
+            queue.interactive(job -> await(go));
+            var cancelled = new ArrayList<Job<?>>();
+            try (var socket = new Socket("127.0.0.1", slow.address().getPort())) {
+                send(socket, "{\"prompt\": \"a\"}");
+                while (queue.waiting().isEmpty()) {
+                    Thread.sleep(5);
+                }
+                cancelled.addAll(queue.waiting());
+            }
+            for (int i = 0; i < 1000 && !cancelled.getFirst().isCancelled(); i++) {
+                Thread.sleep(10);
+            }
+            assertThat(cancelled).singleElement().matches(Job::isCancelled);
+            go.countDown();
+            assertThat(slow.get("/api/v1/model").statusCode()).isEqualTo(200);
+        }
+    }
+
+    @Test
+    void requestsOnOneConnectionAreAnsweredInOrder() throws Exception {
+        var go = new CountDownLatch(1);
+        try (var slow = new TestServer(); var socket = new Socket("127.0.0.1", slow.address().getPort())) {
+            slow.server.queue().interactive(job -> await(go));
+            send(socket, "{\"prompt\": \"a b\", \"top\": 1}");
+            Thread.sleep(300); // looked for, and not found
+            send(socket, "{\"prompt\": \"c d\", \"top\": 1}");
+            Thread.sleep(500); // found, while the first still waits
+            go.countDown();
+            var answer = new StringBuilder();
+            var buffer = new byte[1 << 16];
+            socket.setSoTimeout(10_000);
+            while (!answer.toString().contains("\"prompt\":\"c d\"")) {
+                int read = socket.getInputStream().read(buffer);
+                assertThat(read).as(answer.toString()).isPositive();
+                answer.append(new String(buffer, 0, read, StandardCharsets.UTF_8));
+            }
+            assertThat(answer).containsSubsequence("HTTP/1.1 200", "\"prompt\":\"a b\"", "HTTP/1.1 200", "\"prompt\":\"c d\"");
+        }
+    }
+
+    private static void send(Socket socket, String body) throws IOException {
+        socket.getOutputStream().write(("POST /api/v1/trace HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+                + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.UTF_8));
+        socket.getOutputStream().flush();
+    }
+
+    private static Void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException failure) {
+            throw new AssertionError(failure);
+        }
+        return null;
+    }
+}

@@ -1,0 +1,103 @@
+package org.lmdebugger.app.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.Devices;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.ModelSource;
+
+/** A server of the sample model on a free port, and a client of it. */
+public final class TestServer implements AutoCloseable {
+    static final String PROMPT = "Once upon a time there was a little";
+    static final ObjectMapper JSON = new ObjectMapper();
+
+    final Debugger debugger;
+    final Server server;
+    final List<URI> links = new ArrayList<>();
+    final HttpClient http = HttpClient.newHttpClient();
+    private final Device device = Devices.open("cpu");
+    private final Gpt2 model;
+
+    public TestServer() {
+        this(new ServerOptions("127.0.0.1", 0, Set.of("http://localhost:3000"), null, temporary()));
+    }
+
+    TestServer(ServerOptions options) {
+        model = Gpt2.load(ModelSource.of("sample"), device);
+        debugger = new Debugger(model);
+        server = new Server(debugger, options, links::add);
+    }
+
+    static Path temporary() {
+        try {
+            return Files.createTempDirectory("lmdebugger-test");
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    public URI address() {
+        return server.address();
+    }
+
+    /** A request; the header lines are name, value, name, value … */
+    HttpResponse<String> send(String method, String path, String body, String... headers) {
+        var request = HttpRequest.newBuilder(address().resolve(path))
+                .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
+        if (body != null) {
+            request.setHeader("Content-Type", "application/json");
+        }
+        for (int i = 0; i < headers.length; i += 2) {
+            request.setHeader(headers[i], headers[i + 1]);
+        }
+        try {
+            return http.send(request.build(), BodyHandlers.ofString());
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        } catch (InterruptedException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    HttpResponse<String> post(String path, String body) {
+        return send("POST", path, body);
+    }
+
+    HttpResponse<String> get(String path) {
+        return send("GET", path, null);
+    }
+
+    static JsonNode json(HttpResponse<String> response) {
+        return json(response.body());
+    }
+
+    static JsonNode json(String text) {
+        try {
+            return JSON.readTree(text);
+        } catch (IOException failure) {
+            throw new AssertionError(text, failure);
+        }
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        model.close();
+        device.close();
+    }
+}
