@@ -19,12 +19,12 @@ import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /** Effects of sweeps as a table of DuckDB, in memory, and from there as a CSV or Parquet file. */
-final class EffectTable implements AutoCloseable {
+public final class EffectTable implements AutoCloseable {
     private final List<Measure> measures;
     private final Tokenizer tokenizer;
     private final DuckDBConnection database;
 
-    EffectTable(List<Measure> measures, Tokenizer tokenizer) {
+    public EffectTable(List<Measure> measures, Tokenizer tokenizer) {
         this.measures = measures;
         this.tokenizer = tokenizer;
         try {
@@ -46,7 +46,7 @@ final class EffectTable implements AutoCloseable {
         return "\"" + measure.toString().replace("\"", "\"\"") + "\" " + type;
     }
 
-    void add(Effects effects) {
+    public void add(Effects effects) {
         try (var appender = database.createAppender("main", "effects")) {
             var layers = effects.layers();
             var neurons = effects.neurons();
@@ -115,7 +115,7 @@ final class EffectTable implements AutoCloseable {
      *
      * @throws UncheckedIOException if it cannot be written
      */
-    void write(Path file) {
+    public void write(Path file) {
         var part = file.resolveSibling("." + file.getFileName() + ".part");
         try {
             var format = file.toString().endsWith(".csv") ? "csv, header" : "parquet, compression zstd";

@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** What is swept. */
-final class SweepOptions {
+public final class SweepOptions {
     private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
 
     @Parameters(paramLabel = "PROMPT", arity = "0..*", description = "Texts; effects are read at the last token of each.")
@@ -61,7 +61,7 @@ final class SweepOptions {
         if (neurons != null) {
             sweep = sweep.neurons(Neurons.parse(neurons));
             for (var text : operations.isEmpty() ? List.of("off") : operations) {
-                sweep = sweep.operation(operation(text));
+                sweep = sweep.operation(operation(text, mode));
             }
         } else if (!operations.isEmpty()) {
             throw new IllegalArgumentException("--op: no neurons (expected: --neurons, such as all)");
@@ -69,7 +69,8 @@ final class SweepOptions {
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
     }
 
-    private Sweep.Operation operation(String text) {
+    /** @throws IllegalArgumentException if {@code text} is not what {@code --op} takes */
+    public static Sweep.Operation operation(String text, Mode mode) {
         if (mode == Mode.LM_DEBUGGER) {
             if (text.equals("on") || text.equals("off")) {
                 return new Sweep.Operation.Switch(text.equals("on"));

@@ -14,7 +14,9 @@ final class Limits {
     static final int TOP = 100;
     static final int FOLLOWED = 32; // chosen tokens
     static final int CELLS = 300_000; // positions × layers × listed tokens of a trace
-    static final int EFFECTS = 1_000_000; // of a sweep
+    static final int PROMPTS = 64; // of a sweep, and so on
+    static final int OPERATIONS = 8;
+    static final int EFFECTS = 1_000_000;
     static final int QUEUE = 128; // requests that wait
     static final int SWEEPS = 32; // that are kept
 
@@ -24,7 +26,7 @@ final class Limits {
     static Object json() {
         return TraceJson.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
                 "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS,
-                "sweep_effects", EFFECTS, "queued_requests", QUEUE, "sweeps", SWEEPS);
+                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "queued_requests", QUEUE, "sweeps", SWEEPS);
     }
 
     static void check(String name, long value, long least, long most) {

@@ -1,6 +1,7 @@
 package org.lmdebugger.app.server;
 
 import io.javalin.http.Context;
+import java.util.Map;
 import org.lmdebugger.app.Json;
 import org.lmdebugger.app.TraceJson;
 
@@ -33,11 +34,11 @@ final class Problem extends RuntimeException {
         return status;
     }
 
-    String json() {
-        return Json.line(TraceJson.object("type", "about:blank", "title", title, "status", status, "detail", getMessage()));
+    Map<String, Object> fields() {
+        return TraceJson.object("type", "about:blank", "title", title, "status", status, "detail", getMessage());
     }
 
     void send(Context context) {
-        context.status(status).contentType("application/problem+json").result(json());
+        context.status(status).contentType("application/problem+json").result(Json.line(fields()));
     }
 }

@@ -46,6 +46,9 @@ public final class Server implements AutoCloseable {
         javalin.before(guard::check);
         new ModelRoutes(inference).add(javalin);
         new TraceRoutes(inference).add(javalin);
+        new GenerateRoutes(inference).add(javalin);
+        new SweepRoutes(inference).add(javalin);
+        new ExperimentRoutes(inference, new Experiments(options.data().resolve("experiments"))).add(javalin);
         new CompatibleRoutes(inference).add(javalin);
         if (tokens != null) {
             javalin.get(Guard.LOGIN, tokens::login);

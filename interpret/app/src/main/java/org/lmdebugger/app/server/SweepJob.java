@@ -1,0 +1,162 @@
+package org.lmdebugger.app.server;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import org.lmdebugger.app.TraceJson;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Effects;
+import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.SweepPlan;
+
+/** A sweep that waits, runs or has run, and its effects so far. All methods may be called from any thread. */
+final class SweepJob {
+    /** Nobody has looked for so long: its client has gone away. */
+    private static final long DESERTED = TimeUnit.SECONDS.toNanos(60);
+
+    private final String id = Tokens.random();
+    private final SweepPlan plan;
+    private final List<Effects> chunks = new ArrayList<>(); // guarded by this, and so on
+    private long done;
+    private State state = State.WAITING;
+    private Problem problem;
+    private int watchers;
+    private long lastLook = System.nanoTime();
+    private boolean cancelled;
+
+    enum State {
+        WAITING, RUNNING, DONE, CANCELLED, FAILED;
+
+        boolean isFinal() {
+            return this != WAITING && this != RUNNING;
+        }
+    }
+
+    SweepJob(SweepPlan plan) {
+        this.plan = plan;
+    }
+
+    String id() {
+        return id;
+    }
+
+    SweepPlan plan() {
+        return plan;
+    }
+
+    /** The sweep itself, on the inference thread. */
+    Void run(Job<Void> job, Debugger debugger, WorkQueue queue) {
+        if (change(State.RUNNING)) {
+            debugger.sweep(plan, 0, effects -> {
+                add(effects);
+                queue.yield();
+                return !job.isCancelled() && !isUnwanted();
+            });
+            change(isComplete() ? State.DONE : State.CANCELLED);
+        }
+        return null;
+    }
+
+    private synchronized void add(Effects effects) {
+        chunks.add(effects);
+        done += effects.size();
+        notifyAll();
+    }
+
+    private synchronized boolean isComplete() {
+        return done == plan.effects();
+    }
+
+    private synchronized boolean isUnwanted() {
+        return cancelled || watchers == 0 && System.nanoTime() - lastLook > DESERTED;
+    }
+
+    private synchronized boolean change(State next) {
+        if (cancelled && next == State.RUNNING) {
+            return false;
+        }
+        state = next;
+        notifyAll();
+        return true;
+    }
+
+    /** Has it end after the chunk that is being computed; what is there stays. */
+    synchronized void cancel() {
+        cancelled = true;
+        if (state == State.WAITING) {
+            state = State.CANCELLED;
+        }
+        notifyAll();
+    }
+
+    synchronized void fail(Problem why) {
+        problem = why;
+        change(State.FAILED);
+    }
+
+    synchronized void look() {
+        lastLook = System.nanoTime();
+    }
+
+    synchronized State state() {
+        return state;
+    }
+
+    synchronized List<Effects> chunks() {
+        return List.copyOf(chunks);
+    }
+
+    /** Sends progress until the sweep has ended. @throws CancellationException if the client has gone */
+    void watch(EventStream stream, Client client) {
+        watching(1);
+        try {
+            long sent = -1;
+            while (true) {
+                Map<String, Object> progress = json();
+                boolean last = state().isFinal();
+                if (last || (long) progress.get("done") != sent) {
+                    sent = (long) progress.get("done");
+                    stream.send(last ? "end" : "progress", progress);
+                }
+                if (last) {
+                    return;
+                }
+                pause(sent);
+                if (client.hasGone()) {
+                    throw new CancellationException();
+                }
+            }
+        } finally {
+            watching(-1);
+        }
+    }
+
+    private synchronized void watching(int more) {
+        watchers += more;
+        look();
+    }
+
+    private synchronized void pause(long sent) {
+        try {
+            if (done == sent && !state.isFinal()) {
+                wait(200);
+            }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException();
+        }
+    }
+
+    synchronized Map<String, Object> json() {
+        var json = TraceJson.object("id", id, "state", state.name().toLowerCase(Locale.ROOT), "done", done, "effects", plan.effects(),
+                "chunks", plan.chunks().size(), "gflop", plan.flop() / 1e9, "measures", plan.sweep().measures().stream().map(Measure::toString).toList(),
+                "prompts", plan.sweep().prompts().stream().map(prompt -> prompt.text()).toList());
+        if (problem != null) {
+            json.put("problem", problem.fields());
+        }
+        return json;
+    }
+}
