@@ -5,7 +5,7 @@
 constexpr int KEPT = 1024;       // selected in one pass
 constexpr int BUFFER = 2 * KEPT; // and as many candidates
 
-// Sorts keys[0 ... size), a power of two, largest first (bitonic).
+// Sorts keys[0 ... size), a power of two, largest first (bitonic); done after the next barrier.
 __device__ inline void sortKeys(Key* keys, int size) {
     for (int run = 2; run <= size; run *= 2) {
         for (int step = run / 2; step > 0; step /= 2) {
@@ -20,12 +20,11 @@ __device__ inline void sortKeys(Key* keys, int size) {
             }
         }
     }
-    __syncthreads();
 }
 
-// Sorts the candidates and keeps the `want` first; gives the last of those, below which nothing is of interest.
+// Sorts the candidates, which all threads have seen, and keeps the `want` first; gives the last of those, below which
+// nothing is of interest.
 __device__ inline Key compact(Key* keys, int* filled, int want) {
-    __syncthreads(); // all candidates are there
     int count = *filled;
     int size = 2;
     while (size < count) {

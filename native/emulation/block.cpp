@@ -35,12 +35,14 @@ struct Thread {
 struct Warp {
     std::array<std::array<uint64_t, 32>, 2> values;
     unsigned arrived = 0;
+    std::vector<int> ready; // lanes that can go on
 };
 
 uint64_t seed = 1;
 std::vector<std::unique_ptr<Thread>> threads;
 std::vector<Warp> warps;
-std::vector<int> ready;
+std::vector<int> order; // of the warps
+bool runAhead = false;  // the first warp in that order goes on for as long as it can, instead of any at random
 int size = 0; // threads of the block
 Thread* running = nullptr;
 std::string trouble;
@@ -67,6 +69,33 @@ std::string describe(const Thread& thread) {
     return "thread " + std::to_string(thread.index.x) + " " + where;
 }
 
+void makeReady(int thread) { warps[thread / 32].ready.push_back(thread); }
+
+/** Decides anew who is quick and who is slow. */
+void shuffleWarps() {
+    order.resize(warps.size());
+    std::iota(order.begin(), order.end(), 0);
+    for (size_t i = order.size(); i > 1; i--) {
+        std::swap(order[i - 1], order[random(i)]);
+    }
+    runAhead = random(4) != 0;
+}
+
+/** A thread that can go on, or -1. */
+int takeReady() {
+    size_t first = runAhead ? 0 : random(order.size());
+    for (size_t i = 0; i < order.size(); i++) {
+        auto& ready = warps[order[(first + i) % order.size()]].ready;
+        if (!ready.empty()) {
+            std::swap(ready[random(ready.size())], ready.back());
+            int thread = ready.back();
+            ready.pop_back();
+            return thread;
+        }
+    }
+    return -1;
+}
+
 /** Nobody can go on: either all stand at one barrier, or the kernel is wrong. */
 void releaseBlock() {
     for (int t = 0; t < size; t++) {
@@ -79,13 +108,14 @@ void releaseBlock() {
     }
     for (int t = 0; t < size; t++) {
         threads[t]->waits = Waits::NOT;
-        ready.push_back(t);
+        makeReady(t);
     }
+    shuffleWarps();
 }
 
 void prepare(const std::function<void()>& body) {
-    ready.clear();
     warps.assign((size + 31) / 32, Warp());
+    shuffleWarps();
     for (int t = 0; t < size; t++) {
         auto& thread = *threads[t];
         thread.fiber.start(body);
@@ -94,7 +124,7 @@ void prepare(const std::function<void()>& body) {
         thread.lane = t % 32;
         thread.waits = Waits::NOT;
         thread.exchanges = 0;
-        ready.push_back(t);
+        makeReady(t);
     }
 }
 
@@ -102,13 +132,12 @@ void runBlock(const std::function<void()>& body) {
     prepare(body);
     int ended = 0;
     while (ended < size && trouble.empty()) {
-        if (ready.empty()) {
+        int next = takeReady();
+        if (next < 0) {
             releaseBlock();
             continue;
         }
-        std::swap(ready[random(ready.size())], ready.back());
-        running = threads[ready.back()].get();
-        ready.pop_back();
+        running = threads[next].get();
         threadIdx = running->index;
         running->fiber.resume();
         ended += running->fiber.ended();
@@ -150,7 +179,7 @@ static const std::array<uint64_t, 32>& meet(unsigned mask, uint64_t value, int l
                 giveUp(describe(*threads[t]) + ", but thread " + std::to_string(self.index.x) + " at line " + std::to_string(line));
             }
             threads[t]->waits = Waits::NOT;
-            ready.push_back(t);
+            makeReady(t);
         }
     }
     return values;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.util.ArrayList;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Random;
@@ -22,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@link Session} promises, against plain loops in double precision. */
@@ -308,7 +311,8 @@ class SessionContractTest {
     void rowsAreMoved() {
         var from = Matrix.random(5, 7, 1);
         var gathered = empty(3, 7);
-        var scattered = Matrix.random(5, 7, 2).on(device, scope);
+        var others = Matrix.random(5, 7, 2);
+        var scattered = others.on(device, scope);
         var copied = empty(5, 7);
         var counters = ints(3, -1, 7);
         run(s -> {
@@ -320,6 +324,9 @@ class SessionContractTest {
         assertClose(gathered, 1e-30, 0, (r, i) -> from.at(r == 1 ? 0 : 4, i));
         assertThat(scattered.row(1).toFloats()).isEqualTo(gathered.row(0).toFloats());
         assertThat(scattered.row(3).toFloats()).isEqualTo(gathered.row(1).toFloats());
+        for (int r = 0; r < 5; r += 2) {
+            assertThat(scattered.row(r).toFloats()).isEqualTo(Arrays.copyOfRange(others.data(), 7 * r, 7 * r + 7));
+        }
         assertThat(copied.toFloats()).isEqualTo(from.data());
         assertThat(counters.toInts()).containsExactly(4, 0, 8);
     }
@@ -348,6 +355,39 @@ class SessionContractTest {
             assertThat(indices.row(r).toInts()).as("smallest of row %d", r).isEqualTo(expected);
         }
         assertClose(values, 1e-30, 0, (r, j) -> x.at(r, indices.row(r).toInts()[j]));
+    }
+
+    /** Each element is larger than all before it, and more are wanted than are selected at a time. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 1024, 1025, 2500})
+    void theLargestOfARowThatRises(int k) {
+        int n = 5000;
+        var x = Matrix.of(2, n, (r, i) -> i).on(device, scope);
+        var indices = scope.allocate(ElementType.I32, 2, k);
+        run(s -> s.topK(indices, empty(2, k), x));
+        assertThat(indices.row(1).toInts()).isEqualTo(IntStream.range(0, k).map(j -> n - 1 - j).toArray());
+        assertThat(indices.row(0).toInts()).isEqualTo(indices.row(1).toInts());
+    }
+
+    /** Weights of half the size, as files hold them, in an odd shape. */
+    @ParameterizedTest
+    @EnumSource(names = {"F16", "BF16"})
+    void weightsAreWidened(ElementType type) {
+        var numbers = Matrix.of(3, 7, (r, i) -> (r + 1) * Math.scalb(1 + i / 8.0, i - 3)); // exact in either type
+        try (var arena = Arena.ofShared()) {
+            var file = arena.allocate(2 * 21, 2);
+            for (int i = 0; i < 21; i++) {
+                float number = numbers.data()[i];
+                file.setAtIndex(ValueLayout.JAVA_SHORT, i, type == ElementType.F16 ? Float.floatToFloat16(number) : (short) (Float.floatToRawIntBits(number) >> 16));
+            }
+            assertThat(scope.add(device.load(type, 3, 7, file)).toFloats()).isEqualTo(numbers.data());
+        }
+    }
+
+    @Test
+    void tooMuchMemoryIsRefusedWithTheNumbers() {
+        assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16)).isInstanceOf(OutOfDeviceMemoryException.class)
+                .hasMessageContaining("[1099511627776, 16]");
     }
 
     @Test
@@ -426,7 +466,10 @@ class SessionContractTest {
         var kl = empty(1, rows);
         var chosen = empty(rows, 2);
         var ranks = scope.allocate(ElementType.I32, rows, 2);
-        run(s -> s.measure(new Measures(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, ranks), logits.windowOn(device, scope)));
+        run(s -> {
+            s.measure(new Measures(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, null), logits.windowOn(device, scope));
+            s.measure(new Measures(ints(tokens), null, null, null, null, null, ranks), logits.on(device, scope));
+        });
         assertClose(logSumExp, FEW, FEW, (x, r) -> logSumExp(logits, r));
         assertClose(entropy, 1e-5, 1e-5, (x, r) -> {
             double normaliser = logSumExp(logits, r);

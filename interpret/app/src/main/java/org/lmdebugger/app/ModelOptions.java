@@ -1,5 +1,8 @@
 package org.lmdebugger.app;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
@@ -16,7 +19,8 @@ final class ModelOptions {
             description = "A directory, sample (default), or a Hub id such as gpt2: taken from the Hugging Face cache, else downloaded into it.")
     private String model;
 
-    @Option(names = "--device", paramLabel = "D", description = "cpu, cuda or cuda:1 (default: the best usable one).")
+    @Option(names = "--device", paramLabel = "D", description = "cpu, cuda or cuda:1 (default: the best usable one); "
+            + "for a sweep also several, which share it: cuda:0,cuda:1.")
     private String device;
 
     @Option(names = "--precision", paramLabel = "P", defaultValue = "fp32",
@@ -25,12 +29,47 @@ final class ModelOptions {
 
     /** Loads the model, has {@code work} done with it, and frees it. */
     <T> T with(Function<Debugger, T> work) {
-        ModelFiles files;
-        try (var bar = new DownloadBar()) {
-            files = new ModelSource(System.getenv(), bar).find(model);
-        }
+        var files = files();
         try (var opened = open(); var loaded = Gpt2.load(files, opened)) {
             return work.apply(new Debugger(loaded));
+        }
+    }
+
+    /** The same with the model on each device of a list such as {@code cuda:0,cuda:1}. */
+    <T> T withAll(Function<List<Debugger>, T> work) {
+        if (device == null || !device.contains(",")) {
+            return with(debugger -> work.apply(List.of(debugger)));
+        }
+        var files = files();
+        var opened = new ArrayDeque<AutoCloseable>();
+        try {
+            var debuggers = new ArrayList<Debugger>();
+            for (var name : device.split(",")) {
+                var one = Devices.open(name, precision);
+                opened.push(one);
+                var loaded = Gpt2.load(files, one);
+                opened.push(loaded);
+                debuggers.add(new Debugger(loaded));
+            }
+            return work.apply(debuggers);
+        } finally {
+            opened.forEach(ModelOptions::close);
+        }
+    }
+
+    private static void close(AutoCloseable opened) {
+        try {
+            opened.close();
+        } catch (RuntimeException failure) {
+            throw failure;
+        } catch (Exception failure) {
+            throw new IllegalStateException(failure); // neither a model nor a device throws one
+        }
+    }
+
+    private ModelFiles files() {
+        try (var bar = new DownloadBar()) {
+            return new ModelSource(System.getenv(), bar).find(model);
         }
     }
 

@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -60,8 +61,8 @@ final class SweepCommand implements Callable<Integer> {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
         checkWritable();
-        return model.with(debugger -> {
-            run(debugger, sweep);
+        return model.withAll(debuggers -> {
+            run(debuggers, sweep);
             return 0;
         });
     }
@@ -83,7 +84,8 @@ final class SweepCommand implements Callable<Integer> {
         }
     }
 
-    private void run(Debugger debugger, Sweep sweep) {
+    private void run(List<Debugger> debuggers, Sweep sweep) {
+        var debugger = debuggers.getFirst();
         var plan = debugger.plan(sweep);
         var printer = spec.commandLine().getOut();
         if (dryRun) {
@@ -96,7 +98,7 @@ final class SweepCommand implements Callable<Integer> {
         var strongest = new Strongest(top, sweep.measures());
         try (var table = out == null ? null : new EffectTable(sweep.measures(), debugger.model().tokenizer());
              var bar = bar(plan, done)) {
-            debugger.sweep(plan, first, effects -> {
+            Debugger.sweep(debuggers, plan, first, effects -> {
                 strongest.add(effects);
                 if (table != null) {
                     table.add(effects);

@@ -240,6 +240,24 @@ public final class Debugger {
     }
 
     /**
+     * The same on several devices at once: each computes the chunks that the others do not, and effects come in order.
+     *
+     * @param debuggers of the same checkpoint in the same precision, each on a device of its own
+     */
+    public static void sweep(List<Debugger> debuggers, SweepPlan plan, int firstChunk, Effects.Listener listener) {
+        Objects.checkIndex(firstChunk, plan.chunks().size() + 1);
+        var kinds = debuggers.stream().map(d -> d.model.files().fingerprint() + " in " + d.model.device().precision()).distinct().toList();
+        if (kinds.size() != 1) {
+            throw new IllegalArgumentException("debuggers: %s (expected: of one checkpoint in one precision)".formatted(kinds));
+        }
+        if (debuggers.size() == 1) {
+            debuggers.getFirst().sweep(plan, firstChunk, listener);
+        } else {
+            new SharedSweep(debuggers, plan, firstChunk).run(listener);
+        }
+    }
+
+    /**
      * The tokens that vectors of yours promote most: the largest of the raw dot products vector·headᵀ, without a
      * LayerNorm, as LM-Debugger reads value vectors.
      *

@@ -206,6 +206,30 @@ class SweepTest {
     }
 
     @Test
+    void severalDevicesShareASweep() {
+        var others = Sweep.of(PROMPT, "Once upon").neurons(Neurons.parse("L0-3D0-9")).off().atLast().measure(Measure.kl()).memory(1);
+        try (var second = TestDevice.open(); var loaded = TestModels.load("sample", second)) {
+            var both = List.of(debugger, new Debugger(loaded));
+            var plan = debugger.plan(others);
+            assertThat(plan.chunks()).hasSize(80); // an intervention each
+            var shared = new ArrayList<Effects>();
+            Debugger.sweep(both, plan, 0, shared::add);
+            assertThat(values(shared, Measure.kl())).isEqualTo(values(run(debugger, others), Measure.kl()));
+            assertThat(shared).extracting(Effects::chunk).isEqualTo(IntStream.range(0, 80).boxed().toList());
+
+            var few = new ArrayList<Effects>();
+            Debugger.sweep(both, plan, 70, effects -> few.add(effects) && few.size() < 3);
+            assertThat(few).extracting(Effects::chunk).containsExactly(70, 71, 72);
+
+            assertThatThrownBy(() -> Debugger.sweep(both, plan, 0, effects -> {
+                throw new IllegalStateException("on purpose");
+            })).hasMessage("on purpose");
+            loaded.close();
+            assertThatThrownBy(() -> Debugger.sweep(both, plan, 0, effects -> true)).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
     void textFormsAreReadAndWritten() {
         for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"", "rank:\" king\"", "rank:#620", "difference:#1/\" king\"",
                 "difference:\" king\"/\" queen\"", "top:5")) {

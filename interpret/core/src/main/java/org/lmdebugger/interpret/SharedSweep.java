@@ -1,0 +1,96 @@
+package org.lmdebugger.interpret;
+
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * One sweep on several devices: each takes the next chunk that nobody has, and effects come in the plan's order all the
+ * same. At most two chunks a device wait to be delivered.
+ */
+final class SharedSweep {
+    private final List<Debugger> debuggers;
+    private final SweepPlan plan;
+    private final int first;
+    private final AtomicInteger next;
+    private final Semaphore room;
+    private final ConcurrentHashMap<Integer, CompletableFuture<Effects>> results = new ConcurrentHashMap<>(); // by chunk
+    private volatile boolean stopped;
+
+    SharedSweep(List<Debugger> debuggers, SweepPlan plan, int firstChunk) {
+        this.debuggers = debuggers;
+        this.plan = plan;
+        first = firstChunk;
+        next = new AtomicInteger(firstChunk);
+        room = new Semaphore(2 * debuggers.size());
+    }
+
+    void run(Effects.Listener listener) {
+        try (var threads = Executors.newFixedThreadPool(debuggers.size())) { // platform threads: a GPU's session needs one
+            try {
+                debuggers.forEach(debugger -> threads.submit(worker(debugger)));
+                deliver(listener);
+            } finally {
+                stopped = true;
+                room.release(debuggers.size()); // whoever waits for room sees that it is over
+            }
+        }
+    }
+
+    private void deliver(Effects.Listener listener) {
+        try {
+            for (int chunk = first; chunk < plan.chunks().size(); chunk++) {
+                var effects = result(chunk).get();
+                results.remove(chunk);
+                if (!listener.take(effects)) {
+                    return;
+                }
+                room.release();
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException failure) {
+            switch (failure.getCause()) {
+                case RuntimeException thrown -> throw thrown;
+                case Error thrown -> throw thrown;
+                default -> throw new IllegalStateException(failure.getCause());
+            }
+        }
+    }
+
+    private CompletableFuture<Effects> result(int chunk) {
+        return results.computeIfAbsent(chunk, key -> new CompletableFuture<>());
+    }
+
+    private Callable<Void> worker(Debugger debugger) {
+        return () -> {
+            SweepEngine engine = null;
+            int prompt = -1;
+            int chunk = first;
+            try {
+                for (room.acquire(); !stopped && (chunk = next.getAndIncrement()) < plan.chunks().size(); room.acquire()) {
+                    if (plan.chunks().get(chunk).prompt() != prompt) {
+                        prompt = plan.chunks().get(chunk).prompt();
+                        if (engine != null) {
+                            engine.close();
+                        }
+                        engine = new SweepEngine(debugger.model(), plan, prompt);
+                    }
+                    result(chunk).complete(engine.compute(chunk));
+                }
+            } catch (Throwable failure) {
+                result(chunk).completeExceptionally(failure); // the sweep fails when it comes to this chunk
+            } finally {
+                if (engine != null) {
+                    engine.close();
+                }
+            }
+            return null;
+        };
+    }
+}
