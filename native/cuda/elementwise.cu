@@ -86,9 +86,9 @@ shiftResidual(View<float> x, const float* shift, const int32_t* neurons, View<co
 template <class T>
 __global__ void __launch_bounds__(THREADS)
 contributions(View<float> out, View<const int32_t> neurons, View<const float> coefficients, View<const T> values,
-              View<const float> reader, int64_t columns) {
-    int64_t r = blockIdx.x;
-    int64_t j = blockIdx.y;
+              View<const float> reader, int64_t count, int64_t columns) {
+    int64_t r = blockIdx.x / count;
+    int64_t j = blockIdx.x % count;
     const T* value = values.row(neurons.row(r)[j]);
     float sum = 0;
     for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
@@ -190,9 +190,9 @@ int32_t lmdebugger_contributions(const lmdebugger_matrix* out, const lmdebugger_
     return byType(values->type, [&](auto element) {
         using T = decltype(element);
         auto kernel = contributions<T>;
-        dim3 grid(static_cast<unsigned>(out->rows), static_cast<unsigned>(out->columns));
+        unsigned grid = static_cast<unsigned>(out->rows * out->columns);
         return LAUNCH(stream, grid, THREADS, kernel, view<float>(out), view<const int32_t>(neurons),
-                      view<const float>(coefficients), view<const T>(values), view<const float>(reader),
+                      view<const float>(coefficients), view<const T>(values), view<const float>(reader), out->columns,
                       reader->columns);
     });
 }

@@ -74,6 +74,14 @@ struct Plain {
     __device__ void put(int64_t r, int64_t j, int64_t c) const { values.row(r)[j] = x.row(r)[c]; }
 };
 
+struct Smallest {
+    View<const float> x;
+    View<float> values;
+
+    __device__ float number(int64_t r, int64_t c) const { return -x.row(r)[c]; }
+    __device__ void put(int64_t r, int64_t j, int64_t c) const { values.row(r)[j] = x.row(r)[c]; }
+};
+
 struct Dominant {
     View<const float> m;
     const float* norms;
@@ -119,6 +127,11 @@ static int32_t launchSelection(const lmdebugger_matrix* indices, S source, int64
 int32_t lmdebugger_top_k(const lmdebugger_matrix* indices, const lmdebugger_matrix* values, const lmdebugger_matrix* x,
                          lmdebugger_stream* stream) {
     return launchSelection(indices, Plain{view<const float>(x), view<float>(values)}, x->columns, stream);
+}
+
+int32_t lmdebugger_bottom_k(const lmdebugger_matrix* indices, const lmdebugger_matrix* values,
+                            const lmdebugger_matrix* x, lmdebugger_stream* stream) {
+    return launchSelection(indices, Smallest{view<const float>(x), view<float>(values)}, x->columns, stream);
 }
 
 int32_t lmdebugger_dominant(const lmdebugger_matrix* neurons, const lmdebugger_matrix* coefficients,

@@ -107,6 +107,13 @@ int32_t lmdebugger_dominant(const lmdebugger_matrix *neurons, const lmdebugger_m
 int32_t lmdebugger_top_k(const lmdebugger_matrix *indices, const lmdebugger_matrix *values, const lmdebugger_matrix *x,
                          lmdebugger_stream *stream);
 
+/* The k smallest of each row, smallest first, ties to the lower index, NaN below all; indices and values are [R, k]. */
+int32_t lmdebugger_bottom_k(const lmdebugger_matrix *indices, const lmdebugger_matrix *values,
+                            const lmdebugger_matrix *x, lmdebugger_stream *stream);
+
+/* In a matrix of similarities with -inf on its diagonal, cluster `dropped` joins `kept` by complete linkage. */
+int32_t lmdebugger_link_clusters(const lmdebugger_matrix *s, int64_t kept, int64_t dropped, lmdebugger_stream *stream);
+
 /*
  * Measures of rows of logits [R, V]; an output that is null is not computed. log_sum_exp, entropy and kl are [1, R];
  * chosen and ranks [R, c] for tokens [1, c]; clean [1, V] is needed for kl alone, tokens for chosen and ranks.

@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Grows with the header's; a library of another number is refused. */
-    static final int ABI = 1;
+    static final int ABI = 2;
 
     /** What the elements of a matrix are. */
     public enum Type {
@@ -117,6 +117,15 @@ public final class CudaKernels {
     public void topK(Matrix indices, Matrix values, Matrix x) {
         check("lmdebugger_top_k", LmDebugger.lmdebugger_top_k(at(0, indices), at(1, values), at(2, x), stream),
                 indices);
+    }
+
+    public void bottomK(Matrix indices, Matrix values, Matrix x) {
+        check("lmdebugger_bottom_k", LmDebugger.lmdebugger_bottom_k(at(0, indices), at(1, values), at(2, x), stream),
+                indices);
+    }
+
+    public void linkClusters(Matrix s, long kept, long dropped) {
+        check("lmdebugger_link_clusters", LmDebugger.lmdebugger_link_clusters(at(0, s), kept, dropped, stream), s);
     }
 
     public void measure(Matrix logSumExp, Matrix entropy, Matrix kl, Matrix chosen, Matrix ranks, Matrix

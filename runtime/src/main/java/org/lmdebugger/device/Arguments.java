@@ -18,6 +18,11 @@ public final class Arguments {
         size("to", count, from.rows() * from.columns());
     }
 
+    /** Of numbers, which BF16 are too. */
+    public static void downloadNumbers(Tensor from, long count) {
+        download(from, from.type() == ElementType.BF16 ? ElementType.BF16 : F32, count);
+    }
+
     public static void copy(Tensor to, Tensor from) {
         expect("from", from, to.type(), to.rows(), to.columns());
     }
@@ -57,6 +62,12 @@ public final class Arguments {
         activation("c", c);
         shape("a", a, c.rows(), a.columns());
         shape("b", b, c.columns(), a.columns());
+    }
+
+    public static void innerProducts(Tensor c, Tensor a, Tensor b) {
+        activation("a", a);
+        activation("b", b);
+        multiplyTransposed(c, a, b);
     }
 
     public static void addBias(Tensor x, Tensor bias) {

@@ -26,7 +26,7 @@ public interface Session {
     /** Waits for what was asked for before, then copies an I32 tensor. */
     void download(int[] to, Tensor from);
 
-    /** Waits for what was asked for before, then copies an F32 tensor. */
+    /** Waits for what was asked for before, then copies an F32 tensor, or a BF16 one's numbers. */
     void download(float[] to, Tensor from);
 
     /** Waits for what was asked for before, then copies a tensor of any type into host memory of exactly its size. */
@@ -59,6 +59,9 @@ public interface Session {
 
     /** C = A·Bᵀ. Shapes: c [M, N], a [M, K], b [N, K]. */
     void multiplyTransposed(Tensor c, Tensor a, Tensor b);
+
+    /** C = A·Bᵀ in FP32, whatever the device's precision. Shapes: c [M, N], a [M, K], b [N, K]; all F32. */
+    void innerProducts(Tensor c, Tensor a, Tensor b);
 
     /** x += bias, for every row. Shapes: x [R, n], bias [1, n]. */
     void addBias(Tensor x, Tensor bias);
@@ -111,9 +114,7 @@ public interface Session {
      * The k smallest elements of each row, smallest first, ties to the lower index; NaN counts as smaller than all:
      * {@link #topK} of −x, with the values of x. Shapes: indices and values [R, k], x [R, n], k ≤ n.
      */
-    default void bottomK(Tensor indices, Tensor values, Tensor x) {
-        HostWork.bottomK(this, indices, values, x);
-    }
+    void bottomK(Tensor indices, Tensor values, Tensor x);
 
     /**
      * One merge of complete linkage (Lance and Williams, 1967) in a matrix of similarities, whose diagonal is −∞:
@@ -122,9 +123,7 @@ public interface Session {
      * So the rows and columns of clusters that joined another are −∞ wherever a living cluster is concerned, and the
      * nearest cluster of a living one is its row's largest element. Shape: s [N, N].
      */
-    default void linkClusters(Tensor s, long kept, long dropped) {
-        HostWork.linkClusters(this, s, kept, dropped);
-    }
+    void linkClusters(Tensor s, long kept, long dropped);
 
     /** What {@code measures} asks for, of each row of {@code logits} [R, V]. */
     void measure(Measures measures, Tensor logits);

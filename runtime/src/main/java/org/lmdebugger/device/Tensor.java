@@ -93,7 +93,7 @@ public final class Tensor implements AutoCloseable {
         return offset * type.bytes();
     }
 
-    /** A copy of an F32 tensor's elements on the heap, row after row. Waits for the device. */
+    /** A copy of an F32 or BF16 tensor's elements on the heap, row after row. Waits for the device. */
     public float[] toFloats() {
         var to = new float[Math.toIntExact(rows * columns)];
         device().call(session -> {

@@ -162,6 +162,9 @@ class SessionContractTest {
         assertClose(c, tolerance, 1e-6, (i, j) -> dot[i * n + j]);
         run(s -> s.multiplyTransposed(c, a.windowOn(device, scope), bt.windowOn(device, scope)));
         assertClose(c, tolerance, 1e-6, (i, j) -> dot[i * n + j]);
+        var again = empty(m, n);
+        run(s -> s.innerProducts(again, a.windowOn(device, scope), bt.windowOn(device, scope)));
+        assertClose(again, tolerance, 1e-6, (i, j) -> dot[i * n + j]);
     }
 
     @Test

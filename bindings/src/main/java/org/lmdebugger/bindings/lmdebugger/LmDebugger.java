@@ -1072,6 +1072,132 @@ public class LmDebugger extends LmDebugger$shared {
         }
     }
 
+    private static class lmdebugger_bottom_k {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_bottom_k");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bottom_k(const lmdebugger_matrix *indices, const lmdebugger_matrix *values, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_bottom_k$descriptor() {
+        return lmdebugger_bottom_k.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bottom_k(const lmdebugger_matrix *indices, const lmdebugger_matrix *values, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_bottom_k$handle() {
+        return lmdebugger_bottom_k.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bottom_k(const lmdebugger_matrix *indices, const lmdebugger_matrix *values, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_bottom_k$address() {
+        return lmdebugger_bottom_k.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bottom_k(const lmdebugger_matrix *indices, const lmdebugger_matrix *values, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_bottom_k(MemorySegment indices, MemorySegment values, MemorySegment x, MemorySegment stream) {
+        var mh$ = lmdebugger_bottom_k.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_bottom_k", indices, values, x, stream);
+            }
+            return (int)mh$.invokeExact(indices, values, x, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_link_clusters {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_LONG,
+            LmDebugger.C_LONG,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_link_clusters");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_link_clusters(const lmdebugger_matrix *s, int64_t kept, int64_t dropped, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_link_clusters$descriptor() {
+        return lmdebugger_link_clusters.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_link_clusters(const lmdebugger_matrix *s, int64_t kept, int64_t dropped, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_link_clusters$handle() {
+        return lmdebugger_link_clusters.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_link_clusters(const lmdebugger_matrix *s, int64_t kept, int64_t dropped, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_link_clusters$address() {
+        return lmdebugger_link_clusters.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_link_clusters(const lmdebugger_matrix *s, int64_t kept, int64_t dropped, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_link_clusters(MemorySegment s, long kept, long dropped, MemorySegment stream) {
+        var mh$ = lmdebugger_link_clusters.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_link_clusters", s, kept, dropped, stream);
+            }
+            return (int)mh$.invokeExact(s, kept, dropped, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lmdebugger_measure {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LmDebugger.C_INT,

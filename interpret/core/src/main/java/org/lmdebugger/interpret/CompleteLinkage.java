@@ -61,7 +61,7 @@ final class CompleteLinkage implements AutoCloseable {
             similarity = scope.allocate(ElementType.F32, 1, 1);
             for (int from = 0; from < n; from += TILE) {
                 int rows = Math.min(TILE, n - from);
-                session.multiplyTransposed(similarities.rows(from, rows), unit.rows(from, rows), unit);
+                session.innerProducts(similarities.rows(from, rows), unit.rows(from, rows), unit);
             }
             var diagonal = scope.vector(session, IntStream.range(0, n).toArray());
             var infinities = new float[n];

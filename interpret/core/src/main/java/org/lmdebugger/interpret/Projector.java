@@ -7,7 +7,10 @@ import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
 
-/** Multiplies value vectors with the output embedding, a tile of them at a time, and keeps the extremes of each row. */
+/**
+ * Multiplies value vectors with the output embedding, a tile of them at a time, and keeps the extremes of each row: those
+ * of single precision, whatever the device's.
+ */
 final class Projector implements AutoCloseable {
     /** Of a tile's products: as many rows as a matrix product needs to be fast, and no more. */
     private static final long TILE_BYTES = 192 << 20;
@@ -23,6 +26,7 @@ final class Projector implements AutoCloseable {
     private final Tensor scaled; // [tile, d]
     private final Tensor ids; // [tile, k]
     private final Tensor logits; // [tile, k]
+    private final Rescoring rescoring; // null where products are not rounded
 
     /** Takes one side of what n vectors say, from vector {@code first} on. Shapes: ids and logits [n, k]. */
     interface Sink {
@@ -44,6 +48,7 @@ final class Projector implements AutoCloseable {
             scaled = scope.allocate(ElementType.F32, tile, gain.length);
             ids = scope.allocate(ElementType.I32, tile, k);
             logits = scope.allocate(ElementType.F32, tile, k);
+            rescoring = Rescoring.isNeeded(model.device(), reading) ? new Rescoring(model, session, scope, reading, tile, k) : null;
         } catch (Throwable failure) {
             close();
             throw failure;
@@ -59,7 +64,13 @@ final class Projector implements AutoCloseable {
     void project(Tensor vectors, int first, Sink sink) {
         int n = (int) vectors.rows();
         var part = products.rows(0, n);
-        session.multiplyTransposed(part, read(vectors), model.head());
+        var read = read(vectors);
+        session.multiplyTransposed(part, read, model.head());
+        if (rescoring != null) {
+            rescoring.select(part, read, first, false, sink);
+            rescoring.select(part, read, first, true, sink);
+            return;
+        }
         session.topK(ids.rows(0, n), logits.rows(0, n), part);
         put(first, n, false, sink);
         session.bottomK(ids.rows(0, n), logits.rows(0, n), part);

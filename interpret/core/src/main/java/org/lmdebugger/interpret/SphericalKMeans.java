@@ -77,7 +77,7 @@ final class SphericalKMeans {
             var values = scope.allocate(ElementType.F32, n, 1);
             for (int from = 0; from < n; from += tile) {
                 int rows = Math.min(tile, n - from);
-                session.multiplyTransposed(products.rows(0, rows), unit.rows(from, rows), centroids);
+                session.innerProducts(products.rows(0, rows), unit.rows(from, rows), centroids);
                 session.topK(nearest.rows(from, rows), values.rows(from, rows), products.rows(0, rows));
             }
             session.download(labels, nearest);

@@ -4,13 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.device.OnEveryDevice;
@@ -67,6 +74,84 @@ class CudaTest {
                 return true;
             });
             assertThat(IntStream.range(0, 10).allMatch(i -> Float.isFinite(kl[i]))).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"TF32, 8", "TF32, 256", "BF16, 8", "BF16, 256"})
+    void fasterPrecisionsProjectAsSinglePrecisionDoes(Precision precision, int width, @TempDir Path directory) throws Exception {
+        new RandomCheckpoint(1, 1, width, 4, 8192).write(directory, 1);
+        assertProjectsExactly(precision, directory, width);
+    }
+
+    /** Rounded products say nothing of embeddings that differ by less than the rounding: no margin can be proven. */
+    @Test
+    void embeddingsThatRoundingConfusesAreToldApart(@TempDir Path directory) throws Exception {
+        int width = 16;
+        var file = new RandomCheckpoint(1, 1, width, 4, 8192).write(directory, 1).resolve("model.safetensors");
+        try (var channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            var size = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+            channel.read(size, 0);
+            var random = new Random(1);
+            var embeddings = ByteBuffer.allocate(4 * 8192 * width).order(ByteOrder.LITTLE_ENDIAN); // the first tensor of the file
+            while (embeddings.hasRemaining()) {
+                embeddings.putFloat((float) (0.03 + 0x1p-17 * random.nextGaussian()));
+            }
+            channel.write(embeddings.flip(), 8 + size.getLong(0));
+        }
+        assertProjectsExactly(Precision.TF32, directory, width);
+    }
+
+    /** Rank by rank, against double precision on the weights as the device keeps them. */
+    private static void assertProjectsExactly(Precision precision, Path directory, int width) {
+        try (var device = TestDevice.open(precision); var model = Gpt2.load(ModelFiles.of(directory), device)) {
+            var vectors = new ValueVectors(model);
+            var head = IntStream.range(0, 8192).mapToObj(token -> model.head().row(token).toFloats()).toList();
+            for (int i = 0; i < 2; i++) {
+                var vector = model.layer(0).values().row(i).toFloats();
+                double mean = IntStream.range(0, width).mapToDouble(j -> vector[j]).average().orElseThrow();
+                for (var reading : ValueVectors.Reading.values()) {
+                    double shift = reading == ValueVectors.Reading.RAW ? 0 : mean; // gains are 1
+                    var logits = head.stream().mapToDouble(token -> IntStream.range(0, width).mapToDouble(j -> (vector[j] - shift) * token[j]).sum()).toArray();
+                    var sorted = DoubleStream.of(logits).sorted().toArray();
+                    var projection = vectors.project(vectors.at(i), 7, reading);
+                    for (int j = 0; j < 7; j++) {
+                        var top = projection.top().get(j);
+                        var bottom = projection.bottom().get(j);
+                        double tolerance = width * 0x1p-23 * 0.0012; // of as many products, each of at most 0.0347²
+                        assertThat((double) top.logit()).isCloseTo(sorted[8191 - j], within(tolerance)).isCloseTo(logits[top.id()], within(tolerance));
+                        assertThat((double) bottom.logit()).isCloseTo(sorted[j], within(tolerance)).isCloseTo(logits[bottom.id()], within(tolerance));
+                    }
+                }
+            }
+        }
+    }
+
+    /** Searches and clusters are those of single precision on any device. */
+    @ParameterizedTest
+    @EnumSource(names = {"TF32", "BF16"})
+    void fasterPrecisionsSearchAsSinglePrecisionDoes(Precision precision, @TempDir Path directory) throws Exception {
+        var files = ModelFiles.of(new RandomCheckpoint(1, 1, 16, 4, 8192).write(directory, 1));
+        try (var device = TestDevice.open(precision); var model = Gpt2.load(files, device)) {
+            var vectors = new ValueVectors(model);
+            var values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats()).toList();
+            var head = model.head().row(301).toFloats();
+            for (var match : vectors.promote(new int[] {301}, 5)) {
+                assertThat((double) match.score()).isCloseTo(Vectors.dot(values.get(vectors.index(match.vector())), head), within(1e-7));
+            }
+            for (var match : vectors.similar(vectors.at(3), 5)) {
+                assertThat((double) match.score()).isCloseTo(Vectors.cosine(values.get(vectors.index(match.vector())), values.get(3)), within(1e-6));
+            }
+            var options = ClusterOptions.of(vectors).count(5);
+            try (var exact = TestDevice.open()) {
+                var clusters = vectors.clusters(options, done -> { });
+                if (precision == Precision.TF32) { // the same weights
+                    try (var exactModel = Gpt2.load(files, exact)) {
+                        assertThat(clusters.labels()).isEqualTo(new ValueVectors(exactModel).clusters(options, done -> { }).labels());
+                    }
+                }
+                assertThat(clusters.count()).isEqualTo(5);
+            }
         }
     }
 

@@ -131,6 +131,12 @@ final class CpuSession implements Session {
     }
 
     @Override
+    public void innerProducts(Tensor c, Tensor a, Tensor b) {
+        Arguments.innerProducts(c, a, b);
+        gemm.run(c, a, b, true);
+    }
+
+    @Override
     public void addBias(Tensor x, Tensor bias) {
         Arguments.addBias(x, bias);
         if (small(x)) {

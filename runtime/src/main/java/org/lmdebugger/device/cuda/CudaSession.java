@@ -109,8 +109,16 @@ final class CudaSession implements Session, AutoCloseable {
 
     @Override
     public void download(float[] to, Tensor from) {
-        Arguments.download(from, F32, to.length);
-        downloadRows(MemorySegment.ofArray(to), from);
+        Arguments.downloadNumbers(from, to.length);
+        if (from.type() == F32) {
+            downloadRows(MemorySegment.ofArray(to), from);
+            return;
+        }
+        var halves = new short[to.length];
+        downloadRows(MemorySegment.ofArray(halves), from);
+        for (int i = 0; i < to.length; i++) {
+            to[i] = Float.intBitsToFloat(halves[i] << 16);
+        }
     }
 
     @Override
@@ -187,6 +195,12 @@ final class CudaSession implements Session, AutoCloseable {
     public void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
         Arguments.multiplyTransposed(c, a, b);
         gemm(c, a, b, true);
+    }
+
+    @Override
+    public void innerProducts(Tensor c, Tensor a, Tensor b) {
+        Arguments.innerProducts(c, a, b);
+        gemm(Arithmetic.FP32, c, a, operand(a), b, true);
     }
 
     private void gemm(Tensor c, Tensor a, Tensor b, boolean transposed) {
@@ -268,6 +282,18 @@ final class CudaSession implements Session, AutoCloseable {
     public void topK(Tensor indices, Tensor values, Tensor x) {
         Arguments.topK(indices, values, x);
         kernels.topK(matrix(indices), matrix(values), matrix(x));
+    }
+
+    @Override
+    public void bottomK(Tensor indices, Tensor values, Tensor x) {
+        Arguments.topK(indices, values, x);
+        kernels.bottomK(matrix(indices), matrix(values), matrix(x));
+    }
+
+    @Override
+    public void linkClusters(Tensor s, long kept, long dropped) {
+        Arguments.linkClusters(s, kept, dropped);
+        kernels.linkClusters(matrix(s), kept, dropped);
     }
 
     @Override
