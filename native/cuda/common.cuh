@@ -40,14 +40,37 @@ struct alignas(sizeof(T) * W) Pack {
     T at[W];
 };
 
+#ifdef __CUDACC__
+template <int BYTES> struct Whole;
+template <> struct Whole<2> { using Type = unsigned short; };
+template <> struct Whole<4> { using Type = unsigned; };
+template <> struct Whole<8> { using Type = uint2; };
+template <> struct Whole<16> { using Type = uint4; };
+
+// One access of the hardware, at an aligned address; nvcc would split some that are written as plain copies.
+template <int BYTES>
+__device__ void loadWhole(void* pack, const void* from) {
+    using Type = typename Whole<BYTES>::Type;
+    *static_cast<Type*>(pack) = *static_cast<const Type*>(from);
+}
+
+template <int BYTES>
+__device__ void storeWhole(void* to, const void* pack) {
+    using Type = typename Whole<BYTES>::Type;
+    __stwb(static_cast<Type*>(to), *static_cast<const Type*>(pack));
+}
+#endif
+
 template <int W, class T>
 __device__ Pack<T, W> load(const T* from) {
-    return *reinterpret_cast<const Pack<T, W>*>(from);
+    Pack<T, W> pack;
+    loadWhole<sizeof(pack)>(&pack, from);
+    return pack;
 }
 
 template <int W, class T>
 __device__ void store(T* to, const Pack<T, W>& pack) {
-    *reinterpret_cast<Pack<T, W>*>(to) = pack;
+    storeWhole<sizeof(pack)>(to, &pack);
 }
 
 __device__ inline float number(float value) { return value; }

@@ -56,8 +56,8 @@ uint64_t random(uint64_t below) {
     return (z ^ z >> 31) % below;
 }
 
-[[noreturn]] void giveUp(const std::string& why) {
-    trouble = why;
+/** Ends the block in trouble, which the caller has set: what still lived on this stack would never be freed. */
+[[noreturn]] void giveUp() {
     running->fiber.pause();
     __builtin_unreachable(); // nobody resumes the threads of a block in trouble
 }
@@ -161,7 +161,8 @@ static const std::array<uint64_t, 32>& meet(unsigned mask, uint64_t value, int l
     auto& self = *running;
     auto& warp = warps[self.warp];
     if (mask != ~0u || lanes(self.warp) != ~0u) {
-        giveUp("line " + std::to_string(line) + ": not all 32 lanes of a warp (the emulation asks for that)");
+        trouble = "line " + std::to_string(line) + ": not all 32 lanes of a warp (the emulation asks for that)";
+        giveUp();
     }
     auto& values = warp.values[self.exchanges++ & 1];
     values[self.lane] = value;
@@ -176,7 +177,8 @@ static const std::array<uint64_t, 32>& meet(unsigned mask, uint64_t value, int l
     for (int t = 32 * self.warp; t < 32 * self.warp + 32; t++) {
         if (threads[t].get() != &self) {
             if (threads[t]->line != line) {
-                giveUp(describe(*threads[t]) + ", but thread " + std::to_string(self.index.x) + " at line " + std::to_string(line));
+                trouble = describe(*threads[t]) + ", but thread " + std::to_string(self.index.x) + " at line " + std::to_string(line);
+                giveUp();
             }
             threads[t]->waits = Waits::NOT;
             makeReady(t);
@@ -198,7 +200,17 @@ unsigned ballot(unsigned mask, bool vote, int line) {
 
 int lane() { return running->lane; }
 
-void trap(int line) { giveUp("trap at line " + std::to_string(line)); }
+void trap(int line) {
+    trouble = "trap at line " + std::to_string(line);
+    giveUp();
+}
+
+void requireAligned(const void* address, int bytes) {
+    if (auto beyond = reinterpret_cast<uintptr_t>(address) % bytes; beyond != 0) {
+        trouble = "misaligned address: " + std::to_string(beyond) + " beyond a multiple of " + std::to_string(bytes);
+        giveUp();
+    }
+}
 
 std::string runKernel(dim3 grid, dim3 block, const std::function<void()>& body) {
     size = static_cast<int>(block.x * block.y * block.z);

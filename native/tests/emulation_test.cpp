@@ -91,6 +91,12 @@ void overrunShared(int* to) {
 
 void touch(float* at) { *at = 1; }
 
+void copyFour(float* to, const float* from) {
+    float four[4];
+    loadWhole<16>(four, from);
+    storeWhole<16>(to, four);
+}
+
 /** Results of a kernel of one block of 256 threads under several seeds. */
 std::set<std::vector<int>> results(void (*kernel)(int*, const int*)) {
     std::vector<int> host(256), got(256);
@@ -174,6 +180,17 @@ void wrongBarriersAreReported() {
     expectFault("two barriers at once", twoBarriers);
     expectFault("a shuffle that one lane does not reach", loneShuffle, to);
     cudaFree(to);
+}
+
+void misalignedAccessesAreReported() {
+    float* data = allocate<float>(12);
+    expectFault("16 bytes read at once from the middle of others", copyFour, data, data + 5);
+    expectFault("16 bytes written at once to the middle of others", copyFour, data + 6, data);
+    auto stream = newStream();
+    expectEqual(start(stream, 1, 1, copyFour, data, data + 4), cudaSuccess, "aligned addresses");
+    expectEqual(cudaStreamSynchronize(stream), cudaSuccess, "aligned addresses");
+    cudaStreamDestroy(stream);
+    cudaFree(data);
 }
 
 void streamsWaitForNobody() {
@@ -315,6 +332,7 @@ int main(int count, char** arguments) {
     }
     threadsTakeTurns();
     wrongBarriersAreReported();
+    misalignedAccessesAreReported();
     streamsWaitForNobody();
     recordingsPlayBack();
     limitsHold();

@@ -48,6 +48,8 @@ uint64_t exchange(unsigned mask, uint64_t value, int source, int line);
 unsigned ballot(unsigned mask, bool vote, int line);
 [[noreturn]] void trap(int line);
 int lane();
+// A GPU refuses an access of several bytes at an address that is not a multiple of their number.
+void requireAligned(const void* address, int bytes);
 
 cudaError_t launchKernel(const char* name, const void* code, cudaStream_t stream, dim3 grid, dim3 block,
                          std::function<void()> body);
@@ -99,6 +101,18 @@ template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int line = __builtin_LINE()) {
     int source = emulation::lane() - static_cast<int>(delta);
     return emulation::exchange<T>(mask, value, source >= 0 ? source : emulation::lane(), line);
+}
+
+/** One access of the hardware. */
+template <int BYTES>
+void loadWhole(void* pack, const void* from) {
+    emulation::requireAligned(from, BYTES);
+    std::memcpy(pack, from, BYTES);
+}
+template <int BYTES>
+void storeWhole(void* to, const void* pack) {
+    emulation::requireAligned(to, BYTES);
+    std::memcpy(to, pack, BYTES);
 }
 
 /** Whole: nothing else runs between the reading and the writing. */

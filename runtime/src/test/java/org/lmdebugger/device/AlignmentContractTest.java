@@ -1,0 +1,132 @@
+package org.lmdebugger.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.lmdebugger.device.Matrix.assertClose;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Operations on rows that begin anywhere: a device may read several neighbours at once where they are aligned. */
+@OnEveryDevice
+class AlignmentContractTest {
+    /** Rounding of a few operations on numbers of size 1. */
+    private static final double FEW = 2e-6;
+
+    private record Window(Tensor wide, int left, int columns) {
+        Tensor tensor() {
+            return wide.columns(left, columns);
+        }
+    }
+
+    private Device device;
+    private TensorScope scope;
+    private int left;
+    private int right;
+    private final List<Window> windows = new ArrayList<>();
+
+    @BeforeEach
+    void open() {
+        device = TestDevice.open();
+        scope = new TensorScope(device);
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+        device.close();
+    }
+
+    /** The numbers between {@code left} and {@code right} columns of NaN, which nobody may read or write. */
+    private Tensor window(Matrix numbers) {
+        int width = left + numbers.columns() + right;
+        var wide = new float[numbers.rows() * width];
+        Arrays.fill(wide, Float.NaN);
+        for (int r = 0; r < numbers.rows(); r++) {
+            System.arraycopy(numbers.data(), r * numbers.columns(), wide, r * width + left, numbers.columns());
+        }
+        windows.add(new Window(new Matrix(numbers.rows(), width, wide).on(device, scope), left, numbers.columns()));
+        return windows.getLast().tensor();
+    }
+
+    private Tensor ints(int... values) {
+        return device.call(session -> scope.vector(session, values));
+    }
+
+    private void run(Consumer<Session> work) {
+        device.call(session -> {
+            work.accept(session);
+            return null;
+        });
+    }
+
+    private void nothingElseIsWritten() {
+        for (var window : windows) {
+            var all = window.wide().toFloats();
+            int width = (int) window.wide().columns();
+            assertThat(IntStream.range(0, all.length).filter(i -> i % width < window.left() || i % width >= window.left() + window.columns())
+                    .allMatch(i -> Float.isNaN(all[i]))).as("columns beside a window of %d", window.columns()).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // columns before and after
+        "4, 8, 0, 0", "4, 8, 4, 4", "4, 8, 3, 1", "4, 8, 2, 6", "4, 8, 4, 1", "1, 8, 4, 1", "1, 8, 2, 0", "5, 6, 4, 2", "3, 1028, 0, 0", "3, 1028, 4, 8",
+        "3, 1028, 4, 3", "2, 4100, 0, 4"})
+    void rowsAnywhere(int rows, int n, int left, int right) {
+        this.left = left;
+        this.right = right;
+        var x = Matrix.random(rows, n, 1);
+        var y = Matrix.random(rows, n, 2);
+        var bias = Matrix.random(1, n, 3);
+        var gain = Matrix.random(1, n, 4);
+        var table = Matrix.random(7, n, 5);
+        var ids = IntStream.range(0, rows).map(r -> 6 - r).toArray();
+        var at = IntStream.range(0, rows).map(r -> r + 2).toArray();
+        var weights = new float[rows];
+        Arrays.fill(weights, 1.5f);
+        var added = window(x);
+        var residual = window(x);
+        var gelu = window(x);
+        var embedded = window(x);
+        var gathered = window(x);
+        var copied = window(x);
+        var scattered = window(table);
+        var shifted = window(x);
+        var normed = window(x);
+        var norms = scope.allocate(ElementType.F32, 1, rows);
+        run(s -> {
+            s.addBias(added, window(bias));
+            s.biasResidual(residual, window(y), window(bias));
+            s.biasGelu(gelu, window(bias));
+            s.embed(embedded, window(table), window(table), ints(ids), ints(at));
+            s.gatherRows(gathered, window(table), ints(ids));
+            s.copy(copied, window(y));
+            s.scatterRows(scattered, window(y), ints(ids));
+            s.shiftResidual(shifted, scope.vector(s, weights), ints(ids), window(table));
+            s.layerNorm(normed, window(x), window(gain), window(bias), 1e-5f);
+            s.rowNorms(norms, window(x));
+        });
+        assertClose(added, FEW, 0, (r, i) -> x.at(r, i) + bias.at(0, i));
+        assertClose(residual, FEW, 0, (r, i) -> x.at(r, i) + y.at(r, i) + bias.at(0, i));
+        assertClose(gelu, FEW, FEW, (r, i) -> SessionContractTest.gelu((float) x.at(r, i) + (float) bias.at(0, i)));
+        assertClose(embedded, FEW, 0, (r, i) -> table.at(ids[r], i) + table.at(at[r], i));
+        assertClose(gathered, 1e-30, 0, (r, i) -> table.at(ids[r], i));
+        assertClose(copied, 1e-30, 0, y::at);
+        assertClose(scattered, 1e-30, 0, (r, i) -> r > 6 - rows ? y.at(6 - r, i) : table.at(r, i));
+        assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + 1.5 * table.at(ids[r], i));
+        assertClose(norms, 0, 1e-5, (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> x.at(r, i) * x.at(r, i)).sum()));
+        var means = IntStream.range(0, rows).mapToDouble(r -> IntStream.range(0, n).mapToDouble(i -> x.at(r, i)).average().orElseThrow()).toArray();
+        var deviations = IntStream.range(0, rows).mapToDouble(r -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> Math.pow(x.at(r, i) - means[r], 2))
+                .average().orElseThrow() + 1e-5)).toArray();
+        assertClose(normed, 1e-5, 1e-5, (r, i) -> (x.at(r, i) - means[r]) / deviations[r] * gain.at(0, i) + bias.at(0, i));
+        nothingElseIsWritten();
+    }
+}

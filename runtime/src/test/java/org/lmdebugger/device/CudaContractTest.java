@@ -1,0 +1,297 @@
+package org.lmdebugger.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.lmdebugger.device.Matrix.assertClose;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.bindings.CublasHandle;
+import org.lmdebugger.bindings.CublasHandle.Arithmetic;
+import org.lmdebugger.bindings.CudaEvent;
+import org.lmdebugger.bindings.CudaKernels;
+import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.bindings.CudaStream;
+
+/** What only a GPU has: weights in BF16, and CUDA's own objects behind the device. */
+@OnEveryDevice
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CudaContractTest {
+    /** Rounding of a few operations on numbers of size 1. */
+    private static final double FEW = 2e-6;
+
+    private Device device;
+    private TensorScope scope;
+
+    @BeforeAll
+    void open() {
+        assumeFalse(TestDevice.isCpu(), "a GPU's own");
+        device = TestDevice.open(Precision.BF16);
+    }
+
+    @AfterAll
+    void close() {
+        if (device != null) {
+            device.close();
+        }
+    }
+
+    @BeforeEach
+    void openScope() {
+        scope = new TensorScope(device);
+    }
+
+    @AfterEach
+    void closeScope() {
+        scope.close();
+    }
+
+    private void run(Consumer<Session> work) {
+        device.call(session -> {
+            work.accept(session);
+            return null;
+        });
+    }
+
+    private Tensor empty(int rows, int columns) {
+        return scope.allocate(ElementType.F32, rows, columns);
+    }
+
+    private Tensor ints(int... values) {
+        return device.call(session -> scope.vector(session, values));
+    }
+
+    /** To nearest, ties to even. */
+    private static float bf16(double x) {
+        int bits = Float.floatToRawIntBits((float) x);
+        return Float.intBitsToFloat(bits + 0x7fff + (bits >> 16 & 1) & 0xffff0000);
+    }
+
+    private static Matrix rounded(Matrix numbers) {
+        return Matrix.of(numbers.rows(), numbers.columns(), (r, i) -> bf16(numbers.at(r, i)));
+    }
+
+    /** As a checkpoint's: rounded by the device. */
+    private Tensor weights(Matrix numbers) {
+        try (var arena = Arena.ofConfined()) {
+            var file = arena.allocateFrom(ValueLayout.JAVA_FLOAT, numbers.data());
+            var tensor = scope.add(device.load(ElementType.F32, numbers.rows(), numbers.columns(), file));
+            assertThat(tensor.type()).isEqualTo(ElementType.BF16);
+            return tensor;
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 33, 64, 1028})
+    void rowsAnywhereOfBf16(int n) {
+        var x = Matrix.random(3, n, 1);
+        var table = Matrix.random(7, n, 2);
+        var values = rounded(table);
+        int[] ids = {6, 0, 2};
+        float[] shift = {1, -2, 0.5f};
+        var gain = Matrix.random(1, n, 4);
+        var embedded = empty(3, n);
+        var shifted = x.on(device, scope);
+        var norms = empty(1, 7);
+        var reader = empty(3, n);
+        var contributions = empty(3, 1);
+        run(s -> {
+            s.embed(embedded, weights(table), weights(table), ints(ids), ints(2, 3, 4));
+            s.shiftResidual(shifted, scope.vector(s, shift), ints(ids), weights(table));
+            s.rowNorms(norms, weights(table));
+            s.logitReader(reader, x.on(device, scope), gain.on(device, scope), weights(table), ints(ids), 1e-5f);
+            var neurons = scope.allocate(ElementType.I32, 3, 1);
+            s.upload(neurons, ids);
+            s.contributions(contributions, neurons, new Matrix(3, 1, shift).on(device, scope), weights(table), reader);
+        });
+        assertClose(embedded, FEW, 0, (r, i) -> values.at(ids[r], i) + values.at(r + 2, i));
+        assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + shift[r] * values.at(ids[r], i));
+        assertClose(norms, 0, 1e-5, (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> values.at(r, i) * values.at(r, i)).sum()));
+        var g = Matrix.of(3, n, (r, i) -> gain.at(0, i) * values.at(ids[r], i) / deviation(x, r));
+        assertClose(reader, 1e-5, 1e-5, (r, i) -> g.at(r, i) - mean(g, r));
+        assertClose(contributions, 1e-5 * n, 1e-5, (r, j) -> shift[r] * IntStream.range(0, n)
+                .mapToDouble(i -> values.at(ids[r], i) * (g.at(r, i) - mean(g, r))).sum());
+    }
+
+    private static double mean(Matrix x, int row) {
+        return IntStream.range(0, x.columns()).mapToDouble(i -> x.at(row, i)).average().orElseThrow();
+    }
+
+    private static double deviation(Matrix x, int row) {
+        double mean = mean(x, row);
+        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average().orElseThrow() + 1e-5);
+    }
+
+    /** Both operands are rounded, sums are not; the last is so tall that it is rounded in pieces. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5, 2100})
+    void productsOfBf16(int m) {
+        int n = 3;
+        int k = m > 2000 ? 8192 : 65;
+        var a = Matrix.random(m, k, 1);
+        var b = Matrix.random(k, n + 2, 2);
+        var bt = Matrix.of(n, k, (i, j) -> b.at(j, i + 1));
+        var ra = rounded(a);
+        var rb = rounded(b);
+        var dot = Matrix.of(m, n, (i, j) -> IntStream.range(0, k).mapToDouble(l -> ra.at(i, l) * rb.at(l, j + 1)).sum());
+        var c = empty(m, n);
+        double tolerance = 3 * k * 0x1p-24 + FEW; // as that of products in single precision
+        run(s -> s.multiply(c, a.windowOn(device, scope), weights(b).columns(1, n)));
+        assertClose(c, tolerance, 1e-6, dot::at);
+        run(s -> s.multiplyTransposed(c, a.windowOn(device, scope), weights(bt)));
+        assertClose(c, tolerance, 1e-6, dot::at);
+    }
+
+    @Test
+    void halfPrecisionFilesAreRounded() {
+        var numbers = Matrix.of(3, 8, (r, i) -> (r + 1) * (1 + i / 512.0));
+        try (var arena = Arena.ofConfined()) {
+            var file = arena.allocate(2 * 24, 2);
+            for (int i = 0; i < 24; i++) {
+                file.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(numbers.data()[i]));
+            }
+            var x = Matrix.of(1, 8, (r, i) -> 0);
+            var row = x.on(device, scope);
+            var tensor = scope.add(device.load(ElementType.F16, 3, 8, file));
+            run(s -> s.shiftResidual(row, scope.vector(s, 1f), ints(2), tensor));
+            assertClose(row, 1e-30, 0, (r, i) -> bf16(numbers.at(2, i)));
+        }
+    }
+
+    /** A normalised row that only a product reads is rounded on the way. */
+    @Test
+    void layerNormsRoundedToBf16() {
+        var x = Matrix.random(2, 64, 1).on(device, scope);
+        var exact = empty(2, 64);
+        var widened = empty(2, 64);
+        var gain = Matrix.random(1, 64, 2).on(device, scope);
+        var bias = Matrix.random(1, 64, 3).on(device, scope);
+        run(s -> s.layerNorm(exact, x, gain, bias, 1e-5f));
+        var expected = rounded(new Matrix(2, 64, exact.toFloats()));
+        long memory = CudaMemory.allocate(5 * 64 * 4 + 2 * 64 * 2);
+        try (var stream = CudaStream.create(); var arena = Arena.ofConfined()) {
+            var kernels = new CudaKernels(stream);
+            var host = arena.allocate(4 * 64 * 4);
+            MemorySegment.copy(x.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 0, 128);
+            MemorySegment.copy(gain.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 4 * 128, 64);
+            MemorySegment.copy(bias.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 4 * 192, 64);
+            stream.copyToDevice(memory, host);
+            long out = memory + 4 * 64 * 4;
+            kernels.layerNorm(new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64), f32(memory, 2, 64), f32(memory + 4 * 128, 1, 64),
+                    f32(memory + 4 * 192, 1, 64), 1e-5f);
+            kernels.convert(f32(memory, 2, 64), new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64));
+            var arrived = arena.allocate(4 * 128);
+            stream.copyToHost(arrived, memory);
+            stream.synchronize();
+            run(s -> s.upload(widened, arrived.toArray(ValueLayout.JAVA_FLOAT)));
+        } finally {
+            CudaMemory.free(memory);
+        }
+        assertThat(widened.toFloats()).isEqualTo(expected.data());
+    }
+
+    private static CudaKernels.Matrix f32(long address, long rows, long columns) {
+        return new CudaKernels.Matrix(CudaKernels.Type.F32, address, rows, columns, columns);
+    }
+
+    /** Three products whose operands have gaps between rows and between matrices. */
+    @Test
+    void batchesOfProducts() {
+        int m = 3, n = 4, k = 5, batch = 3;
+        var a = new CublasHandle.Matrix(0, 7, 40);
+        var b = new CublasHandle.Matrix(200, 6, 50);
+        var c = new CublasHandle.Matrix(400, 9, 30);
+        var numbers = Matrix.random(1, 500, 1).data();
+        long memory = CudaMemory.allocate(4 * 500);
+        long workspace = CudaMemory.allocate(1 << 20);
+        try (var stream = CudaStream.create(); var arena = Arena.ofConfined(); var blas = CublasHandle.create(stream, workspace, 1 << 20)) {
+            stream.copyToDevice(memory, arena.allocateFrom(ValueLayout.JAVA_FLOAT, numbers));
+            blas.gemm(Arithmetic.FP32, false, false, m, n, k, at(memory, a), at(memory, b), 1, at(memory, c), batch);
+            var arrived = arena.allocate(4 * 500);
+            stream.copyToHost(arrived, memory);
+            stream.synchronize();
+            var expected = numbers.clone();
+            for (int p = 0; p < batch * m * n; p++) {
+                int i = p / n % m, j = p % n, q = p / n / m;
+                double sum = numbers[400 + q * 30 + i * 9 + j];
+                for (int l = 0; l < k; l++) {
+                    sum += (double) numbers[q * 40 + i * 7 + l] * numbers[200 + q * 50 + l * 6 + j];
+                }
+                expected[400 + q * 30 + i * 9 + j] = (float) sum;
+            }
+            assertThat(arrived.toArray(ValueLayout.JAVA_FLOAT)).usingComparatorWithPrecision((float) FEW).containsExactly(expected);
+            assertThatThrownBy(() -> blas.gemm(Arithmetic.FP32, false, false, 2, 2, 9, at(memory, a), at(memory, b), 0, at(memory, c)))
+                    .hasMessage("ld of a: 7 (expected: at least 9)");
+        } finally {
+            CudaMemory.free(workspace);
+            CudaMemory.free(memory);
+        }
+    }
+
+    private static CublasHandle.Matrix at(long memory, CublasHandle.Matrix matrix) {
+        return new CublasHandle.Matrix(memory + 4 * matrix.address(), matrix.ld(), matrix.stride());
+    }
+
+    /** Twice closed is closed; closed is not used. */
+    @Test
+    void closedObjectsAreNotUsed() throws Exception {
+        long memory = CudaMemory.allocate(1 << 20);
+        var stream = CudaStream.create();
+        var event = CudaEvent.create(true);
+        var blas = CublasHandle.create(stream, memory, 1 << 20);
+        var graph = stream.capture(() -> stream.fill(memory, (byte) 0, 4));
+        graph.launch(stream);
+        event.record(stream);
+        event.synchronize();
+        assertThat(event.millisecondsSince(event)).isZero();
+        for (AutoCloseable handle : List.<AutoCloseable>of(graph, blas, event, stream)) {
+            handle.close();
+            handle.close();
+        }
+        CudaMemory.free(memory);
+        refused("CudaGraph", () -> graph.launch(stream));
+        refused("CudaEvent", event::synchronize);
+        refused("CudaStream", stream::synchronize);
+        refused("CudaStream", () -> new CudaKernels(stream));
+        refused("CublasHandle", blas::version);
+    }
+
+    private static void refused(String name, ThrowingCallable use) {
+        assertThatThrownBy(use).isInstanceOf(IllegalStateException.class).hasMessage(name + ": closed (expected: open)");
+    }
+
+    /** Its tensors and graphs are the caller's to close; the device refuses work and stays closed. */
+    @Test
+    void aClosedDeviceIsNotUsed() {
+        var closing = TestDevice.open();
+        var tensor = closing.allocate(ElementType.F32, 1, 4);
+        closing.call(session -> null);
+        closing.close();
+        closing.close();
+        assertThatThrownBy(() -> closing.call(session -> null)).isInstanceOf(IllegalStateException.class).hasMessage("cuda:0: closed");
+        tensor.close();
+    }
+
+    /** What was asked for and what was free, of the memory that is left beside a large block. */
+    @Test
+    void tooLittleMemoryIsSaidInBytes() {
+        assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16)).isInstanceOf(OutOfDeviceMemoryException.class)
+                .hasMessageMatching("memory of cuda:0: \\[1099511627776, 16] of F32: cudaMalloc: 2 cudaErrorMemoryAllocation: "
+                        + "out of memory \\(70368744177664 bytes asked for, \\d+ free\\)");
+        device.call(session -> null); // works as before
+    }
+}
