@@ -68,6 +68,15 @@ public final class Debugger {
      *     number of listed tokens does not fit
      */
     public Trace trace(String prompt, Edits edits, TraceOptions options) {
+        return trace(prompt, edits, options, () -> { });
+    }
+
+    /**
+     * The same, and it can be ended: verdicts of many positions take a while.
+     *
+     * @param between called between parts of the measuring of verdicts; what it throws ends the trace
+     */
+    public Trace trace(String prompt, Edits edits, TraceOptions options, Runnable between) {
         var ids = encode(model, prompt);
         int most = Math.min(model.config().vocabularySize(), model.config().feedForwardWidth());
         if (options.top() < 1 || options.top() > most) {
@@ -81,7 +90,7 @@ public final class Debugger {
         var cleanTargets = clean.stream().mapToInt(position -> position.contributionTo().id()).toArray();
         var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
         if (options.verdict()) {
-            clean = clean.stream().map(position -> Verdicts.add(this, ids, position)).toList();
+            clean = clean.stream().map(position -> Verdicts.add(this, ids, position, between)).toList();
         }
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
                 edits.mode().toString(), prompt, tokens(ids), clean, edited);

@@ -10,7 +10,7 @@ final class Verdicts {
     }
 
     /** The same position with verdicts. What comes after it cannot change it, so that it is the last of the sweep. */
-    static Trace.Position add(Debugger debugger, int[] ids, Trace.Position position) {
+    static Trace.Position add(Debugger debugger, int[] ids, Trace.Position position, Runnable between) {
         var neurons = position.layers().stream().flatMap(layer -> layer.dominant().stream())
                 .map(update -> new Edits.Neuron(update.layer(), update.neuron())).toArray(Edits.Neuron[]::new);
         var measure = Measure.of(Measure.Quantity.LOG_PROBABILITY, position.contributionTo().id());
@@ -21,6 +21,7 @@ final class Verdicts {
                 verdicts.put(new Edits.Neuron(effects.layers()[i], effects.neurons()[i]),
                         effects.values(measure)[i] - effects.clean(measure));
             }
+            between.run();
             return true;
         });
         return new Trace.Position(position.position(), position.contributionTo(),

@@ -15,7 +15,10 @@ import java.util.TreeMap;
 /** The page's files, all in memory, by the path that a browser asks for: a request never becomes a path of a file. */
 final class Assets {
     private static final Map<String, String> TYPES = Map.of("html", "text/html; charset=utf-8", "css", "text/css; charset=utf-8",
-            "js", "text/javascript; charset=utf-8", "svg", "image/svg+xml");
+            "js", "text/javascript; charset=utf-8", "svg", "image/svg+xml", "yaml", "application/yaml");
+
+    /** Where the API's description is. */
+    static final String DESCRIPTION = "/api/v1/openapi.yaml";
 
     private final Map<String, Asset> byPath = new TreeMap<>();
 
@@ -27,6 +30,9 @@ final class Assets {
             addFolder(Assets.class.getResource("/org/lmdebugger/app/page/").toURI());
             addLibrary("vue", "vue.runtime.esm-browser.prod.js", "/lib/vue.js");
             addLibrary("d3", "d3.min.js", "/lib/d3.js");
+            try (var description = resource("org/lmdebugger/app/openapi.yaml")) {
+                add(DESCRIPTION, description.readAllBytes());
+            }
         } catch (IOException failure) {
             throw new UncheckedIOException("the page cannot be read", failure);
         } catch (URISyntaxException failure) {

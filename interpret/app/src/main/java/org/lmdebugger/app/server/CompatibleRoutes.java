@@ -7,15 +7,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.lmdebugger.app.TraceJson;
+import org.lmdebugger.interpret.Continuation;
 import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.Generation;
+import org.lmdebugger.interpret.GenerationOptions;
 import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Trace;
 import org.slf4j.LoggerFactory;
 
 /**
- * LM-Debugger's own HTTP interface, so that its page works with this server. Its page takes every answer for JSON, and an
- * empty object for "nothing": where the original fails, {@code 200 {}} is the answer here too, but with the reason in the
- * header {@value #REASON} and in the log.
+ * LM-Debugger's own HTTP interface, so that its page works with this server. What its page makes of a failure decides how
+ * it is answered, beside the reason in the header {@value #REASON} and in the log. Of a trace it takes {@code 200 {}}, the
+ * original's answer, for "Failed prediction". Anything in JSON that is no continuation or no value vector breaks it until
+ * it is loaded again; what is not JSON it calls "Failed generation" or "Failed getting details", and goes on.
  */
 final class CompatibleRoutes {
     static final String REASON = "LM-Debugger-Error";
@@ -29,51 +33,60 @@ final class CompatibleRoutes {
     }
 
     void add(JavalinDefaultRoutingApi<?> routes) {
-        routes.post("/get_data", context -> answer(context, () -> data(context)));
+        routes.post("/get_data", context -> Responses.json(context, data(context)));
         routes.post("/generate", context -> answer(context, () -> generate(context)));
         routes.get("/get_projections/layer/{layer}/dim/{dim}", context -> answer(context, () -> projections(context)));
     }
 
-    record Intervention(int layer, int dim, float coeff) {
+    record Intervention(Integer layer, Integer dim, Float coeff) {
     }
 
     record Request(String prompt, List<Intervention> interventions, Integer generate_k) {
     }
 
     private static void answer(Context context, Supplier<Object> work) {
-        Object json;
         try {
-            json = work.get();
-        } catch (IllegalArgumentException wrong) {
-            var reason = wrong.getMessage().replaceAll("[^\\x20-\\x7e]", "?"); // on one line
-            LoggerFactory.getLogger(CompatibleRoutes.class).info("{}: {}", context.matchedPath(), reason);
-            context.header(REASON, reason);
-            json = Map.of();
+            Responses.json(context, work.get());
+        } catch (RuntimeException failure) {
+            var problem = Server.problem(failure, context.path());
+            say(context, problem.getMessage());
+            context.status(problem.status()).contentType("text/plain; charset=utf-8").result(problem.getMessage());
         }
-        Responses.json(context, json);
     }
 
-    private static Request request(Context context) {
-        var request = Requests.readKnown(context, Request.class);
+    private static void say(Context context, String reason) {
+        var line = reason.replaceAll("[^\\x20-\\x7e]", "?");
+        LoggerFactory.getLogger(CompatibleRoutes.class).info("{}: {}", context.path(), line);
+        context.header(REASON, line);
+    }
+
+    private static Edits edits(Request request) {
         if (request.prompt() == null || request.interventions() == null) {
             throw new IllegalArgumentException("body: no prompt or no interventions (expected: both)");
         }
         Limits.prompt(request.prompt());
         Limits.check("interventions", request.interventions(), Limits.EDITS);
-        return request;
-    }
-
-    private static Edits edits(Request request) {
         var switches = new LinkedHashMap<Edits.Neuron, Boolean>();
-        request.interventions().forEach(each -> switches.put(new Edits.Neuron(each.layer(), each.dim()), each.coeff() > 0));
-        if (switches.keySet().stream().anyMatch(neuron -> neuron.layer() < 0 || neuron.neuron() < 0)) {
-            throw new IllegalArgumentException("interventions: a negative layer or dim (expected: from 0 on)");
+        for (var each : request.interventions()) {
+            if (each.layer() == null || each.dim() == null || each.coeff() == null || each.layer() < 0 || each.dim() < 0) {
+                throw new IllegalArgumentException("interventions: %s (expected: layer and dim from 0 on, and coeff)".formatted(each));
+            }
+            switches.put(new Edits.Neuron(each.layer(), each.dim()), each.coeff() > 0);
         }
         return new Edits(Mode.LM_DEBUGGER, List.of(), switches);
     }
 
     private Object data(Context context) {
-        var request = request(context);
+        var request = Requests.readKnown(context, Request.class);
+        try {
+            return data(context, request);
+        } catch (IllegalArgumentException wrong) {
+            say(context, wrong.getMessage());
+            return Map.of();
+        }
+    }
+
+    private Object data(Context context, Request request) {
         var edits = edits(request);
         var trace = inference.call(context, debugger -> debugger.trace(request.prompt(), edits));
         var json = TraceJson.object("response", view(request.prompt(), trace.position(-1)));
@@ -96,12 +109,13 @@ final class CompatibleRoutes {
     }
 
     private Object generate(Context context) {
-        var request = request(context);
-        if (request.generate_k() == null || request.generate_k() > Limits.TOKENS) {
+        var request = Requests.readKnown(context, Request.class);
+        var edits = edits(request);
+        if (request.generate_k() == null || request.generate_k() < 1 || request.generate_k() > Limits.TOKENS) {
             throw new IllegalArgumentException("generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));
         }
-        var edits = edits(request);
-        var generation = inference.call(context, debugger -> debugger.generate(request.prompt(), edits, request.generate_k()));
+        Generation generation = inference.callLong(context, job -> inference.debugger().generate(request.prompt(), List.of(Continuation.of(edits)),
+                GenerationOptions.greedy(request.generate_k()), (continuation, token) -> !job.isCancelled()).getFirst());
         return Map.of("generate_text", generation.text());
     }
 

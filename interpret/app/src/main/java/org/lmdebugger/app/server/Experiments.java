@@ -3,6 +3,7 @@ package org.lmdebugger.app.server;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -69,8 +70,12 @@ final class Experiments {
         try {
             Files.createDirectories(folder);
             var part = Files.createTempFile(folder, ".", ".part");
-            Files.write(part, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(experiment));
-            Files.move(part, file(id), StandardCopyOption.ATOMIC_MOVE);
+            try {
+                Files.write(part, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(experiment));
+                Files.move(part, file(id), StandardCopyOption.ATOMIC_MOVE);
+            } finally {
+                Files.deleteIfExists(part);
+            }
         } catch (IOException failure) {
             throw new Problem(507, "Not saved", "%s cannot be written (%s); start the server with another --data".formatted(folder, failure));
         }
@@ -85,6 +90,9 @@ final class Experiments {
         }
         try {
             return MAPPER.readTree(file(id).toFile());
+        } catch (FileNotFoundException deleted) { // by other means
+            heads.remove(id);
+            return null;
         } catch (IOException failure) {
             throw new UncheckedIOException(file(id) + ": cannot be read", failure);
         }

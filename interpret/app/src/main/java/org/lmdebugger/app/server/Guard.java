@@ -45,6 +45,7 @@ final class Guard {
             }
             if (address.isAnyLocalAddress()) {
                 hosts.add(InetAddress.getLocalHost().getHostName().toLowerCase(Locale.ROOT));
+                hosts.add(InetAddress.getLocalHost().getCanonicalHostName().toLowerCase(Locale.ROOT));
                 for (var network : Collections.list(NetworkInterface.getNetworkInterfaces())) {
                     network.inetAddresses().forEach(each -> hosts.add(each.getHostAddress().replaceFirst("%.*", "")));
                 }
@@ -85,12 +86,14 @@ final class Guard {
         var origin = context.header("Origin");
         if (origin == null) {
             var site = context.header("Sec-Fetch-Site");
-            boolean navigation = "navigate".equals(context.header("Sec-Fetch-Mode")) && context.method() == HandlerType.GET;
+            boolean navigation = "navigate".equals(context.header("Sec-Fetch-Mode")) && context.method() == HandlerType.GET
+                    && !context.path().startsWith("/api/") && !context.path().startsWith("/get_"); // a link to the page
             if (site != null && !site.equals("same-origin") && !site.equals("none") && !navigation) {
                 throw foreign();
             }
         } else if (origins.contains(origin)) {
-            context.header("Access-Control-Allow-Origin", origin).header("Vary", "Origin");
+            context.header("Access-Control-Allow-Origin", origin).header("Vary", "Origin")
+                    .header("Access-Control-Expose-Headers", CompatibleRoutes.REASON);
             if (context.method() == HandlerType.OPTIONS) {
                 context.header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE").header("Access-Control-Max-Age", "600")
                         .header("Access-Control-Allow-Headers", "Content-Type, Authorization");

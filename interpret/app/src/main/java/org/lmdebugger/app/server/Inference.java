@@ -8,7 +8,11 @@ import org.lmdebugger.interpret.Debugger;
 record Inference(Debugger debugger, WorkQueue queue) {
     /** Has {@code work} done in its turn and waits for it, as long as the client does. */
     <T> T call(Context context, Function<Debugger, T> work) {
-        Job<T> job = queue.interactive(running -> work.apply(debugger));
-        return job.await(new Client(context));
+        return callLong(context, job -> work.apply(debugger));
+    }
+
+    /** The same for work that looks at its job now and then, to end when the client has gone. */
+    <T> T callLong(Context context, Job.Work<T> work) {
+        return queue.interactive(work).await(new Client(context));
     }
 }

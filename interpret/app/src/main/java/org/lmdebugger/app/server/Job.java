@@ -5,6 +5,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /** A piece of inference that waits, runs or has run. Cancelling it drops it, or asks it to end soon. */
 final class Job<T> implements Comparable<Job<?>> {
@@ -13,6 +14,7 @@ final class Job<T> implements Comparable<Job<?>> {
     private final Work<T> work;
     private final boolean interactive;
     private final long number;
+    private final Consumer<Job<?>> whenCancelled;
     private final CompletableFuture<T> result = new CompletableFuture<>();
     private volatile boolean cancelled;
 
@@ -22,10 +24,12 @@ final class Job<T> implements Comparable<Job<?>> {
         T run(Job<T> job);
     }
 
-    Job(Work<T> work, boolean interactive, long number) {
+    /** @param whenCancelled hears of it at once, on the thread that cancels */
+    Job(Work<T> work, boolean interactive, long number, Consumer<Job<?>> whenCancelled) {
         this.work = work;
         this.interactive = interactive;
         this.number = number;
+        this.whenCancelled = whenCancelled;
     }
 
     boolean isInteractive() {
@@ -36,8 +40,16 @@ final class Job<T> implements Comparable<Job<?>> {
         return cancelled;
     }
 
+    /** @throws CancellationException if it was cancelled */
+    void goOn() {
+        if (cancelled) {
+            throw new CancellationException();
+        }
+    }
+
     void cancel() {
         cancelled = true;
+        whenCancelled.accept(this);
     }
 
     void run() {

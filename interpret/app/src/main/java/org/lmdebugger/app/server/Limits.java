@@ -7,6 +7,7 @@ import org.lmdebugger.app.TraceJson;
 /** How much one request may ask for. */
 final class Limits {
     static final int BODY = 4 << 20; // bytes
+    static final int BODY_RATE = 256; // bytes a second, at least; below, a request holds a connection for nothing
     static final int PROMPT = 32_768; // characters; the model bounds the tokens
     static final int EDITS = 256;
     static final int TOKENS = 512; // generated
@@ -14,6 +15,7 @@ final class Limits {
     static final int TOP = 100;
     static final int FOLLOWED = 32; // chosen tokens
     static final int CELLS = 300_000; // positions × layers × listed tokens of a trace
+    static final int VERDICTS = 10_000; // positions × layers × listed sub-updates of a trace with verdicts
     static final int PROMPTS = 64; // of a sweep, and so on
     static final int OPERATIONS = 8;
     static final int EFFECTS = 1_000_000;
@@ -25,7 +27,7 @@ final class Limits {
 
     static Object json() {
         return TraceJson.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
-                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS,
+                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS, "trace_verdicts", VERDICTS,
                 "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "queued_requests", QUEUE, "sweeps", SWEEPS);
     }
 

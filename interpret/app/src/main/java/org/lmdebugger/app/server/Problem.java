@@ -7,6 +7,8 @@ import org.lmdebugger.app.TraceJson;
 
 /** What is wrong with a request, or with the server, and what to do about it; sent as problem+json (RFC 9457). */
 final class Problem extends RuntimeException {
+    static final String TYPE = "application/problem+json";
+
     private static final long serialVersionUID = 1;
 
     private final int status;
@@ -39,6 +41,6 @@ final class Problem extends RuntimeException {
     }
 
     void send(Context context) {
-        context.status(status).contentType("application/problem+json").result(Json.line(fields()));
+        context.status(status).contentType(TYPE).result(Json.line(fields()));
     }
 }

@@ -1,8 +1,11 @@
 package org.lmdebugger.app.server;
 
-import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -15,21 +18,26 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.type.LogicalType;
 import io.javalin.http.Context;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Mode;
 
 /** Bodies of requests: JSON of bounded size and depth, read into records. */
 final class Requests {
-    private static final ObjectMapper STRICT = JsonMapper.builder(JsonFactory.builder()
-                    .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(64).build()).build())
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS, DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-            .withCoercionConfig(LogicalType.Textual, texts -> texts.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
-                    .setCoercion(CoercionInputShape.Float, CoercionAction.Fail).setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
-            .build();
-    private static final ObjectMapper LENIENT = STRICT.copy().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+    private static final ObjectMapper STRICT = mapper(true);
+    private static final ObjectMapper LENIENT = mapper(false);
+
+    private static ObjectMapper mapper(boolean strict) {
+        var parsers = new JsonFactoryBuilder().configure(StreamReadFeature.STRICT_DUPLICATE_DETECTION, strict)
+                .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(64).build()).build();
+        return JsonMapper.builder(parsers)
+                .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, strict)
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS, DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .withCoercionConfig(LogicalType.Textual, texts -> texts.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                        .setCoercion(CoercionInputShape.Float, CoercionAction.Fail).setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+                .build();
+    }
 
     private Requests() {
     }
@@ -47,6 +55,7 @@ final class Requests {
     private static <T> T read(ObjectMapper mapper, Context context, Class<T> type) {
         var body = body(context);
         try {
+            checkValues(mapper, body);
             T value = mapper.readValue(body, type);
             if (value == null) {
                 throw Problem.badRequest("body: null (expected: a JSON object)");
@@ -55,8 +64,29 @@ final class Requests {
         } catch (JsonProcessingException failure) {
             throw Problem.badRequest(message(failure));
         } catch (IOException failure) {
-            throw new UncheckedIOException("from memory", failure);
+            throw Problem.badRequest("body: not text (expected: JSON in UTF-8)");
         }
+    }
+
+    /** Refuses what JSON can say and nothing here can mean or hand on: half a character, a number beyond all numbers. */
+    private static void checkValues(ObjectMapper mapper, byte[] body) throws IOException {
+        try (var parser = mapper.createParser(body)) {
+            for (JsonToken token; (token = parser.nextToken()) != null; ) {
+                boolean text = token == JsonToken.VALUE_STRING || token == JsonToken.FIELD_NAME;
+                if (text && hasHalfACharacter(parser.getText())) {
+                    throw Problem.badRequest("body: half of a surrogate pair in line %d (expected: whole characters)"
+                            .formatted(parser.currentTokenLocation().getLineNr()));
+                }
+                if (token == JsonToken.VALUE_NUMBER_FLOAT && Double.isInfinite(parser.getDoubleValue())) {
+                    throw Problem.badRequest("body: a number in line %d is too large (expected: at most 1.8e308)"
+                            .formatted(parser.currentTokenLocation().getLineNr()));
+                }
+            }
+        }
+    }
+
+    private static boolean hasHalfACharacter(String text) {
+        return text.codePoints().anyMatch(point -> Character.getType(point) == Character.SURROGATE);
     }
 
     private static byte[] body(Context context) {
@@ -84,7 +114,9 @@ final class Requests {
                     .map(String::valueOf).sorted().collect(Collectors.joining(", ")));
             case MismatchedInputException mismatch when !at.isEmpty() -> "%s: of another kind (expected: %s)".formatted(at,
                     mismatch.getTargetType() == null ? "what the API's description says" : kind(mismatch.getTargetType()));
-            default -> "body: not JSON (expected: a JSON object" + (failure.getLocation() == null ? ")"
+            case InputCoercionException large -> "%s: a number out of range (expected: %s)".formatted(at.isEmpty() ? "body" : at,
+                    kind(large.getTargetType()));
+            default -> "body: not JSON, or a key twice (expected: a JSON object" + (failure.getLocation() == null ? ")"
                     : "; see line %d, column %d)".formatted(failure.getLocation().getLineNr(), failure.getLocation().getColumnNr()));
         };
     }

@@ -4,12 +4,17 @@ import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
+import io.javalin.router.ParsedEndpoint;
+import io.javalin.util.JavalinException;
 import java.net.URI;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import java.util.stream.Collectors;
+import org.eclipse.jetty.io.EofException;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.interpret.Debugger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +30,8 @@ public final class Server implements AutoCloseable {
     static {
         LIBRARIES.forEach(library -> library.setLevel(Level.WARNING)); // that they start is no news
     }
+
+    private static final Problem GONE = new Problem(499, "Cancelled", "The client went away.");
 
     private final ServerOptions options;
     private final Assets assets = new Assets();
@@ -53,12 +60,28 @@ public final class Server implements AutoCloseable {
         if (tokens != null) {
             javalin.get(Guard.LOGIN, tokens::login);
         }
+        javalin.get(Assets.DESCRIPTION, this::asset);
         javalin.get("/*", this::asset);
         javalin.exception(Exception.class, Server::failed);
         javalin.exception(HttpResponseException.class, Server::failed); // else Javalin's own handler would be closer
-        javalin.start(options.host(), options.port());
+        listen();
         if (tokens != null) {
             tokens.makeLink();
+        }
+    }
+
+    private void listen() {
+        try {
+            javalin.start(options.host(), options.port());
+        } catch (JavalinException failure) {
+            queue.close();
+            javalin.stop();
+            Throwable cause = failure;
+            while (cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            throw new IllegalArgumentException("port: %d of %s cannot be had: %s (expected: a free one, such as --port 0 finds, of an address of this machine)"
+                    .formatted(options.port(), options.host(), cause.getMessage()), failure);
         }
     }
 
@@ -68,8 +91,14 @@ public final class Server implements AutoCloseable {
         config.startupWatcherEnabled = false;
         config.http.prefer405over404 = true;
         config.http.disableCompression(); // it would hold back events
-        config.jetty.modifyHttpConfiguration(http -> http.setSendServerVersion(false));
-        config.jetty.modifyServer(server -> server.setStopTimeout(2_000));
+        config.jetty.modifyHttpConfiguration(http -> {
+            http.setSendServerVersion(false);
+            http.setMinRequestDataRate(Limits.BODY_RATE);
+        });
+        config.jetty.modifyServer(server -> {
+            server.setStopTimeout(2_000);
+            server.setErrorHandler(new HttpErrors());
+        });
     }
 
     private void asset(Context context) {
@@ -81,20 +110,21 @@ public final class Server implements AutoCloseable {
     }
 
     private static void failed(Exception failure, Context context) {
-        problem(failure, context).send(context);
+        problem(failure, context.method() + " " + context.path()).send(context);
     }
 
     /** What to say of a failure; what is our own mistake is logged. */
-    static Problem problem(Throwable failure, Context context) {
+    static Problem problem(Throwable failure, String request) {
         return switch (failure) {
             case Problem problem -> problem;
-            case HttpResponseException wrong -> new Problem(wrong.getStatus(), "Not possible",
-                    context.method() + " " + wrong.getMessage() + "; see /api/v1/openapi.yaml");
+            case HttpResponseException wrong -> new Problem(wrong.getStatus(), "Not possible", request + ": " + wrong.getMessage()
+                    + " (expected: what GET /api/v1/openapi.yaml describes)");
             case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
             case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
-            case CancellationException gone -> new Problem(499, "Cancelled", "The client went away.");
+            case CancellationException gone -> GONE;
+            case EofException gone -> GONE;
             default -> {
-                LOG.error("{} {}", context.method(), context.path(), failure);
+                LOG.error(request, failure);
                 yield new Problem(500, "Internal error", "This is a mistake in the server; its log says more.");
             }
         };
@@ -102,6 +132,13 @@ public final class Server implements AutoCloseable {
 
     WorkQueue queue() {
         return queue;
+    }
+
+    /** All routes, such as {@code GET /api/v1/model}. */
+    Set<String> routes() {
+        return javalin.unsafeConfig().pvt.internalRouter.allHttpHandlers().stream().map(ParsedEndpoint::getEndpoint)
+                .filter(each -> each.getMethod().isHttpMethod()).map(each -> each.getMethod() + " " + each.getPath())
+                .collect(Collectors.toSet());
     }
 
     /** Where the page is. */

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Effects;
@@ -19,13 +20,15 @@ final class SweepJob {
 
     private final String id = Tokens.random();
     private final SweepPlan plan;
+    private final LongSupplier clock;
     private final List<Effects> chunks = new ArrayList<>(); // guarded by this, and so on
     private long done;
     private State state = State.WAITING;
     private Problem problem;
     private int watchers;
-    private long lastLook = System.nanoTime();
+    private long lastLook;
     private boolean cancelled;
+    private Job<Void> queued;
 
     enum State {
         WAITING, RUNNING, DONE, CANCELLED, FAILED;
@@ -35,8 +38,11 @@ final class SweepJob {
         }
     }
 
-    SweepJob(SweepPlan plan) {
+    /** @param clock in nanoseconds */
+    SweepJob(SweepPlan plan, LongSupplier clock) {
         this.plan = plan;
+        this.clock = clock;
+        lastLook = clock.getAsLong();
     }
 
     String id() {
@@ -47,8 +53,18 @@ final class SweepJob {
         return plan;
     }
 
+    /** Takes its place in the line. @throws Problem as {@link WorkQueue#background} */
+    void start(Inference inference) {
+        queued = inference.queue().background(running -> run(running, inference.debugger(), inference.queue()));
+        queued.result().whenComplete((nothing, failure) -> {
+            if (failure != null) {
+                fail(Server.problem(failure, "sweep " + id));
+            }
+        });
+    }
+
     /** The sweep itself, on the inference thread. */
-    Void run(Job<Void> job, Debugger debugger, WorkQueue queue) {
+    private Void run(Job<Void> job, Debugger debugger, WorkQueue queue) {
         if (change(State.RUNNING)) {
             debugger.sweep(plan, 0, effects -> {
                 add(effects);
@@ -71,7 +87,7 @@ final class SweepJob {
     }
 
     private synchronized boolean isUnwanted() {
-        return cancelled || watchers == 0 && System.nanoTime() - lastLook > DESERTED;
+        return cancelled || watchers == 0 && clock.getAsLong() - lastLook > DESERTED;
     }
 
     private synchronized boolean change(State next) {
@@ -87,18 +103,20 @@ final class SweepJob {
     synchronized void cancel() {
         cancelled = true;
         if (state == State.WAITING) {
-            state = State.CANCELLED;
+            change(State.CANCELLED);
+            queued.cancel();
         }
-        notifyAll();
     }
 
     synchronized void fail(Problem why) {
-        problem = why;
-        change(State.FAILED);
+        if (!state.isFinal()) {
+            problem = why;
+            change(State.FAILED);
+        }
     }
 
     synchronized void look() {
-        lastLook = System.nanoTime();
+        lastLook = clock.getAsLong();
     }
 
     synchronized State state() {

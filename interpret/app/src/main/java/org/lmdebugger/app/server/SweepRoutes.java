@@ -78,18 +78,12 @@ final class SweepRoutes {
             throw Problem.badRequest("neurons: %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
                     .formatted(plan.effects(), Limits.EFFECTS));
         }
-        var job = new SweepJob(plan);
-        Job<Void> queued;
+        var job = new SweepJob(plan, System::nanoTime);
         synchronized (sweeps) {
             forgetOldest();
-            queued = inference.queue().background(running -> job.run(running, inference.debugger(), inference.queue()));
+            job.start(inference);
             sweeps.put(job.id(), job);
         }
-        queued.result().whenComplete((nothing, failure) -> {
-            if (failure != null) {
-                job.fail(Server.problem(failure, context));
-            }
-        });
         context.status(201).header("Location", "/api/v1/sweeps/" + job.id());
         Responses.json(context, job.json());
     }

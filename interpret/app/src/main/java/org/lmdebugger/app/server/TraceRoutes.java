@@ -46,9 +46,9 @@ final class TraceRoutes {
         var options = new TraceOptions(positions(request.positions()), top, followed.stream().map(text -> id(tokenizer, text)).toList(),
                 Boolean.TRUE.equals(request.verdict()));
         checkCells(prompt, options);
-        Responses.json(context, inference.call(context, debugger -> {
-            var json = TraceJson.of(debugger.trace(prompt, edits, options));
-            json.put("coefficients", coefficients(debugger, prompt, edits));
+        Responses.json(context, inference.callLong(context, job -> {
+            var json = TraceJson.of(inference.debugger().trace(prompt, edits, options, job::goOn));
+            json.put("coefficients", coefficients(inference.debugger(), prompt, edits));
             return json;
         }));
     }
@@ -86,9 +86,10 @@ final class TraceRoutes {
         var model = inference.debugger().model();
         long positions = options.positions() == null ? model.tokenizer().encode(prompt).length : options.positions().size();
         long cells = positions * model.config().layers() * options.top();
-        if (cells > Limits.CELLS) {
-            throw Problem.badRequest("positions: %,d × %d layers × top %d are %,d tokens (expected: at most %,d; ask for fewer positions or a smaller top)"
-                    .formatted(positions, model.config().layers(), options.top(), cells, Limits.CELLS));
+        int most = options.verdict() ? Limits.VERDICTS : Limits.CELLS;
+        if (cells > most) {
+            throw Problem.badRequest("positions: %,d × %d layers × top %d are %,d %s (expected: at most %,d; ask for fewer positions or a smaller top)"
+                    .formatted(positions, model.config().layers(), options.top(), cells, options.verdict() ? "verdicts" : "tokens", most));
         }
     }
 

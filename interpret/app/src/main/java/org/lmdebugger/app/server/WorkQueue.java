@@ -1,6 +1,9 @@
 package org.lmdebugger.app.server;
 
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
@@ -14,7 +17,7 @@ final class WorkQueue implements AutoCloseable {
     private final Semaphore places;
     private final AtomicLong number = new AtomicLong();
     private final Thread thread = Thread.ofPlatform().name("inference").unstarted(this::run);
-    private volatile Job<?> current; // the outermost: a sweep, while other work is done between its chunks
+    private final Set<Job<?>> running = ConcurrentHashMap.newKeySet(); // several: work between the chunks of a sweep, and the sweep
     private volatile boolean closed;
 
     WorkQueue(int capacity) {
@@ -39,7 +42,7 @@ final class WorkQueue implements AutoCloseable {
         if (!places.tryAcquire()) {
             throw new Problem(429, "Too many requests", "Too many requests are waiting; try again in a moment.");
         }
-        var job = new Job<>(work, interactive, number.getAndIncrement());
+        var job = new Job<>(work, interactive, number.getAndIncrement(), this::drop);
         waiting.add(job);
         if (closed) {
             drop();
@@ -54,16 +57,22 @@ final class WorkQueue implements AutoCloseable {
     private void run() {
         while (!closed) {
             try {
-                current = waiting.take();
-                places.release();
-                current.run();
+                start(waiting.take());
             } catch (InterruptedException never) {
                 throw new AssertionError("nobody interrupts the inference thread", never);
-            } finally {
-                current = null;
             }
         }
         drop();
+    }
+
+    private void start(Job<?> job) {
+        places.release();
+        running.add(job);
+        if (closed) { // perhaps too late for close() to see it
+            job.cancel();
+        }
+        job.run();
+        running.remove(job);
     }
 
     private void drop() {
@@ -73,12 +82,20 @@ final class WorkQueue implements AutoCloseable {
         }
     }
 
+    /** Makes room at once for others if {@code job}, which was cancelled, still waits. */
+    private void drop(Job<?> job) {
+        if (waiting.remove(job)) {
+            places.release();
+            job.result().completeExceptionally(new CancellationException());
+        }
+    }
+
     /** Does the interactive work that waits now; called on the inference thread by work that can bear a break. */
     void yield() {
-        for (Job<?> job; (job = waiting.peek()) != null && job.isInteractive(); ) {
-            waiting.remove(job);
-            places.release();
-            job.run();
+        for (Job<?> job; !closed && (job = waiting.peek()) != null && job.isInteractive(); ) {
+            if (waiting.remove(job)) { // else it was cancelled just now
+                start(job);
+            }
         }
     }
 
@@ -91,11 +108,8 @@ final class WorkQueue implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        var running = current;
-        if (running != null) {
-            running.cancel();
-        }
-        waiting.add(new Job<Void>(job -> null, true, -1)); // wakes the thread
+        running.forEach(Job::cancel);
+        waiting.add(new Job<Void>(job -> null, true, -1, job -> { })); // wakes the thread
         try {
             thread.join();
         } catch (InterruptedException stopped) {

@@ -1,11 +1,14 @@
 package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.lmdebugger.app.server.TestServer.PROMPT;
 import static org.lmdebugger.app.server.TestServer.json;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -210,30 +213,43 @@ class CompatibleApiTest {
 
     static Stream<String> nothing() {
         return Stream.of(body("", ""), body("word ".repeat(400), ""), body(PROMPT, off(4, 0)), body(PROMPT, off(0, 768)),
-                body(PROMPT, off(-1, 0)), body(PROMPT, off(0, -1)), "{\"prompt\": \"a\"}", "{\"interventions\": []}", "{}");
+                body(PROMPT, off(-1, 0)), body(PROMPT, off(0, -1)), "{\"prompt\": \"a\"}", "{\"interventions\": []}", "{}",
+                body(PROMPT, "{\"dim\": 0, \"coeff\": 0.0}"), body(PROMPT, "{\"layer\": 0, \"coeff\": 0.0}"), body(PROMPT, "{\"layer\": 0, \"dim\": 0}"));
     }
 
-    /** What the original's page shows as nothing, and after which the original is broken. */
+    /** Faults 2, 4 and 5: what the original's page shows as nothing, and after which the original is broken. */
     @ParameterizedTest
     @MethodSource("nothing")
-    void whatFailsIsAnEmptyObjectWithItsReasonAndHarmsNobody(String bad) {
+    void whatFailsHarmsNobodyAndSaysWhy(String bad) {
         var before = server.post("/get_data", body(PROMPT, off(1, 5))).body();
-        for (var path : List.of("/get_data", "/generate")) {
-            var answer = server.post(path, bad.replaceFirst("\\{(?=\"prompt)", "{\"generate_k\": 5,"));
-            assertThat(answer.statusCode()).isEqualTo(200);
-            assertThat(answer.body()).isEqualTo("{}");
-            assertThat(answer.headers().firstValue(CompatibleRoutes.REASON).orElseThrow()).contains("expected: ");
-        }
+        var answer = server.post("/get_data", bad);
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.body()).isEqualTo("{}");
+        assertThat(answer.headers().firstValue(CompatibleRoutes.REASON).orElseThrow()).contains("expected: ");
+        assertFailedForThePage(server.post("/generate", bad.replaceFirst("\\{(?=\"prompt)", "{\"generate_k\": 5,")));
         assertThat(server.post("/get_data", body(PROMPT, off(1, 5))).body()).isEqualTo(before);
+    }
+
+    /** The original's page breaks on JSON without what it looks for, whatever the status; other text it calls a failure. */
+    private static void assertFailedForThePage(HttpResponse<String> answer) {
+        assertThat(answer.statusCode()).isBetween(400, 499);
+        assertThat(answer.headers().firstValue("Content-Type").orElseThrow()).startsWith("text/plain");
+        assertThatThrownBy(() -> TestServer.JSON.readTree(answer.body())).isInstanceOf(JsonProcessingException.class);
+        assertThat(answer.body()).contains("expected: ");
+        assertThat(answer.headers().firstValue(CompatibleRoutes.REASON)).hasValue(answer.body());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "0", "-1", "513", "121"})
+    void continuationsOfAWrongLength(String tokens) {
+        assertFailedForThePage(server.post("/generate", body(PROMPT, "").replaceFirst("\\{", "{\"generate_k\": " + tokens + ",")));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"/get_projections/layer/4/dim/0", "/get_projections/layer/0/dim/768", "/get_projections/layer/-1/dim/0",
             "/get_projections/layer/x/dim/99999999999"})
     void noSuchVector(String path) {
-        var answer = server.get(path);
-        assertThat(answer.body()).isEqualTo("{}");
-        assertThat(answer.headers().firstValue(CompatibleRoutes.REASON)).isPresent();
+        assertFailedForThePage(server.get(path));
     }
 
     /** Its page cannot send these, so that they need not look like nothing. */

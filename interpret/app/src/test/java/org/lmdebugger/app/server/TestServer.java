@@ -55,7 +55,7 @@ public final class TestServer implements AutoCloseable {
         return server.address();
     }
 
-    /** A request; the header lines are name, value, name, value … */
+    /** A request, whose answer is as described; the header lines are name, value, name, value … */
     HttpResponse<String> send(String method, String path, String body, String... headers) {
         var request = HttpRequest.newBuilder(address().resolve(path))
                 .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
@@ -66,7 +66,9 @@ public final class TestServer implements AutoCloseable {
             request.setHeader(headers[i], headers[i + 1]);
         }
         try {
-            return http.send(request.build(), BodyHandlers.ofString());
+            var answer = http.send(request.build(), BodyHandlers.ofString());
+            Description.INSTANCE.check(method, path, body, answer.statusCode(), answer.headers().firstValue("Content-Type").orElse(""), answer.body());
+            return answer;
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         } catch (InterruptedException failure) {
