@@ -49,7 +49,9 @@ final class CompatibleRoutes {
             Responses.json(context, work.get());
         } catch (RuntimeException failure) {
             var problem = Server.problem(failure, context.path());
-            say(context, problem.getMessage());
+            if (problem != Server.GONE) {
+                say(context, problem.getMessage());
+            }
             context.status(problem.status()).contentType("text/plain; charset=utf-8").result(problem.getMessage());
         }
     }

@@ -7,14 +7,15 @@ import io.javalin.http.HttpResponseException;
 import io.javalin.router.ParsedEndpoint;
 import io.javalin.util.JavalinException;
 import java.net.URI;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
+import org.eclipse.jetty.http.BadMessageException;
 import org.eclipse.jetty.io.EofException;
+import org.eclipse.jetty.server.AbstractConnector;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.interpret.Debugger;
 import org.slf4j.LoggerFactory;
@@ -25,18 +26,21 @@ import org.slf4j.LoggerFactory;
  */
 public final class Server implements AutoCloseable {
     private static final org.slf4j.Logger LOG = LoggerFactory.getLogger(Server.class);
-    private static final List<Logger> LIBRARIES = List.of(Logger.getLogger("io.javalin"), Logger.getLogger("org.eclipse.jetty"));
+    private static final Logger JAVALIN = Logger.getLogger("io.javalin");
+    private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
 
     static {
-        LIBRARIES.forEach(library -> library.setLevel(Level.WARNING)); // that they start is no news
+        JETTY.setLevel(Level.WARNING); // that it starts is no news
     }
 
-    private static final Problem GONE = new Problem(499, "Cancelled", "The client went away.");
+    /** What nobody hears. */
+    static final Problem GONE = new Problem(499, "Cancelled", "The client went away.");
 
     private final ServerOptions options;
     private final Assets assets = new Assets();
     private final WorkQueue queue = new WorkQueue(Limits.QUEUE);
     private final Javalin javalin;
+    private boolean closed; // guarded by this
 
     /**
      * Starts to answer.
@@ -71,18 +75,25 @@ public final class Server implements AutoCloseable {
     }
 
     private void listen() {
+        JAVALIN.setLevel(Level.OFF); // whether it starts, we say ourselves
         try {
             javalin.start(options.host(), options.port());
+            var jetty = javalin.jettyServer().server();
+            jetty.setStopTimeout(5_000); // not before: what has not started cannot be stopped gracefully
+            for (var connector : jetty.getConnectors()) {
+                ((AbstractConnector) connector).setShutdownIdleTimeout(100); // stopping waits so long for the next request
+            }
         } catch (JavalinException failure) {
             queue.close();
-            javalin.stop();
-            Throwable cause = failure;
-            while (cause.getCause() != null) {
-                cause = cause.getCause();
-            }
             throw new IllegalArgumentException("port: %d of %s cannot be had: %s (expected: a free one, such as --port 0 finds, of an address of this machine)"
-                    .formatted(options.port(), options.host(), cause.getMessage()), failure);
+                    .formatted(options.port(), options.host(), first(failure).getMessage()), failure);
+        } finally {
+            JAVALIN.setLevel(Level.WARNING);
         }
+    }
+
+    private static Throwable first(Throwable failure) {
+        return failure.getCause() == null ? failure : first(failure.getCause());
     }
 
     private static void configure(JavalinConfig config) {
@@ -94,11 +105,9 @@ public final class Server implements AutoCloseable {
         config.jetty.modifyHttpConfiguration(http -> {
             http.setSendServerVersion(false);
             http.setMinRequestDataRate(Limits.BODY_RATE);
+            http.setHeaderCacheCaseSensitive(true); // else a wrong token is taken for the right one that the connection sent before
         });
-        config.jetty.modifyServer(server -> {
-            server.setStopTimeout(2_000);
-            server.setErrorHandler(new HttpErrors());
-        });
+        config.jetty.modifyServer(server -> server.setErrorHandler(new HttpErrors()));
     }
 
     private void asset(Context context) {
@@ -123,6 +132,7 @@ public final class Server implements AutoCloseable {
             case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
             case CancellationException gone -> GONE;
             case EofException gone -> GONE;
+            case BadMessageException bad -> new Problem(bad.getCode(), "Bad request", bad.getReason() + " (expected: all of the request, and soon)");
             default -> {
                 LOG.error(request, failure);
                 yield new Problem(500, "Internal error", "This is a mistake in the server; its log says more.");
@@ -146,10 +156,13 @@ public final class Server implements AutoCloseable {
         return URI.create("http://%s:%d/".formatted(options.host().contains(":") ? "[" + options.host() + "]" : options.host(), javalin.port()));
     }
 
-    /** Ends gracefully: no more requests, what runs is cancelled and waited for. */
+    /** Ends gracefully: no more requests, what runs is cancelled and waited for. Once is enough, more do nothing. */
     @Override
-    public void close() {
-        queue.close();
-        javalin.stop();
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            queue.close();
+            javalin.stop();
+        }
     }
 }

@@ -16,7 +16,7 @@ final class WorkQueue implements AutoCloseable {
     private final PriorityBlockingQueue<Job<?>> waiting = new PriorityBlockingQueue<>();
     private final Semaphore places;
     private final AtomicLong number = new AtomicLong();
-    private final Thread thread = Thread.ofPlatform().name("inference").unstarted(this::run);
+    private final Thread thread = Thread.ofPlatform().daemon().name("inference").unstarted(this::run);
     private final Set<Job<?>> running = ConcurrentHashMap.newKeySet(); // several: work between the chunks of a sweep, and the sweep
     private volatile boolean closed;
 
@@ -102,6 +102,11 @@ final class WorkQueue implements AutoCloseable {
     /** What waits now, in no particular order. */
     List<Job<?>> waiting() {
         return List.copyOf(waiting);
+    }
+
+    /** What is being done now, in no particular order. */
+    List<Job<?>> running() {
+        return List.copyOf(running);
     }
 
     /** Takes no more work, drops what waits, ends what runs as soon as it looks, and waits for that. */

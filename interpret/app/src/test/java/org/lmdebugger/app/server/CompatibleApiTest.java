@@ -21,6 +21,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.Mode;
 
 /** LM-Debugger's HTTP interface, rule by rule; numbers against PyTorch's. */
 class CompatibleApiTest {
@@ -172,6 +174,25 @@ class CompatibleApiTest {
     void interventionsHoldAtGeneratedPositions() {
         var clean = generate(PROMPT, 20);
         assertThat(generate(PROMPT, 20, one(3, 71, "1.0"), one(2, 253, "1.0"), one(0, 479, "1.0"))).startsWith(PROMPT).isNotEqualTo(clean);
+    }
+
+    /** The value of a neuron that is on is that of the prompt, however long its continuation has become. */
+    @Test
+    void theOnValueStaysThatOfThePrompt() {
+        var on = new String[] {one(3, 71, "1.0"), one(2, 253, "1.0")};
+        var text = generate(PROMPT, 20, on);
+        assertThat(text).startsWith(generate(PROMPT, 5, on));
+        var edits = Edits.parse(Mode.LM_DEBUGGER, List.of("L3D71=on", "L2D253=on"));
+        assertThat(text).isEqualTo(server.debugger.generate(PROMPT, edits, 20).text());
+    }
+
+    /** Fault 8, not copied: the original's decoding eats spaces before punctuation. */
+    @Test
+    void textIsWhatTheTokensSay() {
+        var prompt = "The cat , said he , do n't . No !";
+        assertThat(generate(prompt, 5)).startsWith(prompt);
+        assertThat(generate("A\r\n \t b  \u00e9\ud83d\ude00", 1)).startsWith("A\r\n \t b  \u00e9\ud83d\ude00");
+        assertThat(data(prompt).at("/response/prompt").textValue()).isEqualTo(prompt);
     }
 
     @Test

@@ -4,10 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.lmdebugger.app.server.TestServer.json;
 
+import com.tngtech.archunit.core.importer.ClassFileImporter;
 import java.io.IOException;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,15 +41,8 @@ class SecurityTest {
         locked.close();
     }
 
-    /** The answer to a request that no HTTP client would send. */
     private static String raw(String request) throws IOException {
-        try (var socket = new Socket("127.0.0.1", server.address().getPort())) {
-            socket.setSoTimeout(10_000);
-            socket.getOutputStream().write(request.replace("\n", "\r\n").getBytes(StandardCharsets.ISO_8859_1));
-            socket.getOutputStream().flush();
-            socket.shutdownOutput();
-            return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        }
+        return RawRequests.send(server.address(), request);
     }
 
     private static void assertProblem(String answer, int status) {
@@ -79,8 +78,10 @@ class SecurityTest {
         var own = server.address().toString().replaceFirst("/$", "");
         assertThat(server.send("POST", "/api/v1/trace", TRACE, "Origin", own).statusCode()).isEqualTo(200);
         assertThat(server.send("GET", "/", null, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate").statusCode()).isEqualTo(200);
-        assertThat(server.send("GET", "/api/v1/model", null, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors").statusCode())
-                .isEqualTo(403);
+        for (var path : List.of("/api/v1/model", "/get_projections/layer/0/dim/0")) { // images and frames of other pages
+            assertThat(server.send("GET", path, null, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors").statusCode()).isEqualTo(403);
+            assertThat(server.send("GET", path, null, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate").statusCode()).isEqualTo(403);
+        }
     }
 
     @ParameterizedTest
@@ -126,6 +127,94 @@ class SecurityTest {
     void deepJson() {
         assertThat(server.post("/api/v1/trace", "[".repeat(100_000)).statusCode()).isEqualTo(400);
         assertThat(server.post("/api/v1/trace", "{\"positions\":" + "[".repeat(5_000) + "]".repeat(5_000) + "}").statusCode()).isEqualTo(400);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"prompt\": \"a\", \"prompt\": \"b\"}", "{\"prompt\": \"a\", \"positions\": [{\"a\": 1, \"a\": 2}]}"})
+    void keysTwice(String body) {
+        assertThat(json(server.post("/api/v1/trace", body)).get("detail").textValue()).contains("a key twice");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"prompt\": NaN}", "{\"prompt\": \"a\", \"temperature\": NaN}", "{\"prompt\": \"a\", \"temperature\": Infinity}",
+            "{\"prompt\": \"a\", \"temperature\": 1e999}", "{\"prompt\": \"a\", \"temperature\": 3.5e38}", "{\"prompt\": \"a\", \"top_p\": -1e400}",
+            "{\"prompt\": \"a\", \"tokens\": 2147483648}", "{\"prompt\": \"a\", \"tokens\": 1e2}",
+            "{\"prompt\": \"a\", \"continuations\": [{\"seed\": 9223372036854775808}]}"})
+    void numbersThatAreNone(String body) {
+        var answer = server.post("/api/v1/generate", body);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+        assertThat(json(answer).get("detail").textValue()).contains("expected");
+    }
+
+    /** They could be read, but neither saved nor sent back. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"name\": \"\\ud800\", \"prompt\": \"a\"", "\"name\": \"a\", \"prompt\": \"a\", \"view\": {\"x\\udc00\": 1}",
+            "\"name\": \"a\", \"prompt\": \"a\", \"results\": [\"\\ud83d\"]", "\"name\": \"a\", \"prompt\": \"a\", \"results\": 1e999"})
+    void halfCharactersAndEndlessNumbersAreNotKept(String fields) {
+        var answer = server.post("/api/v1/experiments", "{\"version\": 1, " + fields + "}");
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+    }
+
+    @Test
+    void whatCannotBeWrittenIsSaidAndLeavesNothing() throws IOException {
+        var file = Files.createTempFile("lmdebugger", null); // where a folder should be
+        try (var full = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, file))) {
+            var answer = full.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}");
+            assertThat(answer.statusCode()).isEqualTo(507);
+            assertThat(json(answer).get("detail").textValue()).contains("--data");
+            assertThat(json(full.get("/api/v1/experiments")).get("experiments")).isEmpty();
+        }
+    }
+
+    /** Edits may be so large that nothing finite is left; the answer is JSON all the same. */
+    @Test
+    void whatIsNoNumberIsNull() {
+        var edits = IntStream.range(0, 20).mapToObj("\"L0D%d=3.4e38\""::formatted).collect(Collectors.joining(", "));
+        var answer = server.post("/api/v1/trace", "{\"prompt\": \"a\", \"edits\": [%s], \"top\": 1}".formatted(edits));
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.body()).doesNotContain("NaN", "Infinity");
+        assertThat(json(answer).at("/edited/positions/0/layers/3/after/0/probability").isNull()).isTrue();
+    }
+
+    @Test
+    void halfSentAndSlowBodies() throws Exception {
+        var head = "POST /api/v1/trace HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 1000\n\n{\"prompt\"";
+        assertProblem(raw(head), 400);
+        var waiting = new ArrayList<Socket>();
+        for (int i = 0; i < 50; i++) {
+            waiting.add(RawRequests.connect(server.address()));
+            RawRequests.write(waiting.getLast(), i % 2 == 0 ? head : "POST /api/v1/tr");
+        }
+        assertThat(server.post("/api/v1/trace", TRACE).statusCode()).isEqualTo(200); // they keep nobody else waiting
+        for (var socket : waiting) {
+            socket.close();
+        }
+        try (var slow = RawRequests.connect(server.address())) {
+            RawRequests.write(slow, head);
+            while (slow.getInputStream().available() == 0) {
+                RawRequests.write(slow, " ");
+                Thread.sleep(100); // ten bytes a second
+            }
+            assertThat(RawRequests.read(slow)).startsWith("HTTP/1.1 408").contains("application/problem+json");
+        }
+    }
+
+    @Test
+    void floodsOfHeaders() throws IOException {
+        for (var headers : List.of("X: " + "a".repeat(20_000) + "\n", "X: a\n".repeat(5_000), "Cookie: " + "a=b; ".repeat(5_000) + "\n")) {
+            assertProblem(raw("GET /api/v1/model HTTP/1.1\nHost: localhost\n" + headers + "\n"), 431);
+        }
+        assertProblem(raw("GET /" + "a".repeat(20_000) + " HTTP/1.1\nHost: localhost\n\n"), 414);
+        assertProblem(raw("GARBAGE\n\n"), 400);
+        assertProblem(raw("GET / HTTP/1.1\nHost: localhost\nHost: evil.example\n\n"), 400);
+        assertProblem(raw("POST /api/v1/trace HTTP/1.1\nHost: localhost\nContent-Length: 5\nContent-Length: 6\n\n"), 400);
+        assertThat(server.get("/api/v1/model").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void withoutAHost() throws IOException {
+        assertProblem(raw("GET /api/v1/model HTTP/1.1\nConnection: close\n\n"), 400);
+        assertProblem(raw("GET /api/v1/model HTTP/1.0\n\n"), 403);
     }
 
     @ParameterizedTest
@@ -180,6 +269,42 @@ class SecurityTest {
         assertThat(locked.send("GET", "/", null, "Cookie", cookie.split(";")[0]).statusCode()).isEqualTo(200);
         assertThat(locked.get(link).statusCode()).isEqualTo(403);
         assertThat(locked.links).hasSizeGreaterThan(1);
+    }
+
+    @Test
+    void theCookieIsEnoughForTheEventsOfAPage() {
+        var link = locked.links.getLast();
+        var cookie = locked.get(link.getRawPath() + "?" + link.getRawQuery()).headers().firstValue("Set-Cookie").orElseThrow().split(";")[0];
+        var own = locked.address().toString().replaceFirst("/$", "");
+        var sweep = locked.send("POST", "/api/v1/sweeps", "{\"prompts\": [\"a\"], \"neurons\": \"L0D1\"}", "Cookie", cookie, "Origin", own);
+        var path = sweep.headers().firstValue("Location").orElseThrow();
+        assertThat(locked.get(path + "/events").statusCode()).isEqualTo(401);
+        assertThat(locked.send("GET", path + "/events", null, "Cookie", cookie, "Sec-Fetch-Site", "same-origin").body()).contains("event: end");
+        var generate = "{\"prompt\": \"a\", \"tokens\": 2}";
+        assertThat(locked.post("/api/v1/generate", generate).statusCode()).isEqualTo(401);
+        assertThat(locked.send("POST", "/api/v1/generate", generate, "Cookie", cookie, "Origin", own).body()).contains("event: end");
+        assertThat(locked.send("POST", "/api/v1/generate", generate, "Cookie", cookie, "Origin", "http://evil.example").statusCode()).isEqualTo(403);
+        assertThat(locked.send("GET", "/api/v1/model", null, "Cookie", "other=1; " + cookie).statusCode()).isEqualTo(200);
+        assertThat(locked.send("GET", "/api/v1/model", null, "Cookie", cookie + "x").statusCode()).isEqualTo(401);
+    }
+
+    /** On a connection, too, that has shown the right one before. */
+    @Test
+    void wrongTokens() throws IOException {
+        var head = "GET /api/v1/model HTTP/1.1\nHost: localhost\nAuthorization: Bearer ";
+        for (var token : List.of(TOKEN.substring(0, TOKEN.length() - 1), "C" + TOKEN.substring(1), TOKEN.toUpperCase(Locale.ROOT), "", "\u00e9")) {
+            var answers = RawRequests.send(locked.address(), head + TOKEN + "\n\n" + head + token + "\nConnection: close\n\n");
+            assertThat(answers).as(token).containsSubsequence("HTTP/1.1 200", "HTTP/1.1 401");
+        }
+    }
+
+    /** Times cannot be asserted; which methods are called can. */
+    @Test
+    void tokensAreComparedInConstantTime() {
+        var called = new ClassFileImporter().importClasses(Tokens.class).get(Tokens.class).getMethodCallsFromSelf().stream()
+                .map(call -> call.getTarget().getFullName().replaceFirst("\\(.*", "")).toList();
+        assertThat(called).contains("java.security.MessageDigest.isEqual").doesNotContain("java.lang.String.equals", "java.util.Objects.equals",
+                "java.lang.String.contentEquals", "java.lang.String.compareTo", "java.util.Arrays.equals");
     }
 
     @Test

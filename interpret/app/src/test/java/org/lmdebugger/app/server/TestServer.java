@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.Gpt2;
@@ -30,7 +29,7 @@ public final class TestServer implements AutoCloseable {
     final Server server;
     final List<URI> links = new ArrayList<>();
     final HttpClient http = HttpClient.newHttpClient();
-    private final Device device = Devices.open("cpu");
+    final CountingDevice device = new CountingDevice(Devices.open("cpu"));
     private final Gpt2 model;
 
     public TestServer() {
