@@ -25,8 +25,8 @@ public final class Clusters {
      * A cluster to look at.
      *
      * @param label          its number
-     * @param members        its vectors, by index
-     * @param representative the member that points most nearly where the members' sum does
+     * @param members        its vectors, those first that point most nearly where the members' sum does
+     * @param representative the first member
      * @param tokens         those with the largest mean of the members' raw logits, which their logits are
      */
     public record Cluster(int label, List<Neuron> members, Neuron representative, List<TokenLogit> tokens) {
@@ -71,8 +71,7 @@ public final class Clusters {
         var values = members.stream().map(member -> vectors.row(member).toFloats()).toList();
         var mean = Vectors.mean(values);
         var cosines = values.stream().mapToDouble(value -> Vectors.cosine(value, mean)).toArray();
-        int nearest = IntStream.range(0, cosines.length).boxed()
-                .max(Comparator.<Integer>comparingDouble(i -> cosines[i]).thenComparing(Comparator.reverseOrder())).orElseThrow();
-        return new Cluster(label, members, members.get(nearest), vectors.tokens(mean, k));
+        var sorted = IntStream.range(0, cosines.length).boxed().sorted(Comparator.comparingDouble(i -> -cosines[i])).map(members::get).toList();
+        return new Cluster(label, sorted, sorted.getFirst(), vectors.tokens(mean, k));
     }
 }

@@ -46,8 +46,16 @@ final class CompleteLinkage implements AutoCloseable {
         return 4 * vectors * vectors;
     }
 
-    /** @param unit vectors of length 1, [n, d] */
-    CompleteLinkage(Session session, Tensor unit) {
+    /** How many steps there are to report: a row of the matrix each, then a merge each. */
+    static int steps(int vectors) {
+        return 2 * vectors - 1;
+    }
+
+    /**
+     * @param unit vectors of length 1, [n, d]
+     * @param done hears how many rows of the matrix are there
+     */
+    CompleteLinkage(Session session, Tensor unit, IntConsumer done) {
         this.session = session;
         scope = new TensorScope(unit.device());
         n = (int) unit.rows();
@@ -62,6 +70,7 @@ final class CompleteLinkage implements AutoCloseable {
             for (int from = 0; from < n; from += TILE) {
                 int rows = Math.min(TILE, n - from);
                 session.innerProducts(similarities.rows(from, rows), unit.rows(from, rows), unit);
+                done.accept(from + rows);
             }
             var diagonal = scope.vector(session, IntStream.range(0, n).toArray());
             var infinities = new float[n];
@@ -73,7 +82,7 @@ final class CompleteLinkage implements AutoCloseable {
         }
     }
 
-    /** A label for each vector: clusters are numbered in the order of their first vectors. */
+    /** A label for each vector: clusters are numbered in the order of their first vectors. {@code done} goes on from the rows. */
     int[] labels(int count, IntConsumer done) {
         for (int start = 0; merges.size() < n - 1; ) {
             if (length == 0) {
@@ -85,7 +94,7 @@ final class CompleteLinkage implements AutoCloseable {
             extend();
             merge();
             if (merges.size() % TOLD == 0 || merges.size() == n - 1) {
-                done.accept(merges.size());
+                done.accept(n + merges.size());
             }
         }
         return cut(n - count);

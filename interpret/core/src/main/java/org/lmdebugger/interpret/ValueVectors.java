@@ -48,6 +48,13 @@ public final class ValueVectors {
     public record Match(Neuron vector, float score) {
     }
 
+    /** Hears how far long work is, from the thread that does it; what it throws ends the work. */
+    @FunctionalInterface
+    public interface Progress {
+        /** {@code done} of {@code total} steps are done. */
+        void report(int done, int total);
+    }
+
     /** How many there are. */
     public int count() {
         return layers * width;
@@ -176,25 +183,27 @@ public final class ValueVectors {
      * Divides all vectors into clusters by cosine distance: exactly if the matrix of all similarities fits, else by
      * k-means; {@link Clusters#method()} says which. The same options give the same clusters.
      *
-     * @param done hears, from this thread, how many of the merges are done, or of k-means' rounds; what it throws ends the work
+     * @param progress of the rows of the matrix and the merges, or of k-means' rounds
      */
-    public Clusters clusters(ClusterOptions options, IntConsumer done) {
-        return clusters(options, count(), done);
+    public Clusters clusters(ClusterOptions options, Progress progress) {
+        return clusters(options, count(), progress);
     }
 
     /** The same of the first {@code n} vectors alone. */
-    Clusters clusters(ClusterOptions options, int n, IntConsumer done) {
+    Clusters clusters(ClusterOptions options, int n, Progress progress) {
         check("clusters", options.count(), n);
         return model.device().call(session -> {
             try (var scope = new TensorScope(model.device())) {
                 var unit = unitVectors(session, scope, n);
                 if (CompleteLinkage.byteSize(n) <= options.memory()) {
-                    try (var linkage = new CompleteLinkage(session, unit)) {
+                    IntConsumer done = steps -> progress.report(steps, CompleteLinkage.steps(n));
+                    try (var linkage = new CompleteLinkage(session, unit, done)) {
                         return new Clusters(this, Clusters.Method.COMPLETE_LINKAGE, linkage.labels(options.count(), done));
                     } catch (OutOfDeviceMemoryException tooLarge) {
                         // the method of the result says so
                     }
                 }
+                IntConsumer done = rounds -> progress.report(rounds, SphericalKMeans.ROUNDS);
                 return new Clusters(this, Clusters.Method.SPHERICAL_K_MEANS, new SphericalKMeans(session, unit, options).labels(done));
             }
         });

@@ -206,7 +206,7 @@ abstract class GoldenTest {
         var expected = golden.get("clusters");
         var vectors = new ValueVectors(model);
         var options = ClusterOptions.of(vectors).count(expected.get("count").asInt());
-        var clusters = vectors.clusters(options, expected.at("/neurons/1").asInt(), done -> { });
+        var clusters = vectors.clusters(options, expected.at("/neurons/1").asInt(), (done, total) -> { });
         assertThat(clusters.method()).isEqualTo(Clusters.Method.COMPLETE_LINKAGE);
         assertThat(clusters.labels()).isEqualTo(ClustersTest.canonical(ints(expected.get("labels"))));
     }
