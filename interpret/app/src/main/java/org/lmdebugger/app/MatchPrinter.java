@@ -1,8 +1,10 @@
 package org.lmdebugger.app;
 
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Debugger.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,23 +28,26 @@ final class MatchPrinter {
         return top;
     }
 
-    /** @param what what scores are */
-    void print(List<Match> matches, String what, Debugger debugger) {
+    /**
+     * @param what  what scores are
+     * @param named names of vectors
+     */
+    void print(List<Match> matches, String what, Debugger debugger, Map<Neuron, String> named) {
         var out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.print(matches.stream().map(ValueJson::of).toList()));
             return;
         }
         out.println("%s %s  promotes".formatted(Text.fit("vector", 10), Text.fit(what, 10)));
+        var said = Said.of(debugger, matches.stream().map(Match::vector).toList(), Said.FEW);
         for (var match : matches) {
             out.println(Text.fit("%s %+10.4f  %s".formatted(Text.fit(match.vector().toString(), 10), match.score(),
-                    tokens(debugger, match.vector())), WIDTH).stripTrailing());
+                    Text.named(named.get(match.vector()), tokens(said.get(match.vector())))), WIDTH).stripTrailing());
         }
         out.flush();
     }
 
-    private static String tokens(Debugger debugger, Neuron vector) {
-        return debugger.project(debugger.model().layer(vector.layer()).values().row(vector.neuron()), 8).getFirst().stream()
-                .map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
+    private static String tokens(List<TokenLogit> tokens) {
+        return tokens.stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
     }
 }

@@ -5,9 +5,11 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Effects;
 import org.lmdebugger.interpret.Measure;
 
@@ -52,7 +54,7 @@ final class Strongest {
     }
 
     /** A line each, with the tokens that the neuron's value vector promotes most. */
-    void print(PrintWriter out, Debugger debugger) {
+    void print(PrintWriter out, Debugger debugger, Map<Neuron, String> named) {
         var sorted = effects.stream().sorted(Comparator.comparingDouble(Effect::strength).reversed()).toList();
         if (sorted.isEmpty()) {
             return;
@@ -67,7 +69,8 @@ final class Strongest {
             for (int m = 0; m < measures.size(); m++) {
                 values.add(number(measures.get(m), effect.values()[m]));
             }
-            out.println(line(prompts ? String.valueOf(effect.prompt()) : "", effect.intervention(), values, tokens));
+            var says = Text.named(named.get(new Neuron(effect.layer(), effect.neuron())), tokens);
+            out.println(line(prompts ? String.valueOf(effect.prompt()) : "", effect.intervention(), values, says));
         }
         out.flush();
     }

@@ -34,6 +34,9 @@ final class SweepCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions model;
 
+    @Mixin
+    private NameOptions names;
+
     @Option(names = "--top", paramLabel = "N", defaultValue = "20", description = "How many of the strongest effects are shown "
             + "(default: ${DEFAULT-VALUE}).")
     private int top;
@@ -118,7 +121,7 @@ final class SweepCommand implements Callable<Integer> {
         if (first > 0) {
             printer.println("%,d of %,d effects were there already; of the others:".formatted(done, plan.effects()));
         }
-        strongest.print(printer, debugger);
+        strongest.print(printer, debugger, names.names(debugger).all());
     }
 
     /** For work of more than one chunk: how much is done, how fast, and how long it will take. */

@@ -21,6 +21,11 @@ final class Text {
         return visible.toString();
     }
 
+    /** What a value vector says, after its name if it has one. */
+    static String named(String name, String tokens) {
+        return name == null ? tokens : "[" + name + "] " + tokens;
+    }
+
     /** {@code words} with two spaces between, in lines of at most {@code width} columns where the words allow it. */
     static String wrap(List<String> words, int width) {
         var text = new StringBuilder();

@@ -27,6 +27,9 @@ final class TraceCommand implements Callable<Integer> {
     private ModelOptions model;
 
     @Mixin
+    private NameOptions names;
+
+    @Mixin
     private EditOptions edits;
 
     @Option(names = "--position", paramLabel = "P", description = "An index from 0, last (default) or all. Repeatable.")
@@ -52,14 +55,16 @@ final class TraceCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         var wanted = edits.edits();
-        var trace = model.with(debugger -> debugger.trace(prompt, wanted, options(debugger)));
         var out = spec.commandLine().getOut();
-        if (json) {
-            out.println(Json.print(TraceJson.of(trace)));
-        } else {
-            new TraceTable(out, spec.commandLine().getColorScheme().ansi()).print(trace);
-        }
-        return 0;
+        return model.with(debugger -> {
+            var trace = debugger.trace(prompt, wanted, options(debugger));
+            if (json) {
+                out.println(Json.print(TraceJson.of(trace)));
+            } else {
+                new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all()).print(trace);
+            }
+            return 0;
+        });
     }
 
     private TraceOptions options(Debugger debugger) {

@@ -1,8 +1,10 @@
 package org.lmdebugger.app;
 
 import java.io.PrintWriter;
+import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Trace;
 import picocli.CommandLine.Help.Ansi;
 
@@ -12,10 +14,12 @@ final class TraceTable {
 
     private final PrintWriter out;
     private final Ansi ansi;
+    private final Map<Neuron, String> named;
 
-    TraceTable(PrintWriter out, Ansi ansi) {
+    TraceTable(PrintWriter out, Ansi ansi, Map<Neuron, String> named) {
         this.out = out;
         this.ansi = ansi;
+        this.named = named;
     }
 
     void print(Trace trace) {
@@ -48,7 +52,17 @@ final class TraceTable {
         }
         layer.chosen().forEach(chosen -> out.println("  %s before %s   after %s".formatted(
                 Text.fit(Text.visible(chosen.token()), 14), standing(chosen.before()), standing(chosen.after()))));
+        names(layer.dominant().stream());
         verdicts(layer);
+    }
+
+    /** What those sub-updates are called that have names. */
+    private void names(Stream<Trace.SubUpdate> updates) {
+        var called = updates.map(update -> new Neuron(update.layer(), update.neuron())).distinct().filter(named::containsKey)
+                .map(vector -> vector + " [" + named.get(vector) + "]").toList();
+        if (!called.isEmpty()) {
+            out.println(Text.wrap(Stream.concat(Stream.of("  named"), called.stream()).toList(), WIDTH));
+        }
     }
 
     /** By how much the log-probability changes without each sub-update. */
@@ -78,6 +92,7 @@ final class TraceTable {
             out.println("  %s after: clean %s   edited %s".formatted(Text.fit(Text.visible(clean.chosen().get(c).token()), 14),
                     standing(clean.chosen().get(c).after()), standing(edited.chosen().get(c).after())));
         }
+        names(Stream.concat(clean.dominant().stream(), edited.dominant().stream()));
         verdicts(clean);
     }
 

@@ -1,29 +1,78 @@
 package org.lmdebugger.app;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import org.lmdebugger.app.values.WordSearch.Found;
+import org.lmdebugger.interpret.Clusters;
+import org.lmdebugger.interpret.Clusters.Cluster;
+import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections.Projection;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import org.lmdebugger.tokenizer.Tokenizer;
 
-/** Value vectors as {@code values … --json} prints them; the keys are part of the command's interface. */
-final class ValueJson {
+/** Value vectors as {@code values … --json} prints them and the server answers; the keys are part of their interfaces. */
+public final class ValueJson {
+    private static final int MEMBERS = 10; // of a cluster that are shown, and so on
+    private static final int MEMBER_TOKENS = 20;
+
     private ValueJson() {
     }
 
     static Map<String, Object> of(Projection projection, Tokenizer tokenizer) {
         return TraceJson.object("layer", projection.vector().layer(), "neuron", projection.vector().neuron(),
-                "top", tokens(projection.top(), tokenizer), "bottom", tokens(projection.bottom(), tokenizer));
+                "top", spelled(projection.top(), tokenizer), "bottom", spelled(projection.bottom(), tokenizer));
     }
 
     /** Tokens as the vocabulary spells them, with a leading space as Ġ. */
-    static List<Map<String, Object>> tokens(List<TokenLogit> tokens, Tokenizer tokenizer) {
+    private static List<Map<String, Object>> spelled(List<TokenLogit> tokens, Tokenizer tokenizer) {
         return tokens.stream().map(token -> TraceJson.object("id", token.id(), "token", tokenizer.raw(token.id()),
+                "logit", token.logit())).toList();
+    }
+
+    /** Tokens as text and as the vocabulary spells them. */
+    public static List<Map<String, Object>> tokens(List<TokenLogit> tokens, Tokenizer tokenizer) {
+        return tokens.stream().map(token -> TraceJson.object("id", token.id(), "token", token.token(), "raw", tokenizer.raw(token.id()),
                 "logit", token.logit())).toList();
     }
 
     static Map<String, Object> of(Match match) {
         return TraceJson.object("layer", match.vector().layer(), "neuron", match.vector().neuron(), "score", match.score());
+    }
+
+    /** A vector and its name; null if it has none. */
+    public static Map<String, Object> name(Neuron vector, String name) {
+        return TraceJson.object("layer", vector.layer(), "neuron", vector.neuron(), "name", name);
+    }
+
+    public static Map<String, Object> names(Map<Neuron, String> named) {
+        return TraceJson.object("names", named.entrySet().stream().map(each -> name(each.getKey(), each.getValue())).toList());
+    }
+
+    /** What a search by words found. */
+    public static Map<String, Object> of(List<String> terms, List<Found> found, Map<Neuron, String> named) {
+        return TraceJson.object("terms", terms, "results", found.stream().map(each -> {
+            var json = name(each.vector(), named.get(each.vector()));
+            json.put("score", each.score());
+            json.put("tokens", each.tokens().stream().map(word ->
+                    TraceJson.object("token", word.token(), "raw", word.raw(), "matches", word.matches())).toList());
+            return json;
+        }).toList());
+    }
+
+    /** A cluster with those of its members that are nearest to its middle. */
+    public static Map<String, Object> of(Clusters clusters, Cluster cluster, Debugger debugger, Map<Neuron, String> named) {
+        var tokenizer = debugger.model().tokenizer();
+        var members = cluster.members().stream().limit(MEMBERS).toList();
+        var said = Said.of(debugger, members, MEMBER_TOKENS);
+        return TraceJson.object("label", cluster.label(), "clusters", clusters.count(), "method", clusters.method().name().toLowerCase(Locale.ROOT),
+                "size", cluster.members().size(), "representative", name(cluster.representative(), named.get(cluster.representative())),
+                "tokens", tokens(cluster.tokens(), tokenizer), "members", members.stream().map(member -> {
+                    var json = name(member, named.get(member));
+                    json.put("top", tokens(said.get(member), tokenizer));
+                    return json;
+                }).toList());
     }
 }

@@ -22,6 +22,9 @@ final class ValuesPromoteCommand implements Callable<Integer> {
     private ModelOptions model;
 
     @Mixin
+    private NameOptions names;
+
+    @Mixin
     private MatchPrinter printer;
 
     @Override
@@ -30,7 +33,7 @@ final class ValuesPromoteCommand implements Callable<Integer> {
             var ids = tokens.stream().mapToInt(debugger.model().tokenizer()::single).toArray();
             var vectors = new ValueVectors(debugger.model());
             var found = suppress ? vectors.suppress(ids, printer.top()) : vectors.promote(ids, printer.top());
-            printer.print(found, "mean logit", debugger);
+            printer.print(found, "mean logit", debugger, names.names(debugger).all());
             return 0;
         });
     }

@@ -21,6 +21,9 @@ final class ValuesShowCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions model;
 
+    @Mixin
+    private NameOptions names;
+
     @Option(names = "--top", paramLabel = "K", defaultValue = "50", description = "How many of each (default: ${DEFAULT-VALUE}).")
     private int top;
 
@@ -43,15 +46,15 @@ final class ValuesShowCommand implements Callable<Integer> {
             if (json) {
                 out.println(Json.print(ValueJson.of(projection, debugger.model().tokenizer())));
             } else {
-                out.print(table(projection));
+                out.print(table(projection, names.names(debugger).of(wanted).map(name -> "  " + name).orElse("")));
                 out.flush();
             }
             return 0;
         });
     }
 
-    private static String table(Projection projection) {
-        var table = new StringBuilder("%s%n%s%s%n".formatted(projection.vector(), Text.fit("  promotes", 36), "suppresses"));
+    private static String table(Projection projection, String name) {
+        var table = new StringBuilder("%s%s%n%s%s%n".formatted(projection.vector(), name, Text.fit("  promotes", 36), "suppresses"));
         for (int j = 0; j < projection.top().size(); j++) {
             var most = projection.top().get(j);
             var least = projection.bottom().get(j);

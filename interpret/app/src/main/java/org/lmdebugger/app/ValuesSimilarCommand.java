@@ -17,13 +17,17 @@ final class ValuesSimilarCommand implements Callable<Integer> {
     private ModelOptions model;
 
     @Mixin
+    private NameOptions names;
+
+    @Mixin
     private MatchPrinter printer;
 
     @Override
     public Integer call() {
         var wanted = Neuron.parse(vector);
         return model.with(debugger -> {
-            printer.print(new ValueVectors(debugger.model()).similar(wanted, printer.top()), "cosine", debugger);
+            var found = new ValueVectors(debugger.model()).similar(wanted, printer.top());
+            printer.print(found, "cosine", debugger, names.names(debugger).all());
             return 0;
         });
     }
