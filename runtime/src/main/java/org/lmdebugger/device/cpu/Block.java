@@ -19,14 +19,23 @@ final class Block {
     final float[] z = new float[SIZE];
     final float[] lanes = new float[Layouts.SPECIES.length()];
 
-    private float[] edges = new float[0];
+    private float[] sums = new float[0];
+    private float[] left = new float[0];
+    private float[] right = new float[0];
 
     /** At least {@code size} elements, of any contents. */
-    float[] edges(int size) {
-        if (edges.length < size) {
-            edges = new float[size];
-        }
-        return edges;
+    float[] sums(int size) {
+        return sums.length < size ? sums = new float[size] : sums;
+    }
+
+    /** The same, another array. */
+    float[] left(int size) {
+        return left.length < size ? left = new float[size] : left;
+    }
+
+    /** And another. */
+    float[] right(int size) {
+        return right.length < size ? right = new float[size] : right;
     }
 
     static Block ofThread() {

@@ -41,7 +41,7 @@ final class Gemm implements Workers.Job {
             return;
         }
         int parts = c.rows() * c.columns() * a.columns() < WORTH_SHARING ? 1 : workers.threads();
-        boolean streamed = c.rows() <= FEW_ROWS && !transposed;
+        boolean streamed = c.rows() == 1 && !transposed;
         lead = streamed ? (int) Math.min(length - 1, SkinnyGemm.lead(CpuMemory.of(b), b.byteOffset(), b.stride())) : 0;
         share = (int) ((length - lead + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
         workers.run(this, (int) ((length - lead + share - 1) / share));
