@@ -1,6 +1,5 @@
 package org.lmdebugger.app;
 
-import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -39,16 +38,18 @@ final class ServeCommand implements Callable<Integer> {
             + "(default: none on loopback, a random one beyond).")
     private String token;
 
-    @Option(names = "--data", paramLabel = "DIR", description = "Where names and experiments are kept (default: $XDG_DATA_HOME/lmdebugger, "
-            + "else ~/.local/share/lmdebugger).")
-    private Path data;
+    @Mixin
+    private CacheOptions cache;
+
+    @Mixin
+    private NameOptions data;
 
     @Spec
     private CommandSpec spec;
 
     @Override
     public Integer call() {
-        var options = new ServerOptions(host, port, origins, token(), data == null ? defaultData() : data);
+        var options = new ServerOptions(host, port, origins, token(), data.folder(), cache.folder());
         return model.with(debugger -> {
             var stop = new CountDownLatch(1);
             var server = new Server(debugger, options, link -> say("log in, once, with: " + link));
@@ -68,12 +69,6 @@ final class ServeCommand implements Callable<Integer> {
 
     private String token() {
         return token != null || ServerOptions.isLoopback(host) ? token : ServerOptions.randomToken();
-    }
-
-    private static Path defaultData() {
-        var base = System.getenv("XDG_DATA_HOME");
-        return base == null || base.isBlank() ? Path.of(System.getProperty("user.home"), ".local", "share", "lmdebugger")
-                : Path.of(base, "lmdebugger");
     }
 
     private synchronized void say(String line) {

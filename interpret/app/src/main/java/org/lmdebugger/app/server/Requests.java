@@ -133,6 +133,29 @@ final class Requests {
         return Iterable.class.isAssignableFrom(type) ? "a list" : "an object";
     }
 
+    /** A number from 1 on in the query; {@code otherwise} where there is none. */
+    static int number(Context context, String name, int otherwise, int most) {
+        var text = context.queryParam(name);
+        if (text == null) {
+            return otherwise;
+        }
+        if (!text.matches("\\d{1,9}")) {
+            throw Problem.badRequest("%s: not a number (expected: 1 to %d)".formatted(name, most));
+        }
+        Limits.check(name, Integer.parseInt(text), 1, most);
+        return Integer.parseInt(text);
+    }
+
+    /** Whether the query says {@code true} to {@code name}; without it, no. */
+    static boolean flag(Context context, String name) {
+        return switch (context.queryParam(name)) {
+            case null -> false;
+            case "false" -> false;
+            case "true" -> true;
+            default -> throw Problem.badRequest(name + ": of another kind (expected: true or false)");
+        };
+    }
+
     /** The mode of that name; exact edits where there is none. */
     static Mode mode(String name) {
         return switch (name) {

@@ -39,6 +39,7 @@ public final class Server implements AutoCloseable {
     private final ServerOptions options;
     private final Assets assets = new Assets();
     private final WorkQueue queue = new WorkQueue(Limits.QUEUE);
+    private final ValueStore values;
     private final Javalin javalin;
     private boolean closed; // guarded by this
 
@@ -53,6 +54,7 @@ public final class Server implements AutoCloseable {
         var tokens = options.token() == null ? null : new Tokens(options.token(), path -> link.accept(address().resolve(path)));
         var guard = new Guard(options, tokens);
         var inference = new Inference(debugger, queue);
+        values = new ValueStore(inference, options);
         javalin = Javalin.create(Server::configure);
         javalin.before(guard::check);
         new ModelRoutes(inference).add(javalin);
@@ -60,6 +62,8 @@ public final class Server implements AutoCloseable {
         new GenerateRoutes(inference).add(javalin);
         new SweepRoutes(inference).add(javalin);
         new ExperimentRoutes(inference, new Experiments(options.data().resolve("experiments"))).add(javalin);
+        new ValueRoutes(inference, values).add(javalin);
+        new SearchRoutes(inference, values).add(javalin);
         new CompatibleRoutes(inference).add(javalin);
         if (tokens != null) {
             javalin.get(Guard.LOGIN, tokens::login);
@@ -163,6 +167,7 @@ public final class Server implements AutoCloseable {
             closed = true;
             queue.close();
             javalin.stop();
+            values.close();
         }
     }
 }

@@ -13,8 +13,9 @@ import java.util.Set;
  * @param origins those of other pages that may use it, such as {@code http://localhost:3000}
  * @param token   what clients must show; null if there is none, which is for loopback alone
  * @param data    the folder of what users save
+ * @param cache   the folder of what can be computed again
  */
-public record ServerOptions(String host, int port, Set<String> origins, String token, Path data) {
+public record ServerOptions(String host, int port, Set<String> origins, String token, Path data, Path cache) {
     public ServerOptions {
         if (port < 0 || port > 65535) {
             throw new IllegalArgumentException("port: %d (expected: 0 to 65535)".formatted(port));

@@ -5,10 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
+import org.lmdebugger.app.Said;
 import org.lmdebugger.app.TraceJson;
-import org.lmdebugger.device.ElementType;
-import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Debugger.TokenLogit;
 import org.lmdebugger.interpret.Edits;
@@ -62,38 +60,18 @@ final class SweepResults {
             }
         }
         var rows = strongest.stream().sorted(Comparator.comparingDouble(Row::strength).reversed()).toList();
-        var said = said(debugger, rows.stream().filter(row -> row.layer() >= 0)
-                .map(row -> new Edits.Neuron(row.layer(), row.neuron())).distinct().toList());
+        var said = Said.of(debugger, rows.stream().filter(row -> row.layer() >= 0)
+                .map(row -> new Edits.Neuron(row.layer(), row.neuron())).toList(), SAID);
         return TraceJson.object("measures", measures.stream().map(Measure::toString).toList(), "sorted_by", measure.toString(),
                 "clean", chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
                 "effects", rows.stream().map(row -> json(row, said)).toList());
     }
 
-    private Map<String, Object> json(Row row, Map<Edits.Neuron, List<String>> said) {
+    private Map<String, Object> json(Row row, Map<Edits.Neuron, List<TokenLogit>> said) {
         return TraceJson.object("prompt", row.effects().prompt(), "edits", row.effects().edits(row.index()).texts(),
                 "layer", row.layer(), "neuron", row.neuron(),
                 "values", measures.stream().map(each -> row.effects().values(each)[row.index()]).toList(),
-                "says", said.getOrDefault(new Edits.Neuron(row.layer(), row.neuron()), List.of()));
-    }
-
-    /** The tokens that each value vector promotes most: all in one product. */
-    private static Map<Edits.Neuron, List<String>> said(Debugger debugger, List<Edits.Neuron> neurons) {
-        if (neurons.isEmpty()) {
-            return Map.of();
-        }
-        var model = debugger.model();
-        try (var scope = new TensorScope(model.device())) {
-            var vectors = scope.allocate(ElementType.F32, neurons.size(), model.config().width());
-            model.device().call(session -> {
-                for (int i = 0; i < neurons.size(); i++) {
-                    session.copy(vectors.row(i), model.layer(neurons.get(i).layer()).values().row(neurons.get(i).neuron()));
-                }
-                return null;
-            });
-            var projected = debugger.project(vectors, Math.min(SAID, model.config().vocabularySize()));
-            return IntStream.range(0, neurons.size()).boxed()
-                    .collect(Collectors.toMap(neurons::get, i -> projected.get(i).stream().map(TokenLogit::token).toList()));
-        }
+                "says", said.getOrDefault(new Edits.Neuron(row.layer(), row.neuron()), List.of()).stream().map(TokenLogit::token).toList());
     }
 
     /**

@@ -122,13 +122,9 @@ final class SweepRoutes {
 
     private void strongest(Context context) {
         var job = find(context);
-        var top = Objects.requireNonNullElse(context.queryParam("top"), "50");
-        if (!top.matches("\\d{1,4}")) {
-            throw Problem.badRequest("top: not a number (expected: 1 to 1000)");
-        }
-        Limits.check("top", Integer.parseInt(top), 1, 1000);
+        int top = Requests.number(context, "top", 50, 1000);
         Responses.json(context, inference.call(context, debugger ->
-                new SweepResults(job).strongest(debugger, context.queryParam("measure"), Integer.parseInt(top))));
+                new SweepResults(job).strongest(debugger, context.queryParam("measure"), top)));
     }
 
     private void download(Context context, String format, String type) throws IOException {

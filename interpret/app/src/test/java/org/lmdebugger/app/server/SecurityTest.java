@@ -32,7 +32,7 @@ class SecurityTest {
     @BeforeAll
     static void start() {
         server = new TestServer();
-        locked = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), TOKEN, TestServer.temporary()));
+        locked = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), TOKEN, TestServer.temporary(), TestServer.temporary()));
     }
 
     @AfterAll
@@ -309,9 +309,9 @@ class SecurityTest {
 
     @Test
     void weakTokensAndWrongOrigins() {
-        assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of(), "short", null)).hasMessageContaining("token: 5 characters");
-        assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of("*"), null, null)).hasMessageContaining("origin: *");
-        assertThatThrownBy(() -> new ServerOptions("0.0.0.0", 0, Set.of(), null, null)).hasMessageContaining("token: none");
+        assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of(), "short", null, null)).hasMessageContaining("token: 5 characters");
+        assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of("*"), null, null, null)).hasMessageContaining("origin: *");
+        assertThatThrownBy(() -> new ServerOptions("0.0.0.0", 0, Set.of(), null, null, null)).hasMessageContaining("token: none");
     }
 
     @Test

@@ -185,7 +185,7 @@ class StreamsTest {
 
     @Test
     void experimentsOutliveTheServer(@TempDir Path data) throws Exception {
-        var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, data);
+        var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, data, data.resolve("cache"));
         String id;
         try (var first = new TestServer(options)) {
             var saved = first.post("/api/v1/experiments", """

@@ -33,7 +33,7 @@ public final class TestServer implements AutoCloseable {
     private final Gpt2 model;
 
     public TestServer() {
-        this(new ServerOptions("127.0.0.1", 0, Set.of("http://localhost:3000"), null, temporary()));
+        this(new ServerOptions("127.0.0.1", 0, Set.of("http://localhost:3000"), null, temporary(), temporary()));
     }
 
     TestServer(ServerOptions options) {

@@ -1,0 +1,63 @@
+package org.lmdebugger.app.server;
+
+import io.javalin.http.Context;
+import org.lmdebugger.app.values.Names;
+import org.lmdebugger.app.values.ValueCache;
+import org.lmdebugger.app.values.WordSearch;
+import org.lmdebugger.interpret.Clusters;
+import org.lmdebugger.interpret.Projections;
+
+/** What the server keeps of the model's value vectors: names, and what is built of them when it is first asked for. */
+final class ValueStore implements AutoCloseable {
+    private final Names names;
+    private final Build<Projections, WordSearch> words;
+    private final Build<Clusters, Clusters> clusters;
+    private final Inference inference;
+    private final ServerOptions options;
+    private ValueCache cache; // guarded by this; null before it is needed, as a fingerprint takes a while
+    private boolean closed;
+
+    ValueStore(Inference inference, ServerOptions options) {
+        this.inference = inference;
+        this.options = options;
+        var model = inference.debugger().model();
+        int steps = model.config().layers() * model.config().feedForwardWidth();
+        names = new Names(options.data(), model.files()::fingerprint);
+        words = new Build<>("projections", steps, inference.queue(), () -> cache().projections(),
+                projections -> new WordSearch(projections, cache().vectors(), model.tokenizer()));
+        clusters = new Build<>("clusters", steps, inference.queue(), () -> cache().clusters(), built -> built);
+    }
+
+    private synchronized ValueCache cache() {
+        if (closed) {
+            throw new IllegalStateException("value vectors: the server has stopped");
+        }
+        if (cache == null) {
+            var model = inference.debugger().model();
+            cache = new ValueCache(options.cache(), model, model.files().fingerprint());
+        }
+        return cache;
+    }
+
+    Names names() {
+        return names;
+    }
+
+    /** The search by words; null while it is being made, and then the answer is given. */
+    WordSearch words(Context context) {
+        return words.get(context);
+    }
+
+    /** The usual clusters; null while they are being made, and then the answer is given. */
+    Clusters clusters(Context context) {
+        return clusters.get(context);
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        if (cache != null) {
+            cache.close();
+        }
+    }
+}
