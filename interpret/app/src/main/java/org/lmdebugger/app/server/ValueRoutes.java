@@ -2,6 +2,7 @@ package org.lmdebugger.app.server;
 
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -127,6 +128,10 @@ final class ValueRoutes {
         if (name == null) {
             throw Problem.badRequest("name: missing (expected: a text)");
         }
-        Responses.json(context, ValueJson.name(vector, store.names().put(vector, name)));
+        try {
+            Responses.json(context, ValueJson.name(vector, store.names().put(vector, name)));
+        } catch (UncheckedIOException failure) {
+            throw new Problem(507, "Not saved", failure.getMessage());
+        }
     }
 }

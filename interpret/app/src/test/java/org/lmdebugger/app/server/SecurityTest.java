@@ -158,7 +158,7 @@ class SecurityTest {
     @Test
     void whatCannotBeWrittenIsSaidAndLeavesNothing() throws IOException {
         var file = Files.createTempFile("lmdebugger", null); // where a folder should be
-        try (var full = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, file))) {
+        try (var full = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, file, TestServer.temporary()))) {
             var answer = full.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}");
             assertThat(answer.statusCode()).isEqualTo(507);
             assertThat(json(answer).get("detail").textValue()).contains("--data");

@@ -203,6 +203,16 @@ class ValuesApiTest {
     }
 
     @Test
+    void aNameThatCannotBeWrittenIsSaid() throws Exception {
+        var file = Files.createTempFile("lmdebugger", null); // where a folder should be
+        try (var full = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, file, CACHE))) {
+            var answer = full.send("PUT", "/api/v1/names/L2D253", "{\"name\": \"x\"}");
+            assertThat(answer.statusCode()).isEqualTo(507);
+            assertThat(json(answer).get("detail").textValue()).contains("--data");
+        }
+    }
+
+    @Test
     void whatIsNotBuiltYetIsBuiltInTheBackground() throws Exception {
         var go = new CountDownLatch(1);
         var cache = TestServer.temporary();
