@@ -15,7 +15,8 @@ import java.util.TreeMap;
 /** The page's files, all in memory, by the path that a browser asks for: a request never becomes a path of a file. */
 final class Assets {
     private static final Map<String, String> TYPES = Map.of("html", "text/html; charset=utf-8", "css", "text/css; charset=utf-8",
-            "js", "text/javascript; charset=utf-8", "svg", "image/svg+xml", "yaml", "application/yaml");
+            "js", "text/javascript; charset=utf-8", "svg", "image/svg+xml", "yaml", "application/yaml", "woff2", "font/woff2",
+            "txt", "text/plain; charset=utf-8");
 
     /** Where the API's description is. */
     static final String DESCRIPTION = "/api/v1/openapi.yaml";

@@ -1,0 +1,68 @@
+// Interventions in their text form, as the server, the command line and links write them.
+
+const NEURON = /^\s*L(\d{1,4})D(\d{1,6})\s*/i;
+const REST = /^(?:=\s*from:"(.*)"|=\s*(on|off)|(=|\*=|\+=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))\s*(?:@(\S+))?\s*$/is;
+const POSITIONS = /^(all|prompt|generated|last|\d+(\.\.\d+)?(,\d+(\.\.\d+)?)*)$/;
+
+export const FORM = 'L12D34 (switch it off), L12D34=3.5, L12D34*=2 or L12D34+=1, then @last, @3 or @2..5 if not all positions are meant';
+let lastKey = 0;
+
+export const OPERATIONS = { '=': 'set to', '*=': 'times', '+=': 'plus', from: 'as in' };
+export const NAMED_POSITIONS = ['all', 'prompt', 'generated', 'last'];
+
+/** An intervention that switches a value vector off at all positions; `changes` says what is else. */
+export function newEdit(layer, neuron, changes = {}) {
+    return { key: ++lastKey, layer, neuron, enabled: true, operation: '=', value: 0, from: '', at: 'all', switchedOn: false, ...changes };
+}
+
+/** The same intervention once more. */
+export function copyOf(edit) {
+    return { ...edit, key: ++lastKey };
+}
+
+export function label({ layer, neuron }) {
+    return `L${layer}D${neuron}`;
+}
+
+/** A value vector from its label; null if it is none. */
+export function parseNeuron(text) {
+    const match = NEURON.exec(text);
+    return match && match[0].length === text.length ? { layer: Number(match[1]), neuron: Number(match[2]) } : null;
+}
+
+/** An intervention from its text form, a leading minus meaning that it is disabled; null if it is none. */
+export function parseEdit(text) {
+    const enabled = !text.startsWith('-');
+    const written = enabled ? text : text.slice(1);
+    const neuron = NEURON.exec(written);
+    if (!neuron) {
+        return null;
+    }
+    const rest = written.slice(neuron[0].length);
+    const edit = newEdit(Number(neuron[1]), Number(neuron[2]), { enabled });
+    if (rest === '') {
+        return edit;
+    }
+    const match = REST.exec(rest);
+    if (!match || match[5] !== undefined && !POSITIONS.test(match[5])) {
+        return null;
+    }
+    const [, from, switched, operation, value, at = 'all'] = match;
+    if (from !== undefined) {
+        return { ...edit, operation: 'from', from, at };
+    }
+    return switched ? { ...edit, switchedOn: switched.toLowerCase() === 'on' } : { ...edit, operation, value: Number(value), at };
+}
+
+/** The text form in a mode: `exact`, or `lm-debugger`, which knows on and off alone. */
+export function editText(edit, mode) {
+    if (mode === 'lm-debugger') {
+        return `${label(edit)}=${edit.switchedOn ? 'on' : 'off'}`;
+    }
+    const change = edit.operation === 'from' ? `=from:"${edit.from}"` : edit.operation + edit.value;
+    return label(edit) + change + (edit.at === 'all' ? '' : '@' + edit.at);
+}
+
+export function isPositions(text) {
+    return POSITIONS.test(text);
+}

@@ -1,0 +1,33 @@
+// The name of a value vector, which can be changed.
+import { h, ref, watch } from '/lib/vue.js';
+import { label } from '../edits.js';
+import { nameOf, rename, say } from '../state.js';
+import { problemNotice } from './notice.js';
+
+export const Rename = {
+    props: { layer: { type: Number, required: true }, neuron: { type: Number, required: true } },
+    setup(props) {
+        const text = ref('');
+        const problem = ref(null);
+        watch(() => nameOf(props.layer, props.neuron), name => text.value = name ?? '', { immediate: true });
+
+        async function save(event) {
+            event.preventDefault();
+            try {
+                await rename(props.layer, props.neuron, text.value.trim());
+                problem.value = null;
+                say(text.value.trim() === '' ? 'Name removed' : 'Name saved');
+            } catch (failure) {
+                problem.value = failure;
+            }
+        }
+
+        return () => h('form', { class: 'rename', onSubmit: save }, [
+            h('div', { class: 'row' }, [
+                h('input', { type: 'text', value: text.value, placeholder: 'Give it a name', maxlength: 200, 'aria-label': `Name of ${label(props)}`,
+                    onInput: event => text.value = event.target.value }),
+                h('button', { type: 'submit', disabled: text.value.trim() === (nameOf(props.layer, props.neuron) ?? '') }, 'Rename')]),
+            problemNotice(problem.value)
+        ]);
+    }
+};

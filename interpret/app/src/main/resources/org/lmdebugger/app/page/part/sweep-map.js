@@ -1,0 +1,113 @@
+// The effects of a sweep, layers × neurons, drawn on a canvas as there may be hundreds of thousands.
+import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
+import { label } from '../edits.js';
+import { measured } from '../text.js';
+import { nameOf, state } from '../state.js';
+
+const LEFT = 34; // for the layers' names
+const dark = window.matchMedia('(prefers-color-scheme: dark)');
+
+export const SweepMap = {
+    props: { map: { type: Object, required: true } },
+    emits: ['pick'],
+    setup(props, { emit }) {
+        const canvas = ref(null);
+        const sorted = ref(false);
+        const hovered = ref(null);
+        let rows = []; // of each layer the columns: the strongest effects of some neurons
+        let size = {};
+
+        /** As many neurons to a column as it takes to have columns of at least a pixel. */
+        function arrange(width) {
+            rows = props.map.changes.map((changes, layer) => {
+                const cells = changes.map((change, neuron) => ({ layer, neuron, change })).filter(each => each.change !== null);
+                const ordered = sorted.value ? cells.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)) : changes.map((change, neuron) => ({ layer, neuron, change }));
+                const together = Math.max(1, Math.ceil(ordered.length / width));
+                return Array.from({ length: Math.ceil(ordered.length / together) }, (_, column) => ordered.slice(column * together, (column + 1) * together)
+                    .reduce((a, b) => Math.abs(b.change ?? 0) > Math.abs(a.change ?? 0) ? b : a));
+            });
+        }
+
+        function draw() {
+            const element = canvas.value;
+            if (!element) {
+                return;
+            }
+            const width = element.parentElement.clientWidth;
+            const height = Math.max(8, Math.min(28, 320 / props.map.changes.length));
+            const ratio = window.devicePixelRatio;
+            arrange(width - LEFT);
+            const most = Math.max(1, ...rows.map(row => row.length));
+            size = { height, cell: (width - LEFT) / most, width };
+            element.width = width * ratio;
+            element.height = height * rows.length * ratio;
+            Object.assign(element.style, { width: `${width}px`, height: `${height * rows.length}px` });
+            const pen = element.getContext('2d');
+            pen.scale(ratio, ratio);
+            paint(pen, getComputedStyle(element));
+        }
+
+        function paint(pen, style) {
+            const largest = Math.max(1e-12, ...rows.flat().map(each => Math.abs(each.change ?? 0)));
+            const ends = { more: style.getPropertyValue('--for'), less: style.getPropertyValue('--against'), none: style.getPropertyValue('--surface') };
+            const colour = window.d3.scaleLinear([-1, 0, 1], [ends.less, ends.none, ends.more].map(each => each.trim()));
+            rows.forEach((row, layer) => {
+                row.forEach((each, column) => {
+                    pen.fillStyle = each.change === null ? style.getPropertyValue('--page').trim() : colour(Math.sign(each.change) * Math.sqrt(Math.abs(each.change) / largest));
+                    pen.fillRect(LEFT + column * size.cell, layer * size.height, Math.ceil(size.cell), size.height - 1);
+                });
+                pen.fillStyle = style.color;
+                pen.font = `11px ${style.fontFamily}`;
+                if (size.height >= 11 || layer % 4 === 0) {
+                    pen.fillText(`L${layer}`, 2, layer * size.height + size.height / 2 + 4);
+                }
+            });
+        }
+
+        function at(event) {
+            const box = canvas.value.getBoundingClientRect();
+            const row = rows[Math.floor((event.clientY - box.top) / size.height)];
+            const each = row?.[Math.floor((event.clientX - box.left - LEFT) / size.cell)];
+            return each?.change == null ? null : each;
+        }
+
+        function pick(event) {
+            const each = at(event);
+            if (each) {
+                emit('pick', editOf(each));
+            }
+        }
+
+        /** The edit that the sweep made of this neuron. */
+        function editOf(each) {
+            const [name, amount] = state.operation.split(':');
+            const change = state.mode === 'lm-debugger' ? '=' + name : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount }[name];
+            return label(each) + change + (state.mode === 'lm-debugger' || state.at === 'all' ? '' : '@' + state.at);
+        }
+
+        const observer = new ResizeObserver(draw);
+        onMounted(() => {
+            observer.observe(canvas.value.parentElement);
+            dark.addEventListener('change', draw);
+            draw();
+        });
+        onUnmounted(() => {
+            observer.disconnect();
+            dark.removeEventListener('change', draw);
+        });
+        watch([() => props.map, sorted], draw);
+
+        const write = each => [h('b', label(each)), nameOf(each.layer, each.neuron) && ` ${nameOf(each.layer, each.neuron)}`,
+            `: ${props.map.measure} ${each.change < 0 ? '' : '+'}${measured(each.change)}`];
+
+        return () => h('section', { class: 'panel sweep-map', 'aria-label': 'Map of effects' }, [
+            h('div', { class: 'row spread' }, [
+                h('h2', ['Layers × neurons: change of ', props.map.measure]),
+                h('div', { class: 'segments', role: 'group', 'aria-label': 'Order of the neurons' }, [[false, 'by number'], [true, 'strongest first']].map(([value, text]) =>
+                    h('button', { type: 'button', 'aria-pressed': String(sorted.value === value), onClick: () => sorted.value = value }, text)))]),
+            h('div', { class: 'canvas' }, h('canvas', { ref: canvas, role: 'img', 'aria-label': `Change of ${props.map.measure} by layer and neuron; the table below has the strongest`,
+                onMousemove: event => hovered.value = at(event), onMouseleave: () => hovered.value = null, onClick: pick })),
+            h('p', { class: 'hint' }, hovered.value ? write(hovered.value) : 'Square-root scale. Point at a neuron to read it, click to add it to the interventions.')
+        ]);
+    }
+};

@@ -1,0 +1,60 @@
+// A field for tokens: what is typed becomes the one token that it is.
+import { h, ref } from '/lib/vue.js';
+import { post, Problem } from '../api.js';
+import { iconButton } from './icon.js';
+import { problemNotice } from './notice.js';
+
+export const TOKEN_HINT = 'king means ␣king, with a leading space, where that is a token; "king" in quotation marks means exactly what is between them.';
+
+/** The texts of tokens that `typed` may mean, the likeliest first. */
+function meanings(typed) {
+    const quoted = /^"(.*)"$/s.exec(typed.trim());
+    return quoted ? [quoted[1]] : typed.startsWith(' ') ? [typed] : [' ' + typed, typed];
+}
+
+/** The text of the token that was typed. @throws Problem if it is not one token */
+export async function resolveToken(typed) {
+    let spelt = [];
+    for (const text of meanings(typed)) {
+        const { tokens } = await post('/api/v1/tokenize', { text });
+        if (tokens.length === 1) {
+            return text;
+        }
+        spelt = tokens.map(each => each.text);
+    }
+    throw new Problem('Not one token.', `${typed} is ${spelt.map(text => `"${text}"`).join(', ')} (expected: a single token of this model)`);
+}
+
+export const TokenInput = {
+    props: { label: { type: String, required: true }, placeholder: { type: String, default: 'king' } },
+    emits: ['token'],
+    setup(props, { emit }) {
+        const typed = ref('');
+        const problem = ref(null);
+
+        async function add(event) {
+            event.preventDefault();
+            try {
+                emit('token', await resolveToken(typed.value));
+                typed.value = '';
+                problem.value = null;
+            } catch (failure) {
+                problem.value = failure;
+            }
+        }
+
+        return () => h('div', { class: 'token-input' }, [
+            h('div', { class: 'row' }, [
+                h('input', { type: 'text', value: typed.value, 'aria-label': props.label, placeholder: props.placeholder, title: TOKEN_HINT, spellcheck: false,
+                    onInput: event => typed.value = event.target.value, onKeydown: event => event.key === 'Enter' && typed.value !== '' && add(event) }),
+                h('button', { type: 'button', disabled: typed.value === '', onClick: add }, 'Add')]),
+            problemNotice(problem.value)
+        ]);
+    }
+};
+
+/** Things that were added, each with a button that takes it away. */
+export function removable(list, write, remove) {
+    return list.map((each, index) => h('span', { class: 'chip static', key: index }, [write(each),
+        iconButton('close', `Remove ${each}`, () => remove(index))]));
+}

@@ -1,0 +1,161 @@
+// What the page is about: all of it is in the address, so that a link reproduces the view.
+import { reactive, watch } from '/lib/vue.js';
+import { get, request } from './api.js';
+import { editText, FORM, label, newEdit, parseEdit } from './edits.js';
+
+/** What a link holds beside prompt and interventions; only what differs from these is written. */
+const DEFAULTS = {
+    mode: 'exact', position: -1, token: '', // followed
+    top: 5, heat: 'top', side: 'clean', layer: 0,
+    length: 40, temperature: 0, topK: 0, topP: 1, seed: 0, // of a generation
+    neurons: 'all', operation: 'off', at: 'last', measures: ['kl'], sweep: '',
+    words: '', weigh: false, tokens: [], suppress: false, reading: 'raw'
+};
+const VIEWS = ['prediction', 'step', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
+
+export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
+
+/** What does not belong into a link. */
+export const session = reactive({ model: null, problem: null, names: {}, ignored: null, panel: null, said: '' });
+
+export function enabledEdits() {
+    return state.edits.filter(edit => edit.enabled);
+}
+
+export function enabledTexts() {
+    return enabledEdits().map(edit => editText(edit, state.mode));
+}
+
+export function addEdit(layer, neuron, changes) {
+    state.edits.push(newEdit(layer, neuron, changes));
+    say(`${label({ layer, neuron })} added to the interventions`);
+}
+
+export function isEdited(layer, neuron) {
+    return state.edits.some(edit => edit.layer === layer && edit.neuron === neuron);
+}
+
+/** Follows a token through the layers; again, and it is let go. */
+export function follow(id) {
+    state.token = state.token === '#' + id ? '' : '#' + id;
+}
+
+/** Tells those who do not see it. */
+export function say(text) {
+    session.said = text;
+}
+
+// Addresses
+
+const written = (edit, mode) => (edit.enabled ? '' : '-') + editText(edit, mode);
+
+function hash(all) {
+    const parameters = new URLSearchParams();
+    if (all.prompt !== '') {
+        parameters.set('prompt', all.prompt);
+    }
+    all.edits.forEach(edit => parameters.append('edit', written(edit, all.mode)));
+    for (const [name, value] of Object.entries(DEFAULTS)) {
+        if (JSON.stringify(all[name]) !== JSON.stringify(value)) {
+            [all[name]].flat().forEach(each => parameters.append(name, each));
+        }
+    }
+    const text = parameters.toString();
+    return '#/' + all.view + (all.id === '' ? '' : '/' + all.id) + (text === '' ? '' : '?' + text);
+}
+
+/** The address of another view of the same prompt and interventions, apart from `changes`. */
+export function link(view, id = '', changes = {}) {
+    return hash({ ...state, view, id: String(id), ...changes });
+}
+
+export function go(view, id = '') {
+    location.hash = link(view, id);
+}
+
+/** Takes the state from an address, also from LM-Debugger's own form of it: ?L=12&D=34&visualize=true. */
+function read() {
+    const old = new URLSearchParams(location.search);
+    if (old.has('L') && old.has('D')) {
+        history.replaceState(null, '', `${location.pathname}#/value/L${old.get('L')}D${old.get('D')}`);
+    }
+    const [path, query = ''] = location.hash.replace(/^#\/?/, '').split(/\?(.*)/s);
+    const [view, id = ''] = path.split('/');
+    const parameters = new URLSearchParams(query);
+    const next = { view: VIEWS.includes(view) ? view : 'prediction', id: decodeURIComponent(id), prompt: parameters.get('prompt') ?? '' };
+    for (const [name, value] of Object.entries(DEFAULTS)) {
+        next[name] = parameters.has(name) ? converted(parameters.getAll(name), value) : structuredClone(value);
+    }
+    const texts = parameters.getAll('edit');
+    if (JSON.stringify(texts) !== JSON.stringify(state.edits.map(edit => written(edit, next.mode)))) {
+        const edits = texts.map(parseEdit);
+        next.edits = edits.filter(edit => edit !== null);
+        const wrong = texts.filter((_, index) => edits[index] === null);
+        session.ignored = wrong.length === 0 ? null : { title: 'Left out of the link:', message: `${wrong.join('  ')} (expected: ${FORM})` };
+    }
+    Object.assign(state, next);
+}
+
+/** A parameter's values as something of the kind of `example`. */
+function converted(texts, example) {
+    if (Array.isArray(example)) {
+        return texts;
+    }
+    const text = texts[0];
+    if (typeof example === 'number') {
+        return Number.isFinite(Number(text)) ? Number(text) : example;
+    }
+    return typeof example === 'boolean' ? text === 'true' : text;
+}
+
+let timer = null;
+
+export function start() {
+    read();
+    window.addEventListener('hashchange', () => {
+        clearTimeout(timer);
+        read();
+    });
+    watch(() => hash(state), address => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+            if (location.hash !== address) {
+                history.replaceState(null, '', address);
+            }
+        }, 50);
+    });
+    loadModel();
+    loadNames();
+    window.addEventListener('focus', loadNames); // another page may have named some
+}
+
+// Model and names
+
+export async function loadModel() {
+    try {
+        session.model = await get('/api/v1/model');
+        session.problem = null;
+    } catch (problem) {
+        session.problem = problem;
+    }
+}
+
+async function loadNames() {
+    try {
+        const { names } = await get('/api/v1/names');
+        session.names = Object.fromEntries(names.map(each => [label(each), each.name]));
+    } catch {
+        // without names, labels are shown; the model's loading says what is wrong with the server
+    }
+}
+
+export function nameOf(layer, neuron) {
+    return session.names[label({ layer, neuron })] ?? null;
+}
+
+/** Names a value vector; an empty name takes it away. */
+export async function rename(layer, neuron, name) {
+    const path = '/api/v1/names/' + label({ layer, neuron });
+    await (name === '' ? request('DELETE', path) : request('PUT', path, { name }));
+    await loadNames();
+}

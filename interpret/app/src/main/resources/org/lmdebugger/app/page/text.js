@@ -1,0 +1,61 @@
+// How tokens and numbers are written.
+import { h } from '/lib/vue.js';
+
+const MARKS = { ' ': '␣', '\n': '⏎', '\r': '␍', '\t': '⇥' };
+
+/** A token as plain text in which white space can be seen. */
+export function visible(token) {
+    return token.replace(/[ \n\r\t]/g, space => MARKS[space]);
+}
+
+/** The stretches of a token as {text, mark}: a mark for each white space, everything else as it is. */
+export function parts(token) {
+    return token.split(/([ \n\r\t])/).filter(part => part !== '').map(part => ({ text: MARKS[part] ?? part, mark: part in MARKS }));
+}
+
+/** A token as an element, white space as faint marks. */
+export function token(text, attributes = {}) {
+    return h('span', { ...attributes, class: ['token', attributes.class] },
+        parts(text).map(part => part.mark ? h('span', { class: 'space' }, part.text) : part.text));
+}
+
+/** A probability in per cent, with three digits where they matter. */
+export function percent(probability) {
+    if (probability == null) {
+        return '–';
+    }
+    const value = probability * 100;
+    return value >= 99.95 && value < 100 ? '>99.9%' : value >= 10 ? value.toFixed(1) + '%' : value >= 0.01 ? value.toFixed(2) + '%' : '<0.01%';
+}
+
+/** With a sign, as contributions and effects are read; a minus as wide as a plus. */
+export function signed(number, digits = 3) {
+    if (number == null) {
+        return '';
+    }
+    const text = Math.abs(number).toFixed(digits);
+    return (Number(text) === 0 ? '±' : number > 0 ? '+' : '−') + text;
+}
+
+export function fixed(number, digits = 2) {
+    return number == null ? '' : (number < 0 ? '−' : '') + Math.abs(number).toFixed(digits);
+}
+
+/** A measure, which may be as small as 1e-9. */
+export function measured(number) {
+    if (number == null) {
+        return '';
+    }
+    const size = Math.abs(number);
+    const text = size !== 0 && size < 1e-4 ? size.toExponential(2) : size >= 1000 ? Math.round(size).toLocaleString('en') : size.toPrecision(4);
+    return (number < 0 ? '−' : '') + text;
+}
+
+/** Ranks are counted from 0 by the server and from 1 by people. */
+export function rank(fromZero) {
+    return '#' + (fromZero + 1).toLocaleString('en');
+}
+
+export function plural(count, what) {
+    return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,84 @@
+package org.lmdebugger.app.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.openqa.selenium.Keys;
+import org.openqa.selenium.interactions.Actions;
+
+/** Which neurons cause a prediction. */
+class SweepPageTest extends PageTest {
+    @Test
+    void fromChoiceToCauses() {
+        browser.open("#/sweep?" + PROMPT);
+        browser.untilText(".empty", "Start a sweep");
+        browser.type(".measured", "girl", Keys.ENTER);
+        browser.untilText(".sweep-form .chip", "logit:\"␣girl\"");
+        browser.click("Start the sweep");
+        browser.find(".causes tbody tr");
+        browser.settle();
+        assertThat(browser.all(".causes tbody tr")).hasSize(50);
+        assertThat(browser.texts(".causes tbody tr:first-child > *").subList(0, 3)).containsExactly("L0D409", "␣liked ␣always ␣loved ␣also ␣never ␣a", "0.006323");
+        browser.until("a map", () -> browser.script("return document.querySelector('.sweep-map canvas').height") instanceof Long height && height > 40);
+        browser.screenshots("sweep");
+
+        var path = "/api/v1/sweeps/" + browser.address().replaceFirst(".*[?&]sweep=", "").replaceFirst("&.*", "");
+        assertThat(browser.named("Download CSV").getDomProperty("href")).endsWith(path + "/effects.csv");
+        assertThat(server.get(path + "/effects.csv").body().lines()).hasSize(1 + 4 * 768);
+
+        browser.click("logit:\" girl\"");
+        browser.until("another order", () -> "descending".equals(browser.all(".causes thead th").get(3).getDomAttribute("aria-sort")));
+        browser.settle();
+        var strongest = TestServer.json(server.get(path + "/strongest?top=1&measure=logit:%22%20girl%22")).at("/effects/0/edits/0").textValue();
+        assertThat(browser.texts(".causes tbody tr:first-child th")).containsExactly(strongest.replaceFirst("=.*", ""));
+        browser.find(".causes tbody tr:first-child .icon").click();
+        browser.until("an intervention", () -> browser.all(".edit").size() == 1);
+        assertThat(browser.texts(".edit .neuron")).containsExactly(strongest.replaceFirst("=.*", ""));
+
+        var seen = browser.find("#main .causes").getText();
+        browser.open(browser.address().replaceFirst("^[^#]*", ""));
+        browser.find(".causes tbody tr");
+        assertThat(browser.find("#main .causes").getText().lines().sorted().toList()).as("a link shows the sweep again").hasSameSizeAs(seen.lines().toList());
+    }
+
+    @Test
+    void aNeuronOfTheMapBecomesAnIntervention() {
+        browser.open("#/sweep?" + PROMPT + "&neurons=L1D0-9&operation=scale%3A2");
+        browser.click("Start the sweep");
+        var canvas = browser.find(".sweep-map canvas");
+        browser.settle();
+        new Actions(browser.driver).moveToElement(canvas).click().perform(); // in the middle, where there is nothing
+        new Actions(browser.driver).moveToElement(canvas, 40 - canvas.getSize().getWidth() / 2, 42 - canvas.getSize().getHeight() / 2).click().perform();
+        browser.until("an intervention", () -> browser.all(".edit").size() == 1);
+        assertThat(browser.texts(".edit .neuron").getFirst()).matches("L1D\\d");
+        browser.until("in the link", () -> browser.address().matches(".*edit=L1D\\d\\*%3D2%40last.*"));
+    }
+
+    @Test
+    void itIsCancelled() {
+        var go = new CountDownLatch(1);
+        try {
+            browser.open("#/sweep?at=all&prompt=" + "a+".repeat(100));
+            browser.click("Start the sweep");
+            browser.find(".progress");
+            server.server.queue().interactive(job -> GenerationPageTest.hold(go)); // between two chunks
+            browser.screenshots("sweep-progress");
+            browser.click("Cancel");
+        } finally {
+            go.countDown();
+        }
+        browser.untilText(".empty", "Cancelled after");
+        assertThat(browser.all(".causes")).isEmpty();
+    }
+
+    @Test
+    void whatIsWrongIsSaid() {
+        browser.open("#/sweep?" + PROMPT + "&neurons=L9");
+        browser.click("Start the sweep");
+        browser.untilText(".problem", "expected: L0 to L3");
+        browser.type(".measured", "notatoken", Keys.ENTER);
+        browser.untilText(".sweep-form .problem", "Not one token.");
+        browser.screenshots("sweep-error");
+    }
+}
