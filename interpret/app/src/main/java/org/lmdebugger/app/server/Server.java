@@ -83,7 +83,7 @@ public final class Server implements AutoCloseable {
         try {
             javalin.start(options.host(), options.port());
             var jetty = javalin.jettyServer().server();
-            jetty.setStopTimeout(5_000); // not before: what has not started cannot be stopped gracefully
+            jetty.setStopTimeout(2_000); // not before: what has not started cannot be stopped gracefully
             for (var connector : jetty.getConnectors()) {
                 ((AbstractConnector) connector).setShutdownIdleTimeout(100); // stopping waits so long for the next request
             }
@@ -160,13 +160,24 @@ public final class Server implements AutoCloseable {
         return URI.create("http://%s:%d/".formatted(options.host().contains(":") ? "[" + options.host() + "]" : options.host(), javalin.port()));
     }
 
+    private void stop() {
+        JAVALIN.setLevel(Level.OFF); // how it stops, we say ourselves
+        try {
+            javalin.stop();
+        } catch (JavalinException late) {
+            LOG.warn("some requests were cut off, as they did not end: {}", first(late).toString());
+        } finally {
+            JAVALIN.setLevel(Level.WARNING);
+        }
+    }
+
     /** Ends gracefully: no more requests, what runs is cancelled and waited for. Once is enough, more do nothing. */
     @Override
     public synchronized void close() {
         if (!closed) {
             closed = true;
             queue.close();
-            javalin.stop();
+            stop();
             values.close();
         }
     }

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.lmdebugger.interpret.Generation;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Sweep;
 
@@ -84,6 +85,17 @@ class CancellationTest {
         client.close();
         await(() -> job.result().isDone());
         assertThat(job.result().isCompletedExceptionally()).isTrue();
+    }
+
+    @Test
+    void aGenerationEndsWithItsClient() throws Exception {
+        var client = send("/api/v1/generate", "{\"prompt\": \"Once\", \"tokens\": 120, \"continuations\": [{},{},{},{},{},{},{},{}]}");
+        assertThat(client.getInputStream().read()).isPositive();
+        var job = running();
+        client.close();
+        await(() -> job.result().isDone());
+        assertThat((List<?>) job.result().resultNow()).anySatisfy(generation ->
+                assertThat(((Generation) generation).end()).isEqualTo(Generation.End.CANCELLED));
     }
 
     @Test
@@ -226,6 +238,16 @@ class CancellationTest {
         for (var socket : waiting) {
             assertThat(RawRequests.read(socket)).startsWith("HTTP/1.1 503").contains("about to stop");
             socket.close();
+        }
+    }
+
+    @Test
+    void stoppingDoesNotWaitForWhoSendsNothing() throws Exception {
+        try (var half = RawRequests.connect(server.address())) {
+            RawRequests.write(half, "POST /api/v1/trace HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 100\n\n{");
+            assertThat(server.post("/api/v1/trace", "{\"prompt\": \"a\"}").statusCode()).isEqualTo(200);
+            server.server.close();
+            assertThat(RawRequests.read(half)).doesNotContain("200 OK");
         }
     }
 }

@@ -6,7 +6,6 @@ import static org.lmdebugger.app.server.TestServer.PROMPT;
 import static org.lmdebugger.app.server.TestServer.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.InputStream;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
@@ -75,16 +74,6 @@ class StreamsTest {
         var answer = server.post("/api/v1/generate", "{\"prompt\": \"%s\", %s}".formatted(PROMPT, field));
         assertThat(answer.statusCode()).isEqualTo(400);
         assertThat(json(answer).get("detail").textValue()).contains("expected");
-    }
-
-    @Test
-    void aGenerationEndsWhenItsClientGoes() throws Exception {
-        var request = HttpRequest.newBuilder(server.address().resolve("/api/v1/generate")).header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofString("{\"prompt\": \"Once\", \"tokens\": 120, \"continuations\": [{},{},{},{},{},{},{},{}]}")).build();
-        try (InputStream body = server.http.send(request, BodyHandlers.ofInputStream()).body()) {
-            assertThat(body.read()).isPositive();
-        }
-        assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"a\"}")).has("positions")).isTrue(); // its turn comes
     }
 
     private static JsonNode sweep(String body) {
