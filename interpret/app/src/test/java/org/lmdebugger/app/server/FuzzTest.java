@@ -30,17 +30,18 @@ class FuzzTest {
 
     /** Good bodies, to be spoilt. */
     private static final List<List<String>> GOOD = List.of(
-            List.of("/api/v1/tokenize", "{\"text\": \"Once upon\"}"),
-            List.of("/api/v1/trace", "{\"prompt\": \"a b\", \"edits\": [\"L0D5=2@last\"], \"mode\": \"exact\", \"positions\": [0], \"top\": 2, "
+            List.of("PUT", "/api/v1/names/L1D5", "{\"name\": \"a\"}"),
+            List.of("POST", "/api/v1/tokenize", "{\"text\": \"Once upon\"}"),
+            List.of("POST", "/api/v1/trace", "{\"prompt\": \"a b\", \"edits\": [\"L0D5=2@last\"], \"mode\": \"exact\", \"positions\": [0], \"top\": 2, "
                     + "\"tokens\": [\" boy\", \"#12\"], \"verdict\": true}"),
-            List.of("/api/v1/generate", "{\"prompt\": \"a b\", \"tokens\": 2, \"continuations\": [{\"edits\": [\"L0D5=2\"], \"seed\": 3}, {}], "
+            List.of("POST", "/api/v1/generate", "{\"prompt\": \"a b\", \"tokens\": 2, \"continuations\": [{\"edits\": [\"L0D5=2\"], \"seed\": 3}, {}], "
                     + "\"temperature\": 0.5, \"top_k\": 5, \"top_p\": 0.9}"),
-            List.of("/api/v1/sweeps", "{\"prompts\": [\"a b\"], \"neurons\": \"L0D1-3\", \"operations\": [\"off\", \"set:2\"], \"at\": \"last\", "
+            List.of("POST", "/api/v1/sweeps", "{\"prompts\": [\"a b\"], \"neurons\": \"L0D1-3\", \"operations\": [\"off\", \"set:2\"], \"at\": \"last\", "
                     + "\"measures\": [\"kl\", \"logit:\\\" boy\\\"\"]}"),
-            List.of("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D5=2\"], \"view\": {\"b\": 1.5}, "
+            List.of("POST", "/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D5=2\"], \"view\": {\"b\": 1.5}, "
                     + "\"results\": [\"c\"]}"),
-            List.of("/get_data", "{\"prompt\": \"a b\", \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 1.0}]}"),
-            List.of("/generate", "{\"prompt\": \"a b\", \"generate_k\": 2, \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 0.0}]}"));
+            List.of("POST", "/get_data", "{\"prompt\": \"a b\", \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 1.0}]}"),
+            List.of("POST", "/generate", "{\"prompt\": \"a b\", \"generate_k\": 2, \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 0.0}]}"));
 
     private static final List<String> VALUES = List.of("null", "true", "0", "-1", "1", "1.5", "128", "1e999", "-1e-999", "9223372036854775808",
             "1e400000000", "NaN", "-Infinity", "1".repeat(2000), "[]", "{}", "[null]", "[[[[[[]]]]]]", "[".repeat(70) + "]".repeat(70), "\"\"",
@@ -82,7 +83,7 @@ class FuzzTest {
     @Property(tries = 400)
     void bodies(@ForAll("mutations") List<Mutation> mutations) {
         for (var good : GOOD) {
-            var answer = server.post(good.getFirst(), spoilt(good.getLast(), mutations)); // and is as described
+            var answer = server.send(good.get(0), good.get(1), spoilt(good.get(2), mutations)); // and is as described
             assertThat(answer.statusCode()).isBetween(200, 499);
             answer.headers().firstValue("Location").ifPresent(made -> assertThat(server.send("DELETE", made, null).statusCode()).isEqualTo(204));
         }
@@ -142,7 +143,7 @@ class FuzzTest {
 
     @Provide
     Arbitrary<String> targets() {
-        var part = Arbitraries.of("api", "v1", "sweeps", "experiments", "get_projections", "layer", "dim", "0", "..", "%2e%2e", "%2f", "%00", "%ff", "%",
+        var part = Arbitraries.of("api", "v1", "values", "L0D5", "L0D99999", "similar", "names", "clusters", "search?words=%ff,(", "search", "tokens?token=%ff", "sweeps", "experiments", "get_projections", "layer", "dim", "0", "..", "%2e%2e", "%2f", "%00", "%ff", "%",
                 "%zz", ";x=1", "\\", "", "events", "map?measure=%ff", "strongest?top=9999999999", "effects.csv", "lib", "vue.js", "\u00e9", "\"<script>", "*");
         return part.list().ofMaxSize(6).map(parts -> "/" + String.join("/", parts));
     }
