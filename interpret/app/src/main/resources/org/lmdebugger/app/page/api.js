@@ -14,7 +14,8 @@ async function send(method, path, body, signal) {
     try {
         response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
     } catch (failure) {
-        throw failure.name === 'AbortError' ? failure
+        throw failure.name === 'AbortError'
+            ? failure
             : new Problem('No answer', 'The server cannot be reached. Is lmdebug serve still running?', 0);
     }
     if (!response.ok) {

@@ -1,5 +1,5 @@
 // The page: what is always there, and the view that the address names.
-import { createApp, h, nextTick, watch } from '/lib/vue.js';
+import { createApp, h, nextTick, onMounted, watch } from '/lib/vue.js';
 import { Panel } from './part/panel.js';
 import { problemNotice } from './part/notice.js';
 import { link, loadModel, session, start, state } from './state.js';
@@ -13,34 +13,93 @@ import { Step } from './view/step.js';
 import { Sweep } from './view/sweep.js';
 import { Value } from './view/value.js';
 
-const VIEWS = { prediction: Prediction, step: Step, generation: Generation, explore: Explore, value: Value, cluster: Cluster, sweep: Sweep,
-    experiments: Experiments };
-const TABS = { prediction: 'Prediction', step: 'Step', generation: 'Generation', explore: 'Exploration', sweep: 'Sweep', experiments: 'Experiments' };
+const VIEWS = {
+    prediction: Prediction,
+    step: Step,
+    generation: Generation,
+    explore: Explore,
+    value: Value,
+    cluster: Cluster,
+    sweep: Sweep,
+    experiments: Experiments
+};
+const TABS = {
+    prediction: 'Prediction',
+    step: 'Step',
+    generation: 'Generation',
+    explore: 'Exploration',
+    sweep: 'Sweep',
+    experiments: 'Experiments'
+};
 const WITH_PROMPT = ['prediction', 'step', 'generation', 'sweep'];
 const PARENTS = { value: 'explore', cluster: 'explore' };
 
+/** On a narrow screen the current tab may be out of sight. */
+function showTab() {
+    document.querySelector('.top [aria-current=page]').scrollIntoView({ block: 'nearest', inline: 'center' });
+}
+
 const App = {
     setup() {
-        watch(() => [state.view, state.id], () => {
-            session.panel = null;
-            document.title = `${TABS[PARENTS[state.view] ?? state.view]} · LM-Debugger`;
-            nextTick(() => window.scrollTo(0, 0));
-        });
+        watch(
+            () => [state.view, state.id],
+            () => {
+                session.panel = null;
+                document.title = `${TABS[PARENTS[state.view] ?? state.view]} · LM-Debugger`;
+                nextTick(() => {
+                    window.scrollTo(0, 0);
+                    showTab();
+                });
+            }
+        );
+        onMounted(showTab);
 
-        const tab = ([view, text]) => h('a', { key: view, href: link(view), 'aria-current': (PARENTS[state.view] ?? state.view) === view ? 'page' : undefined }, text);
+        const tab = ([view, text]) =>
+            h(
+                'a',
+                {
+                    key: view,
+                    href: link(view),
+                    'aria-current': (PARENTS[state.view] ?? state.view) === view ? 'page' : undefined
+                },
+                text
+            );
 
-        const model = () => session.model && h('span', { class: 'model', title: `${session.model.hardware}; fingerprint ${session.model.fingerprint}` }, [
-            h('b', session.model.model), ` ${session.model.device} ${session.model.precision} · ${session.model.layers} × ${session.model.neurons}`]);
+        const model = () =>
+            session.model &&
+            h('span', { class: 'model', title: `${session.model.hardware}; fingerprint ${session.model.fingerprint}` }, [
+                h('b', session.model.model),
+                ` ${session.model.device} ${session.model.precision} · ${session.model.layers} × ${session.model.neurons}`
+            ]);
 
         return () => [
-            h('a', { class: 'skip', href: '#main', onClick: event => { event.preventDefault(); document.getElementById('main').focus(); } }, 'Skip to the content'),
+            h(
+                'a',
+                {
+                    class: 'skip',
+                    href: '#main',
+                    onClick: event => {
+                        event.preventDefault();
+                        document.getElementById('main').focus();
+                    }
+                },
+                'Skip to the content'
+            ),
             h('header', { class: 'top' }, [
-                h('a', { class: 'brand', href: link('prediction') }, [h('img', { src: '/icon.svg', alt: '', width: 22, height: 22 }), 'LM-Debugger']),
+                h('a', { class: 'brand', href: link('prediction') }, [
+                    h('img', { src: '/icon.svg', alt: '', width: 22, height: 22 }),
+                    'LM-Debugger'
+                ]),
                 h('nav', { 'aria-label': 'Views' }, Object.entries(TABS).map(tab)),
-                state.edits.length > 0 && !WITH_PROMPT.includes(state.view) && h('a', { class: 'badge', href: link('prediction') }, plural(state.edits.length, 'intervention')),
+                state.edits.length > 0 &&
+                    !WITH_PROMPT.includes(state.view) &&
+                    h('a', { class: 'badge', href: link('prediction') }, plural(state.edits.length, 'intervention')),
                 model()
             ]),
-            h('main', { id: 'main', tabindex: -1 }, [problemNotice(session.problem, loadModel), h(VIEWS[state.view], { key: state.view })]),
+            h('main', { id: 'main', tabindex: -1 }, [
+                problemNotice(session.problem, loadModel),
+                h(VIEWS[state.view], { key: state.view })
+            ]),
             h(Panel),
             h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite' }, session.said)
         ];

@@ -4,7 +4,8 @@ const NEURON = /^\s*L(\d{1,4})D(\d{1,6})\s*/i;
 const REST = /^(?:=\s*from:"(.*)"|=\s*(on|off)|(=|\*=|\+=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))\s*(?:@(\S+))?\s*$/is;
 const POSITIONS = /^(all|prompt|generated|last|\d+(\.\.\d+)?(,\d+(\.\.\d+)?)*)$/;
 
-export const FORM = 'L12D34 (switch it off), L12D34=3.5, L12D34*=2 or L12D34+=1, then @last, @3 or @2..5 if not all positions are meant';
+export const FORM =
+    'L12D34 (switch it off), L12D34=3.5, L12D34*=2 or L12D34+=1, then @last, @3 or @2..5 if not all positions are meant';
 let lastKey = 0;
 
 export const OPERATIONS = { '=': 'set to', '*=': 'times', '+=': 'plus', from: 'as in' };
@@ -12,7 +13,18 @@ export const NAMED_POSITIONS = ['all', 'prompt', 'generated', 'last'];
 
 /** An intervention that switches a value vector off at all positions; `changes` says what is else. */
 export function newEdit(layer, neuron, changes = {}) {
-    return { key: ++lastKey, layer, neuron, enabled: true, operation: '=', value: 0, from: '', at: 'all', switchedOn: false, ...changes };
+    return {
+        key: ++lastKey,
+        layer,
+        neuron,
+        enabled: true,
+        operation: '=',
+        value: 0,
+        from: '',
+        at: 'all',
+        switchedOn: false,
+        ...changes
+    };
 }
 
 /** The same intervention once more. */
@@ -44,7 +56,7 @@ export function parseEdit(text) {
         return edit;
     }
     const match = REST.exec(rest);
-    if (!match || match[5] !== undefined && !POSITIONS.test(match[5])) {
+    if (!match || (match[5] !== undefined && !POSITIONS.test(match[5]))) {
         return null;
     }
     const [, from, switched, operation, value, at = 'all'] = match;

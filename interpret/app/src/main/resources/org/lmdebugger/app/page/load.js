@@ -16,10 +16,10 @@ export function useLoad(inputs, load) {
     let timer = null;
 
     async function run(wanted) {
-        const mine = controller = new AbortController();
+        const mine = (controller = new AbortController());
         state.busy = true;
         try {
-            const data = await load(wanted, mine.signal, progress => state.progress = progress);
+            const data = await load(wanted, mine.signal, progress => (state.progress = progress));
             if (controller === mine) {
                 Object.assign(state, { data, problem: null, busy: false, progress: null });
             }
@@ -36,21 +36,25 @@ export function useLoad(inputs, load) {
         controller = null;
     }
 
-    watch(() => [JSON.stringify(inputs()), state.again], ([text]) => {
-        if (text === undefined) {
-            return;
-        }
-        stop();
-        const wanted = JSON.parse(text);
-        if (wanted === null) {
-            Object.assign(state, { data: null, problem: null, busy: false, progress: null });
-        } else if (state.data === null) {
-            run(wanted);
-        } else {
-            state.busy = true;
-            timer = setTimeout(() => run(wanted), SETTLE);
-        }
-    }, { immediate: true });
+    watch(
+        () => [JSON.stringify(inputs()), state.again],
+        ([text]) => {
+            if (text === undefined) {
+                return;
+            }
+            stop();
+            const wanted = JSON.parse(text);
+            if (wanted === null) {
+                Object.assign(state, { data: null, problem: null, busy: false, progress: null });
+            } else if (state.data === null) {
+                run(wanted);
+            } else {
+                state.busy = true;
+                timer = setTimeout(() => run(wanted), SETTLE);
+            }
+        },
+        { immediate: true }
+    );
     onScopeDispose(stop);
     return state;
 }

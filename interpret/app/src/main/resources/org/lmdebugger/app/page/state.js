@@ -5,11 +5,28 @@ import { editText, FORM, label, newEdit, parseEdit } from './edits.js';
 
 /** What a link holds beside prompt and interventions; only what differs from these is written. */
 const DEFAULTS = {
-    mode: 'exact', position: -1, token: '', // followed
-    top: 5, heat: 'top', side: 'clean', layer: 0,
-    length: 40, temperature: 0, topK: 0, topP: 1, seed: 0, // of a generation
-    neurons: 'all', operation: 'off', at: 'last', measures: ['kl'], sweep: '',
-    words: '', weigh: false, tokens: [], suppress: false, reading: 'raw'
+    mode: 'exact',
+    position: -1,
+    token: '', // followed
+    top: 5,
+    heat: 'top',
+    side: 'clean',
+    layer: 0,
+    length: 40,
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    seed: 0, // of a generation
+    neurons: 'all',
+    operation: 'off',
+    at: 'last',
+    measures: ['kl'],
+    sweep: '',
+    words: '',
+    weigh: false,
+    tokens: [],
+    suppress: false,
+    reading: 'raw'
 };
 const VIEWS = ['prediction', 'step', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
 
@@ -82,7 +99,11 @@ function read() {
     const [path, query = ''] = location.hash.replace(/^#\/?/, '').split(/\?(.*)/s);
     const [view, id = ''] = path.split('/');
     const parameters = new URLSearchParams(query);
-    const next = { view: VIEWS.includes(view) ? view : 'prediction', id: decodeURIComponent(id), prompt: parameters.get('prompt') ?? '' };
+    const next = {
+        view: VIEWS.includes(view) ? view : 'prediction',
+        id: decodeURIComponent(id),
+        prompt: parameters.get('prompt') ?? ''
+    };
     for (const [name, value] of Object.entries(DEFAULTS)) {
         next[name] = parameters.has(name) ? converted(parameters.getAll(name), value) : structuredClone(value);
     }
@@ -91,7 +112,8 @@ function read() {
         const edits = texts.map(parseEdit);
         next.edits = edits.filter(edit => edit !== null);
         const wrong = texts.filter((_, index) => edits[index] === null);
-        session.ignored = wrong.length === 0 ? null : { title: 'Left out of the link:', message: `${wrong.join('  ')} (expected: ${FORM})` };
+        session.ignored =
+            wrong.length === 0 ? null : { title: 'Left out of the link:', message: `${wrong.join('  ')} (expected: ${FORM})` };
     }
     Object.assign(state, next);
 }
@@ -116,14 +138,17 @@ export function start() {
         clearTimeout(timer);
         read();
     });
-    watch(() => hash(state), address => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-            if (location.hash !== address) {
-                history.replaceState(null, '', address);
-            }
-        }, 50);
-    });
+    watch(
+        () => hash(state),
+        address => {
+            clearTimeout(timer);
+            timer = setTimeout(() => {
+                if (location.hash !== address) {
+                    history.replaceState(null, '', address);
+                }
+            }, 50);
+        }
+    );
     loadModel();
     loadNames();
     window.addEventListener('focus', loadNames); // another page may have named some

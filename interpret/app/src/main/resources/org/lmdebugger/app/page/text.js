@@ -2,21 +2,30 @@
 import { h } from '/lib/vue.js';
 
 const MARKS = { ' ': '␣', '\n': '⏎', '\r': '␍', '\t': '⇥' };
+const UNSEEN = /([\x00-\x20\x7f-\x9f])/; // white space and control characters
 
-/** A token as plain text in which white space can be seen. */
-export function visible(token) {
-    return token.replace(/[ \n\r\t]/g, space => MARKS[space]);
-}
+const mark = character => MARKS[character] ?? '\\x' + character.charCodeAt(0).toString(16).padStart(2, '0');
 
-/** The stretches of a token as {text, mark}: a mark for each white space, everything else as it is. */
+/** The stretches of a token as {text, mark}: a mark for each character that would not be seen, everything else as it is. */
 export function parts(token) {
-    return token.split(/([ \n\r\t])/).filter(part => part !== '').map(part => ({ text: MARKS[part] ?? part, mark: part in MARKS }));
+    return token
+        .split(UNSEEN)
+        .filter(part => part !== '')
+        .map(part => (UNSEEN.test(part) ? { text: mark(part), mark: true } : { text: part, mark: false }));
 }
 
-/** A token as an element, white space as faint marks. */
+/** A token as plain text in which everything can be seen. */
+export function visible(token) {
+    return parts(token).map(part => part.text).join('');
+}
+
+/** A token as an element, with faint marks. */
 export function token(text, attributes = {}) {
-    return h('span', { ...attributes, class: ['token', attributes.class] },
-        parts(text).map(part => part.mark ? h('span', { class: 'space' }, part.text) : part.text));
+    return h(
+        'span',
+        { ...attributes, class: ['token', attributes.class] },
+        parts(text).map(part => (part.mark ? h('span', { class: 'space' }, part.text) : part.text))
+    );
 }
 
 /** A probability in per cent, with three digits where they matter. */
@@ -25,7 +34,13 @@ export function percent(probability) {
         return '–';
     }
     const value = probability * 100;
-    return value >= 99.95 && value < 100 ? '>99.9%' : value >= 10 ? value.toFixed(1) + '%' : value >= 0.01 ? value.toFixed(2) + '%' : '<0.01%';
+    return value >= 99.95 && value < 100
+        ? '>99.9%'
+        : value >= 10
+          ? value.toFixed(1) + '%'
+          : value >= 0.01
+            ? value.toFixed(2) + '%'
+            : '<0.01%';
 }
 
 /** With a sign, as contributions and effects are read; a minus as wide as a plus. */
@@ -47,7 +62,12 @@ export function measured(number) {
         return '';
     }
     const size = Math.abs(number);
-    const text = size !== 0 && size < 1e-4 ? size.toExponential(2) : size >= 1000 ? Math.round(size).toLocaleString('en') : size.toPrecision(4);
+    const text =
+        size !== 0 && size < 1e-4
+            ? size.toExponential(2)
+            : size >= 1000
+              ? Math.round(size).toLocaleString('en')
+              : size.toPrecision(4);
     return (number < 0 ? '−' : '') + text;
 }
 

@@ -230,7 +230,7 @@ final class Browser implements AutoCloseable {
         return driver.manage().logs().get(LogType.PERFORMANCE).getAll().stream().map(entry -> TestServer.json(entry.getMessage()).get("message"))
                 .filter(message -> message.get("method").asText().equals("Network.requestWillBeSent"))
                 .map(message -> message.at("/params/request/url").asText())
-                .filter(url -> !url.startsWith(server.toString()) && !url.startsWith("data:") && !url.startsWith("about:") && !url.startsWith("chrome:")).toList();
+                .filter(url -> Stream.of(server.toString(), "data:", "about:", "chrome:").noneMatch(url::startsWith)).toList();
     }
 
     @Override

@@ -222,7 +222,7 @@ class PredictionPageTest extends PageTest {
             var edited = server.debugger.trace(TestServer.PROMPT, Edits.parse("L3D492=9")).editedPosition(-1).layers().getLast().after();
             assertThat(other.texts(".outcome .predictions tbody tr:not(.left) td:nth-of-type(3)"))
                     .containsExactlyElementsOf(edited.stream().map(each -> percent(each.probability())).toList());
-            assertThat(other.errors("/api/v1/names")).isEmpty();
+            assertThat(other.errors()).isEmpty();
         }
     }
 

@@ -19,8 +19,9 @@ class SweepPageTest extends PageTest {
         browser.find(".causes tbody tr");
         browser.settle();
         assertThat(browser.all(".causes tbody tr")).hasSize(50);
-        assertThat(browser.texts(".causes tbody tr:first-child > *").subList(0, 3)).containsExactly("L0D409", "␣liked ␣always ␣loved ␣also ␣never ␣a", "0.006323");
-        browser.until("a map", () -> browser.script("return document.querySelector('.sweep-map canvas').height") instanceof Long height && height > 40);
+        assertThat(browser.texts(".causes tbody tr:first-child > *").subList(0, 3))
+                .containsExactly("L0D409", "␣liked ␣always ␣loved ␣also ␣never ␣a", "0.006323");
+        browser.until("a map", () -> (long) browser.script("return document.querySelector('.sweep-map canvas').height") > 40);
         browser.screenshots("sweep");
 
         var path = "/api/v1/sweeps/" + browser.address().replaceFirst(".*[?&]sweep=", "").replaceFirst("&.*", "");
@@ -39,7 +40,9 @@ class SweepPageTest extends PageTest {
         var seen = browser.find("#main .causes").getText();
         browser.open(browser.address().replaceFirst("^[^#]*", ""));
         browser.find(".causes tbody tr");
-        assertThat(browser.find("#main .causes").getText().lines().sorted().toList()).as("a link shows the sweep again").hasSameSizeAs(seen.lines().toList());
+        browser.settle();
+        assertThat(browser.find("#main .causes").getText().lines().toList()).as("a link shows the sweep again")
+                .hasSameSizeAs(seen.lines().toList());
     }
 
     @Test
@@ -49,7 +52,8 @@ class SweepPageTest extends PageTest {
         var canvas = browser.find(".sweep-map canvas");
         browser.settle();
         new Actions(browser.driver).moveToElement(canvas).click().perform(); // in the middle, where there is nothing
-        new Actions(browser.driver).moveToElement(canvas, 40 - canvas.getSize().getWidth() / 2, 42 - canvas.getSize().getHeight() / 2).click().perform();
+        var size = canvas.getSize();
+        new Actions(browser.driver).moveToElement(canvas, 40 - size.getWidth() / 2, 42 - size.getHeight() / 2).click().perform();
         browser.until("an intervention", () -> browser.all(".edit").size() == 1);
         assertThat(browser.texts(".edit .neuron").getFirst()).matches("L1D\\d");
         browser.until("in the link", () -> browser.address().matches(".*edit=L1D\\d\\*%3D2%40last.*"));

@@ -35,8 +35,15 @@ function free(width, height, placed) {
     for (let angle = 0; angle < 160; angle += 0.15) {
         const x = WIDTH / 2 + 1.9 * angle * Math.cos(angle) - width / 2;
         const y = HEIGHT / 2 + 0.95 * angle * Math.sin(angle) - height / 2;
-        if (x >= 0 && y >= 0 && x + width <= WIDTH && y + height <= HEIGHT
-                && placed.every(other => x + width < other.x || other.x + other.width < x || y + height < other.y || other.y + other.height < y)) {
+        if (
+            x >= 0 &&
+            y >= 0 &&
+            x + width <= WIDTH &&
+            y + height <= HEIGHT &&
+            placed.every(
+                other => x + width < other.x || other.x + other.width < x || y + height < other.y || other.y + other.height < y
+            )
+        ) {
             return { x, y, width, height };
         }
     }
@@ -45,9 +52,24 @@ function free(width, height, placed) {
 
 /** @param words a list of {id, token, logit}; those that weigh nothing are left out */
 export function cloud(words, caption) {
-    return h('svg', { class: 'cloud', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': caption },
-        place(words.filter(each => each.logit > 0)).map(each => h('text', {
-            key: each.id, x: each.x + each.width / 2, y: each.y + each.height * 0.78, 'font-size': each.size, 'text-anchor': 'middle',
-            class: each.weight > 0.66 ? 'heavy' : each.weight > 0.33 ? 'middle' : 'light'
-        }, parts(each.token).map(part => part.mark ? h('tspan', { class: 'mark', 'font-size': each.size * 0.7 }, part.text) : part.text))));
+    return h(
+        'svg',
+        { class: 'cloud', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': caption },
+        place(words.filter(each => each.logit > 0)).map(each =>
+            h(
+                'text',
+                {
+                    key: each.id,
+                    x: each.x + each.width / 2,
+                    y: each.y + each.height * 0.78,
+                    'font-size': each.size,
+                    'text-anchor': 'middle',
+                    class: each.weight > 0.66 ? 'heavy' : each.weight > 0.33 ? 'middle' : 'light'
+                },
+                parts(each.token).map(part =>
+                    part.mark ? h('tspan', { class: 'mark', 'font-size': each.size * 0.7 }, part.text) : part.text
+                )
+            )
+        )
+    );
 }

@@ -14,7 +14,11 @@ function neutral(operation, clean) {
 }
 
 export const CoefficientSlider = {
-    props: { edit: { type: Object, required: true }, clean: { type: Number, default: null }, name: { type: String, required: true } },
+    props: {
+        edit: { type: Object, required: true },
+        clean: { type: Number, default: null },
+        name: { type: String, required: true }
+    },
     setup(props) {
         let held = null; // the ends do not move while the slider does
         return () => {
@@ -22,13 +26,25 @@ export const CoefficientSlider = {
             const end = held ?? reach(operation, value, props.clean);
             const mark = neutral(operation, props.clean);
             return h('div', { class: 'slider' }, [
-                mark != null && h('span', { class: 'clean-mark', 'aria-hidden': 'true', title: `unchanged: ${fixed(mark)}`,
-                    style: { left: `calc(8px + (100% - 16px) * ${(mark + end) / (2 * end)})` } }),
+                mark != null &&
+                    h('span', {
+                        class: 'clean-mark',
+                        'aria-hidden': 'true',
+                        title: `unchanged: ${fixed(mark)}`,
+                        style: { left: `calc(8px + (100% - 16px) * ${(mark + end) / (2 * end)})` }
+                    }),
                 h('input', {
-                    type: 'range', min: -end, max: end, step: 'any', value, 'aria-label': `Value for ${props.name}`,
+                    type: 'range',
+                    min: -end,
+                    max: end,
+                    step: 'any',
+                    value,
+                    'aria-label': `Value for ${props.name}`,
                     'aria-valuetext': mark == null ? String(value) : `${value}; unchanged: ${fixed(mark)}`,
-                    onPointerdown: () => held = end, onPointerup: () => held = null, onPointercancel: () => held = null,
-                    onInput: event => props.edit.value = Number(Number(event.target.value).toPrecision(3)),
+                    onPointerdown: () => (held = end),
+                    onPointerup: () => (held = null),
+                    onPointercancel: () => (held = null),
+                    onInput: event => (props.edit.value = Number(Number(event.target.value).toPrecision(3))),
                     onKeydown: event => step(event, end)
                 })
             ]);
@@ -39,7 +55,7 @@ export const CoefficientSlider = {
             const sign = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
             if (sign) {
                 event.preventDefault();
-                const next = props.edit.value + sign * end / 20;
+                const next = props.edit.value + (sign * end) / 20;
                 props.edit.value = Number(Math.min(end, Math.max(-end, next)).toFixed(3));
             }
         }

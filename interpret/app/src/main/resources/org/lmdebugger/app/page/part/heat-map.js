@@ -12,18 +12,21 @@ export const HeatMap = {
         const page = ref(Infinity); // the last part, where the prediction is
         const table = ref(null);
         const sides = computed(() => ({ clean: props.trace.positions, edited: props.trace.edited?.positions }));
-        const side = computed(() => sides.value.edited ? state.side : 'clean');
+        const side = computed(() => (sides.value.edited ? state.side : 'clean'));
         const last = computed(() => Math.ceil(props.trace.tokens.length / AT_ONCE) - 1);
         const first = computed(() => Math.min(page.value, last.value) * AT_ONCE);
-        const chosen = computed(() => state.position < 0 ? props.trace.tokens.length - 1 : state.position);
+        const chosen = computed(() => (state.position < 0 ? props.trace.tokens.length - 1 : state.position));
         const ranks = computed(() => state.heat === 'rank');
 
         function open(position, layer, focus = false) {
             state.position = position === props.trace.tokens.length - 1 ? -1 : position;
             state.layer = layer;
             say(`Layer ${layer} at position ${position}`);
-            nextTick(() => focus ? table.value.querySelector(`[data-cell="${layer} ${position}"]`)?.focus()
-                : document.getElementById(`layer-${layer}`)?.scrollIntoView({ block: 'center', behavior: 'smooth' }));
+            nextTick(() =>
+                focus
+                    ? table.value.querySelector(`[data-cell="${layer} ${position}"]`)?.focus()
+                    : document.getElementById(`layer-${layer}`)?.scrollIntoView({ block: 'center', behavior: 'smooth' })
+            );
         }
 
         function key(event) {
@@ -42,25 +45,66 @@ export const HeatMap = {
             const shown = sides.value[side.value][position].layers[layer];
             const top = shown.after[0];
             const standing = shown.chosen[0]?.after;
-            const changed = side.value === 'edited' && (ranks.value ? standing.rank !== clean.chosen[0].after.rank : top.id !== clean.after[0].id);
+            const changed =
+                side.value === 'edited' &&
+                (ranks.value ? standing.rank !== clean.chosen[0].after.rank : top.id !== clean.after[0].id);
             const heat = ranks.value ? 1 - Math.min(1, Math.log10(standing.rank + 1) / 4) : top.probability;
-            const says = ranks.value ? `${visible(shown.chosen[0].token)} ranks ${rank(standing.rank)}, ${percent(standing.probability)}`
+            const says = ranks.value
+                ? `${visible(shown.chosen[0].token)} ranks ${rank(standing.rank)}, ${percent(standing.probability)}`
                 : `${visible(top.token)} ${percent(top.probability)}`;
             const current = position === chosen.value && layer === state.layer;
-            return h('td', { key: position, class: { column: position === chosen.value } }, h('button', {
-                type: 'button', class: ['cell', { changed, current }], 'data-cell': `${layer} ${position}`, tabindex: current ? 0 : -1,
-                style: { '--heat-share': heat.toFixed(3) }, title: says, 'aria-label': `Layer ${layer}, position ${position}: ${says}${changed ? ', changed' : ''}`,
-                onClick: () => open(position, layer)
-            }, ranks.value ? (standing.rank + 1).toLocaleString('en') : token(top.token)));
+            return h(
+                'td',
+                { key: position, class: { column: position === chosen.value } },
+                h(
+                    'button',
+                    {
+                        type: 'button',
+                        class: ['cell', { changed, current }],
+                        'data-cell': `${layer} ${position}`,
+                        tabindex: current ? 0 : -1,
+                        style: { '--heat-share': heat.toFixed(3) },
+                        title: says,
+                        'aria-label': `Layer ${layer}, position ${position}: ${says}${changed ? ', changed' : ''}`,
+                        onClick: () => open(position, layer)
+                    },
+                    ranks.value ? (standing.rank + 1).toLocaleString('en') : token(top.token)
+                )
+            );
         }
 
-        const segments = (name, choices) => h('div', { class: 'segments', role: 'group' }, choices.map(([value, text]) => h('button', {
-            type: 'button', 'aria-pressed': String((name === 'side' ? side.value : state[name]) === value), onClick: () => state[name] = value }, text)));
+        const segments = (name, choices) =>
+            h(
+                'div',
+                { class: 'segments', role: 'group' },
+                choices.map(([value, text]) =>
+                    h(
+                        'button',
+                        {
+                            type: 'button',
+                            'aria-pressed': String((name === 'side' ? side.value : state[name]) === value),
+                            onClick: () => (state[name] = value)
+                        },
+                        text
+                    )
+                )
+            );
 
-        const pager = () => last.value > 0 && h('div', { class: 'row' }, [
-            iconButton('left', 'Earlier positions', () => page.value = first.value / AT_ONCE - 1, { disabled: first.value === 0 }),
-            h('span', { class: 'hint' }, `${first.value} to ${Math.min(first.value + AT_ONCE, props.trace.tokens.length) - 1}`),
-            iconButton('right', 'Later positions', () => page.value = first.value / AT_ONCE + 1, { disabled: first.value / AT_ONCE === last.value })]);
+        const pager = () =>
+            last.value > 0 &&
+            h('div', { class: 'row' }, [
+                iconButton('left', 'Earlier positions', () => (page.value = first.value / AT_ONCE - 1), {
+                    disabled: first.value === 0
+                }),
+                h(
+                    'span',
+                    { class: 'hint' },
+                    `${first.value} to ${Math.min(first.value + AT_ONCE, props.trace.tokens.length) - 1}`
+                ),
+                iconButton('right', 'Later positions', () => (page.value = first.value / AT_ONCE + 1), {
+                    disabled: first.value / AT_ONCE === last.value
+                })
+            ]);
 
         return () => {
             const positions = props.trace.tokens.map((_, index) => index).slice(first.value, first.value + AT_ONCE);
@@ -68,18 +112,58 @@ export const HeatMap = {
             return h('section', { class: 'panel heat', 'aria-label': 'Layers and positions' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', 'Layers × positions'),
-                    h('div', { class: 'row' }, [pager(),
-                        segments('heat', [['top', 'likeliest token'], ['rank', ['rank of ', token(followed.token)]]]),
-                        sides.value.edited && segments('side', [['clean', 'clean'], ['edited', 'edited']])])
+                    h('div', { class: 'row' }, [
+                        pager(),
+                        segments('heat', [
+                            ['top', 'likeliest token'],
+                            ['rank', ['rank of ', token(followed.token)]]
+                        ]),
+                        sides.value.edited &&
+                            segments('side', [
+                                ['clean', 'clean'],
+                                ['edited', 'edited']
+                            ])
+                    ])
                 ]),
-                h('div', { class: 'scroll', tabindex: -1 }, h('table', { class: ['heat-map', { ranks: ranks.value }], ref: table, onKeydown: key }, [
-                    h('thead', h('tr', [h('th', h('span', { class: 'unseen' }, 'Layer')), positions.map(position => h('th', {
-                        scope: 'col', key: position, class: { column: position === chosen.value } }, token(props.trace.tokens[position].text)))])),
-                    h('tbody', props.trace.positions[0].layers.map((_, layer) => h('tr', { key: layer }, [
-                        h('th', { scope: 'row' }, `L${layer}`), positions.map(position => cell(position, layer))])))
-                ])),
-                h('p', { class: 'hint' }, ranks.value ? 'Rank after each layer; the stronger the colour, the closer to first. Click to open.'
-                    : 'What would be predicted after each layer; the stronger the colour, the likelier. Click to open.')
+                h(
+                    'div',
+                    { class: 'scroll', tabindex: -1 },
+                    h('table', { class: ['heat-map', { ranks: ranks.value }], ref: table, onKeydown: key }, [
+                        h(
+                            'thead',
+                            h('tr', [
+                                h('th', h('span', { class: 'unseen' }, 'Layer')),
+                                positions.map(position =>
+                                    h(
+                                        'th',
+                                        {
+                                            scope: 'col',
+                                            key: position,
+                                            class: { column: position === chosen.value }
+                                        },
+                                        token(props.trace.tokens[position].text)
+                                    )
+                                )
+                            ])
+                        ),
+                        h(
+                            'tbody',
+                            props.trace.positions[0].layers.map((_, layer) =>
+                                h('tr', { key: layer }, [
+                                    h('th', { scope: 'row' }, `L${layer}`),
+                                    positions.map(position => cell(position, layer))
+                                ])
+                            )
+                        )
+                    ])
+                ),
+                h(
+                    'p',
+                    { class: 'hint' },
+                    ranks.value
+                        ? 'Rank after each layer; the stronger the colour, the closer to first. Click to open.'
+                        : 'What would be predicted after each layer; the stronger the colour, the likelier. Click to open.'
+                )
             ]);
         };
     }

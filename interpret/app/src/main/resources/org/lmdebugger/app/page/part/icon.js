@@ -11,6 +11,9 @@ const PATHS = {
 
 /** A button that shows a sign and is called `name`. */
 export function iconButton(sign, name, onClick, attributes = {}) {
-    return h('button', { type: 'button', class: 'icon', title: name, 'aria-label': name, onClick, ...attributes },
-        h('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, h('path', { d: PATHS[sign] })));
+    return h(
+        'button',
+        { type: 'button', class: 'icon', title: name, 'aria-label': name, onClick, ...attributes },
+        h('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, h('path', { d: PATHS[sign] }))
+    );
 }

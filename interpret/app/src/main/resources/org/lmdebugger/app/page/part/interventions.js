@@ -10,17 +10,21 @@ import { iconButton } from './icon.js';
 import { neuronLink } from './neuron.js';
 import { problemNotice } from './notice.js';
 
-const LM_DEBUGGER = 'Overwrites the neuron before the activation, at every position: with 0 for off, with more than the layer’s largest score for on';
+const LM_DEBUGGER =
+    'Overwrites the neuron before the activation, at every position: with 0 for off, with more than the layer’s largest score for on';
 
 export const Interventions = {
     setup() {
         const typed = ref('');
         const wrong = ref(null);
-        // The coefficients as they are without edits, whether or not an intervention is enabled.
+        // The coefficients as they are without edits, whether or not an intervention is enabled. What is wrong with the
+        // prompt or an intervention, the view itself says.
         const neurons = computed(() => [...new Set(state.edits.map(label))].sort());
-        const clean = useLoad(() => state.prompt === '' || neurons.value.length === 0 ? null : { prompt: state.prompt, neurons: neurons.value },
-            async ({ prompt, neurons }, signal) => (await post('/api/v1/trace', { prompt, edits: neurons.map(each => each + '*=1'), top: 1 }, signal))
-                .coefficients);
+        const clean = useLoad(
+            () => (state.prompt === '' || neurons.value.length === 0 ? null : { prompt: state.prompt, neurons: neurons.value }),
+            async ({ prompt, neurons }, signal) =>
+                (await post('/api/v1/trace', { prompt, edits: neurons.map(each => each + '*=1'), top: 1 }, signal)).coefficients
+        );
 
         function cleanValue(edit) {
             const values = clean.data?.find(each => each.layer === edit.layer && each.neuron === edit.neuron)?.clean;
@@ -37,50 +41,103 @@ export const Interventions = {
             }
         }
 
-        const remove = edit => state.edits.splice(state.edits.findIndex(each => each.key === edit.key), 1);
+        const remove = edit =>
+            state.edits.splice(
+                state.edits.findIndex(each => each.key === edit.key),
+                1
+            );
         const duplicate = edit => state.edits.splice(state.edits.indexOf(edit) + 1, 0, copyOf(edit));
 
-        const operation = (edit, name) => h('select', {
-            value: edit.operation, 'aria-label': `What happens to ${name}`, onChange: event => {
-                edit.operation = event.target.value;
-                edit.value = { '=': 0, '*=': 2, '+=': 1 }[edit.operation] ?? 0;
-            }
-        }, Object.entries(OPERATIONS).map(([value, text]) => h('option', { value }, text)));
+        const operation = (edit, name) =>
+            h(
+                'select',
+                {
+                    value: edit.operation,
+                    'aria-label': `What happens to ${name}`,
+                    onChange: event => {
+                        edit.operation = event.target.value;
+                        edit.value = { '=': 0, '*=': 2, '+=': 1 }[edit.operation] ?? 0;
+                    }
+                },
+                Object.entries(OPERATIONS).map(([value, text]) => h('option', { value }, text))
+            );
 
-        const amount = (edit, name) => edit.operation === 'from'
-            ? h('input', { class: 'other-prompt', type: 'text', value: edit.from, placeholder: 'other prompt', 'aria-label': `Prompt whose coefficient ${name} takes`,
-                onChange: event => edit.from = event.target.value })
-            : [h(CoefficientSlider, { edit, name, clean: cleanValue(edit) }),
-                h('input', { class: 'number', type: 'number', step: 'any', value: edit.value, 'aria-label': `Value for ${name}, as a number`,
-                    onChange: event => edit.value = Number(event.target.value) })];
+        const amount = (edit, name) =>
+            edit.operation === 'from'
+                ? h('input', {
+                      class: 'other-prompt',
+                      type: 'text',
+                      value: edit.from,
+                      placeholder: 'other prompt',
+                      'aria-label': `Prompt whose coefficient ${name} takes`,
+                      onChange: event => (edit.from = event.target.value)
+                  })
+                : [
+                      h(CoefficientSlider, { edit, name, clean: cleanValue(edit) }),
+                      h('input', {
+                          class: 'number',
+                          type: 'number',
+                          step: 'any',
+                          value: edit.value,
+                          'aria-label': `Value for ${name}, as a number`,
+                          onChange: event => (edit.value = Number(event.target.value))
+                      })
+                  ];
 
-        const where = (edit, name) => h('input', {
-            class: 'where', type: 'text', list: 'positions', value: edit.at, 'aria-label': `Positions at which ${name} is changed`,
-            title: 'all, prompt, generated, last, or indices: 3, 1,4 or 2..5',
-            onChange: event => {
-                const text = event.target.value.trim();
-                wrong.value = isPositions(text) ? null
-                    : { title: 'Not positions.', message: `${text} (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)` };
-                if (wrong.value) {
-                    event.target.value = edit.at;
-                } else {
-                    edit.at = text;
+        const where = (edit, name) =>
+            h('input', {
+                class: 'where',
+                type: 'text',
+                list: 'positions',
+                value: edit.at,
+                'aria-label': `Positions at which ${name} is changed`,
+                title: 'all, prompt, generated, last, or indices: 3, 1,4 or 2..5',
+                onChange: event => {
+                    const text = event.target.value.trim();
+                    wrong.value = isPositions(text)
+                        ? null
+                        : {
+                              title: 'Not positions.',
+                              message: `${text} (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)`
+                          };
+                    if (wrong.value) {
+                        event.target.value = edit.at;
+                    } else {
+                        edit.at = text;
+                    }
                 }
-            }
-        });
+            });
 
-        const switched = (edit, name) => h('div', { class: 'segments', role: 'group', 'aria-label': `Switch ${name}` }, [false, true].map(on =>
-            h('button', { type: 'button', 'aria-pressed': String(edit.switchedOn === on), onClick: () => edit.switchedOn = on }, on ? 'on' : 'off')));
+        const switched = (edit, name) =>
+            h(
+                'div',
+                { class: 'segments', role: 'group', 'aria-label': `Switch ${name}` },
+                [false, true].map(on =>
+                    h(
+                        'button',
+                        { type: 'button', 'aria-pressed': String(edit.switchedOn === on), onClick: () => (edit.switchedOn = on) },
+                        on ? 'on' : 'off'
+                    )
+                )
+            );
 
         const row = edit => {
             const name = label(edit);
             const value = cleanValue(edit);
             return h('li', { class: ['edit', { disabled: !edit.enabled }], key: edit.key }, [
                 h('label', { class: 'switch', title: edit.enabled ? 'In force' : 'Not in force' }, [
-                    h('input', { type: 'checkbox', checked: edit.enabled, 'aria-label': `${name} in force`,
-                        onChange: event => edit.enabled = event.target.checked }), h('span')]),
+                    h('input', {
+                        type: 'checkbox',
+                        checked: edit.enabled,
+                        'aria-label': `${name} in force`,
+                        onChange: event => (edit.enabled = event.target.checked)
+                    }),
+                    h('span')
+                ]),
                 neuronLink(edit.layer, edit.neuron),
-                ...(state.mode === 'lm-debugger' ? [switched(edit, name)] : [operation(edit, name), amount(edit, name), where(edit, name)]),
+                ...(state.mode === 'lm-debugger'
+                    ? [switched(edit, name)]
+                    : [operation(edit, name), amount(edit, name), where(edit, name)]),
                 h('span', { class: 'hint was' }, value == null ? '' : `is ${fixed(value)}`),
                 h('span', { class: 'tools' }, [
                     iconButton('copy', `Duplicate ${name}`, () => duplicate(edit)),
@@ -89,26 +146,54 @@ export const Interventions = {
             ]);
         };
 
-        return () => h('section', { class: 'panel interventions', 'aria-label': 'Interventions' }, [
-            h('div', { class: 'row spread' }, [
-                h('div', { class: 'row wrap' }, [
-                    h('h2', 'Interventions'),
-                    h('form', { class: 'row add', onSubmit: add }, [
-                        h('input', { type: 'text', value: typed.value, 'aria-label': 'Intervention', placeholder: 'L1D483=0', spellcheck: false,
-                            title: FORM, onInput: event => { typed.value = event.target.value; wrong.value = null; } }),
-                        h('button', { type: 'submit', disabled: typed.value.trim() === '' }, 'Add')
-                    ])]),
-                h('div', { class: 'row' }, [
-                    h('label', { class: 'row check', title: LM_DEBUGGER }, [
-                        h('input', { type: 'checkbox', checked: state.mode === 'lm-debugger',
-                            onChange: event => state.mode = event.target.checked ? 'lm-debugger' : 'exact' }), 'as LM-Debugger does']),
-                    state.edits.length > 0 && h('button', { type: 'button', class: 'quiet', onClick: () => state.edits = [] }, 'Clear')])
-            ]),
-            problemNotice(wrong.value), problemNotice(session.ignored), problemNotice(clean.problem),
-            state.edits.length === 0
-                ? h('p', { class: 'hint' }, ['None. Add one by its name, or with the ', h('b', '+'), ' beside a value vector.'])
-                : h('ul', { class: 'edits' }, state.edits.map(row)),
-            h('datalist', { id: 'positions' }, NAMED_POSITIONS.map(value => h('option', { value })))
-        ]);
+        return () =>
+            h('section', { class: 'panel interventions', 'aria-label': 'Interventions' }, [
+                h('div', { class: 'row spread' }, [
+                    h('div', { class: 'row wrap' }, [
+                        h('h2', 'Interventions'),
+                        h('form', { class: 'row add', onSubmit: add }, [
+                            h('input', {
+                                type: 'text',
+                                value: typed.value,
+                                'aria-label': 'Intervention',
+                                placeholder: 'L1D483=0',
+                                spellcheck: false,
+                                title: FORM,
+                                onInput: event => {
+                                    typed.value = event.target.value;
+                                    wrong.value = null;
+                                }
+                            }),
+                            h('button', { type: 'submit', disabled: typed.value.trim() === '' }, 'Add')
+                        ])
+                    ]),
+                    h('div', { class: 'row' }, [
+                        h('label', { class: 'row check', title: LM_DEBUGGER }, [
+                            h('input', {
+                                type: 'checkbox',
+                                checked: state.mode === 'lm-debugger',
+                                onChange: event => (state.mode = event.target.checked ? 'lm-debugger' : 'exact')
+                            }),
+                            'as LM-Debugger does'
+                        ]),
+                        state.edits.length > 0 &&
+                            h('button', { type: 'button', class: 'quiet', onClick: () => (state.edits = []) }, 'Clear')
+                    ])
+                ]),
+                problemNotice(wrong.value),
+                problemNotice(session.ignored),
+                state.edits.length === 0
+                    ? h('p', { class: 'hint' }, [
+                          'None. Add one by its name, or with the ',
+                          h('b', '+'),
+                          ' beside a value vector.'
+                      ])
+                    : h('ul', { class: 'edits' }, state.edits.map(row)),
+                h(
+                    'datalist',
+                    { id: 'positions' },
+                    NAMED_POSITIONS.map(value => h('option', { value }))
+                )
+            ]);
     }
 };

@@ -7,7 +7,10 @@ const HEIGHT = 170;
 const MARGIN = { left: 44, right: 12, top: 10, bottom: 22 };
 
 function points(position) {
-    return position.layers.flatMap(({ layer, chosen }) => [{ at: layer + 0.25, ...chosen[0].before }, { at: layer + 0.75, ...chosen[0].after }]);
+    return position.layers.flatMap(({ layer, chosen }) => [
+        { at: layer + 0.25, ...chosen[0].before },
+        { at: layer + 0.75, ...chosen[0].after }
+    ]);
 }
 
 export function journey(clean, edited) {
@@ -16,22 +19,45 @@ export function journey(clean, edited) {
     const worst = Math.max(10, ...lines.flatMap(([, line]) => line.map(each => each.rank + 1)));
     const x = d3.scaleLinear([0, clean.layers.length], [MARGIN.left, WIDTH - MARGIN.right]);
     const y = d3.scaleLog([1, worst], [MARGIN.top, HEIGHT - MARGIN.bottom]);
-    const path = d3.line(each => x(each.at), each => y(each.rank + 1));
+    const path = d3.line(
+        each => x(each.at),
+        each => y(each.rank + 1)
+    );
     const chosen = clean.layers.at(-1).chosen[0];
-    const says = lines.map(([kind, line]) => `${kind}: ${rank(line[0].rank)} at first, ${rank(line.at(-1).rank)} at last`).join('; ');
+    const says = lines
+        .map(([kind, line]) => `${kind}: ${rank(line[0].rank)} at first, ${rank(line.at(-1).rank)} at last`)
+        .join('; ');
     const ranks = [1, 10, 100, 1000, 10000].filter(each => each <= worst);
     const every = Math.ceil(clean.layers.length / 12);
     return h('figure', { class: 'journey' }, [
         h('figcaption', [h('span', ['Rank of ', token(chosen.token), ' through the layers'])]),
         h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `Rank of the followed token, ${says}` }, [
-            ranks.map(each => h('g', { class: 'grid', key: each }, [
-                h('line', { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(each), y2: y(each) }),
-                h('text', { x: MARGIN.left - 6, y: y(each) + 4, 'text-anchor': 'end' }, rank(each - 1))])),
-            clean.layers.filter(({ layer }) => layer % every === 0).map(({ layer }) => h('text', { key: 'x' + layer, x: x(layer + 0.5), y: HEIGHT - 6, 'text-anchor': 'middle' }, `L${layer}`)),
-            lines.map(([kind, line]) => h('g', { class: kind, key: kind }, [
-                h('path', { d: path(line) }),
-                line.map((each, index) => h('circle', { key: index, cx: x(each.at), cy: y(each.rank + 1), r: 2.6 },
-                    h('title', `${index % 2 ? 'after' : 'before'} layer ${index >> 1}: ${rank(each.rank)}, ${percent(each.probability)}`)))]))
+            ranks.map(each =>
+                h('g', { class: 'grid', key: each }, [
+                    h('line', { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(each), y2: y(each) }),
+                    h('text', { x: MARGIN.left - 6, y: y(each) + 4, 'text-anchor': 'end' }, rank(each - 1))
+                ])
+            ),
+            clean.layers
+                .filter(({ layer }) => layer % every === 0)
+                .map(({ layer }) =>
+                    h('text', { key: 'x' + layer, x: x(layer + 0.5), y: HEIGHT - 6, 'text-anchor': 'middle' }, `L${layer}`)
+                ),
+            lines.map(([kind, line]) =>
+                h('g', { class: kind, key: kind }, [
+                    h('path', { d: path(line) }),
+                    line.map((each, index) =>
+                        h(
+                            'circle',
+                            { key: index, cx: x(each.at), cy: y(each.rank + 1), r: 2.6 },
+                            h(
+                                'title',
+                                `${index % 2 ? 'after' : 'before'} layer ${index >> 1}: ${rank(each.rank)}, ${percent(each.probability)}`
+                            )
+                        )
+                    )
+                ])
+            )
         ])
     ]);
 }

@@ -6,10 +6,17 @@ import { iconButton } from './icon.js';
 
 export function neuronLink(layer, neuron) {
     const name = nameOf(layer, neuron);
-    return h('button', {
-        type: 'button', class: ['neuron', { edited: isEdited(layer, neuron) }], title: 'Details of this value vector',
-        'aria-label': `Details of ${label({ layer, neuron })}${name ? ', ' + name : ''}`, onClick: () => session.panel = { layer, neuron }
-    }, [label({ layer, neuron }), name && h('span', { class: 'name' }, name)]);
+    return h(
+        'button',
+        {
+            type: 'button',
+            class: ['neuron', { edited: isEdited(layer, neuron) }],
+            title: 'Details of this value vector',
+            'aria-label': `Details of ${label({ layer, neuron })}${name ? ', ' + name : ''}`,
+            onClick: () => (session.panel = { layer, neuron })
+        },
+        [label({ layer, neuron }), name && h('span', { class: 'name' }, name)]
+    );
 }
 
 export function interveneButton(layer, neuron) {

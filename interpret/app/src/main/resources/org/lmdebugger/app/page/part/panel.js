@@ -14,16 +14,21 @@ import { bars } from './values.js';
 export const Panel = {
     setup() {
         let opener = null;
-        const value = useLoad(() => session.panel && label(session.panel), (name, signal, progress) =>
-            getBuilt(`/api/v1/values/${name}?top=20`, signal, progress));
-        watch(() => session.panel, (panel, before) => {
-            if (panel && !before) {
-                opener = document.activeElement;
-            } else if (!panel) {
-                opener?.focus();
+        const value = useLoad(
+            () => session.panel && label(session.panel),
+            (name, signal, progress) => getBuilt(`/api/v1/values/${name}?top=20`, signal, progress)
+        );
+        watch(
+            () => session.panel,
+            (panel, before) => {
+                if (panel && !before) {
+                    opener = document.activeElement;
+                } else if (!panel) {
+                    opener?.focus();
+                }
             }
-        });
-        const close = () => session.panel = null;
+        );
+        const close = () => (session.panel = null);
         const escape = event => event.key === 'Escape' && close();
         onMounted(() => window.addEventListener('keydown', escape));
         onUnmounted(() => window.removeEventListener('keydown', escape));
@@ -31,17 +36,33 @@ export const Panel = {
         return () => {
             const { layer, neuron } = session.panel ?? {};
             const shown = value.data;
-            return session.panel && h('aside', { class: 'drawer', 'aria-label': `Details of ${label(session.panel)}` }, [
-                h('header', { class: 'row spread' }, [
-                    h('h2', [label(session.panel), nameOf(layer, neuron) && h('span', { class: 'name' }, nameOf(layer, neuron))]),
-                    iconButton('close', 'Close (Esc)', close, { onVnodeMounted: node => node.el.focus() })]),
-                busyLine(value), problemNotice(value.problem, () => value.again++),
-                h(Rename, { key: label(session.panel), layer, neuron }),
-                h('div', { class: 'row' }, [interveneWords(layer, neuron),
-                    h('a', { href: link('value', label(session.panel)), onClick: () => session.panel = null }, 'Explore')]),
-                shown && [h('p', { class: 'hint' }, `Length ${fixed(shown.norm)}; logits that one unit of its coefficient adds, without the final normalisation.`),
-                    h('div', { class: 'halves' }, [bars(shown.top, 'promotes'), bars(shown.bottom, 'suppresses')])]
-            ]);
+            return (
+                session.panel &&
+                h('aside', { class: 'drawer', 'aria-label': `Details of ${label(session.panel)}` }, [
+                    h('header', { class: 'row spread' }, [
+                        h('h2', [
+                            label(session.panel),
+                            nameOf(layer, neuron) && h('span', { class: 'name' }, nameOf(layer, neuron))
+                        ]),
+                        iconButton('close', 'Close (Esc)', close, { onVnodeMounted: node => node.el.focus() })
+                    ]),
+                    busyLine(value),
+                    problemNotice(value.problem, () => value.again++),
+                    h(Rename, { key: label(session.panel), layer, neuron }),
+                    h('div', { class: 'row' }, [
+                        interveneWords(layer, neuron),
+                        h('a', { href: link('value', label(session.panel)), onClick: () => (session.panel = null) }, 'Explore')
+                    ]),
+                    shown && [
+                        h(
+                            'p',
+                            { class: 'hint' },
+                            `Length ${fixed(shown.norm)}; logits that one unit of its coefficient adds, without the final normalisation.`
+                        ),
+                        h('div', { class: 'halves' }, [bars(shown.top, 'promotes'), bars(shown.bottom, 'suppresses')])
+                    ]
+                ])
+            );
         };
     }
 };

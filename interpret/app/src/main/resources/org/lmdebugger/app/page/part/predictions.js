@@ -7,7 +7,9 @@ import { percent, token } from '../text.js';
 export function join(clean, edited, key) {
     const places = new Map(clean.map((each, index) => [key(each), index]));
     const joined = (edited ?? clean).map((each, index) => ({
-        key: key(each), clean: edited ? clean[places.get(key(each))] : each, edited: edited ? each : undefined,
+        key: key(each),
+        clean: edited ? clean[places.get(key(each))] : each,
+        edited: edited ? each : undefined,
         moved: edited && places.has(key(each)) ? places.get(key(each)) - index : 0
     }));
     if (edited) {
@@ -19,10 +21,25 @@ export function join(clean, edited, key) {
 
 /** What became of a row, for eyes and for ears. */
 export function change({ clean, edited, moved }) {
-    const [sign, word] = !clean ? ['new', 'new in the list'] : !edited ? ['out', 'no longer in the list']
-        : moved > 0 ? ['▲', `up by ${moved}`] : moved < 0 ? ['▼', `down by ${-moved}`] : ['', ''];
-    return h('span', { class: ['change', sign && `is-${{ '▲': 'up', '▼': 'down' }[sign] ?? sign}`], title: word, 'aria-label': word || undefined,
-        role: word ? 'img' : undefined }, sign);
+    const [sign, word] = !clean
+        ? ['new', 'new in the list']
+        : !edited
+          ? ['out', 'no longer in the list']
+          : moved > 0
+            ? ['▲', `up by ${moved}`]
+            : moved < 0
+              ? ['▼', `down by ${-moved}`]
+              : ['', ''];
+    return h(
+        'span',
+        {
+            class: ['change', sign && `is-${{ '▲': 'up', '▼': 'down' }[sign] ?? sign}`],
+            title: word,
+            'aria-label': word || undefined,
+            role: word ? 'img' : undefined
+        },
+        sign
+    );
 }
 
 function bar(kind, each) {
@@ -38,22 +55,54 @@ const isSame = ({ clean, edited }) => percent(clean?.probability) === percent(ed
  */
 export function predictions(clean, edited, count, caption) {
     const rows = join(clean.slice(0, count), edited?.slice(0, count), each => each.id).map(row => ({
-        ...row, clean: row.clean ?? clean.find(each => each.id === row.key), listed: row.clean
+        ...row,
+        clean: row.clean ?? clean.find(each => each.id === row.key),
+        listed: row.clean
     }));
     return h('table', { class: ['predictions', { both: edited }] }, [
         h('caption', { class: 'unseen' }, caption),
-        h('thead', { class: edited ? '' : 'unseen' }, h('tr', [h('th', { scope: 'col' }, 'token'), h('th', { 'aria-hidden': 'true' }),
-            h('th', { scope: 'col', class: 'clean' }, edited ? 'clean' : 'probability'), edited && [h('th', { scope: 'col', class: 'edited' }, 'edited'), h('th')]])),
-        h('tbody', rows.map(row => {
-            const { id, token: text } = row.clean ?? row.edited;
-            const followed = state.token === '#' + id;
-            return h('tr', { key: id, class: { followed, left: edited && !row.edited } }, [
-                h('th', { scope: 'row' }, h('button', { type: 'button', class: 'token-button', title: 'Follow this token through the layers',
-                    'aria-pressed': String(followed), onClick: () => follow(id) }, token(text))),
-                h('td', { class: 'bars', 'aria-hidden': 'true' }, [bar('clean', row.clean), edited && bar('edited', row.edited)]),
-                h('td', { class: 'clean' }, percent(row.clean?.probability)),
-                edited && [h('td', { class: isSame(row) ? 'same' : 'edited' }, percent(row.edited?.probability)), h('td', change({ ...row, clean: row.listed }))]
-            ]);
-        }))
+        h(
+            'thead',
+            { class: edited ? '' : 'unseen' },
+            h('tr', [
+                h('th', { scope: 'col' }, 'token'),
+                h('th', { 'aria-hidden': 'true' }),
+                h('th', { scope: 'col', class: 'clean' }, edited ? 'clean' : 'probability'),
+                edited && [h('th', { scope: 'col', class: 'edited' }, 'edited'), h('th')]
+            ])
+        ),
+        h(
+            'tbody',
+            rows.map(row => {
+                const { id, token: text } = row.clean ?? row.edited;
+                const followed = state.token === '#' + id;
+                return h('tr', { key: id, class: { followed, left: edited && !row.edited } }, [
+                    h(
+                        'th',
+                        { scope: 'row' },
+                        h(
+                            'button',
+                            {
+                                type: 'button',
+                                class: 'token-button',
+                                title: 'Follow this token through the layers',
+                                'aria-pressed': String(followed),
+                                onClick: () => follow(id)
+                            },
+                            token(text)
+                        )
+                    ),
+                    h('td', { class: 'bars', 'aria-hidden': 'true' }, [
+                        bar('clean', row.clean),
+                        edited && bar('edited', row.edited)
+                    ]),
+                    h('td', { class: 'clean' }, percent(row.clean?.probability)),
+                    edited && [
+                        h('td', { class: isSame(row) ? 'same' : 'edited' }, percent(row.edited?.probability)),
+                        h('td', change({ ...row, clean: row.listed }))
+                    ]
+                ]);
+            })
+        )
     ]);
 }

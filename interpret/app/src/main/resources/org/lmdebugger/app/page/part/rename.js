@@ -9,7 +9,11 @@ export const Rename = {
     setup(props) {
         const text = ref('');
         const problem = ref(null);
-        watch(() => nameOf(props.layer, props.neuron), name => text.value = name ?? '', { immediate: true });
+        watch(
+            () => nameOf(props.layer, props.neuron),
+            name => (text.value = name ?? ''),
+            { immediate: true }
+        );
 
         async function save(event) {
             event.preventDefault();
@@ -22,12 +26,24 @@ export const Rename = {
             }
         }
 
-        return () => h('form', { class: 'rename', onSubmit: save }, [
-            h('div', { class: 'row' }, [
-                h('input', { type: 'text', value: text.value, placeholder: 'Give it a name', maxlength: 200, 'aria-label': `Name of ${label(props)}`,
-                    onInput: event => text.value = event.target.value }),
-                h('button', { type: 'submit', disabled: text.value.trim() === (nameOf(props.layer, props.neuron) ?? '') }, 'Rename')]),
-            problemNotice(problem.value)
-        ]);
+        return () =>
+            h('form', { class: 'rename', onSubmit: save }, [
+                h('div', { class: 'row' }, [
+                    h('input', {
+                        type: 'text',
+                        value: text.value,
+                        placeholder: 'Give it a name',
+                        maxlength: 200,
+                        'aria-label': `Name of ${label(props)}`,
+                        onInput: event => (text.value = event.target.value)
+                    }),
+                    h(
+                        'button',
+                        { type: 'submit', disabled: text.value.trim() === (nameOf(props.layer, props.neuron) ?? '') },
+                        'Rename'
+                    )
+                ]),
+                problemNotice(problem.value)
+            ]);
     }
 };

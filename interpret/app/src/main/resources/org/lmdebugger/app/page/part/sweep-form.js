@@ -4,8 +4,15 @@ import { session, state } from '../state.js';
 import { removable, resolveToken, TOKEN_HINT } from './token-input.js';
 import { problemNotice } from './notice.js';
 
-const QUANTITIES = { kl: 'KL divergence', entropy: 'entropy', logit: 'logit of', probability: 'probability of', 'log-probability': 'log-probability of',
-    rank: 'rank of', difference: 'logit difference of' };
+const QUANTITIES = {
+    kl: 'KL divergence',
+    entropy: 'entropy',
+    logit: 'logit of',
+    probability: 'probability of',
+    'log-probability': 'log-probability of',
+    rank: 'rank of',
+    difference: 'logit difference of'
+};
 const OPERATIONS = { off: 'switch off', set: 'set to', scale: 'times', add: 'plus' };
 
 export const SweepForm = {
@@ -16,14 +23,17 @@ export const SweepForm = {
         const typed = ref('');
         const problem = ref(null);
         const operation = computed(() => state.operation.split(':'));
-        const choices = computed(() => state.mode === 'lm-debugger' ? { off: 'switch off', on: 'switch on' } : OPERATIONS);
+        const choices = computed(() => (state.mode === 'lm-debugger' ? { off: 'switch off', on: 'switch on' } : OPERATIONS));
 
         async function addMeasure() {
             try {
                 const ofTokens = !['kl', 'entropy'].includes(quantity.value);
                 const tokens = await Promise.all(ofTokens ? typed.value.split('/').map(resolveToken) : []);
                 if (ofTokens && tokens.length !== (quantity.value === 'difference' ? 2 : 1)) {
-                    throw { title: 'Not understood.', message: `${typed.value} (expected: ${quantity.value === 'difference' ? 'two tokens, as in king/queen' : 'one token'})` };
+                    throw {
+                        title: 'Not understood.',
+                        message: `${typed.value} (expected: ${quantity.value === 'difference' ? 'two tokens, as in king/queen' : 'one token'})`
+                    };
                 }
                 const text = ofTokens ? `${quantity.value}:${tokens.map(token => `"${token}"`).join('/')}` : quantity.value;
                 state.measures = [...new Set([...state.measures, text])];
@@ -36,39 +46,134 @@ export const SweepForm = {
 
         const field = (text, title, ...inputs) => h('label', { class: 'field', title }, [text, ...inputs]);
 
-        const operations = () => h('div', { class: 'field' }, [h('span', 'operation'), h('div', { class: 'row' }, [
-            h('select', { 'aria-label': 'Operation', value: operation.value[0], onChange: event => state.operation = event.target.value
-                + ({ set: ':3', scale: ':2', add: ':1' }[event.target.value] ?? '') },
-                Object.entries(choices.value).map(([value, text]) => h('option', { value }, text))),
-            operation.value.length > 1 && h('input', { class: 'number', type: 'number', step: 'any', 'aria-label': 'Amount', value: operation.value[1],
-                onChange: event => state.operation = `${operation.value[0]}:${event.target.value || 0}` })])]);
+        const operations = () =>
+            h('div', { class: 'field' }, [
+                h('span', 'operation'),
+                h('div', { class: 'row' }, [
+                    h(
+                        'select',
+                        {
+                            'aria-label': 'Operation',
+                            value: operation.value[0],
+                            onChange: event =>
+                                (state.operation =
+                                    event.target.value + ({ set: ':3', scale: ':2', add: ':1' }[event.target.value] ?? ''))
+                        },
+                        Object.entries(choices.value).map(([value, text]) => h('option', { value }, text))
+                    ),
+                    operation.value.length > 1 &&
+                        h('input', {
+                            class: 'number',
+                            type: 'number',
+                            step: 'any',
+                            'aria-label': 'Amount',
+                            value: operation.value[1],
+                            onChange: event => (state.operation = `${operation.value[0]}:${event.target.value || 0}`)
+                        })
+                ])
+            ]);
 
-        const measures = () => h('div', { class: 'field grow' }, [h('span', 'measures'), h('div', { class: 'row wrap' }, [
-            removable(state.measures, text => text.replaceAll('" ', '"␣'), index => state.measures = state.measures.filter((_, each) => each !== index)),
-            h('select', { 'aria-label': 'Measure', value: quantity.value, onChange: event => quantity.value = event.target.value },
-                Object.entries(QUANTITIES).map(([value, text]) => h('option', { value }, text))),
-            !['kl', 'entropy'].includes(quantity.value) && h('input', { type: 'text', class: 'measured', value: typed.value, 'aria-label': 'Token to measure',
-                placeholder: quantity.value === 'difference' ? 'boy/girl' : 'girl', title: TOKEN_HINT, spellcheck: false,
-                onInput: event => typed.value = event.target.value, onKeydown: event => {
-                    if (event.key === 'Enter') {
+        const measures = () =>
+            h('div', { class: 'field grow' }, [
+                h('span', 'measures'),
+                h('div', { class: 'row wrap' }, [
+                    removable(
+                        state.measures,
+                        text => text.replaceAll('" ', '"␣'),
+                        index => (state.measures = state.measures.filter((_, each) => each !== index))
+                    ),
+                    h(
+                        'select',
+                        {
+                            'aria-label': 'Measure',
+                            value: quantity.value,
+                            onChange: event => (quantity.value = event.target.value)
+                        },
+                        Object.entries(QUANTITIES).map(([value, text]) => h('option', { value }, text))
+                    ),
+                    !['kl', 'entropy'].includes(quantity.value) &&
+                        h('input', {
+                            type: 'text',
+                            class: 'measured',
+                            value: typed.value,
+                            'aria-label': 'Token to measure',
+                            placeholder: quantity.value === 'difference' ? 'boy/girl' : 'girl',
+                            title: TOKEN_HINT,
+                            spellcheck: false,
+                            onInput: event => (typed.value = event.target.value),
+                            onKeydown: event => {
+                                if (event.key === 'Enter') {
+                                    event.preventDefault();
+                                    addMeasure();
+                                }
+                            }
+                        }),
+                    h('button', { type: 'button', onClick: addMeasure }, 'Add')
+                ])
+            ]);
+
+        return () =>
+            h(
+                'form',
+                {
+                    class: 'panel sweep-form',
+                    'aria-label': 'Sweep',
+                    onSubmit: event => {
                         event.preventDefault();
-                        addMeasure();
+                        emit('start');
                     }
-                } }),
-            h('button', { type: 'button', onClick: addMeasure }, 'Add')])]);
-
-        return () => h('form', { class: 'panel sweep-form', 'aria-label': 'Sweep', onSubmit: event => { event.preventDefault(); emit('start'); } }, [
-            h('div', { class: 'row wrap bottom' }, [
-                field('neurons', 'all; L0-3; L2D5,L3D7; L2D5-99; or dominant:20, of each layer those that weigh most',
-                    h('input', { type: 'text', list: 'choices', value: state.neurons, spellcheck: false, onChange: event => state.neurons = event.target.value.trim() })),
-                h('datalist', { id: 'choices' }, ['all', 'dominant:20', `L0-${(session.model?.layers ?? 1) - 1}`, 'L0'].map(value => h('option', { value }))),
-                operations(),
-                state.mode === 'exact' && field('at', 'Where the neuron is edited: last, all, or indices: 3, 1,4 or 2..5; last is much the fastest',
-                    h('input', { type: 'text', class: 'where', list: 'places', value: state.at, onChange: event => state.at = event.target.value.trim() })),
-                h('datalist', { id: 'places' }, ['last', 'all'].map(value => h('option', { value }))),
-                measures(),
-                h('button', { type: 'submit', class: 'primary', disabled: props.running || state.prompt === '' || state.measures.length === 0 }, 'Start the sweep')]),
-            problemNotice(problem.value)
-        ]);
+                },
+                [
+                    h('div', { class: 'row wrap bottom' }, [
+                        field(
+                            'neurons',
+                            'all; L0-3; L2D5,L3D7; L2D5-99; or dominant:20, of each layer those that weigh most',
+                            h('input', {
+                                type: 'text',
+                                list: 'choices',
+                                value: state.neurons,
+                                spellcheck: false,
+                                onChange: event => (state.neurons = event.target.value.trim())
+                            })
+                        ),
+                        h(
+                            'datalist',
+                            { id: 'choices' },
+                            ['all', 'dominant:20', `L0-${(session.model?.layers ?? 1) - 1}`, 'L0'].map(value =>
+                                h('option', { value })
+                            )
+                        ),
+                        operations(),
+                        state.mode === 'exact' &&
+                            field(
+                                'at',
+                                'Where the neuron is edited: last, all, or indices: 3, 1,4 or 2..5; last is much the fastest',
+                                h('input', {
+                                    type: 'text',
+                                    class: 'where',
+                                    list: 'places',
+                                    value: state.at,
+                                    onChange: event => (state.at = event.target.value.trim())
+                                })
+                            ),
+                        h(
+                            'datalist',
+                            { id: 'places' },
+                            ['last', 'all'].map(value => h('option', { value }))
+                        ),
+                        measures(),
+                        h(
+                            'button',
+                            {
+                                type: 'submit',
+                                class: 'primary',
+                                disabled: props.running || state.prompt === '' || state.measures.length === 0
+                            },
+                            'Start the sweep'
+                        )
+                    ]),
+                    problemNotice(problem.value)
+                ]
+            );
     }
 };

@@ -21,10 +21,15 @@ export const SweepMap = {
         function arrange(width) {
             rows = props.map.changes.map((changes, layer) => {
                 const cells = changes.map((change, neuron) => ({ layer, neuron, change })).filter(each => each.change !== null);
-                const ordered = sorted.value ? cells.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)) : changes.map((change, neuron) => ({ layer, neuron, change }));
+                const ordered = sorted.value
+                    ? cells.sort((a, b) => Math.abs(b.change) - Math.abs(a.change))
+                    : changes.map((change, neuron) => ({ layer, neuron, change }));
                 const together = Math.max(1, Math.ceil(ordered.length / width));
-                return Array.from({ length: Math.ceil(ordered.length / together) }, (_, column) => ordered.slice(column * together, (column + 1) * together)
-                    .reduce((a, b) => Math.abs(b.change ?? 0) > Math.abs(a.change ?? 0) ? b : a));
+                return Array.from({ length: Math.ceil(ordered.length / together) }, (_, column) =>
+                    ordered
+                        .slice(column * together, (column + 1) * together)
+                        .reduce((a, b) => (Math.abs(b.change ?? 0) > Math.abs(a.change ?? 0) ? b : a))
+                );
             });
         }
 
@@ -49,11 +54,21 @@ export const SweepMap = {
 
         function paint(pen, style) {
             const largest = Math.max(1e-12, ...rows.flat().map(each => Math.abs(each.change ?? 0)));
-            const ends = { more: style.getPropertyValue('--for'), less: style.getPropertyValue('--against'), none: style.getPropertyValue('--surface') };
-            const colour = window.d3.scaleLinear([-1, 0, 1], [ends.less, ends.none, ends.more].map(each => each.trim()));
+            const ends = {
+                more: style.getPropertyValue('--for'),
+                less: style.getPropertyValue('--against'),
+                none: style.getPropertyValue('--surface')
+            };
+            const colour = window.d3.scaleLinear(
+                [-1, 0, 1],
+                [ends.less, ends.none, ends.more].map(each => each.trim())
+            );
             rows.forEach((row, layer) => {
                 row.forEach((each, column) => {
-                    pen.fillStyle = each.change === null ? style.getPropertyValue('--page').trim() : colour(Math.sign(each.change) * Math.sqrt(Math.abs(each.change) / largest));
+                    pen.fillStyle =
+                        each.change === null
+                            ? style.getPropertyValue('--page').trim()
+                            : colour(Math.sign(each.change) * Math.sqrt(Math.abs(each.change) / largest));
                     pen.fillRect(LEFT + column * size.cell, layer * size.height, Math.ceil(size.cell), size.height - 1);
                 });
                 pen.fillStyle = style.color;
@@ -81,7 +96,10 @@ export const SweepMap = {
         /** The edit that the sweep made of this neuron. */
         function editOf(each) {
             const [name, amount] = state.operation.split(':');
-            const change = state.mode === 'lm-debugger' ? '=' + name : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount }[name];
+            const change =
+                state.mode === 'lm-debugger'
+                    ? '=' + name
+                    : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount }[name];
             return label(each) + change + (state.mode === 'lm-debugger' || state.at === 'all' ? '' : '@' + state.at);
         }
 
@@ -97,17 +115,54 @@ export const SweepMap = {
         });
         watch([() => props.map, sorted], draw);
 
-        const write = each => [h('b', label(each)), nameOf(each.layer, each.neuron) && ` ${nameOf(each.layer, each.neuron)}`,
-            `: ${props.map.measure} ${each.change < 0 ? '' : '+'}${measured(each.change)}`];
+        const write = each => [
+            h('b', label(each)),
+            nameOf(each.layer, each.neuron) && ` ${nameOf(each.layer, each.neuron)}`,
+            `: ${props.map.measure} ${each.change < 0 ? '' : '+'}${measured(each.change)}`
+        ];
 
-        return () => h('section', { class: 'panel sweep-map', 'aria-label': 'Map of effects' }, [
-            h('div', { class: 'row spread' }, [
-                h('h2', ['Layers × neurons: change of ', props.map.measure]),
-                h('div', { class: 'segments', role: 'group', 'aria-label': 'Order of the neurons' }, [[false, 'by number'], [true, 'strongest first']].map(([value, text]) =>
-                    h('button', { type: 'button', 'aria-pressed': String(sorted.value === value), onClick: () => sorted.value = value }, text)))]),
-            h('div', { class: 'canvas' }, h('canvas', { ref: canvas, role: 'img', 'aria-label': `Change of ${props.map.measure} by layer and neuron; the table below has the strongest`,
-                onMousemove: event => hovered.value = at(event), onMouseleave: () => hovered.value = null, onClick: pick })),
-            h('p', { class: 'hint' }, hovered.value ? write(hovered.value) : 'Square-root scale. Point at a neuron to read it, click to add it to the interventions.')
-        ]);
+        return () =>
+            h('section', { class: 'panel sweep-map', 'aria-label': 'Map of effects' }, [
+                h('div', { class: 'row spread' }, [
+                    h('h2', ['Layers × neurons: change of ', props.map.measure]),
+                    h(
+                        'div',
+                        { class: 'segments', role: 'group', 'aria-label': 'Order of the neurons' },
+                        [
+                            [false, 'by number'],
+                            [true, 'strongest first']
+                        ].map(([value, text]) =>
+                            h(
+                                'button',
+                                {
+                                    type: 'button',
+                                    'aria-pressed': String(sorted.value === value),
+                                    onClick: () => (sorted.value = value)
+                                },
+                                text
+                            )
+                        )
+                    )
+                ]),
+                h(
+                    'div',
+                    { class: 'canvas' },
+                    h('canvas', {
+                        ref: canvas,
+                        role: 'img',
+                        'aria-label': `Change of ${props.map.measure} by layer and neuron; the table below has the strongest`,
+                        onMousemove: event => (hovered.value = at(event)),
+                        onMouseleave: () => (hovered.value = null),
+                        onClick: pick
+                    })
+                ),
+                h(
+                    'p',
+                    { class: 'hint' },
+                    hovered.value
+                        ? write(hovered.value)
+                        : 'Square-root scale. Point at a neuron to read it, click to add it to the interventions.'
+                )
+            ]);
     }
 };

@@ -4,7 +4,8 @@ import { post, Problem } from '../api.js';
 import { iconButton } from './icon.js';
 import { problemNotice } from './notice.js';
 
-export const TOKEN_HINT = 'king means ␣king, with a leading space, where that is a token; "king" in quotation marks means exactly what is between them.';
+export const TOKEN_HINT =
+    'king means ␣king, with a leading space, where that is a token; "king" in quotation marks means exactly what is between them.';
 
 /** The texts of tokens that `typed` may mean, the likeliest first. */
 function meanings(typed) {
@@ -22,7 +23,10 @@ export async function resolveToken(typed) {
         }
         spelt = tokens.map(each => each.text);
     }
-    throw new Problem('Not one token.', `${typed} is ${spelt.map(text => `"${text}"`).join(', ')} (expected: a single token of this model)`);
+    throw new Problem(
+        'Not one token.',
+        `${typed} is ${spelt.map(text => `"${text}"`).join(', ')} (expected: a single token of this model)`
+    );
 }
 
 export const TokenInput = {
@@ -43,18 +47,29 @@ export const TokenInput = {
             }
         }
 
-        return () => h('div', { class: 'token-input' }, [
-            h('div', { class: 'row' }, [
-                h('input', { type: 'text', value: typed.value, 'aria-label': props.label, placeholder: props.placeholder, title: TOKEN_HINT, spellcheck: false,
-                    onInput: event => typed.value = event.target.value, onKeydown: event => event.key === 'Enter' && typed.value !== '' && add(event) }),
-                h('button', { type: 'button', disabled: typed.value === '', onClick: add }, 'Add')]),
-            problemNotice(problem.value)
-        ]);
+        return () =>
+            h('div', { class: 'token-input' }, [
+                h('div', { class: 'row' }, [
+                    h('input', {
+                        type: 'text',
+                        value: typed.value,
+                        'aria-label': props.label,
+                        placeholder: props.placeholder,
+                        title: TOKEN_HINT,
+                        spellcheck: false,
+                        onInput: event => (typed.value = event.target.value),
+                        onKeydown: event => event.key === 'Enter' && typed.value !== '' && add(event)
+                    }),
+                    h('button', { type: 'button', disabled: typed.value === '', onClick: add }, 'Add')
+                ]),
+                problemNotice(problem.value)
+            ]);
     }
 };
 
 /** Things that were added, each with a button that takes it away. */
 export function removable(list, write, remove) {
-    return list.map((each, index) => h('span', { class: 'chip static', key: index }, [write(each),
-        iconButton('close', `Remove ${each}`, () => remove(index))]));
+    return list.map((each, index) =>
+        h('span', { class: 'chip static', key: index }, [write(each), iconButton('close', `Remove ${each}`, () => remove(index))])
+    );
 }

@@ -11,7 +11,10 @@ const PARTS = ['version', 'name', 'prompt', 'edits', 'mode', 'view', 'results'];
 
 export const Experiments = {
     setup() {
-        const saved = useLoad(() => ({}), (_, signal) => get('/api/v1/experiments', signal));
+        const saved = useLoad(
+            () => ({}),
+            (_, signal) => get('/api/v1/experiments', signal)
+        );
         const form = reactive({ name: '', problem: null, asked: null });
 
         /** Does something with the server, then shows the list as it has become. */
@@ -30,10 +33,22 @@ export const Experiments = {
             event.preventDefault();
             await change(async () => {
                 const edits = enabledTexts();
-                const { positions, edited } = await post('/api/v1/trace', { prompt: state.prompt, edits, mode: state.mode, top: 10 });
+                const { positions, edited } = await post('/api/v1/trace', {
+                    prompt: state.prompt,
+                    edits,
+                    mode: state.mode,
+                    top: 10
+                });
                 const after = list => list?.[0].layers.at(-1).after ?? null;
-                await post('/api/v1/experiments', { version: VERSION, name: form.name, prompt: state.prompt, edits, mode: state.mode,
-                    view: { hash: link('prediction') }, results: { clean: after(positions), edited: after(edited?.positions) } });
+                await post('/api/v1/experiments', {
+                    version: VERSION,
+                    name: form.name,
+                    prompt: state.prompt,
+                    edits,
+                    mode: state.mode,
+                    view: { hash: link('prediction') },
+                    results: { clean: after(positions), edited: after(edited?.positions) }
+                });
                 form.name = '';
             }, 'Saved');
         }
@@ -42,54 +57,127 @@ export const Experiments = {
             await change(async () => {
                 const { view, prompt } = await get('/api/v1/experiments/' + id);
                 const hash = view?.hash;
-                location.hash = typeof hash === 'string' && hash.startsWith('#/') ? hash : '#/prediction?' + new URLSearchParams({ prompt });
+                location.hash =
+                    typeof hash === 'string' && hash.startsWith('#/') ? hash : '#/prediction?' + new URLSearchParams({ prompt });
             }, 'Loaded');
         }
 
-        const importFile = event => change(async () => {
-            const [file] = event.target.files;
-            let json;
-            try {
-                json = JSON.parse(await file.text());
-            } catch {
-                throw { title: 'Not read.', message: `${file.name} is not JSON (expected: an experiment that was downloaded here)` };
-            }
-            await post('/api/v1/experiments', Object.fromEntries(PARTS.map(part => [part, json?.[part]])));
-            event.target.value = '';
-        }, 'Imported');
+        const importFile = event =>
+            change(async () => {
+                const [file] = event.target.files;
+                let json;
+                try {
+                    json = JSON.parse(await file.text());
+                } catch {
+                    throw {
+                        title: 'Not read.',
+                        message: `${file.name} is not JSON (expected: an experiment that was downloaded here)`
+                    };
+                }
+                await post('/api/v1/experiments', Object.fromEntries(PARTS.map(part => [part, json?.[part]])));
+                event.target.value = '';
+            }, 'Imported');
 
-        const remove = id => form.asked === id ? change(() => request('DELETE', '/api/v1/experiments/' + id), 'Deleted') : form.asked = id;
+        const remove = id =>
+            form.asked === id ? change(() => request('DELETE', '/api/v1/experiments/' + id), 'Deleted') : (form.asked = id);
 
-        const row = each => h('tr', { key: each.id }, [
-            h('th', { scope: 'row' }, h('button', { type: 'button', class: 'link', onClick: () => load(each.id) }, each.name)),
-            h('td', { class: 'prompt-text' }, each.prompt),
-            h('td', each.edits.join('  ') || 'none'),
-            h('td', [each.model, each.fingerprint !== session.model?.fingerprint && h('span', { class: 'badge', title: 'Saved with another model' }, 'other model')]),
-            h('td', { class: 'hint' }, h('time', { datetime: each.saved }, new Date(each.saved).toLocaleString())),
-            h('td', { class: 'row' }, [
-                h('a', { class: 'quiet', href: '/api/v1/experiments/' + each.id, download: `${each.name.replace(/[^\w-]+/g, '-')}.json` }, 'JSON'),
-                h('button', { type: 'button', class: form.asked === each.id ? 'danger' : 'quiet', 'aria-label': `Delete ${each.name}`, onClick: () => remove(each.id) },
-                    form.asked === each.id ? 'Really delete' : 'Delete')])
-        ]);
+        const row = each =>
+            h('tr', { key: each.id }, [
+                h(
+                    'th',
+                    { scope: 'row' },
+                    h('button', { type: 'button', class: 'link', onClick: () => load(each.id) }, each.name)
+                ),
+                h('td', { class: 'prompt-text' }, each.prompt),
+                h('td', each.edits.join('  ') || 'none'),
+                h('td', [
+                    each.model,
+                    each.fingerprint !== session.model?.fingerprint &&
+                        h('span', { class: 'badge', title: 'Saved with another model' }, 'other model')
+                ]),
+                h('td', { class: 'hint' }, h('time', { datetime: each.saved }, new Date(each.saved).toLocaleString())),
+                h('td', { class: 'row' }, [
+                    h(
+                        'a',
+                        {
+                            class: 'quiet',
+                            href: '/api/v1/experiments/' + each.id,
+                            download: `${each.name.replace(/[^\w-]+/g, '-')}.json`
+                        },
+                        'JSON'
+                    ),
+                    h(
+                        'button',
+                        {
+                            type: 'button',
+                            class: form.asked === each.id ? 'danger' : 'quiet',
+                            'aria-label': `Delete ${each.name}`,
+                            onClick: () => remove(each.id)
+                        },
+                        form.asked === each.id ? 'Really delete' : 'Delete'
+                    )
+                ])
+            ]);
 
-        return () => h('div', { class: 'view', 'aria-busy': String(saved.busy) }, [
-            h('section', { class: 'panel' }, [
-                h('h2', 'Save what you look at'),
-                h('p', { class: 'hint' }, state.prompt === '' ? 'Trace a prompt first; then it can be saved here, with its interventions and prediction.'
-                    : [`“${state.prompt}” with ${enabledTexts().length === 0 ? 'no interventions' : plural(enabledTexts().length, 'intervention')}`]),
-                h('div', { class: 'row spread' }, [
-                    h('form', { class: 'row', onSubmit: save }, [
-                        h('input', { type: 'text', value: form.name, placeholder: 'Name', maxlength: 200, 'aria-label': 'Name of the experiment',
-                            onInput: event => form.name = event.target.value }),
-                        h('button', { type: 'submit', class: 'primary', disabled: state.prompt === '' || form.name.trim() === '' }, 'Save')]),
-                    h('label', { class: 'file' }, ['Import a file', h('input', { type: 'file', accept: 'application/json,.json', onChange: importFile })])])
-            ]),
-            problemNotice(form.problem), problemNotice(saved.problem, () => saved.again++),
-            saved.data && (saved.data.experiments.length === 0 ? emptyNotice('Nothing is saved yet.') : h('section', { class: 'panel' }, [
-                h('h2', plural(saved.data.experiments.length, 'experiment')),
-                h('div', { class: 'scroll' }, h('table', { class: 'experiments' }, [
-                    h('thead', h('tr', ['name', 'prompt', 'interventions', 'model', 'saved'].map(text => h('th', { scope: 'col' }, text)).concat(h('th', h('span', { class: 'unseen' }, 'Tools'))))),
-                    h('tbody', saved.data.experiments.map(row))]))]))
-        ]);
+        return () =>
+            h('div', { class: 'view', 'aria-busy': String(saved.busy) }, [
+                h('section', { class: 'panel saving' }, [
+                    h('h2', 'Save what you look at'),
+                    h(
+                        'p',
+                        { class: 'hint' },
+                        state.prompt === ''
+                            ? 'Trace a prompt first; then it can be saved here, with its interventions and prediction.'
+                            : [
+                                  `“${state.prompt}” with ${enabledTexts().length === 0 ? 'no interventions' : plural(enabledTexts().length, 'intervention')}`
+                              ]
+                    ),
+                    h('div', { class: 'row spread' }, [
+                        h('form', { class: 'row', onSubmit: save }, [
+                            h('input', {
+                                type: 'text',
+                                value: form.name,
+                                placeholder: 'Name',
+                                maxlength: 200,
+                                'aria-label': 'Name of the experiment',
+                                onInput: event => (form.name = event.target.value)
+                            }),
+                            h(
+                                'button',
+                                { type: 'submit', class: 'primary', disabled: state.prompt === '' || form.name.trim() === '' },
+                                'Save'
+                            )
+                        ]),
+                        h('label', { class: 'file' }, [
+                            'Import a file',
+                            h('input', { type: 'file', accept: 'application/json,.json', onChange: importFile })
+                        ])
+                    ])
+                ]),
+                problemNotice(form.problem),
+                problemNotice(saved.problem, () => saved.again++),
+                saved.data &&
+                    (saved.data.experiments.length === 0
+                        ? emptyNotice('Nothing is saved yet.')
+                        : h('section', { class: 'panel' }, [
+                              h('h2', plural(saved.data.experiments.length, 'experiment')),
+                              h(
+                                  'div',
+                                  { class: 'scroll' },
+                                  h('table', { class: 'experiments' }, [
+                                      h(
+                                          'thead',
+                                          h(
+                                              'tr',
+                                              ['name', 'prompt', 'interventions', 'model', 'saved']
+                                                  .map(text => h('th', { scope: 'col' }, text))
+                                                  .concat(h('th', h('span', { class: 'unseen' }, 'Tools')))
+                                          )
+                                      ),
+                                      h('tbody', saved.data.experiments.map(row))
+                                  ])
+                              )
+                          ]))
+            ]);
     }
 };

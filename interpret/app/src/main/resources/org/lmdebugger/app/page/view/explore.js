@@ -42,64 +42,142 @@ export const Explore = {
         function open(event) {
             event.preventDefault();
             const neuron = parseNeuron(typed.value.trim());
-            problem.value = neuron ? null : { title: 'Not a value vector.', message: `${typed.value} (expected: a layer and a neuron, such as L12D34)` };
+            problem.value = neuron
+                ? null
+                : { title: 'Not a value vector.', message: `${typed.value} (expected: a layer and a neuron, such as L12D34)` };
             if (neuron) {
                 go('value', label(neuron));
             }
         }
 
-        const forms = () => h('div', { class: 'panel searches' }, [
-            h('form', { onSubmit: search }, [
-                h('h2', 'By words'),
-                h('div', { class: 'row' }, [
-                    h('input', { type: 'text', value: words.value, 'aria-label': 'Words, separated by commas', placeholder: 'king, queen',
-                        onInput: event => words.value = event.target.value }),
-                    h('button', { type: 'submit', class: 'primary', disabled: words.value.trim() === '' }, 'Search')]),
-                h('label', { class: 'row check hint', title: 'A token counts the more, the more it is promoted' }, [h('input', { type: 'checkbox', checked: state.weigh,
-                    onChange: event => state.weigh = event.target.checked }), 'weigh tokens by their logits']),
-                h('p', { class: 'hint' }, 'Among the 50 tokens that each value vector promotes most.')]),
-            h('section', [
-                h('h2', 'By tokens'),
-                h(TokenInput, { label: 'Token', onToken: addToken }),
-                h('div', { class: 'row wrap' }, [
-                    h('div', { class: 'segments', role: 'group', 'aria-label': 'Effect on the tokens' }, [[false, 'those that promote'], [true, 'that suppress']].map(([value, text]) =>
-                        h('button', { type: 'button', 'aria-pressed': String(state.suppress === value), onClick: () => state.suppress = value }, text))),
-                    removable(state.tokens, token, index => state.tokens = state.tokens.filter((_, each) => each !== index))]),
-                h('p', { class: 'hint' }, ['Over the whole vocabulary, exactly. ', TOKEN_HINT])]),
-            h('form', { onSubmit: open }, [
-                h('h2', 'By name'),
-                h('div', { class: 'row' }, [
-                    h('input', { type: 'text', value: typed.value, 'aria-label': 'Value vector', placeholder: 'L3D42', list: 'names', spellcheck: false,
-                        onInput: event => typed.value = event.target.value }),
-                    h('button', { type: 'submit', disabled: typed.value === '' }, 'Open')]),
-                h('datalist', { id: 'names' }, Object.entries(session.names).map(([value, name]) => h('option', { value }, name))),
-                problemNotice(problem.value)])
-        ]);
+        const forms = () =>
+            h('div', { class: 'panel searches' }, [
+                h('form', { onSubmit: search }, [
+                    h('h2', 'By words'),
+                    h('div', { class: 'row' }, [
+                        h('input', {
+                            type: 'text',
+                            value: words.value,
+                            'aria-label': 'Words, separated by commas',
+                            placeholder: 'king, queen',
+                            onInput: event => (words.value = event.target.value)
+                        }),
+                        h('button', { type: 'submit', class: 'primary', disabled: words.value.trim() === '' }, 'Search')
+                    ]),
+                    h('label', { class: 'row check hint', title: 'A token counts the more, the more it is promoted' }, [
+                        h('input', {
+                            type: 'checkbox',
+                            checked: state.weigh,
+                            onChange: event => (state.weigh = event.target.checked)
+                        }),
+                        'weigh tokens by their logits'
+                    ]),
+                    h('p', { class: 'hint' }, 'Among the 50 tokens that each value vector promotes most.')
+                ]),
+                h('section', [
+                    h('h2', 'By tokens'),
+                    h(TokenInput, { label: 'Token', onToken: addToken }),
+                    h('div', { class: 'row wrap' }, [
+                        h(
+                            'div',
+                            { class: 'segments', role: 'group', 'aria-label': 'Effect on the tokens' },
+                            [
+                                [false, 'those that promote'],
+                                [true, 'that suppress']
+                            ].map(([value, text]) =>
+                                h(
+                                    'button',
+                                    {
+                                        type: 'button',
+                                        'aria-pressed': String(state.suppress === value),
+                                        onClick: () => (state.suppress = value)
+                                    },
+                                    text
+                                )
+                            )
+                        ),
+                        removable(state.tokens, token, index => (state.tokens = state.tokens.filter((_, each) => each !== index)))
+                    ]),
+                    h('p', { class: 'hint' }, ['Over the whole vocabulary, exactly. ', TOKEN_HINT])
+                ]),
+                h('form', { onSubmit: open }, [
+                    h('h2', 'By name'),
+                    h('div', { class: 'row' }, [
+                        h('input', {
+                            type: 'text',
+                            value: typed.value,
+                            'aria-label': 'Value vector',
+                            placeholder: 'L3D42',
+                            list: 'names',
+                            spellcheck: false,
+                            onInput: event => (typed.value = event.target.value)
+                        }),
+                        h('button', { type: 'submit', disabled: typed.value === '' }, 'Open')
+                    ]),
+                    h(
+                        'datalist',
+                        { id: 'names' },
+                        Object.entries(session.names).map(([value, name]) => h('option', { value }, name))
+                    ),
+                    problemNotice(problem.value)
+                ])
+            ]);
 
-        const said = each => each.tokens.length > 0 && each.tokens[0].token !== undefined
-            ? h('span', { class: 'tokens' }, each.tokens.map(one => [token(one.token, { class: one.matches ? 'match' : '' }), ' ']))
-            : tokens(each.tokens);
+        const said = each =>
+            each.tokens.length > 0 && each.tokens[0].token !== undefined
+                ? h(
+                      'span',
+                      { class: 'tokens' },
+                      each.tokens.map(one => [token(one.token, { class: one.matches ? 'match' : '' }), ' '])
+                  )
+                : tokens(each.tokens);
 
-        const results = () => found.data.results.length === 0
-            ? emptyNotice('No value vector was found. Fewer or other words may say more: only tokens of the vocabulary are found, such as parts of rare words.')
-            : h('section', { class: 'panel', 'aria-label': 'Found' }, [
-                h('h2', plural(found.data.results.length, 'value vector')),
-                h('ol', { class: 'found listed' }, found.data.results.map(each => h('li', { key: label(each) }, [
-                    h('div', { class: 'row' }, [neuronLink(each.layer, each.neuron), h('span', { class: 'hint' }, fixed(each.score, 3)),
-                        interveneButton(each.layer, each.neuron)]), said(each)])))]);
+        const results = () =>
+            found.data.results.length === 0
+                ? emptyNotice(
+                      'No value vector was found. Fewer or other words may say more: only tokens of the vocabulary are found, such as parts of rare words.'
+                  )
+                : h('section', { class: 'panel', 'aria-label': 'Found' }, [
+                      h('h2', plural(found.data.results.length, 'value vector')),
+                      h(
+                          'ol',
+                          { class: 'found listed' },
+                          found.data.results.map(each =>
+                              h('li', { key: label(each) }, [
+                                  h('div', { class: 'row' }, [
+                                      neuronLink(each.layer, each.neuron),
+                                      h('span', { class: 'hint' }, fixed(each.score, 3)),
+                                      interveneButton(each.layer, each.neuron)
+                                  ]),
+                                  said(each)
+                              ])
+                          )
+                      )
+                  ]);
 
         const named = () => {
             const names = Object.keys(session.names);
-            return names.length === 0 ? emptyNotice('Search for value vectors; what you name is listed here.')
-                : h('section', { class: 'panel' }, [h('h2', 'Named'), h('ul', { class: 'named' }, names.map(name => {
-                    const { layer, neuron } = parseNeuron(name);
-                    return h('li', { key: name }, neuronLink(layer, neuron));
-                }))]);
+            return names.length === 0
+                ? emptyNotice('Search for value vectors; what you name is listed here.')
+                : h('section', { class: 'panel' }, [
+                      h('h2', 'Named'),
+                      h(
+                          'ul',
+                          { class: 'named' },
+                          names.map(name => {
+                              const { layer, neuron } = parseNeuron(name);
+                              return h('li', { key: name }, neuronLink(layer, neuron));
+                          })
+                      )
+                  ]);
         };
 
-        return () => h('div', { class: ['view', { stale: found.busy && found.data }], 'aria-busy': String(found.busy) }, [
-            forms(), busyLine(found), problemNotice(found.problem, () => found.again++),
-            query.value === null ? named() : found.data && !found.problem && results()
-        ]);
+        return () =>
+            h('div', { class: ['view', { stale: found.busy && found.data }], 'aria-busy': String(found.busy) }, [
+                forms(),
+                busyLine(found),
+                problemNotice(found.problem, () => found.again++),
+                query.value === null ? named() : found.data && !found.problem && results()
+            ]);
     }
 };

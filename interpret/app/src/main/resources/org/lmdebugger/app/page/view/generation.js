@@ -16,13 +16,27 @@ export const Generation = {
 
         async function generate() {
             controller?.abort();
-            const mine = controller = new AbortController();
+            const mine = (controller = new AbortController());
             const edits = enabledTexts();
-            const continuations = [{ seed: state.seed }, ...edits.length > 0 ? [{ edits, seed: state.seed }] : []];
-            Object.assign(run, { texts: continuations.map(() => []), ends: [], prompt: state.prompt, edits, busy: true, problem: null });
+            const continuations = [{ seed: state.seed }, ...(edits.length > 0 ? [{ edits, seed: state.seed }] : [])];
+            Object.assign(run, {
+                texts: continuations.map(() => []),
+                ends: [],
+                prompt: state.prompt,
+                edits,
+                busy: true,
+                problem: null
+            });
             try {
-                const body = { prompt: state.prompt, mode: state.mode, tokens: state.length, temperature: state.temperature,
-                    top_k: state.topK, top_p: state.topP, continuations };
+                const body = {
+                    prompt: state.prompt,
+                    mode: state.mode,
+                    tokens: state.length,
+                    temperature: state.temperature,
+                    top_k: state.topK,
+                    top_p: state.topP,
+                    continuations
+                };
                 for await (const { name, data } of events('POST', '/api/v1/generate', body, mine.signal)) {
                     if (name === 'token') {
                         run.texts[data.continuation].push(data);
@@ -48,40 +62,100 @@ export const Generation = {
         }
         onUnmounted(() => controller?.abort());
 
-        const number = (name, text, title, attributes) => h('label', { class: 'field', title }, [text, h('input', { type: 'number', value: state[name],
-            ...attributes, onChange: event => state[name] = Number(event.target.value) })]);
+        const number = (name, text, title, attributes) =>
+            h('label', { class: 'field', title }, [
+                text,
+                h('input', {
+                    type: 'number',
+                    value: state[name],
+                    ...attributes,
+                    onChange: event => (state[name] = Number(event.target.value))
+                })
+            ]);
 
-        const controls = () => h('form', { class: 'panel row controls', 'aria-label': 'Sampling', onSubmit: event => { event.preventDefault(); generate(); } }, [
-            number('length', 'tokens', 'How many, at most', { min: 1, max: session.model?.limits.generated_tokens }),
-            number('temperature', 'temperature', '0: the likeliest token each time', { min: 0, step: 'any' }),
-            number('topK', 'top-k', 'Of the k likeliest tokens; 0: of all', { min: 0, disabled: state.temperature === 0 }),
-            number('topP', 'top-p', 'Of the likeliest tokens that together have this probability', { min: 0, max: 1, step: 'any', disabled: state.temperature === 0 }),
-            number('seed', 'seed', 'The same for both sides, so that they differ by the edits alone', { disabled: state.temperature === 0 }),
-            h('span', { class: 'grow' }),
-            run.busy ? h('button', { key: 'stop', type: 'button', class: 'danger', onClick: stop }, 'Stop')
-                : h('button', { key: 'start', type: 'submit', class: 'primary', disabled: state.prompt === '' }, 'Generate')
-        ]);
+        const controls = () =>
+            h(
+                'form',
+                {
+                    class: 'panel row controls',
+                    'aria-label': 'Sampling',
+                    onSubmit: event => {
+                        event.preventDefault();
+                        generate();
+                    }
+                },
+                [
+                    number('length', 'tokens', 'How many, at most', { min: 1, max: session.model?.limits.generated_tokens }),
+                    number('temperature', 'temperature', '0: the likeliest token each time', { min: 0, step: 'any' }),
+                    number('topK', 'top-k', 'Of the k likeliest tokens; 0: of all', {
+                        min: 0,
+                        disabled: state.temperature === 0
+                    }),
+                    number('topP', 'top-p', 'Of the likeliest tokens that together have this probability', {
+                        min: 0,
+                        max: 1,
+                        step: 'any',
+                        disabled: state.temperature === 0
+                    }),
+                    number('seed', 'seed', 'The same for both sides, so that they differ by the edits alone', {
+                        disabled: state.temperature === 0
+                    }),
+                    h('span', { class: 'grow' }),
+                    run.busy
+                        ? h('button', { key: 'stop', type: 'button', class: 'danger', onClick: stop }, 'Stop')
+                        : h(
+                              'button',
+                              { key: 'start', type: 'submit', class: 'primary', disabled: state.prompt === '' },
+                              'Generate'
+                          )
+                ]
+            );
 
         const pane = (kind, index) => {
             const text = run.texts[index];
             const apart = index === 0 ? -1 : text.findIndex((each, at) => run.texts[0][at] && run.texts[0][at].id !== each.id);
             return h('section', { class: ['panel', 'text', kind], 'aria-label': `${kind} continuation` }, [
-                h('header', { class: 'row spread' }, [h('h2', kind === 'clean' ? 'Clean' : 'Edited'),
-                    h('span', { class: 'hint' }, kind === 'clean' ? '' : run.edits.join('  '))]),
-                h('p', { class: 'prose', 'aria-live': 'off' }, [h('span', { class: 'given' }, run.prompt), text.map((each, at) => h('span', {
-                    key: at, class: ['generated', { apart: apart >= 0 && at >= apart }], style: { '--sure': Math.exp(each.log_probability).toFixed(3) },
-                    title: `${percent(Math.exp(each.log_probability))}, token ${each.id}` }, each.text)),
-                run.busy && h('span', { class: 'caret', 'aria-hidden': 'true' })]),
-                h('p', { class: 'hint' }, [plural(text.length, 'token'), run.ends[index] && `; ${ENDS[run.ends[index]]}`,
-                    apart >= 0 && ['; apart from token ', String(apart), ', ', token(text[apart].text), ', on']])
+                h('header', { class: 'row spread' }, [
+                    h('h2', kind === 'clean' ? 'Clean' : 'Edited'),
+                    h('span', { class: 'hint' }, kind === 'clean' ? '' : run.edits.join('  '))
+                ]),
+                h('p', { class: 'prose', 'aria-live': 'off' }, [
+                    h('span', { class: 'given' }, run.prompt),
+                    text.map((each, at) =>
+                        h(
+                            'span',
+                            {
+                                key: at,
+                                class: ['generated', { apart: apart >= 0 && at >= apart }],
+                                style: { '--sure': Math.exp(each.log_probability).toFixed(3) },
+                                title: `${percent(Math.exp(each.log_probability))}, token ${each.id}`
+                            },
+                            each.text
+                        )
+                    ),
+                    run.busy && h('span', { class: 'caret', 'aria-hidden': 'true' })
+                ]),
+                h('p', { class: 'hint' }, [
+                    plural(text.length, 'token'),
+                    run.ends[index] && `; ${ENDS[run.ends[index]]}`,
+                    apart >= 0 && ['; apart from token ', String(apart), ', ', token(text[apart].text), ', on']
+                ])
             ]);
         };
 
-        return () => h('div', { class: 'view', 'aria-busy': String(run.busy) }, [
-            h(Prompt, { traced: false }), h(Interventions), controls(), problemNotice(run.problem, generate),
-            run.texts.length === 0 ? emptyNotice(state.prompt === '' ? 'Write a prompt above; its continuation appears here.'
-                : 'Press Generate. With interventions in force, the edited continuation appears beside the clean one.')
-                : h('div', { class: 'halves texts' }, [pane('clean', 0), run.texts.length > 1 && pane('edited', 1)])
-        ]);
+        return () =>
+            h('div', { class: 'view', 'aria-busy': String(run.busy) }, [
+                h(Prompt, { traced: false }),
+                h(Interventions),
+                controls(),
+                problemNotice(run.problem, generate),
+                run.texts.length === 0
+                    ? emptyNotice(
+                          state.prompt === ''
+                              ? 'Write a prompt above; its continuation appears here.'
+                              : 'Press Generate. With interventions in force, the edited continuation appears beside the clean one.'
+                      )
+                    : h('div', { class: 'halves texts' }, [pane('clean', 0), run.texts.length > 1 && pane('edited', 1)])
+            ]);
     }
 };

@@ -14,48 +14,103 @@ import { Prompt } from '../part/prompt.js';
 
 /** What is asked of every trace. */
 export function traceRequest(more) {
-    return state.prompt === '' ? null : { prompt: state.prompt, edits: enabledTexts(), mode: state.mode,
-        tokens: state.token === '' ? [] : [state.token], ...more };
+    return state.prompt === ''
+        ? null
+        : {
+              prompt: state.prompt,
+              edits: enabledTexts(),
+              mode: state.mode,
+              tokens: state.token === '' ? [] : [state.token],
+              ...more
+          };
 }
 
-export const atPosition = () => state.position < 0 ? 'last' : [state.position];
+export const atPosition = () => (state.position < 0 ? 'last' : [state.position]);
 
 /** The likeliest next tokens, and in words what became of the first. */
 export function outcome(tokens, clean, edited) {
     const [first, second] = [clean.layers.at(-1).after[0], edited?.layers.at(-1).after[0]];
     return h('section', { class: 'panel outcome', 'aria-label': 'Prediction' }, [
         h('h2', ['After ', token(tokens[clean.position].text)]),
-        h('p', { class: 'headline', role: 'status' }, !second ? [token(first.token), h('span', { class: 'clean' }, percent(first.probability))]
-            : first.id === second.id ? [token(first.token), h('span', { class: 'clean' }, percent(first.probability)), '→',
-                h('span', { class: 'edited' }, percent(second.probability))]
-            : [token(first.token, { class: 'clean' }), '→', token(second.token, { class: 'edited' }), h('span', { class: 'edited' }, percent(second.probability))]),
+        h(
+            'p',
+            { class: 'headline', role: 'status' },
+            !second
+                ? [token(first.token), h('span', { class: 'clean' }, percent(first.probability))]
+                : first.id === second.id
+                  ? [
+                        token(first.token),
+                        h('span', { class: 'clean' }, percent(first.probability)),
+                        '→',
+                        h('span', { class: 'edited' }, percent(second.probability))
+                    ]
+                  : [
+                        token(first.token, { class: 'clean' }),
+                        '→',
+                        token(second.token, { class: 'edited' }),
+                        h('span', { class: 'edited' }, percent(second.probability))
+                    ]
+        ),
         predictions(clean.layers.at(-1).after, edited?.layers.at(-1).after, 10, 'Likeliest next tokens')
     ]);
 }
 
 export const Prediction = {
     setup() {
-        const detail = useLoad(() => traceRequest({ positions: atPosition(), top: 10, verdict: true }),
-            (body, signal) => post('/api/v1/trace', body, signal));
+        const detail = useLoad(
+            () => traceRequest({ positions: atPosition(), top: 10, verdict: true }),
+            (body, signal) => post('/api/v1/trace', body, signal)
+        );
         // The prediction is followed if no other token is: that is known once the detail is there.
-        const overview = useLoad(() => state.prompt === '' ? null : isCurrent() ? traceRequest({ positions: 'all', top: 1,
-            tokens: ['#' + detail.data.positions[0].contribution_to.id] }) : undefined, (body, signal) => post('/api/v1/trace', body, signal));
+        const overview = useLoad(
+            () =>
+                state.prompt === ''
+                    ? null
+                    : isCurrent()
+                      ? traceRequest({ positions: 'all', top: 1, tokens: ['#' + detail.data.positions[0].contribution_to.id] })
+                      : undefined,
+            (body, signal) => post('/api/v1/trace', body, signal)
+        );
         function isCurrent() {
             const { prompt, tokens, positions } = detail.data ?? {};
             const position = state.position < 0 ? tokens?.length - 1 : state.position;
-            return prompt === state.prompt && positions[0].position === position && (state.token === '' || state.token === '#' + positions[0].contribution_to.id
-                || !state.token.startsWith('#'));
+            return (
+                prompt === state.prompt &&
+                positions[0].position === position &&
+                (state.token === '' || state.token === '#' + positions[0].contribution_to.id || !state.token.startsWith('#'))
+            );
         }
 
-        watch(() => detail.data, trace => nextTick(() => {
-            document.title = trace ? `${visible(trace.tokens.map(each => each.text).join('')).slice(-40)} · LM-Debugger` : 'LM-Debugger';
-        }));
+        watch(
+            () => detail.data,
+            trace =>
+                nextTick(() => {
+                    document.title = trace
+                        ? `${visible(trace.tokens.map(each => each.text).join('')).slice(-40)} · LM-Debugger`
+                        : 'LM-Debugger';
+                })
+        );
 
-        const density = () => h('div', { class: 'segments', role: 'group', 'aria-label': 'Rows of each list' }, [3, 5, 10].map(count =>
-            h('button', { type: 'button', 'aria-pressed': String(state.top === count), onClick: () => state.top = count }, count)));
+        const density = () =>
+            h(
+                'div',
+                { class: 'segments', role: 'group', 'aria-label': 'Rows of each list' },
+                [3, 5, 10].map(count =>
+                    h(
+                        'button',
+                        { type: 'button', 'aria-pressed': String(state.top === count), onClick: () => (state.top = count) },
+                        count
+                    )
+                )
+            );
 
-        const way = position => position < overview.data.positions.length && h('section', { class: 'panel', 'aria-label': 'Through the layers' },
-            journey(overview.data.positions[position], overview.data.edited?.positions[position]));
+        const way = position =>
+            position < overview.data.positions.length &&
+            h(
+                'section',
+                { class: 'panel', 'aria-label': 'Through the layers' },
+                journey(overview.data.positions[position], overview.data.edited?.positions[position])
+            );
 
         const results = () => {
             const clean = detail.data.positions[0];
@@ -64,20 +119,47 @@ export const Prediction = {
             return [
                 h('div', { class: 'overview' }, [
                     outcome(detail.data.tokens, clean, edited),
-                    overview.data && !overview.problem && h('div', { class: 'stack' }, [h(HeatMap, { trace: overview.data }), way(clean.position)])]),
+                    overview.data &&
+                        !overview.problem &&
+                        h('div', { class: 'stack' }, [h(HeatMap, { trace: overview.data }), way(clean.position)])
+                ]),
                 h('div', { class: 'row spread layers-head' }, [
-                    h('h2', ['Layers at position ', String(clean.position), ', ', token(detail.data.tokens[clean.position].text)]),
-                    h('p', { class: 'hint' }, [h('b', 'says'), ' and ', h('b', 'causes'), ' are for ', token(target),
-                        state.token === '' ? ', the prediction; click a token to follow another' : '; click it again to let it go']),
-                    density()]),
+                    h('h2', [
+                        'Layers at position ',
+                        String(clean.position),
+                        ', ',
+                        token(detail.data.tokens[clean.position].text)
+                    ]),
+                    h('p', { class: 'hint' }, [
+                        h('b', 'says'),
+                        ' and ',
+                        h('b', 'causes'),
+                        ' are for ',
+                        token(target),
+                        state.token === '' ? ', the prediction; click a token to follow another' : '; click it again to let it go'
+                    ]),
+                    density()
+                ]),
                 clean.layers.map((_, index) => layerCard(clean, edited, index))
             ];
         };
 
-        return () => h('div', { class: ['view', { stale: detail.busy && detail.data }], 'aria-busy': String(detail.busy || overview.busy) }, [
-            h(Prompt), h(Interventions), busyLine(detail), problemNotice(detail.problem ?? overview.problem, () => { detail.again++; overview.again++; }),
-            state.prompt === '' ? emptyNotice('Write a prompt, or try one above, to see how its next token comes about.')
-                : detail.data && !detail.problem && results()
-        ]);
+        return () =>
+            h(
+                'div',
+                { class: ['view', { stale: detail.busy && detail.data }], 'aria-busy': String(detail.busy || overview.busy) },
+                [
+                    h(Prompt),
+                    h(Interventions),
+                    busyLine(detail),
+                    problemNotice(detail.problem ?? overview.problem, () => {
+                        detail.again++;
+                        overview.again++;
+                    }),
+                    state.prompt === ''
+                        ? emptyNotice('Write a prompt, or try one above, to see how its next token comes about.')
+                        : detail.data && !detail.problem && results()
+                ]
+            );
     }
 };

@@ -16,7 +16,10 @@ import { tokens } from '../part/values.js';
 
 /** How far a value is from the unedited prompt's, where that is another number. */
 function difference(change, isAnother) {
-    return isAnother && h('span', { class: ['difference', change < 0 ? 'against' : 'for'] }, (change < 0 ? '' : '+') + measured(change));
+    return (
+        isAnother &&
+        h('span', { class: ['difference', change < 0 ? 'against' : 'for'] }, (change < 0 ? '' : '+') + measured(change))
+    );
 }
 
 export const Sweep = {
@@ -24,16 +27,25 @@ export const Sweep = {
         const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure' });
         let controller = null;
         const path = () => '/api/v1/sweeps/' + encodeURIComponent(state.sweep);
-        const ready = () => run.job?.state === 'done' && run.measure !== null ? { path: path(), measure: run.measure } : null;
-        const part = name => ({ path, measure }, signal) => get(`${path}/${name}?top=50&measure=${encodeURIComponent(measure)}`, signal);
+        const ready = () => (run.job?.state === 'done' && run.measure !== null ? { path: path(), measure: run.measure } : null);
+        const part =
+            name =>
+            ({ path, measure }, signal) =>
+                get(`${path}/${name}?top=50&measure=${encodeURIComponent(measure)}`, signal);
         const strongest = useLoad(ready, part('strongest'));
         const map = useLoad(ready, part('map'));
 
         async function start() {
             Object.assign(run, { job: null, problem: null, starting: true });
             try {
-                const job = await post('/api/v1/sweeps', { prompts: [state.prompt], mode: state.mode, neurons: state.neurons,
-                    operations: [state.operation], at: state.at, measures: state.measures });
+                const job = await post('/api/v1/sweeps', {
+                    prompts: [state.prompt],
+                    mode: state.mode,
+                    neurons: state.neurons,
+                    operations: [state.operation],
+                    at: state.at,
+                    measures: state.measures
+                });
                 state.sweep = job.id;
             } catch (problem) {
                 run.problem = problem;
@@ -44,7 +56,7 @@ export const Sweep = {
         /** Follows the sweep of that id to its end. */
         async function follow(id) {
             controller?.abort();
-            const mine = controller = new AbortController();
+            const mine = (controller = new AbortController());
             Object.assign(run, { job: null, problem: null });
             if (id === '') {
                 return;
@@ -52,7 +64,9 @@ export const Sweep = {
             try {
                 for await (const { data } of events('GET', path() + '/events', undefined, mine.signal)) {
                     run.job = data;
-                    run.measure = data.measures.includes(run.measure) ? run.measure : data.measures.find(each => !each.startsWith('top:')) ?? null;
+                    run.measure = data.measures.includes(run.measure)
+                        ? run.measure
+                        : (data.measures.find(each => !each.startsWith('top:')) ?? null);
                 }
                 run.problem = run.job.problem ? { title: run.job.problem.title, message: run.job.problem.detail } : null;
                 say(`The sweep is ${run.job.state}`);
@@ -80,43 +94,124 @@ export const Sweep = {
 
         const isRunning = () => run.job && ['waiting', 'running'].includes(run.job.state);
 
-        const progress = () => h('section', { class: 'panel row spread' }, [
-            progressBar(run.job.done, run.job.effects, run.job.state === 'waiting' ? 'waits for its turn'
-                : `${run.job.done.toLocaleString('en')} of ${plural(run.job.effects, 'effect')}, ${Math.round(run.job.gflop).toLocaleString('en')} GFLOP`),
-            h('button', { type: 'button', class: 'danger', onClick: cancel }, 'Cancel')]);
+        const progress = () =>
+            h('section', { class: 'panel row spread' }, [
+                progressBar(
+                    run.job.done,
+                    run.job.effects,
+                    run.job.state === 'waiting'
+                        ? 'waits for its turn'
+                        : `${run.job.done.toLocaleString('en')} of ${plural(run.job.effects, 'effect')}, ${Math.round(run.job.gflop).toLocaleString('en')} GFLOP`
+                ),
+                h('button', { type: 'button', class: 'danger', onClick: cancel }, 'Cancel')
+            ]);
 
-        const sorted = () => run.order === 'measure' ? strongest.data.effects
-            : [...strongest.data.effects].sort((a, b) => a.layer - b.layer || a.neuron - b.neuron);
+        const sorted = () =>
+            run.order === 'measure'
+                ? strongest.data.effects
+                : [...strongest.data.effects].sort((a, b) => a.layer - b.layer || a.neuron - b.neuron);
 
-        const heading = (text, chosen, choose) => h('th', { scope: 'col', 'aria-sort': chosen ? text === 'value vector' ? 'ascending' : 'descending' : undefined },
-            h('button', { type: 'button', class: 'link', onClick: choose }, [text, chosen && (text === 'value vector' ? ' ↑' : ' ↓')]));
+        const heading = (text, chosen, choose) =>
+            h(
+                'th',
+                { scope: 'col', 'aria-sort': chosen ? (text === 'value vector' ? 'ascending' : 'descending') : undefined },
+                h('button', { type: 'button', class: 'link', onClick: choose }, [
+                    text,
+                    chosen && (text === 'value vector' ? ' ↑' : ' ↓')
+                ])
+            );
 
-        const causes = () => h('section', { class: 'panel', 'aria-label': 'Causes' }, [
-            h('div', { class: 'row spread' }, [
-                h('h2', `The ${strongest.data.effects.length} strongest causes`),
-                h('div', { class: 'row' }, ['csv', 'parquet'].map(format => h('a', { class: 'button', href: `${path()}/effects.${format}`, download: `effects.${format}` },
-                    `Download ${{ csv: 'CSV', parquet: 'Parquet' }[format]}`)))]),
-            h('div', { class: 'scroll' }, h('table', { class: 'causes' }, [
-                h('thead', [h('tr', [heading('value vector', run.order === 'vector', () => run.order = 'vector'), h('th', { scope: 'col' }, 'promotes'),
-                    strongest.data.measures.map(measure => heading(measure, run.order === 'measure' && measure === strongest.data.sorted_by,
-                        () => Object.assign(run, { measure, order: 'measure' }))), h('th', h('span', { class: 'unseen' }, 'Tools'))]),
-                h('tr', { class: 'unedited' }, [h('th', { scope: 'row' }, 'unedited'), h('td'), strongest.data.clean.map(value => h('td', { class: 'figure' }, measured(value))), h('td')])]),
-                h('tbody', sorted().map(each => h('tr', { key: each.edits[0] }, [
-                    h('th', { scope: 'row' }, neuronLink(each.layer, each.neuron)), h('td', { class: 'promotes' }, tokens(each.says)),
-                    each.values.map((value, index) => h('td', { key: index, class: 'figure' }, [measured(value), difference(value - strongest.data.clean[index],
-                        strongest.data.clean[index] !== 0)])),
-                    h('td', { class: 'end' }, iconButton('add', `Add ${label(each)} to the interventions`, () => intervene(each.edits[0])))])))
-            ]))
-        ]);
+        const causes = () =>
+            h('section', { class: 'panel', 'aria-label': 'Causes' }, [
+                h('div', { class: 'row spread' }, [
+                    h('h2', `The ${strongest.data.effects.length} strongest causes`),
+                    h(
+                        'div',
+                        { class: 'row' },
+                        ['csv', 'parquet'].map(format =>
+                            h(
+                                'a',
+                                { class: 'button', href: `${path()}/effects.${format}`, download: `effects.${format}` },
+                                `Download ${{ csv: 'CSV', parquet: 'Parquet' }[format]}`
+                            )
+                        )
+                    )
+                ]),
+                h(
+                    'div',
+                    { class: 'scroll' },
+                    h('table', { class: 'causes' }, [
+                        h('thead', [
+                            h('tr', [
+                                heading('value vector', run.order === 'vector', () => (run.order = 'vector')),
+                                h('th', { scope: 'col' }, 'promotes'),
+                                strongest.data.measures.map(measure =>
+                                    heading(measure, run.order === 'measure' && measure === strongest.data.sorted_by, () =>
+                                        Object.assign(run, { measure, order: 'measure' })
+                                    )
+                                ),
+                                h('th', h('span', { class: 'unseen' }, 'Tools'))
+                            ]),
+                            h('tr', { class: 'unedited' }, [
+                                h('th', { scope: 'row' }, 'unedited'),
+                                h('td'),
+                                strongest.data.clean.map(value => h('td', { class: 'figure' }, measured(value))),
+                                h('td')
+                            ])
+                        ]),
+                        h(
+                            'tbody',
+                            sorted().map(each =>
+                                h('tr', { key: each.edits[0] }, [
+                                    h('th', { scope: 'row' }, neuronLink(each.layer, each.neuron)),
+                                    h('td', { class: 'promotes' }, tokens(each.says)),
+                                    each.values.map((value, index) =>
+                                        h('td', { key: index, class: 'figure' }, [
+                                            measured(value),
+                                            difference(value - strongest.data.clean[index], strongest.data.clean[index] !== 0)
+                                        ])
+                                    ),
+                                    h(
+                                        'td',
+                                        { class: 'end' },
+                                        iconButton('add', `Add ${label(each)} to the interventions`, () =>
+                                            intervene(each.edits[0])
+                                        )
+                                    )
+                                ])
+                            )
+                        )
+                    ])
+                )
+            ]);
 
-        return () => h('div', { class: ['view', { stale: strongest.busy && strongest.data }], 'aria-busy': String(Boolean(run.starting || isRunning() || strongest.busy)) }, [
-            h(Prompt, { traced: false }), h(Interventions), h(SweepForm, { running: Boolean(run.starting || isRunning()), onStart: start }), busyLine({ busy: run.starting || strongest.busy }),
-            problemNotice(run.problem ?? strongest.problem ?? map.problem),
-            isRunning() ? progress() : run.job?.state === 'cancelled' ? emptyNotice(`Cancelled after ${run.job.done} of ${plural(run.job.effects, 'effect')}.`)
-                : !run.job && !run.problem && emptyNotice(state.prompt === '' ? 'Write a prompt above; a sweep measures what each neuron does to its prediction.'
-                    : 'Start a sweep: each chosen neuron is edited by itself, and what that does to the prediction is measured.'),
-            map.data && !map.problem && h(SweepMap, { map: map.data, onPick: text => intervene(text) }),
-            strongest.data && !strongest.problem && causes()
-        ]);
+        return () =>
+            h(
+                'div',
+                {
+                    class: ['view', { stale: strongest.busy && strongest.data }],
+                    'aria-busy': String(Boolean(run.starting || isRunning() || strongest.busy))
+                },
+                [
+                    h(Prompt, { traced: false }),
+                    h(Interventions),
+                    h(SweepForm, { running: Boolean(run.starting || isRunning()), onStart: start }),
+                    busyLine({ busy: run.starting || strongest.busy }),
+                    problemNotice(run.problem ?? strongest.problem ?? map.problem),
+                    isRunning()
+                        ? progress()
+                        : run.job?.state === 'cancelled'
+                          ? emptyNotice(`Cancelled after ${run.job.done} of ${plural(run.job.effects, 'effect')}.`)
+                          : !run.job &&
+                            !run.problem &&
+                            emptyNotice(
+                                state.prompt === ''
+                                    ? 'Write a prompt above; a sweep measures what each neuron does to its prediction.'
+                                    : 'Start a sweep: each chosen neuron is edited by itself, and what that does to the prediction is measured.'
+                            ),
+                    map.data && !map.problem && h(SweepMap, { map: map.data, onPick: text => intervene(text) }),
+                    strongest.data && !strongest.problem && causes()
+                ]
+            );
     }
 };
