@@ -35,6 +35,7 @@ def read_safetensors(path):
     n = struct.unpack("<Q", raw[:8].tobytes())[0]
     header = json.loads(raw[8:8 + n].tobytes())
     out = {}
+    header.pop("__metadata__", None)
     for name, t in header.items():
         a, b = t["data_offsets"]
         out[name] = torch.from_numpy(raw[8 + n + a:8 + n + b].view(np.float32).reshape(t["shape"]).copy()).to(torch.empty(0).device)
