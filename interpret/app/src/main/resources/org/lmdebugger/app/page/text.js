@@ -16,7 +16,9 @@ export function parts(token) {
 
 /** A token as plain text in which everything can be seen. */
 export function visible(token) {
-    return parts(token).map(part => part.text).join('');
+    return parts(token)
+        .map(part => part.text)
+        .join('');
 }
 
 /** A token as an element, with faint marks. */

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Trace;
+import org.lmdebugger.interpret.TraceOptions;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
@@ -113,6 +114,14 @@ class PredictionPageTest extends PageTest {
         browser.untilText(".journey figcaption", "␣boy");
         assertThat(browser.texts(".standings").getLast()).startsWith("␣boy").contains("#2");
         browser.screenshots("followed");
+
+        browser.type("[aria-label='Token to follow']", "king", Keys.ENTER); // one that is in no list
+        browser.untilText(".journey figcaption", "␣king");
+        var king = server.debugger.trace(TestServer.PROMPT, Edits.NONE, new TraceOptions(List.of(-1), 1,
+                List.of(server.debugger.model().tokenizer().single(" king")), false)).position(-1).layer(3).chosen().getFirst();
+        browser.untilText(".standings", "#" + (king.after().rank() + 1));
+        browser.type("[aria-label='Token to follow']", "notatoken", Keys.ENTER);
+        browser.untilText(".way .problem", "Not one token.");
     }
 
     @Test

@@ -35,7 +35,7 @@ export const SweepForm = {
                         message: `${typed.value} (expected: ${quantity.value === 'difference' ? 'two tokens, as in king/queen' : 'one token'})`
                     };
                 }
-                const text = ofTokens ? `${quantity.value}:${tokens.map(token => `"${token}"`).join('/')}` : quantity.value;
+                const text = ofTokens ? `${quantity.value}:${tokens.map(({ text }) => `"${text}"`).join('/')}` : quantity.value;
                 state.measures = [...new Set([...state.measures, text])];
                 typed.value = '';
                 problem.value = null;

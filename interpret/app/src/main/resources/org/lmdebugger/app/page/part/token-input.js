@@ -13,13 +13,13 @@ function meanings(typed) {
     return quoted ? [quoted[1]] : typed.startsWith(' ') ? [typed] : [' ' + typed, typed];
 }
 
-/** The text of the token that was typed. @throws Problem if it is not one token */
+/** The {id, text} of the token that was typed. @throws Problem if it is not one token */
 export async function resolveToken(typed) {
     let spelt = [];
     for (const text of meanings(typed)) {
         const { tokens } = await post('/api/v1/tokenize', { text });
         if (tokens.length === 1) {
-            return text;
+            return { id: tokens[0].id, text };
         }
         spelt = tokens.map(each => each.text);
     }
@@ -30,7 +30,7 @@ export async function resolveToken(typed) {
 }
 
 export const TokenInput = {
-    props: { label: { type: String, required: true }, placeholder: { type: String, default: 'king' } },
+    props: { label: { type: String, required: true }, action: { type: String, default: 'Add' } },
     emits: ['token'],
     setup(props, { emit }) {
         const typed = ref('');
@@ -39,7 +39,8 @@ export const TokenInput = {
         async function add(event) {
             event.preventDefault();
             try {
-                emit('token', await resolveToken(typed.value));
+                const { id, text } = await resolveToken(typed.value);
+                emit('token', text, id);
                 typed.value = '';
                 problem.value = null;
             } catch (failure) {
@@ -54,13 +55,13 @@ export const TokenInput = {
                         type: 'text',
                         value: typed.value,
                         'aria-label': props.label,
-                        placeholder: props.placeholder,
+                        placeholder: 'king',
                         title: TOKEN_HINT,
                         spellcheck: false,
                         onInput: event => (typed.value = event.target.value),
                         onKeydown: event => event.key === 'Enter' && typed.value !== '' && add(event)
                     }),
-                    h('button', { type: 'button', disabled: typed.value === '', onClick: add }, 'Add')
+                    h('button', { type: 'button', disabled: typed.value === '', onClick: add }, props.action)
                 ]),
                 problemNotice(problem.value)
             ]);

@@ -11,6 +11,18 @@ import { layerCard } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { predictions } from '../part/predictions.js';
 import { Prompt } from '../part/prompt.js';
+import { TokenInput } from '../part/token-input.js';
+
+const welcome = () =>
+    emptyNotice(
+        h('h2', 'How does the next token come about?'),
+        h('p', 'Write a prompt, or try one above.'),
+        h('ol', [
+            h('li', [h('b', 'Look'), 'at what each layer would predict, and at the value vectors that weigh most in it.']),
+            h('li', [h('b', 'Change'), 'a coefficient, and see the clean and the edited prediction side by side.']),
+            h('li', [h('b', 'Share'), 'the address: it holds the prompt, the interventions and the view.'])
+        ])
+    );
 
 /** What is asked of every trace. */
 export function traceRequest(more) {
@@ -106,11 +118,10 @@ export const Prediction = {
 
         const way = position =>
             position < overview.data.positions.length &&
-            h(
-                'section',
-                { class: 'panel', 'aria-label': 'Through the layers' },
-                journey(overview.data.positions[position], overview.data.edited?.positions[position])
-            );
+            h('section', { class: 'panel way', 'aria-label': 'Through the layers' }, [
+                journey(overview.data.positions[position], overview.data.edited?.positions[position]),
+                h(TokenInput, { label: 'Token to follow', action: 'Follow', onToken: (text, id) => (state.token = '#' + id) })
+            ]);
 
         const results = () => {
             const clean = detail.data.positions[0];
@@ -156,9 +167,7 @@ export const Prediction = {
                         detail.again++;
                         overview.again++;
                     }),
-                    state.prompt === ''
-                        ? emptyNotice('Write a prompt, or try one above, to see how its next token comes about.')
-                        : detail.data && !detail.problem && results()
+                    state.prompt === '' ? welcome() : detail.data && !detail.problem && results()
                 ]
             );
     }
