@@ -61,18 +61,25 @@ class SweepPageTest extends PageTest {
 
     @Test
     void itIsCancelled() {
-        var go = new CountDownLatch(1);
+        var planned = new CountDownLatch(1);
+        var done = new CountDownLatch(1);
+        var queue = server.server.queue();
         try {
-            browser.open("#/sweep?at=all&prompt=" + "a+".repeat(100));
+            queue.interactive(job -> GenerationPageTest.hold(planned));
+            browser.open("#/sweep?" + PROMPT);
+            browser.until("an empty line", () -> queue.waiting().isEmpty());
             browser.click("Start the sweep");
-            browser.find(".progress");
-            server.server.queue().interactive(job -> GenerationPageTest.hold(go)); // between two chunks
-            browser.screenshots("sweep-progress");
+            browser.until("its plan in the line", () -> queue.waiting().size() == 1);
+            queue.interactive(job -> GenerationPageTest.hold(done)); // before the sweep itself
+            planned.countDown();
+            browser.untilText(".progress", "waits for its turn");
+            browser.screenshots("sweep-waiting");
             browser.click("Cancel");
+            browser.untilText(".empty", "Cancelled after 0 of 3,072 effects");
         } finally {
-            go.countDown();
+            planned.countDown();
+            done.countDown();
         }
-        browser.untilText(".empty", "Cancelled after");
         assertThat(browser.all(".causes")).isEmpty();
     }
 
