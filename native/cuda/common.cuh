@@ -96,7 +96,7 @@ __device__ T warpSum(T value) {
 
 // The sum over all THREADS threads, in one order; every thread gets it.
 template <class T>
-__device__ T blockSum(T value) {
+static __device__ T blockSum(T value) {
     __shared__ T sums[WARPS];
     value = warpSum(value);
     __syncthreads(); // the sums of the call before have been read
@@ -112,7 +112,7 @@ __device__ T blockSum(T value) {
 }
 
 // The largest of all THREADS threads' values; every thread gets it. NaN loses.
-__device__ inline float blockMax(float value) {
+static __device__ inline float blockMax(float value) {
     __shared__ float maxima[WARPS];
     for (int other = 16; other > 0; other /= 2) {
         value = fmaxf(value, __shfl_xor_sync(ALL, value, other));

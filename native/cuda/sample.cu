@@ -43,7 +43,7 @@ __device__ Key largestKey(Key least, F enough) {
 }
 
 // The first candidate, lowest id first, at which the running sum exceeds u times the sum of all; -1 if there is none.
-__device__ inline int64_t draw(const Row& row, Key least, float uniform) {
+static __device__ int64_t draw(const Row& row, Key least, float uniform) {
     __shared__ double sums[THREADS];
     __shared__ long long chosen;
     int64_t part = (row.columns + THREADS - 1) / THREADS;

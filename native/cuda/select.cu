@@ -110,7 +110,6 @@ __global__ void __launch_bounds__(THREADS) selectLargest(View<int32_t> indices, 
             source.put(r, done + j, index);
         }
         limit = keys[want - 1];
-        __syncthreads(); // everybody has read the keys
     }
 }
 

@@ -21,7 +21,10 @@ struct Range {
 std::set<void*> libraries;
 std::vector<Range> variables;
 
-/** Names of static variables of functions start with _ZZ (and their guards with _ZGV). */
+/**
+ * Names of static variables of functions start with _ZZ (and their guards with _ZGV). Those that other libraries could
+ * share are refused, as AddressSanitizer puts no guards around them.
+ */
 void readSymbols(const std::vector<char>& file, char* base) {
     auto* header = reinterpret_cast<const Elf64_Ehdr*>(file.data());
     auto* sections = reinterpret_cast<const Elf64_Shdr*>(file.data() + header->e_shoff);
@@ -35,6 +38,10 @@ void readSymbols(const std::vector<char>& file, char* base) {
             bool zeroed = symbols[i].st_shndx < header->e_shnum && sections[symbols[i].st_shndx].sh_type == SHT_NOBITS;
             if (zeroed && ELF64_ST_TYPE(symbols[i].st_info) == STT_OBJECT
                 && std::strncmp(names + symbols[i].st_name, "_ZZ", 3) == 0) {
+                if (ELF64_ST_BIND(symbols[i].st_info) != STB_LOCAL) {
+                    throw std::runtime_error(std::string("emulation: ") + (names + symbols[i].st_name)
+                                             + ": shared memory without guards (expected: in a static function)");
+                }
                 variables.push_back({base + symbols[i].st_value, symbols[i].st_size});
             }
         }
