@@ -286,7 +286,23 @@ class CudaContractTest {
         tensor.close();
     }
 
-    /** What was asked for and what was free, of the memory that is left beside a large block. */
+    /** It needs a workspace of 32 MiB. */
+    @Test
+    void aQueueThatDoesNotFitIsRefused() {
+        try (var fresh = TestDevice.open()) {
+            long most = CudaMemory.available().free() - (8 << 20);
+            long filler = CudaMemory.allocate(most / (2 << 20) * (2 << 20));
+            try {
+                assertThatThrownBy(() -> fresh.call(session -> null)).isInstanceOf(OutOfDeviceMemoryException.class)
+                        .hasMessageMatching("memory of cuda:0: a queue of work: .*out of memory.*");
+            } finally {
+                CudaMemory.free(filler);
+            }
+            assertThat(fresh.<Integer>call(session -> 3)).isEqualTo(3);
+        }
+    }
+
+    /** What was asked for and what was free. */
     @Test
     void tooLittleMemoryIsSaidInBytes() {
         assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16)).isInstanceOf(OutOfDeviceMemoryException.class)

@@ -14,8 +14,9 @@ import org.lmdebugger.model.Gpt2;
 
 /**
  * Decodes continuations of one prompt as one batch, a row each: they share the prompt's keys and values, and have
- * their own for what they generate. A step is recorded once and repeated; what changes from step to step (tokens,
- * positions, cache rows, random numbers, edits) lies in the contents of tensors.
+ * their own for what they generate. The first step runs as it is, so that libraries load what it needs; then it is
+ * recorded once and repeated. What changes from step to step (tokens, positions, cache rows, random numbers, edits) lies
+ * in the contents of tensors.
  */
 final class Decoder implements AutoCloseable {
     private final Gpt2 model;
@@ -120,7 +121,8 @@ final class Decoder implements AutoCloseable {
         var chosen = new int[interventions.size()];
         var logP = new float[interventions.size()];
         choose();
-        try (var replay = session.record(this::step)) {
+        Session.Replay replay = null;
+        try {
             for (int generated = 1; ; generated++) {
                 session.download(chosen, ids);
                 session.download(logP, logProbabilities);
@@ -128,7 +130,16 @@ final class Decoder implements AutoCloseable {
                     return;
                 }
                 updateEdits(promptLength + generated - 1);
-                replay.run();
+                if (generated == 1) {
+                    step();
+                } else {
+                    replay = replay == null ? session.record(this::step) : replay;
+                    replay.run();
+                }
+            }
+        } finally {
+            if (replay != null) {
+                replay.close();
             }
         }
     }

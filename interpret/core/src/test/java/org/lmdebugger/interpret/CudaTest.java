@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Function;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -20,8 +26,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.ModelFiles;
@@ -47,6 +58,103 @@ class CudaTest {
                 assertThat(debugger.trace("Once", Edits.parse("L0D3=1"))).isEqualTo(first);
             }
             assertThat(CudaMemory.available().free()).isEqualTo(free);
+        }
+    }
+
+    /** Next to a block that leaves less than a chunk takes. */
+    @Test
+    void aChunkThatDoesNotFitIsDoneInParts() {
+        var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D0-99")).off().atLast().measure(Measure.kl(), Measure.logit(" girl"));
+        List<Effects> expected = new ArrayList<>();
+        try (var device = TestDevice.open(); var model = TestModels.load("sample", device)) {
+            new Debugger(model).sweep(sweep, expected::add);
+        }
+        try (var device = TestDevice.open(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            long chunk = debugger.plan(sweep).bytes();
+            long filler = CudaMemory.allocate((CudaMemory.available().free() - chunk / 2) / (2 << 20) * (2 << 20));
+            List<Effects> effects = new ArrayList<>();
+            try {
+                assertThat(CudaMemory.available().free()).isLessThan(chunk);
+                debugger.sweep(sweep, effects::add);
+            } finally {
+                CudaMemory.free(filler);
+            }
+            assertThat(effects).hasSize(1).hasSameSizeAs(expected);
+            assertThat(effects.getFirst().values(Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
+                    .containsExactly(expected.getFirst().values(Measure.logit(" girl")));
+        }
+    }
+
+    /** A step that is replayed computes the bits of one that runs as it is. */
+    @Test
+    void replayedStepsAreThoseThatRunAsTheyAre() {
+        try (var device = TestDevice.open(); var eager = TestModels.load("sample", new EagerDevice(device));
+             var model = TestModels.load("sample", device)) {
+            var edits = Edits.parse("L1D5=6@generated", "L2D8=3@9..11");
+            var options = new GenerationOptions(12, new Sampling(0.9f, 0, 0.95f));
+            var continuations = List.of(Continuation.CLEAN, new Continuation(edits, 7), new Continuation(edits, 8));
+            assertThat(new Debugger(model).generate(PROMPT, continuations, options, (c, token) -> true))
+                    .isEqualTo(new Debugger(eager).generate(PROMPT, continuations, options, (c, token) -> true));
+        }
+    }
+
+    /** Runs again what others record. */
+    private record EagerDevice(Device device) implements Device {
+        @Override
+        public <T> T call(Function<Session, T> work) {
+            return device.call(session -> work.apply((Session) Proxy.newProxyInstance(Session.class.getClassLoader(), new Class<?>[] {Session.class},
+                    (proxy, method, arguments) -> method.getName().equals("record") ? eager((Runnable) arguments[0]) : invoke(method, session, arguments))));
+        }
+
+        private static Session.Replay eager(Runnable work) {
+            return new Session.Replay() {
+                @Override
+                public void run() {
+                    work.run();
+                }
+
+                @Override
+                public void close() {
+                }
+            };
+        }
+
+        private static Object invoke(Method method, Session session, Object[] arguments) throws Throwable {
+            try {
+                return method.invoke(session, arguments);
+            } catch (InvocationTargetException failure) {
+                throw failure.getCause();
+            }
+        }
+
+        @Override
+        public String name() {
+            return device.name();
+        }
+
+        @Override
+        public String description() {
+            return device.description();
+        }
+
+        @Override
+        public Precision precision() {
+            return device.precision();
+        }
+
+        @Override
+        public Tensor allocate(ElementType type, long rows, long columns) {
+            return device.allocate(type, rows, columns);
+        }
+
+        @Override
+        public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
+            return device.load(type, rows, columns, data);
+        }
+
+        @Override
+        public void close() {
         }
     }
 

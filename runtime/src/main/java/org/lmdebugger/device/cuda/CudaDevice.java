@@ -93,16 +93,17 @@ public final class CudaDevice implements Device {
         try {
             return Tensor.owning(new CudaBlock(this, address(bytes), bytes), type, rows, columns);
         } catch (CudaException failure) {
-            if (failure.isOutOfMemory()) {
-                throw new OutOfDeviceMemoryException("memory of %s: [%d, %d] of %s: %s"
-                        .formatted(name(), rows, columns, type, failure.getMessage()), failure);
-            }
-            throw failure;
+            throw explained("[%d, %d] of %s".formatted(rows, columns, type), failure);
         }
     }
 
+    private RuntimeException explained(String what, CudaException failure) {
+        return failure.isOutOfMemory() ? new OutOfDeviceMemoryException("memory of %s: %s: %s"
+                .formatted(name(), what, failure.getMessage()), failure) : failure;
+    }
+
     /** A block that was freed, else a new one; what is kept goes back to the driver when it has none left. */
-    private long address(long bytes) {
+    long address(long bytes) {
         var session = current.get();
         long kept = session == null ? 0 : session.freed().take(bytes);
         kept = kept == 0 ? pool.take(bytes) : kept;
@@ -179,7 +180,15 @@ public final class CudaDevice implements Device {
         }
         makeCurrent();
         var session = idle.poll();
-        return call(session == null ? new CudaSession(this) : session, work);
+        return call(session == null ? newSession() : session, work);
+    }
+
+    private CudaSession newSession() {
+        try {
+            return new CudaSession(this);
+        } catch (CudaException failure) {
+            throw explained("a queue of work", failure);
+        }
     }
 
     private <T> T call(CudaSession session, Function<Session, T> work) {

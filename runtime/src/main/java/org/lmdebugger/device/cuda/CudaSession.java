@@ -5,6 +5,9 @@ import static org.lmdebugger.device.ElementType.I32;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Consumer;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
 import org.lmdebugger.bindings.CudaException;
@@ -29,9 +32,8 @@ final class CudaSession implements Session, AutoCloseable {
     /** Room for 2,621 rows of GPT-2 XL's coefficients: taller operands are rounded, and multiplied, in pieces. */
     private static final long ROUNDED = 32 << 20;
 
-    private final Arena arena = Arena.ofShared();
+    private final Deque<Runnable> owned = new ArrayDeque<>(); // what is to be closed, the newest first
     private final CudaStream stream;
-    private final long workspace;
     private final CublasHandle blas;
     private final CudaKernels kernels;
     private final Staging staging;
@@ -41,13 +43,23 @@ final class CudaSession implements Session, AutoCloseable {
     private boolean recording;
 
     CudaSession(CudaDevice device) {
-        stream = CudaStream.create();
-        workspace = CudaMemory.allocate(WORKSPACE);
-        blas = CublasHandle.create(stream, workspace, WORKSPACE);
-        kernels = new CudaKernels(stream);
-        staging = new Staging(stream, arena);
         arithmetic = device.precision() == Precision.TF32 ? Arithmetic.TF32 : Arithmetic.FP32;
-        rounded = device.precision() == Precision.BF16 ? CudaMemory.allocate(ROUNDED) : 0;
+        try {
+            stream = own(CudaStream.create(), CudaStream::close);
+            kernels = new CudaKernels(stream);
+            staging = new Staging(stream, own(Arena.ofShared(), Arena::close));
+            long workspace = own(device.address(WORKSPACE), CudaMemory::free);
+            blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
+            rounded = device.precision() == Precision.BF16 ? own(device.address(ROUNDED), CudaMemory::free) : 0;
+        } catch (RuntimeException failure) {
+            closeAfter(failure);
+            throw failure;
+        }
+    }
+
+    private <T> T own(T resource, Consumer<T> close) {
+        owned.push(() -> close.accept(resource));
+        return resource;
     }
 
     int blasVersion() {
@@ -350,14 +362,29 @@ final class CudaSession implements Session, AutoCloseable {
         }
     }
 
+    /** Closes everything, even if some of it fails. */
     @Override
     public void close() {
-        try (arena; stream) {
-            blas.close();
-            CudaMemory.free(workspace);
-            if (rounded != 0) {
-                CudaMemory.free(rounded);
+        var failure = closeAfter(null);
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Returns {@code failure}, or else the first of its own, with the rest suppressed. */
+    private RuntimeException closeAfter(RuntimeException failure) {
+        var first = failure;
+        while (!owned.isEmpty()) {
+            try {
+                owned.pop().run();
+            } catch (RuntimeException also) {
+                if (first == null) {
+                    first = also;
+                } else {
+                    first.addSuppressed(also);
+                }
             }
         }
+        return first;
     }
 }
