@@ -24,7 +24,7 @@ final class SweepEngine implements AutoCloseable {
     private final TensorScope scope;
     private final Run clean;
     private final List<SweepItem> items;
-    private final float[][] cleanCoefficients; // [T·4d] a layer
+    private final float[][] cleanCoefficients; // [T·4d] of each layer where an intervention begins
     private final Tensor cleanLogits; // [1, V]; null unless KL is measured
     private final Effects cleanEffects;
     private int most = Integer.MAX_VALUE; // sequences at a time, after the device ran out of memory
@@ -66,6 +66,11 @@ final class SweepEngine implements AutoCloseable {
                     model.readLogits(session, cleanLogits, last, normed, model.head());
                 }
                 new Readout(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed, cleanEffects, 0);
+                items.stream().mapToInt(SweepItem::firstLayer).distinct().forEach(l -> {
+                    var coefficients = clean.coefficients(l);
+                    cleanCoefficients[l] = new float[Math.toIntExact(coefficients.rows() * coefficients.columns())];
+                    session.download(cleanCoefficients[l], coefficients);
+                });
                 return null;
             });
         }
@@ -122,13 +127,6 @@ final class SweepEngine implements AutoCloseable {
         if (work != null) {
             work.close();
         }
-    }
-
-    private float[] cleanCoefficients(int layer) {
-        if (cleanCoefficients[layer] == null) {
-            cleanCoefficients[layer] = clean.coefficients(layer).toFloats();
-        }
-        return cleanCoefficients[layer];
     }
 
     /** One part of a chunk on its way up the layers. */
@@ -193,7 +191,7 @@ final class SweepEngine implements AutoCloseable {
             int count = (to - from) * positions;
             var x = buffers.x().rows(start, count);
             session.gatherRows(x, clean.after(layer), buffers.rows().columns(start, count));
-            var m = cleanCoefficients(layer);
+            var m = cleanCoefficients[layer];
             int width = model.config().feedForwardWidth();
             boolean more = true;
             for (int pass = 0; more; pass++) { // the k-th edited neuron of each intervention

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -78,6 +79,46 @@ class CountsTest {
         }
     }
 
+    /** Ids and their log-probabilities; edits, random numbers and positions are there already. */
+    @Test
+    void ofAGenerationOnlyTokensCrossTheBus() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var continuations = List.of(Continuation.CLEAN, new Continuation(Edits.parse("L1D5=6@generated"), 2), new Continuation(Edits.parse("L2D7=0"), 3));
+            var up = new long[2];
+            var down = new long[2];
+            for (int i = 0; i < 2; i++) {
+                var options = new GenerationOptions(10 + 10 * i, new Sampling(1, 0, 1));
+                device.count(() -> new Debugger(model).generate(PROMPT, continuations, options, (c, t) -> true));
+                up[i] = device.uploaded.get() - 4 * 3 * options.tokens(); // random numbers of all steps, at the start
+                down[i] = device.downloaded.get();
+            }
+            assertThat(up[1] - up[0]).isZero();
+            assertThat(down[1] - down[0]).isEqualTo(10 * 3 * (4 + 4));
+        }
+    }
+
+    /** Everything is queued before the first result is waited for. */
+    @Test
+    void aChunkOfASweepWaitsForItsResultsAlone() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D0-9")).off().measure(Measure.kl(), Measure.rank(" girl"), Measure.top(3))
+                    .interventions(List.of(Edits.parse("L0D5=1", "L2D7=3", "L0D9=2"))).memory(1 << 20);
+            var debugger = new Debugger(model);
+            var plan = debugger.plan(sweep.atAll());
+            assertThat(plan.chunks()).hasSize(4);
+            debugger.sweep(plan, 0, effects -> {
+                var operations = List.copyOf(device.operations);
+                device.operations.clear();
+                int first = operations.indexOf("download");
+                if (effects.chunk() > 0) { // beside the first there is the clean run
+                    assertThat(operations.subList(0, first)).as("chunk %d", effects.chunk()).contains("upload", "shiftResidual", "measure", "topK");
+                    assertThat(operations.subList(first, operations.size())).as("chunk %d", effects.chunk()).containsOnly("download");
+                }
+                return true;
+            });
+        }
+    }
+
     /**
      * A token, its text and what the listener sees: about 600 bytes. Where the JVM's compiler chose badly, the sums of
      * LayerNorms are objects too, about 3,000; a kernel whose vectors became objects would leave 100,000 and more.
@@ -112,11 +153,16 @@ class CountsTest {
         private final AtomicLong gemms = new AtomicLong();
         private final AtomicLong bytes = new AtomicLong();
         private final AtomicLong flop = new AtomicLong();
+        private final AtomicLong uploaded = new AtomicLong(); // bytes
+        private final AtomicLong downloaded = new AtomicLong();
+        private final List<String> operations = new ArrayList<>();
 
         Counts count(Runnable work) {
             gemms.set(0);
             bytes.set(0);
             flop.set(0);
+            uploaded.set(0);
+            downloaded.set(0);
             work.run();
             return new Counts(gemms.get(), bytes.get());
         }
@@ -128,7 +174,12 @@ class CountsTest {
 
         private Session counting(Session session) {
             return (Session) Proxy.newProxyInstance(Session.class.getClassLoader(), new Class<?>[] {Session.class}, (proxy, method, arguments) -> {
-                if (method.getName().startsWith("multiply")) {
+                operations.add(method.getName());
+                if (method.getName().equals("upload")) {
+                    uploaded.addAndGet(4 * ((Tensor) arguments[0]).rows() * ((Tensor) arguments[0]).columns());
+                } else if (method.getName().equals("download")) {
+                    downloaded.addAndGet(4 * ((Tensor) arguments[1]).rows() * ((Tensor) arguments[1]).columns());
+                } else if (method.getName().startsWith("multiply")) {
                     var weights = (Tensor) arguments[2];
                     gemms.incrementAndGet();
                     bytes.addAndGet(4 * weights.rows() * weights.columns());
