@@ -1,6 +1,6 @@
 """The peer: GPT-2 and LM-Debugger's jobs in eager PyTorch, as a careful user writes them.
 
-  python3 gpt2.py CHECKPOINT_DIRECTORY THREADS|cuda SECONDS_A_JOB PROMPT_TOKENS...
+  python3 gpt2.py CHECKPOINT_DIRECTORY THREADS|cuda fp32|tf32|bf16 SECONDS_A_JOB PROMPT_TOKENS...
 
 Prints one JSON line a job: {"job", "tokens", "milliseconds", "next"}. Reads the same files as the Java side.
 """
@@ -14,14 +14,16 @@ TOKENS = 32  # generated beyond the first, as in ModelBenchmark
 TOP = 10
 
 
-def use(where):
-    """On so many threads of the CPU, or on the GPU; fp32 means fp32 on both."""
+def use(where, precision="fp32"):
+    """On so many threads of the CPU, or on the GPU; fp32 means fp32 on both, and bf16 everything in bf16."""
     torch.set_grad_enabled(False)
     if where == "cuda":
         torch.set_default_device("cuda")
-        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     else:
         torch.set_num_threads(int(where))
+    if precision == "bf16":
+        torch.set_default_dtype(torch.bfloat16)
 
 
 def now():
@@ -38,7 +40,7 @@ def read_safetensors(path):
     header.pop("__metadata__", None)
     for name, t in header.items():
         a, b = t["data_offsets"]
-        out[name] = torch.from_numpy(raw[8 + n + a:8 + n + b].view(np.float32).reshape(t["shape"]).copy()).to(torch.empty(0).device)
+        out[name] = torch.from_numpy(raw[8 + n + a:8 + n + b].view(np.float32).reshape(t["shape"]).copy()).to(torch.empty(0))
     return out
 
 
@@ -49,6 +51,7 @@ class Gpt2:
         self.L, self.H, self.d = cfg["n_layer"], cfg["n_head"], cfg["n_embd"]
         self.eps = cfg.get("layer_norm_epsilon", 1e-5)
         self.head = self.w["wte.weight"]
+        self.fused = self.head.is_cuda  # the kernels that PyTorch 2 has for attention and GELU, which are fastest on a GPU
         self.norms = [self.w[f"h.{l}.mlp.c_proj.weight"].norm(dim=1) for l in range(self.L)]
 
     def ln(self, x, p):
@@ -69,17 +72,28 @@ class Gpt2:
                 cache[l] = (k, v)
             else:
                 cache.append((k, v))
-            s = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
-            a = torch.softmax(s if mask is None else s + mask, -1) @ v
+            a = self.attend(q, k, v, mask)
             x = x + torch.addmm(w[p + "attn.c_proj.bias"], a.transpose(0, 1).reshape(T, self.d), w[p + "attn.c_proj.weight"])
             m = torch.addmm(w[p + "mlp.c_fc.bias"], self.ln(x, p + "ln_2"), w[p + "mlp.c_fc.weight"])
-            m = 0.5 * m * (1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (m + 0.044715 * m.pow(3))))
+            m = self.gelu(m)
             if keep is not None:
                 keep.append([x[-1], m[-1]])
             x = x + torch.addmm(w[p + "mlp.c_proj.bias"], m, w[p + "mlp.c_proj.weight"])
             if keep is not None:
                 keep[-1].append(x[-1])
         return x
+
+    def attend(self, q, k, v, mask):
+        """[..., H, T, d/H]; the mask is causal, or None where there is one query."""
+        if self.fused:
+            return F.scaled_dot_product_attention(q, k, v, is_causal=mask is not None)
+        s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        return torch.softmax(s if mask is None else s + mask, -1) @ v
+
+    def gelu(self, m):
+        if self.fused:
+            return F.gelu(m, approximate="tanh")
+        return 0.5 * m * (1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (m + 0.044715 * m.pow(3))))
 
     def next(self, x):
         return int((self.ln(x[-1:], "ln_f") @ self.head.T).argmax())
@@ -123,8 +137,8 @@ def median(job, seconds):
 
 
 def main():
-    directory, where, seconds, *lengths = sys.argv[1:]
-    use(where)
+    directory, where, precision, seconds, *lengths = sys.argv[1:]
+    use(where, precision)
     model = Gpt2(directory)
     vocab = json.loads((Path(directory) / "vocab.json").read_text(encoding="utf-8"))
     for length in map(int, lengths):

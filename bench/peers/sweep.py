@@ -1,12 +1,12 @@
 """The peer of sweeps: a batch of copies of the prompt, one neuron switched off in each by a hook, the head on the last
 row only; what a careful user of eager PyTorch writes.
 
-  python3 sweep.py CHECKPOINT_DIRECTORY THREADS|cuda SECONDS PROMPT_TOKENS last|all NEURONS_A_LAYER
+  python3 sweep.py CHECKPOINT_DIRECTORY THREADS|cuda fp32|tf32|bf16 SECONDS PROMPT_TOKENS last|all NEURONS_A_LAYER
 
 Prints first {"kl": the sum over neurons 0 and 1 of each layer}, then a line for each batch size:
 {"batch", "milliseconds" for one edit}. Batches are drawn from all layers, as in a whole sweep.
 """
-import json, math, sys
+import json, sys
 from pathlib import Path
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ class Batched(Gpt2):
             p = f"h.{l}."
             qkv = self.linear(self.ln(x, p + "ln_1"), p + "attn.c_attn")
             q, k, v = (t.view(B, T, self.H, -1).transpose(1, 2) for t in qkv.split(self.d, 2))
-            a = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(q.shape[-1]) + mask, -1) @ v
+            a = self.attend(q, k, v, mask)
             x = x + self.linear(a.transpose(1, 2).reshape(B, T, self.d), p + "attn.c_proj")
             m = F.gelu(self.linear(self.ln(x, p + "ln_2"), p + "mlp.c_fc"), approximate="tanh")
             rows = (layers == l).nonzero()[:, 0]
@@ -48,8 +48,8 @@ class Batched(Gpt2):
 
 
 def main():
-    directory, where, seconds, length, at, each = sys.argv[1:]
-    use(where)
+    directory, where, precision, seconds, length, at, each = sys.argv[1:]
+    use(where, precision)
     model = Batched(directory)
     vocab = json.loads((Path(directory) / "vocab.json").read_text(encoding="utf-8"))
     ids = torch.tensor([vocab["Once"]] + [vocab["Ġa"]] * (int(length) - 1))

@@ -11,6 +11,7 @@ import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -41,6 +42,9 @@ public class FloorBenchmark {
     @Param("cpu")
     private String deviceName;
 
+    @Param("FP32")
+    private Precision precision;
+
     /** Rows and columns of the matrices: 2048 keep a CPU busy, 8192 a GPU. */
     @Param("2048")
     private int size;
@@ -57,10 +61,10 @@ public class FloorBenchmark {
 
     @Setup
     public void allocate() {
-        device = Devices.open(deviceName);
+        device = Devices.open(deviceName, precision);
         scope = new TensorScope(device);
         a = scope.allocate(ElementType.F32, size, size);
-        b = scope.allocate(ElementType.F32, size, size);
+        b = scope.allocate(precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32, size, size); // as weights are
         c = scope.allocate(ElementType.F32, size, size);
         if (deviceName.equals("cpu")) {
             memory = arena.allocate(BYTES, 64).fill((byte) 1);

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.Precision;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Generation;
 import org.lmdebugger.interpret.Trace;
@@ -44,6 +45,9 @@ public class ModelBenchmark {
     @Param("cpu")
     private String deviceName;
 
+    @Param("FP32")
+    private Precision precision;
+
     private Device device;
     private Gpt2 model;
     private Debugger debugger;
@@ -51,7 +55,7 @@ public class ModelBenchmark {
 
     @Setup
     public void load() throws IOException {
-        device = Devices.open(deviceName);
+        device = Devices.open(deviceName, precision);
         model = Gpt2.load(Checkpoints.of(shape), device);
         debugger = new Debugger(model);
         prompt = "Once" + " a".repeat(tokens - 1);

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.Precision;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Neurons;
@@ -46,6 +47,9 @@ public class SweepBenchmark {
     @Param("cpu")
     private String deviceName;
 
+    @Param("FP32")
+    private Precision precision;
+
     private Device device;
     private Gpt2 model;
     private Debugger debugger;
@@ -54,7 +58,7 @@ public class SweepBenchmark {
     @Setup
     public void load() throws IOException {
         var parts = List.of(work.split(":"));
-        device = Devices.open(deviceName);
+        device = Devices.open(deviceName, precision);
         model = Gpt2.load(Checkpoints.of(shape), device);
         debugger = new Debugger(model);
         sweep = Sweep.of("Once" + " a".repeat(Integer.parseInt(parts.get(0)) - 1)).off().at(Positions.parse(parts.get(1))).measure(Measure.kl())

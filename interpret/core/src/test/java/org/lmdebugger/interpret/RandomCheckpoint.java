@@ -73,7 +73,7 @@ public record RandomCheckpoint(int layers, int heads, int width, int positions, 
             return "\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%d,%d]}".formatted(tensor.getKey(),
                     LongStream.of(tensor.getValue()).mapToObj(String::valueOf).collect(Collectors.joining(",")), start, offset[0]);
         }).collect(Collectors.joining(","));
-        var header = "{" + entries + "}";
+        var header = "{\"__metadata__\":{\"format\":\"pt\"}," + entries + "}"; // which transformers asks for
         return header + " ".repeat((8 - header.length() % 8) % 8);
     }
 
