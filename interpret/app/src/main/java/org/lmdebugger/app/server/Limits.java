@@ -20,6 +20,7 @@ final class Limits {
     static final int PROMPTS = 64; // of a sweep, and so on
     static final int OPERATIONS = 8;
     static final int EFFECTS = 1_000_000;
+    static final int NUMBERS = 4_000_000; // effects × numbers of each, which the server keeps
     static final int WORDS = 1000; // characters of a search
     static final int QUEUE = 128; // requests that wait
     static final int SWEEPS = 32; // that are kept
@@ -30,7 +31,7 @@ final class Limits {
     static Object json() {
         return TraceJson.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
                 "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS, "trace_verdicts", VERDICTS,
-                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "search_characters", WORDS,
+                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "sweep_numbers", NUMBERS, "search_characters", WORDS,
                 "name_characters", Names.LENGTH, "queued_requests", QUEUE, "sweeps", SWEEPS);
     }
 

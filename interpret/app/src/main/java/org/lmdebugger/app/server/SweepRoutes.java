@@ -78,6 +78,11 @@ final class SweepRoutes {
             throw Problem.badRequest("neurons: %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
                     .formatted(plan.effects(), Limits.EFFECTS));
         }
+        long numbers = plan.effects() * sweep.measures().stream().mapToLong(SweepRoutes::numbers).sum();
+        if (numbers > Limits.NUMBERS) {
+            throw Problem.badRequest("measures: %,d numbers of %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
+                    .formatted(numbers, plan.effects(), Limits.NUMBERS));
+        }
         var job = new SweepJob(plan, System::nanoTime);
         synchronized (sweeps) {
             forgetOldest();
@@ -86,6 +91,10 @@ final class SweepRoutes {
         }
         context.status(201).header("Location", "/api/v1/sweeps/" + job.id());
         Responses.json(context, job.json());
+    }
+
+    private static int numbers(Measure measure) {
+        return measure instanceof Measure.Top top ? 2 * top.count() : 1; // tokens and probabilities
     }
 
     private void forgetOldest() {

@@ -158,7 +158,8 @@ class StreamsTest {
     @ValueSource(strings = {"{}", "{\"prompts\": []}", "{\"prompts\": [\"\"]}", "{\"prompts\": [null]}", "{\"prompts\": [\"a\"], \"neurons\": \"L9\"}",
             "{\"prompts\": [\"a\"], \"operations\": [\"on\"]}", "{\"prompts\": [\"a\"], \"operations\": []}", "{\"prompts\": [\"a\"], \"at\": \"generated\"}",
             "{\"prompts\": [\"a\"], \"measures\": [\"logit:\\\" two words\\\"\"]}", "{\"prompts\": [\"a\"], \"measures\": [\"kl\", \"kl\"]}",
-            "{\"prompts\": [\"a\"], \"neurons\": \"L0-1D0-9999999999\"}"})
+            "{\"prompts\": [\"a\"], \"neurons\": \"L0-1D0-9999999999\"}",
+            "{\"prompts\": [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\"], \"neurons\": \"all\", \"measures\": [\"top:100\"]}"})
     void sweepsThatCannotBe(String body) {
         var answer = server.post("/api/v1/sweeps", body);
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
