@@ -70,4 +70,20 @@ final class Block {
         }
         return sum;
     }
+
+    /** Σ x[i]·y[i] for i below n, in an order that depends on n and the vector width only. */
+    static float dot(float[] x, float[] y, int n) {
+        var lanes = Block.ofThread().lanes;
+        var sums = FloatVector.zero(Layouts.SPECIES);
+        int i = 0;
+        for (; i <= n - Layouts.SPECIES.length(); i += Layouts.SPECIES.length()) {
+            sums = FloatVector.fromArray(Layouts.SPECIES, x, i).fma(FloatVector.fromArray(Layouts.SPECIES, y, i), sums);
+        }
+        sums.intoArray(lanes, 0);
+        float sum = Reductions.lanes(lanes);
+        for (; i < n; i++) {
+            sum = Math.fma(x[i], y[i], sum);
+        }
+        return sum;
+    }
 }

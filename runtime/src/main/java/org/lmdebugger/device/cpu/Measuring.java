@@ -111,29 +111,20 @@ final class Measuring {
     /** See {@link Measures} for the formula and why it is used. */
     private static double kl(MemorySegment x, long x0, Tensor clean, MemorySegment softmax, double mass, long n) {
         var block = Block.ofThread();
-        float[] q = block.x, delta = block.y, terms = block.z;
+        float[] q = block.x, delta = block.y;
         double mean = 0;
         for (long at = 0; at < n; at += Block.SIZE) {
             int count = differences(block, x, x0, clean, softmax, 0, at, n);
-            for (int i = 0; i < count; i++) {
-                terms[i] = q[i] * delta[i];
-            }
-            mean += Block.sum(terms, count);
+            mean += Block.dot(q, delta, count);
         }
         float centre = (float) (mean / mass);
         double excess = 0;
         double rest = 0;
         for (long at = 0; at < n; at += Block.SIZE) {
             int count = differences(block, x, x0, clean, softmax, centre, at, n);
-            for (int i = 0; i < count; i++) {
-                terms[i] = q[i] * delta[i];
-            }
-            rest += Block.sum(terms, count);
+            rest += Block.dot(q, delta, count);
             VectorMath.expm1(delta, count);
-            for (int i = 0; i < count; i++) {
-                terms[i] = q[i] * delta[i];
-            }
-            excess += Block.sum(terms, count);
+            excess += Block.dot(q, delta, count);
         }
         return Math.log1p(excess / mass) - rest / mass;
     }

@@ -1,8 +1,14 @@
 package org.lmdebugger.device.cpu;
 
+import static org.lmdebugger.device.cpu.Layouts.SPECIES;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
 /**
- * Elementary functions of arrays, as plain loops that the JVM's compiler turns into vector instructions. Each value is
- * computed in one fixed order of operations, so that results do not depend on how far a loop is compiled.
+ * Elementary functions of arrays, a vector at a time: of a plain loop the JVM's compiler makes no vector instructions
+ * where it says {@code intBitsToFloat}, and it takes many times as long. Each value is computed in one fixed order of
+ * operations, so that results do not depend on how far a loop is compiled.
  *
  * <p>e^x = 2ⁿ·e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2; e^r − 1 by its Taylor series to r⁷, whose remainder is
  * below 2⁻²⁷.
@@ -11,29 +17,34 @@ final class VectorMath {
     private static final float LOG2_E = 1.44269504f;
     private static final float LN2_HIGH = 0.693359375f; // few bits, so that n·LN2_HIGH is exact
     private static final float LN2_LOW = -2.12194440e-4f;
-    private static final float ROUND = 0x1.8p23f; // adding and subtracting it rounds to an integer
+    /** Adding it rounds to an integer, which the last bits of the sum hold; subtracting it gives that as a float. */
+    private static final float ROUND = 0x1.8p23f;
+    private static final int W = SPECIES.length();
 
     private VectorMath() {
     }
 
     /** x[i] = e^x[i] for i below n, within 2 ulp; results below 2⁻¹²⁶ within 2⁻¹⁴⁹ or so. */
     static void exp(float[] x, int n) {
-        for (int i = 0; i < n; i++) {
-            float v = Math.max(-105f, Math.min(89f, x[i])); // beyond these the result is 0 and ∞ anyway
-            float k = v * LOG2_E + ROUND - ROUND;
-            float half = k * 0.5f + ROUND - ROUND;
-            // two factors, as 2ᵏ alone may be out of range where the product is not
-            x[i] = (1 + expm1OfRest(v, k)) * powerOf2(half) * powerOf2(k - half);
+        int whole = n / W * W;
+        expOfVectors(x, whole);
+        if (whole < n) {
+            float[] rest = Block.ofThread().lanes;
+            System.arraycopy(x, whole, rest, 0, n - whole);
+            expOfVectors(rest, W);
+            System.arraycopy(rest, 0, x, whole, n - whole);
         }
     }
 
     /** x[i] = e^x[i] − 1 for i below n, within 3 ulp, for tiny x too. */
     static void expm1(float[] x, int n) {
-        for (int i = 0; i < n; i++) {
-            float v = Math.max(-40f, Math.min(89f, x[i]));
-            float k = v * LOG2_E + ROUND - ROUND;
-            float power = powerOf2(k - 1); // half of everything, doubled at the end, as 2¹²⁸ is out of range
-            x[i] = 2 * Math.fma(expm1OfRest(v, k), power, power - 0.5f);
+        int whole = n / W * W;
+        expm1OfVectors(x, whole);
+        if (whole < n) {
+            float[] rest = Block.ofThread().lanes;
+            System.arraycopy(x, whole, rest, 0, n - whole);
+            expm1OfVectors(rest, W);
+            System.arraycopy(rest, 0, x, whole, n - whole);
         }
     }
 
@@ -54,17 +65,41 @@ final class VectorMath {
         }
     }
 
-    private static float expm1OfRest(float x, float k) {
-        float r = Math.fma(k, -LN2_LOW, Math.fma(k, -LN2_HIGH, x));
-        float p = Math.fma(1f / 5040, r, 1f / 720);
-        p = Math.fma(p, r, 1f / 120);
-        p = Math.fma(p, r, 1f / 24);
-        p = Math.fma(p, r, 1f / 6);
-        p = Math.fma(p, r, 0.5f);
-        return Math.fma(p * r, r, r);
+    // No helpers that take or return vectors: where the compiler does not inline one, its vectors become objects.
+
+    private static void expOfVectors(float[] x, int n) {
+        for (int i = 0; i < n; i += W) {
+            var v = FloatVector.fromArray(SPECIES, x, i).min(89f).max(-105f); // beyond these the result is 0 and ∞ anyway
+            var k = v.mul(LOG2_E).add(ROUND).sub(ROUND);
+            var r = k.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), k.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), v));
+            var p = r.fma(FloatVector.broadcast(SPECIES, 1f / 5040), FloatVector.broadcast(SPECIES, 1f / 720));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 120));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 24));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 6));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 0.5f));
+            p = p.mul(r).fma(r, r).add(1f);
+            // two factors, as 2ᵏ alone may be out of range where the product is not; the last bits of `half` are an integer
+            var half = k.mul(0.5f).add(ROUND);
+            var power = half.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+            var other = k.sub(half.sub(ROUND)).add(ROUND);
+            p.mul(power).mul(other.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats()).intoArray(x, i);
+        }
     }
 
-    private static float powerOf2(float n) {
-        return Float.intBitsToFloat((int) n + 127 << 23);
+    private static void expm1OfVectors(float[] x, int n) {
+        for (int i = 0; i < n; i += W) {
+            var v = FloatVector.fromArray(SPECIES, x, i).min(89f).max(-40f);
+            var k = v.mul(LOG2_E).add(ROUND).sub(ROUND);
+            var r = k.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), k.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), v));
+            var p = r.fma(FloatVector.broadcast(SPECIES, 1f / 5040), FloatVector.broadcast(SPECIES, 1f / 720));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 120));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 24));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 6));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, 0.5f));
+            p = p.mul(r).fma(r, r);
+            // half of everything, doubled at the end, as 2¹²⁸ is out of range
+            var power = k.sub(1f).add(ROUND).reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+            p.fma(power, power.sub(0.5f)).mul(2f).intoArray(x, i);
+        }
     }
 }
