@@ -10,8 +10,10 @@ import org.lmdebugger.device.Tensor;
  * An object is reused from product to product, so that none allocates.
  */
 final class Gemm implements Workers.Job {
-    /** Up to so many rows, reading B once wins over the faster arithmetic of a packed product (see bench). */
-    static final int FEW_ROWS = 14;
+    /** Up to so many rows, our own kernel of A·B is faster than a BLAS, which packs all of B. */
+    private static final int FEW_ROWS = 40;
+    /** And that of A·Bᵀ. */
+    private static final int FEW_ROWS_TRANSPOSED = 14;
     /** Products of fewer multiplications than this take less time than waking a helper. */
     private static final long WORTH_SHARING = 1 << 17;
     /** Two of the widest vectors: parts end where tiles do. */
@@ -35,7 +37,7 @@ final class Gemm implements Workers.Job {
         this.a = a;
         this.b = b;
         this.transposed = transposed;
-        byRows = c.rows() > FEW_ROWS && c.rows() >= c.columns();
+        byRows = !few(c.rows(), transposed) && c.rows() >= c.columns();
         long length = byRows ? c.rows() : c.columns();
         if (length == 0 || c.rows() == 0) {
             return;
@@ -45,6 +47,10 @@ final class Gemm implements Workers.Job {
         lead = streamed ? (int) Math.min(length - 1, SkinnyGemm.lead(CpuMemory.of(b), b.byteOffset(), b.stride())) : 0;
         share = (int) ((length - lead + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
         workers.run(this, (int) ((length - lead + share - 1) / share));
+    }
+
+    private static boolean few(long rows, boolean transposed) {
+        return rows <= (transposed ? FEW_ROWS_TRANSPOSED : FEW_ROWS);
     }
 
     @Override
@@ -61,7 +67,7 @@ final class Gemm implements Workers.Job {
     /** Columns from … to−1 of C = A·B, of C = A·Bᵀ, or of C += A·B, by the calling thread. */
     static void local(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as, MemorySegment b, long b0,
                       long bs, int m, int k, int from, int to, boolean transposed, boolean accumulate) {
-        if (m > FEW_ROWS) {
+        if (!few(m, transposed)) {
             OpenBlas.sgemm(false, transposed, m, to - from, k, a, a0, (int) as,
                     b, b0 + 4 * (transposed ? from * bs : from), (int) bs, accumulate ? 1 : 0, c, c0 + 4L * from, (int) cs);
         } else if (transposed) {
