@@ -141,8 +141,48 @@ public class OperationBenchmark {
     }
 
     @Benchmark
+    public void embed() {
+        run(session -> session.embed(y, head, keys.columns(0, width), ids, ids));
+    }
+
+    @Benchmark
+    public void addBias() {
+        run(session -> session.addBias(y, vector));
+    }
+
+    @Benchmark
+    public void editCoefficients() {
+        run(session -> session.editCoefficients(wide, ids, ids, scalars, scalars));
+    }
+
+    @Benchmark
+    public void shiftResidual() {
+        run(session -> session.shiftResidual(y, scalars, ids, head));
+    }
+
+    @Benchmark
+    public void rowNorms() {
+        run(session -> session.rowNorms(scalars, wide));
+    }
+
+    @Benchmark
+    public void contributions() {
+        run(session -> session.contributions(coefficients, indices, values, head, x));
+    }
+
+    @Benchmark
+    public void logitReader() {
+        run(session -> session.logitReader(y, x, vector, head, ids, 1e-5f));
+    }
+
+    @Benchmark
     public void topK() {
         run(session -> session.topK(indices, values, logits));
+    }
+
+    @Benchmark
+    public void bottomK() {
+        run(session -> session.bottomK(indices, values, logits));
     }
 
     @Benchmark
@@ -153,6 +193,11 @@ public class OperationBenchmark {
     @Benchmark
     public void measure() {
         run(session -> session.measure(new Measures(null, logits.row(0), scalars, null, scalars, null, null), logits));
+    }
+
+    @Benchmark
+    public void sampleGreedy() {
+        run(session -> session.sample(ids, scalars, logits, Sampling.GREEDY, uniforms, zero));
     }
 
     @Benchmark
