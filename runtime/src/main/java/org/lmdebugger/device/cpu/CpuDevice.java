@@ -18,6 +18,7 @@ import org.lmdebugger.device.Tensor;
  */
 public final class CpuDevice implements Device {
     private final Workers workers;
+    private final CpuPool pool = new CpuPool();
     private final ConcurrentLinkedDeque<CpuSession> idle = new ConcurrentLinkedDeque<>();
 
     /**
@@ -60,7 +61,7 @@ public final class CpuDevice implements Device {
         }
         long bytes = Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes());
         try {
-            return Tensor.owning(CpuMemory.allocate(this, bytes), type, rows, columns);
+            return Tensor.owning(CpuMemory.allocate(this, pool, bytes), type, rows, columns);
         } catch (OutOfMemoryError failure) {
             throw new OutOfDeviceMemoryException(("memory: %,d bytes for [%d, %d] of %s are not to be had (%s); "
                     + "-XX:MaxDirectMemorySize sets how much may be").formatted(bytes, rows, columns, type, failure.getMessage()), failure);
@@ -96,5 +97,6 @@ public final class CpuDevice implements Device {
     @Override
     public void close() {
         workers.close();
+        pool.close();
     }
 }

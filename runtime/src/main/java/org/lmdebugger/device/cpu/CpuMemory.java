@@ -1,43 +1,39 @@
 package org.lmdebugger.device.cpu;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Memory;
 import org.lmdebugger.device.Tensor;
 
-/** Host memory, in an arena of its own or, for weights used in place, in somebody else's. */
+/** Host memory, of a pool or, for weights used in place, of somebody else. */
 final class CpuMemory implements Memory {
-    /** A cache line, and the widest vector. */
-    static final long ALIGNMENT = 64;
-
     private final Device device;
     private final MemorySegment segment;
-    private final Arena arena; // null: the memory is not ours to free
+    private final Runnable free;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
-    private CpuMemory(Device device, MemorySegment segment, Arena arena) {
+    private CpuMemory(Device device, MemorySegment segment, Runnable free) {
         this.device = device;
         this.segment = segment;
-        this.arena = arena;
+        this.free = free;
     }
 
-    static CpuMemory allocate(Device device, long bytes) {
-        var arena = Arena.ofShared();
-        try {
-            return new CpuMemory(device, arena.allocate(bytes, ALIGNMENT), arena);
-        } catch (Throwable failure) {
-            arena.close();
-            throw failure;
-        }
+    static CpuMemory allocate(Device device, CpuPool pool, long bytes) {
+        var block = pool.allocate(bytes);
+        return new CpuMemory(device, block.memory().asSlice(0, bytes), () -> pool.free(block));
     }
 
     static CpuMemory inPlace(Device device, MemorySegment segment) {
-        return new CpuMemory(device, segment.asReadOnly(), null);
+        return new CpuMemory(device, segment.asReadOnly(), () -> { });
     }
 
     /** All of the memory that {@code tensor} lies in; its elements start at {@link Tensor#byteOffset()}. */
     static MemorySegment of(Tensor tensor) {
         if (tensor.memory() instanceof CpuMemory memory) {
+            if (memory.closed.get()) {
+                throw new IllegalStateException(tensor + ": closed");
+            }
             return memory.segment;
         }
         throw new IllegalArgumentException(tensor + " (expected: a tensor in the CPU's memory)");
@@ -55,8 +51,8 @@ final class CpuMemory implements Memory {
 
     @Override
     public void close() {
-        if (arena != null && arena.scope().isAlive()) {
-            arena.close();
+        if (closed.compareAndSet(false, true)) {
+            free.run();
         }
     }
 }

@@ -14,7 +14,7 @@ final class Scratch {
     static MemorySegment of(long bytes) {
         var segment = SEGMENT.get();
         if (segment.byteSize() < bytes) {
-            segment = Arena.ofAuto().allocate(bytes, CpuMemory.ALIGNMENT);
+            segment = Arena.ofAuto().allocate(bytes, CpuPool.ALIGNMENT);
             SEGMENT.set(segment);
         }
         return segment;

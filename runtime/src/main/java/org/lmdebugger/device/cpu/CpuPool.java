@@ -1,0 +1,85 @@
+package org.lmdebugger.device.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+
+/**
+ * Freed blocks of memory, kept for later requests of about their size: fresh memory has to be zeroed and paged in, and
+ * all threads pause where an arena ends. For any thread.
+ */
+final class CpuPool {
+    /** A cache line, and the widest vector. */
+    static final long ALIGNMENT = 64;
+    /** Bytes, and blocks, that are kept, at most; what was freed longest ago goes first. */
+    private static final long MOST = 64 << 20;
+    private static final int MOST_BLOCKS = 512;
+
+    private final Deque<Block> kept = new ArrayDeque<>(); // the last freed first
+    private long bytes;
+    private boolean closed;
+
+    /** Memory of at least the size asked for, with undefined contents. */
+    record Block(Arena arena, MemorySegment memory) {
+        long byteSize() {
+            return memory.byteSize();
+        }
+    }
+
+    Block allocate(long byteSize) {
+        long size = rounded(byteSize);
+        var block = take(size);
+        if (block != null) {
+            return block;
+        }
+        var arena = Arena.ofShared();
+        try {
+            return new Block(arena, arena.allocate(size, ALIGNMENT));
+        } catch (Throwable failure) {
+            arena.close();
+            throw failure;
+        }
+    }
+
+    /** So that few sizes are asked for, a quarter more at most. */
+    private static long rounded(long byteSize) {
+        long step = Math.max(ALIGNMENT, Long.highestOneBit(byteSize) / 4);
+        return Math.ceilDiv(byteSize, step) * step;
+    }
+
+    private synchronized Block take(long size) {
+        for (Iterator<Block> each = kept.iterator(); each.hasNext(); ) {
+            var block = each.next();
+            if (block.byteSize() == size) {
+                each.remove();
+                bytes -= size;
+                return block;
+            }
+        }
+        return null;
+    }
+
+    synchronized void free(Block block) {
+        if (closed || block.byteSize() > MOST) {
+            block.arena().close();
+            return;
+        }
+        kept.push(block);
+        bytes += block.byteSize();
+        while (bytes > MOST || kept.size() > MOST_BLOCKS) {
+            var oldest = kept.removeLast();
+            bytes -= oldest.byteSize();
+            oldest.arena().close();
+        }
+    }
+
+    /** Gives all of it back; what is freed later is given back at once. */
+    synchronized void close() {
+        closed = true;
+        kept.forEach(block -> block.arena().close());
+        kept.clear();
+        bytes = 0;
+    }
+}
