@@ -136,6 +136,8 @@ final class Attention implements Workers.Job {
         for (int i = 0; i < visible; i++) {
             x.set(Layouts.F32, x0 + 4L * i, x.get(Layouts.F32, x0 + 4L * i) * factor);
         }
-        x.asSlice(x0 + 4L * visible, 4L * (count - visible)).fill((byte) 0);
+        for (int i = visible; i < count; i++) {
+            x.set(Layouts.F32, x0 + 4L * i, 0);
+        }
     }
 }

@@ -61,7 +61,7 @@ final class Block {
         var sums = FloatVector.zero(Layouts.SPECIES);
         int i = 0;
         for (; i <= n - Layouts.SPECIES.length(); i += Layouts.SPECIES.length()) {
-            sums = sums.add(FloatVector.fromArray(Layouts.SPECIES, x, i));
+            sums = FloatVector.fromArray(Layouts.SPECIES, x, i).add(sums);
         }
         sums.intoArray(lanes, 0);
         float sum = Reductions.lanes(lanes);

@@ -10,6 +10,11 @@ import org.lmdebugger.device.Tensor;
 final class Layouts {
     static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    /**
+     * The widest vectors. Arithmetic is called on a vector fresh from memory or from another operation, never on a
+     * variable that a loop carries: of that one the compiler knows the exact class by profile only, and without a
+     * profile it calls a method that makes objects.
+     */
     static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
 
     private Layouts() {

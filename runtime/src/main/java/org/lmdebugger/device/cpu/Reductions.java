@@ -31,7 +31,7 @@ final class Reductions {
         var sums = FloatVector.zero(SPECIES);
         long i = 0;
         for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
-            sums = sums.add(FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN));
+            sums = FloatVector.fromMemorySegment(SPECIES, x, x0 + 4 * i, LITTLE_ENDIAN).add(sums);
         }
         sums.intoArray(lanes, 0);
         float sum = lanes(lanes);
