@@ -47,7 +47,7 @@ public final class SweepOptions {
             + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5. Repeatable; only these are computed.")
     private List<String> measures = new ArrayList<>();
 
-    @Option(names = "--memory", paramLabel = "MB", defaultValue = "512", description = "How much a chunk of the work may take "
+    @Option(names = "--memory", paramLabel = "MB", defaultValue = "256", description = "How much a chunk of the work may take "
             + "(default: ${DEFAULT-VALUE}).")
     private int memory;
 

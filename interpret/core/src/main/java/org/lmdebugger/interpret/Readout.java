@@ -9,14 +9,19 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.model.Gpt2;
 
-/** Reads rows of the residual stream as the measures of a sweep; only those leave the device. */
+/**
+ * Reads rows of the residual stream as the measures of a sweep; only those leave the device. Logits, by far the widest
+ * of what a sweep computes, are there for a tile of rows at a time.
+ */
 final class Readout {
+    private static final int TILE = 256;
+
     private final Gpt2 model;
     private final Layout layout;
     private final Tensor clean; // [1, V]; null unless KL is measured
     private final Tensor head; // [V, d], or [c, d] if only chosen logits are wanted
     private final Tensor tokens; // [1, c]; null if there are none
-    private final Tensor logits; // [S, V or c]
+    private final Tensor logits; // [tile, V]; null if only chosen ones are wanted
     private final Tensor logSumExp; // [1, S], null if not wanted, and so on
     private final Tensor entropy;
     private final Tensor kl;
@@ -79,9 +84,9 @@ final class Readout {
             return whole ? vocabulary : tokens.size();
         }
 
-        /** Device memory of one row. */
-        long bytes() {
-            return 4L * (columns() + 3 + 2L * tokens.size() + 2L * top);
+        /** Device memory of so many rows. */
+        long bytes(long rows) {
+            return 4L * (Math.min(rows, TILE) * (whole ? vocabulary : 0) + rows * (3 + 2L * tokens.size() + 2L * top));
         }
     }
 
@@ -98,11 +103,11 @@ final class Readout {
             head = scope.allocate(model.head().type(), c, model.config().width());
             session.gatherRows(head, model.head(), tokens);
         }
-        logits = scope.allocate(ElementType.F32, rows, layout.columns());
+        logits = layout.whole ? scope.allocate(ElementType.F32, Math.min(rows, TILE), layout.columns()) : null;
         logSumExp = layout.normalised ? scope.allocate(ElementType.F32, 1, rows) : null;
         entropy = layout.measures.contains(Measure.entropy()) ? scope.allocate(ElementType.F32, 1, rows) : null;
         kl = clean == null ? null : scope.allocate(ElementType.F32, 1, rows);
-        chosen = layout.whole && c > 0 ? scope.allocate(ElementType.F32, rows, c) : null;
+        chosen = c > 0 ? scope.allocate(ElementType.F32, rows, c) : null;
         ranks = layout.ranked ? scope.allocate(ElementType.I32, rows, c) : null;
         topIds = layout.top == 0 ? null : scope.allocate(ElementType.I32, rows, layout.top);
         topLogits = layout.top == 0 ? null : scope.allocate(ElementType.F32, rows, layout.top);
@@ -111,25 +116,20 @@ final class Readout {
     /** Measures the rows of {@code x} [n, d] into {@code to} from row {@code at} on; {@code normed} [n, d] is scratch. */
     void read(Session session, Tensor x, Tensor normed, Effects to, int at) {
         int n = (int) x.rows();
-        var part = logits.rows(0, n);
-        model.readLogits(session, part, x, normed, head);
-        if (layout.whole) {
-            session.measure(new Measures(tokens, clean, columns(logSumExp, n), columns(entropy, n), columns(kl, n),
-                    rows(chosen, n), rows(ranks, n)), part);
-            if (topIds != null) {
-                session.topK(topIds.rows(0, n), topLogits.rows(0, n), part);
-            }
+        for (int from = 0; from < n; from += TILE) {
+            int count = Math.min(TILE, n - from);
+            readTile(session, x.rows(from, count), normed.rows(from, count), from, count);
         }
-        var normaliser = floats(session, columns(logSumExp, n));
-        var tokenLogits = floats(session, layout.whole ? rows(chosen, n) : part);
+        var normaliser = floats(session, columns(logSumExp, 0, n));
+        var tokenLogits = floats(session, rows(chosen, 0, n));
         var tokenRanks = new int[ranks == null ? 0 : n * layout.tokens.size()];
         if (ranks != null) {
-            session.download(tokenRanks, rows(ranks, n));
+            session.download(tokenRanks, ranks.rows(0, n));
         }
         for (int m = 0; m < layout.measures.size(); m++) {
             switch (layout.measures.get(m)) {
-                case Measure.Kl measure -> to.put(m, at, floats(session, columns(kl, n)));
-                case Measure.Entropy measure -> to.put(m, at, floats(session, columns(entropy, n)));
+                case Measure.Kl measure -> to.put(m, at, floats(session, columns(kl, 0, n)));
+                case Measure.Entropy measure -> to.put(m, at, floats(session, columns(entropy, 0, n)));
                 case Measure.Top measure -> putTop(session, to, at, n, normaliser);
                 case Measure.OfToken of -> to.put(m, at, ofToken(of, n, tokenLogits, tokenRanks, normaliser));
                 case Measure.Difference of -> {
@@ -141,6 +141,19 @@ final class Readout {
                     to.put(m, at, logit);
                 }
             }
+        }
+    }
+
+    private void readTile(Session session, Tensor x, Tensor normed, int from, int count) {
+        var part = layout.whole ? logits.rows(0, count) : chosen.rows(from, count);
+        model.readLogits(session, part, x, normed, head);
+        if (!layout.whole) {
+            return;
+        }
+        session.measure(new Measures(tokens, clean, columns(logSumExp, from, count), columns(entropy, from, count),
+                columns(kl, from, count), rows(chosen, from, count), rows(ranks, from, count)), part);
+        if (topIds != null) {
+            session.topK(topIds.rows(from, count), topLogits.rows(from, count), part);
         }
     }
 
@@ -179,12 +192,12 @@ final class Readout {
         to.putTop(at, ids, probabilities);
     }
 
-    private static Tensor rows(Tensor tensor, int n) {
-        return tensor == null ? null : tensor.rows(0, n);
+    private static Tensor rows(Tensor tensor, int from, int n) {
+        return tensor == null ? null : tensor.rows(from, n);
     }
 
-    private static Tensor columns(Tensor tensor, int n) {
-        return tensor == null ? null : tensor.columns(0, n);
+    private static Tensor columns(Tensor tensor, int from, int n) {
+        return tensor == null ? null : tensor.columns(from, n);
     }
 
     private static float[] floats(Session session, Tensor tensor) {

@@ -27,7 +27,7 @@ import java.util.stream.Stream;
 public record Sweep(List<Prompt> prompts, Neurons neurons, List<Operation> operations, List<Edits> interventions,
                     Positions positions, List<Measure> measures, long memory) {
     /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
-    private static final long MEMORY = 1L << 29;
+    private static final long MEMORY = 256L << 20;
 
     /** A text, or the ids of its tokens; one of both is null. */
     public record Prompt(String text, List<Integer> ids) {

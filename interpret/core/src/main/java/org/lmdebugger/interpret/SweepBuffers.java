@@ -37,8 +37,8 @@ record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor que
                 coefficients.rows(0, r), rows.columns(0, r), neurons.columns(0, r), shifts.columns(0, r));
     }
 
-    /** Bytes of one sequence of {@code positions} positions and of what is read of it. */
-    static long bytes(Gpt2Config config, int positions, Readout.Layout readout) {
-        return 4L * (positions * (10L * config.width() + 3) + config.width()) + readout.bytes();
+    /** Bytes of so many sequences of {@code positions} positions. */
+    static long bytes(Gpt2Config config, long sequences, int positions) {
+        return 4 * sequences * (positions * (10L * config.width() + 3) + config.width());
     }
 }

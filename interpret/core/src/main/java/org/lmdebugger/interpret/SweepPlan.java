@@ -86,22 +86,24 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         long largest = 0;
         for (int from = 0; from < items.size(); ) {
             int first = items.get(from).firstPosition();
-            long each = SweepBuffers.bytes(config, length - first, readout);
-            long most = Math.clamp(memory / each, 1, Integer.MAX_VALUE / 2);
-            int to = from;
-            while (to < items.size() && to - from < most && items.get(to).firstPosition() == first) {
+            int positions = length - first;
+            int to = from + 1;
+            while (to < items.size() && items.get(to).firstPosition() == first && bytes(config, readout, to + 1 - from, positions) <= memory) {
                 to++;
             }
-            int positions = length - first;
             double flop = 0;
             for (var item : items.subList(from, to)) {
                 flop += flop(config, readout, item.firstLayer(), positions, length);
             }
             chunks.add(new Chunk(prompt, from, to - from, first, (long) (to - from) * positions, flop));
-            largest = Math.max(largest, (to - from) * each);
+            largest = Math.max(largest, bytes(config, readout, to - from, positions));
             from = to;
         }
         return largest;
+    }
+
+    private static long bytes(Gpt2Config config, Readout.Layout readout, int sequences, int positions) {
+        return SweepBuffers.bytes(config, sequences, positions) + readout.bytes(sequences);
     }
 
     /** Of one intervention: whole layers, the top layer with one row but for keys and values, and the head. */

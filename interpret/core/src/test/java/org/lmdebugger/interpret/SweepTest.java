@@ -83,6 +83,24 @@ class SweepTest {
         }
     }
 
+    /** More rows than there are logits at a time. */
+    @Test
+    void aTallChunkIsReadTileByTile() {
+        var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L3D0-299")).off().atLast()
+                .measure(Measure.kl(), Measure.logit(" girl"), Measure.rank(" girl"), Measure.top(2));
+        var tall = run(debugger, sweep);
+        var parts = run(debugger, sweep.memory(4_000_000));
+        assertThat(tall).hasSize(1);
+        assertThat(parts).hasSizeGreaterThan(2);
+        assertThat(values(tall, Measure.kl())).usingComparatorWithPrecision(1e-6f).containsExactly(values(parts, Measure.kl()));
+        assertThat(values(tall, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(parts, Measure.logit(" girl")));
+        assertThat(values(tall, Measure.rank(" girl"))).containsExactly(values(parts, Measure.rank(" girl")));
+        assertThat(tall.getFirst().topIds()).containsExactly(parts.stream().flatMapToInt(e -> IntStream.of(e.topIds())).toArray());
+        var justLogits = run(debugger, new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), List.of(), sweep.positions(),
+                List.of(Measure.logit(" girl")), sweep.memory()));
+        assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(tall, Measure.logit(" girl")));
+    }
+
     @Test
     void effectsComeByLayerAndNeuron() {
         var effects = run(debugger, someNeurons().set(3)).getFirst();

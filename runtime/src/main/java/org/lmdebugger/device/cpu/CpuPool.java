@@ -8,13 +8,13 @@ import java.util.Iterator;
 
 /**
  * Freed blocks of memory, kept for later requests of about their size: fresh memory has to be zeroed and paged in, and
- * all threads pause where an arena ends. For any thread.
+ * all threads pause where an arena ends. They go when memory runs out. For any thread.
  */
 final class CpuPool {
     /** A cache line, and the widest vector. */
     static final long ALIGNMENT = 64;
-    /** Bytes, and blocks, that are kept, at most; what was freed longest ago goes first. */
-    private static final long MOST = 64 << 20;
+    /** Bytes, what a chunk of a sweep takes, and blocks that are kept, at most; what was freed longest ago goes first. */
+    private static final long MOST = 256 << 20;
     private static final int MOST_BLOCKS = 512;
 
     private final Deque<Block> kept = new ArrayDeque<>(); // the last freed first
@@ -34,6 +34,15 @@ final class CpuPool {
         if (block != null) {
             return block;
         }
+        try {
+            return fresh(size);
+        } catch (OutOfMemoryError failure) {
+            clear();
+            return fresh(size);
+        }
+    }
+
+    private static Block fresh(long size) {
         var arena = Arena.ofShared();
         try {
             return new Block(arena, arena.allocate(size, ALIGNMENT));
@@ -78,6 +87,10 @@ final class CpuPool {
     /** Gives all of it back; what is freed later is given back at once. */
     synchronized void close() {
         closed = true;
+        clear();
+    }
+
+    private synchronized void clear() {
         kept.forEach(block -> block.arena().close());
         kept.clear();
         bytes = 0;

@@ -26,15 +26,24 @@ class CpuPoolTest {
 
     @Test
     void onlySoMuchIsKept() {
-        var blocks = Stream.generate(() -> pool.allocate(16 * MEGABYTE)).limit(6).toList();
+        var blocks = Stream.generate(() -> pool.allocate(64 * MEGABYTE)).limit(6).toList();
         blocks.forEach(pool::free);
         assertThat(blocks).extracting(block -> block.arena().scope().isAlive()).containsExactly(false, false, true, true, true, true);
-        var large = pool.allocate(65 * MEGABYTE);
+        var large = pool.allocate(257 * MEGABYTE);
         pool.free(large);
         assertThat(large.arena().scope().isAlive()).isFalse();
         var small = Stream.generate(() -> pool.allocate(64)).limit(600).toList();
         small.forEach(pool::free);
         assertThat(small).filteredOn(block -> block.arena().scope().isAlive()).hasSize(512);
+    }
+
+    @Test
+    void whatIsKeptGoesWhenMemoryRunsOut() {
+        var kept = pool.allocate(64);
+        pool.free(kept);
+        assertThatThrownBy(() -> pool.allocate(1L << 50)).isInstanceOf(OutOfMemoryError.class);
+        assertThat(kept.arena().scope().isAlive()).isFalse();
+        assertThat(pool.allocate(64).memory().byteSize()).isEqualTo(64);
     }
 
     @Test
