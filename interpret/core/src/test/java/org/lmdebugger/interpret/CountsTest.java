@@ -3,20 +3,12 @@ package org.lmdebugger.interpret;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
 import org.junit.jupiter.api.Test;
-import org.lmdebugger.device.Device;
-import org.lmdebugger.device.ElementType;
-import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Sampling;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.cpu.CpuDevice;
 
@@ -69,13 +61,13 @@ class CountsTest {
             long head = 2 * WIDTH * VOCABULARY;
             long clean = LAYERS * 8 * block + 2 * head;
             device.count(() -> new Debugger(model).sweep(sweep.atLast(), effects -> true));
-            assertThat(device.flop.get()).isEqualTo(clean + 10 * (3 + 2 + 1) * block + 40 * head);
+            assertThat(device.flop).isEqualTo(clean + 10 * (3 + 2 + 1) * block + 40 * head);
             long top = (8 * 4 + 20) * WIDTH * WIDTH;
             device.count(() -> new Debugger(model).sweep(sweep.atAll(), effects -> true));
-            assertThat(device.flop.get()).isEqualTo(clean + 10 * ((2 + 1) * 8 * block + 3 * top) + 40 * head);
+            assertThat(device.flop).isEqualTo(clean + 10 * ((2 + 1) * 8 * block + 3 * top) + 40 * head);
             device.count(() -> new Debugger(model).sweep(sweep.at(Positions.at(5)), effects -> true));
             top = (3 * 4 + 20) * WIDTH * WIDTH;
-            assertThat(device.flop.get()).isEqualTo(clean + 10 * ((2 + 1) * 3 * block + 3 * top) + 40 * head);
+            assertThat(device.flop).isEqualTo(clean + 10 * ((2 + 1) * 3 * block + 3 * top) + 40 * head);
         }
     }
 
@@ -89,8 +81,8 @@ class CountsTest {
             for (int i = 0; i < 2; i++) {
                 var options = new GenerationOptions(10 + 10 * i, new Sampling(1, 0, 1));
                 device.count(() -> new Debugger(model).generate(PROMPT, continuations, options, (c, t) -> true));
-                up[i] = device.uploaded.get() - 4 * 3 * options.tokens(); // random numbers of all steps, at the start
-                down[i] = device.downloaded.get();
+                up[i] = device.uploaded - 4 * 3 * options.tokens(); // random numbers of all steps, at the start
+                down[i] = device.downloaded;
             }
             assertThat(up[1] - up[0]).isZero();
             assertThat(down[1] - down[0]).isEqualTo(10 * 3 * (4 + 4));
@@ -145,79 +137,42 @@ class CountsTest {
     }
 
     /** The CPU, with its sessions' products counted. */
-    private static final class CountingDevice implements Device {
-        private final CpuDevice device = new CpuDevice(2);
-        private final AtomicLong gemms = new AtomicLong();
-        private final AtomicLong bytes = new AtomicLong();
-        private final AtomicLong flop = new AtomicLong();
-        private final AtomicLong uploaded = new AtomicLong(); // bytes
-        private final AtomicLong downloaded = new AtomicLong();
+    private static final class CountingDevice extends DelegatingDevice {
+        private long gemms;
+        private long bytes;
+        private long flop;
+        private long uploaded; // bytes
+        private long downloaded;
         private final List<String> operations = new ArrayList<>();
 
+        CountingDevice() {
+            super(new CpuDevice(2));
+        }
+
         Counts count(Runnable work) {
-            gemms.set(0);
-            bytes.set(0);
-            flop.set(0);
-            uploaded.set(0);
-            downloaded.set(0);
+            gemms = 0;
+            bytes = 0;
+            flop = 0;
+            uploaded = 0;
+            downloaded = 0;
             work.run();
-            return new Counts(gemms.get(), bytes.get());
+            return new Counts(gemms, bytes);
         }
 
         @Override
-        public <T> T call(Function<Session, T> work) {
-            return device.call(session -> work.apply(counting(session)));
-        }
-
-        private Session counting(Session session) {
-            return (Session) Proxy.newProxyInstance(Session.class.getClassLoader(), new Class<?>[] {Session.class}, (proxy, method, arguments) -> {
-                operations.add(method.getName());
-                if (method.getName().equals("upload")) {
-                    uploaded.addAndGet(4 * ((Tensor) arguments[0]).rows() * ((Tensor) arguments[0]).columns());
-                } else if (method.getName().equals("download")) {
-                    downloaded.addAndGet(4 * ((Tensor) arguments[1]).rows() * ((Tensor) arguments[1]).columns());
-                } else if (method.getName().startsWith("multiply")) {
-                    var weights = (Tensor) arguments[2];
-                    gemms.incrementAndGet();
-                    bytes.addAndGet(4 * weights.rows() * weights.columns());
-                    flop.addAndGet(2 * ((Tensor) arguments[0]).rows() * weights.rows() * weights.columns());
-                }
-                try {
-                    return method.invoke(session, arguments);
-                } catch (InvocationTargetException failure) {
-                    throw failure.getCause();
-                }
-            });
-        }
-
-        @Override
-        public String name() {
-            return device.name();
-        }
-
-        @Override
-        public String description() {
-            return device.description();
-        }
-
-        @Override
-        public Precision precision() {
-            return device.precision();
-        }
-
-        @Override
-        public Tensor allocate(ElementType type, long rows, long columns) {
-            return device.allocate(type, rows, columns);
-        }
-
-        @Override
-        public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
-            return device.load(type, rows, columns, data);
-        }
-
-        @Override
-        public void close() {
-            device.close();
+        protected Object operation(String name, Object[] arguments, Operation original) throws Throwable {
+            operations.add(name);
+            if (name.equals("upload")) {
+                uploaded += 4 * ((Tensor) arguments[0]).rows() * ((Tensor) arguments[0]).columns();
+            } else if (name.equals("download")) {
+                downloaded += 4 * ((Tensor) arguments[1]).rows() * ((Tensor) arguments[1]).columns();
+            } else if (name.startsWith("multiply")) {
+                var weights = (Tensor) arguments[2];
+                gemms++;
+                bytes += 4 * weights.rows() * weights.columns();
+                flop += 2 * ((Tensor) arguments[0]).rows() * weights.rows() * weights.columns();
+            }
+            return original.run();
         }
     }
 }

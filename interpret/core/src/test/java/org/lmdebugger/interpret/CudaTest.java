@@ -4,10 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -16,7 +12,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.function.Function;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -26,13 +21,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
-import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Session;
-import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.ModelFiles;
@@ -100,14 +94,17 @@ class CudaTest {
     }
 
     /** Runs again what others record. */
-    private record EagerDevice(Device device) implements Device {
-        @Override
-        public <T> T call(Function<Session, T> work) {
-            return device.call(session -> work.apply((Session) Proxy.newProxyInstance(Session.class.getClassLoader(), new Class<?>[] {Session.class},
-                    (proxy, method, arguments) -> method.getName().equals("record") ? eager((Runnable) arguments[0]) : invoke(method, session, arguments))));
+    private static final class EagerDevice extends DelegatingDevice {
+        EagerDevice(Device device) {
+            super(device);
         }
 
-        private static Session.Replay eager(Runnable work) {
+        @Override
+        protected Object operation(String name, Object[] arguments, Operation original) throws Throwable {
+            if (!name.equals("record")) {
+                return original.run();
+            }
+            var work = (Runnable) arguments[0];
             return new Session.Replay() {
                 @Override
                 public void run() {
@@ -118,43 +115,6 @@ class CudaTest {
                 public void close() {
                 }
             };
-        }
-
-        private static Object invoke(Method method, Session session, Object[] arguments) throws Throwable {
-            try {
-                return method.invoke(session, arguments);
-            } catch (InvocationTargetException failure) {
-                throw failure.getCause();
-            }
-        }
-
-        @Override
-        public String name() {
-            return device.name();
-        }
-
-        @Override
-        public String description() {
-            return device.description();
-        }
-
-        @Override
-        public Precision precision() {
-            return device.precision();
-        }
-
-        @Override
-        public Tensor allocate(ElementType type, long rows, long columns) {
-            return device.allocate(type, rows, columns);
-        }
-
-        @Override
-        public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
-            return device.load(type, rows, columns, data);
-        }
-
-        @Override
-        public void close() {
         }
     }
 

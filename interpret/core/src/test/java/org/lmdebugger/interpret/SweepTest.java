@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,9 +14,12 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
 
@@ -203,17 +204,16 @@ class SweepTest {
     @Test
     void tooLittleMemoryHalvesAChunk() {
         var refused = new int[1];
-        var small = (Device) Proxy.newProxyInstance(Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
-            if (method.getName().equals("allocate") && (long) arguments[2] == 8192 && (long) arguments[1] > 12) {
-                refused[0]++;
-                throw new OutOfDeviceMemoryException("memory: too little", null);
+        var small = new DelegatingDevice(device) {
+            @Override
+            public Tensor allocate(ElementType type, long rows, long columns) {
+                if (columns == 8192 && rows > 12) {
+                    refused[0]++;
+                    throw new OutOfDeviceMemoryException("memory: too little", null);
+                }
+                return super.allocate(type, rows, columns);
             }
-            try {
-                return method.invoke(device, arguments);
-            } catch (InvocationTargetException failure) {
-                throw failure.getCause();
-            }
-        });
+        };
         try (var loaded = TestModels.load("sample", small)) {
             var effects = run(new Debugger(loaded), someNeurons());
             assertThat(effects).hasSize(1);

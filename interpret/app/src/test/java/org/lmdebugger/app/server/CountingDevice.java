@@ -1,22 +1,18 @@
 package org.lmdebugger.app.server;
 
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
+import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
-import org.lmdebugger.device.Precision;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 
 /** A device that knows which of the tensors that it gave away are still open. */
-final class CountingDevice implements Device {
-    private final Device device;
+final class CountingDevice extends DelegatingDevice {
     private final List<Tensor> given = new ArrayList<>(); // guarded by this
 
     CountingDevice(Device device) {
-        this.device = device;
+        super(device);
     }
 
     /** The bytes of all tensors that nobody has closed yet. */
@@ -30,7 +26,7 @@ final class CountingDevice implements Device {
             return false; // takes nothing
         }
         try {
-            device.call(session -> {
+            call(session -> {
                 var first = tensor.row(0).columns(0, 1);
                 if (tensor.type() == ElementType.I32) {
                     session.download(new int[1], first);
@@ -47,37 +43,7 @@ final class CountingDevice implements Device {
 
     @Override
     public synchronized Tensor allocate(ElementType type, long rows, long columns) {
-        given.add(device.allocate(type, rows, columns));
+        given.add(super.allocate(type, rows, columns));
         return given.getLast();
-    }
-
-    @Override
-    public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
-        return device.load(type, rows, columns, data);
-    }
-
-    @Override
-    public <T> T call(Function<Session, T> work) {
-        return device.call(work);
-    }
-
-    @Override
-    public String name() {
-        return device.name();
-    }
-
-    @Override
-    public String description() {
-        return device.description();
-    }
-
-    @Override
-    public Precision precision() {
-        return device.precision();
-    }
-
-    @Override
-    public void close() {
-        device.close();
     }
 }
