@@ -15,10 +15,10 @@ import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.lucene.analysis.Analyzer;
+import org.apache.lucene.analysis.TokenStream;
 import org.apache.lucene.analysis.standard.StandardAnalyzer;
 import org.apache.lucene.analysis.tokenattributes.CharTermAttribute;
 import org.apache.lucene.document.Document;
-import org.apache.lucene.document.Field;
 import org.apache.lucene.document.TextField;
 import org.apache.lucene.index.DirectoryReader;
 import org.apache.lucene.index.IndexWriter;
@@ -54,7 +54,7 @@ public final class WordSearch {
     private final ValueVectors vectors;
     private final Tokenizer tokenizer;
     private final Analyzer analyzer = new StandardAnalyzer();
-    private final List<Set<String>> terms; // of each token, by id
+    private final List<List<String>> terms; // of each token, by id
     private final IndexSearcher searcher;
 
     /**
@@ -74,7 +74,7 @@ public final class WordSearch {
         this.projections = projections;
         this.vectors = vectors;
         this.tokenizer = tokenizer;
-        terms = IntStream.range(0, tokenizer.size()).mapToObj(id -> Set.copyOf(terms(tokenizer.raw(id)))).toList();
+        terms = IntStream.range(0, tokenizer.size()).mapToObj(id -> terms(tokenizer.raw(id))).toList();
         try {
             searcher = new IndexSearcher(DirectoryReader.open(index()));
         } catch (IOException failure) {
@@ -87,9 +87,11 @@ public final class WordSearch {
         // documents keep their order, by which equal scores are sorted
         var config = new IndexWriterConfig(analyzer).setMergePolicy(new LogDocMergePolicy()).setRAMBufferSizeMB(64).setUseCompoundFile(false);
         try (var writer = new IndexWriter(directory, config)) {
+            var stream = new TokenTerms();
+            var document = new Document();
+            document.add(new TextField(FIELD, stream));
             for (int v = 0; v < vectors.count(); v++) {
-                var document = new Document();
-                document.add(new TextField(FIELD, text(projections.topIds(v)), Field.Store.NO));
+                stream.ids = projections.topIds(v);
                 writer.addDocument(document);
             }
             writer.forceMerge(1);
@@ -97,8 +99,35 @@ public final class WordSearch {
         return directory;
     }
 
-    private String text(int[] ids) {
-        return Arrays.stream(ids).mapToObj(tokenizer::raw).collect(Collectors.joining(" "));
+    /**
+     * The terms of some tokens, one after another: those that the analyser would find in the tokens with spaces between
+     * them, as no token holds a space, but found once for each token of the vocabulary and not for each vector.
+     */
+    private final class TokenTerms extends TokenStream {
+        private final CharTermAttribute term = addAttribute(CharTermAttribute.class);
+        private int[] ids;
+        private int token;
+        private int next;
+
+        @Override
+        public void reset() {
+            token = 0;
+            next = 0;
+        }
+
+        @Override
+        public boolean incrementToken() {
+            while (token < ids.length && next == terms.get(ids[token]).size()) {
+                token++;
+                next = 0;
+            }
+            if (token == ids.length) {
+                return false;
+            }
+            clearAttributes();
+            term.append(terms.get(ids[token]).get(next++));
+            return true;
+        }
     }
 
     /** The keywords of {@code words}: what commas separate, in lower case, without space around it. */

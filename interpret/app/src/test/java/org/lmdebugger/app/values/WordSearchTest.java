@@ -15,7 +15,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.lucene.analysis.standard.StandardAnalyzer;
+import org.apache.lucene.analysis.tokenattributes.CharTermAttribute;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -94,6 +97,29 @@ class WordSearchTest {
         arena.close();
         model.close();
         device.close();
+    }
+
+    /** So terms may be found once for each token of the vocabulary. */
+    @Test
+    void noTermSpansTwoTokens() throws IOException {
+        var tokens = IntStream.range(0, model.tokenizer().size()).mapToObj(model.tokenizer()::raw).toList();
+        var each = new ArrayList<String>();
+        for (var token : tokens) {
+            each.addAll(terms(token));
+        }
+        assertThat(each).hasSizeGreaterThan(7000).isEqualTo(terms(String.join(" ", tokens)));
+    }
+
+    private static List<String> terms(String text) throws IOException {
+        var terms = new ArrayList<String>();
+        try (var analyzer = new StandardAnalyzer(); var stream = analyzer.tokenStream("", text)) {
+            var term = stream.addAttribute(CharTermAttribute.class);
+            stream.reset();
+            while (stream.incrementToken()) {
+                terms.add(term.toString());
+            }
+        }
+        return terms;
     }
 
     private static List<String> found(String words) {
