@@ -131,8 +131,8 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private static void print(PrintWriter out, SweepPlan plan) {
-        out.println("%,d effects: %,d rows in %,d chunks, %,.1f GFLOP, %,.0f MB beside the model".formatted(plan.effects(), plan.rows(),
-                plan.chunks().size(), plan.flop() / 1e9, plan.bytes() / 1e6));
+        out.println("%,d effects: %,d rows in %,d chunk%s, %,.1f GFLOP, %,.0f MB beside the model".formatted(plan.effects(), plan.rows(),
+                plan.chunks().size(), plan.chunks().size() == 1 ? "" : "s", plan.flop() / 1e9, plan.bytes() / 1e6));
     }
 
     /** What the results depend on: a sweep that goes on must have all of it equal. */

@@ -80,7 +80,7 @@ class SweepCommandTest {
     @Test
     void aDryRunSaysWhatWouldBeDone() {
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "all", "--dry-run")).isZero();
-        assertThat(out.toString()).startsWith("3,072 effects: 3,072 rows in 1 chunks, ").contains("GFLOP", "MB");
+        assertThat(out.toString()).startsWith("3,072 effects: 3,072 rows in 1 chunk, ").contains("GFLOP", "MB");
     }
 
     @Test
