@@ -106,10 +106,10 @@ public class FloorBenchmark {
         var sum3 = FloatVector.zero(species);
         var sum4 = FloatVector.zero(species);
         for (long i = from; i <= to - 4 * step; i += 4 * step) {
-            sum1 = sum1.add(FloatVector.fromMemorySegment(species, memory, i, LITTLE_ENDIAN));
-            sum2 = sum2.add(FloatVector.fromMemorySegment(species, memory, i + step, LITTLE_ENDIAN));
-            sum3 = sum3.add(FloatVector.fromMemorySegment(species, memory, i + 2 * step, LITTLE_ENDIAN));
-            sum4 = sum4.add(FloatVector.fromMemorySegment(species, memory, i + 3 * step, LITTLE_ENDIAN));
+            sum1 = FloatVector.fromMemorySegment(species, memory, i, LITTLE_ENDIAN).add(sum1);
+            sum2 = FloatVector.fromMemorySegment(species, memory, i + step, LITTLE_ENDIAN).add(sum2);
+            sum3 = FloatVector.fromMemorySegment(species, memory, i + 2 * step, LITTLE_ENDIAN).add(sum3);
+            sum4 = FloatVector.fromMemorySegment(species, memory, i + 3 * step, LITTLE_ENDIAN).add(sum4);
         }
         return sum1.add(sum2).add(sum3.add(sum4)).reduceLanes(VectorOperators.ADD);
     }

@@ -26,25 +26,31 @@ final class VectorMath {
 
     /** x[i] = e^x[i] for i below n, within 2 ulp; results below 2⁻¹²⁶ within 2⁻¹⁴⁹ or so. */
     static void exp(float[] x, int n) {
-        int whole = n / W * W;
-        expOfVectors(x, whole);
-        if (whole < n) {
-            float[] rest = Block.ofThread().lanes;
-            System.arraycopy(x, whole, rest, 0, n - whole);
-            expOfVectors(rest, W);
-            System.arraycopy(rest, 0, x, whole, n - whole);
-        }
+        apply(x, n, false);
     }
 
     /** x[i] = e^x[i] − 1 for i below n, within 3 ulp, for tiny x too. */
     static void expm1(float[] x, int n) {
+        apply(x, n, true);
+    }
+
+    /** Whole vectors in place, and a rest that fills none by way of one that is filled up. */
+    private static void apply(float[] x, int n, boolean minusOne) {
         int whole = n / W * W;
-        expm1OfVectors(x, whole);
+        ofVectors(x, whole, minusOne);
         if (whole < n) {
             float[] rest = Block.ofThread().lanes;
             System.arraycopy(x, whole, rest, 0, n - whole);
-            expm1OfVectors(rest, W);
+            ofVectors(rest, W, minusOne);
             System.arraycopy(rest, 0, x, whole, n - whole);
+        }
+    }
+
+    private static void ofVectors(float[] x, int n, boolean minusOne) {
+        if (minusOne) {
+            expm1OfVectors(x, n);
+        } else {
+            expOfVectors(x, n);
         }
     }
 

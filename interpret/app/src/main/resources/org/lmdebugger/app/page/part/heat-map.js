@@ -3,6 +3,7 @@ import { computed, h, nextTick, ref } from '/lib/vue.js';
 import { say, state } from '../state.js';
 import { percent, rank, token, visible } from '../text.js';
 import { iconButton } from './icon.js';
+import { segments } from './segments.js';
 
 const AT_ONCE = 48; // positions, as each cell is an element
 
@@ -73,23 +74,6 @@ export const HeatMap = {
             );
         }
 
-        const segments = (name, choices) =>
-            h(
-                'div',
-                { class: 'segments', role: 'group' },
-                choices.map(([value, text]) =>
-                    h(
-                        'button',
-                        {
-                            type: 'button',
-                            'aria-pressed': String((name === 'side' ? side.value : state[name]) === value),
-                            onClick: () => (state[name] = value)
-                        },
-                        text
-                    )
-                )
-            );
-
         const pager = () =>
             last.value > 0 &&
             h('div', { class: 'row' }, [
@@ -114,15 +98,25 @@ export const HeatMap = {
                     h('h2', 'Layers × positions'),
                     h('div', { class: 'row' }, [
                         pager(),
-                        segments('heat', [
-                            ['top', 'likeliest token'],
-                            ['rank', ['rank of ', token(followed.token)]]
-                        ]),
+                        segments(
+                            null,
+                            [
+                                ['top', 'likeliest token'],
+                                ['rank', ['rank of ', token(followed.token)]]
+                            ],
+                            state.heat,
+                            value => (state.heat = value)
+                        ),
                         sides.value.edited &&
-                            segments('side', [
-                                ['clean', 'clean'],
-                                ['edited', 'edited']
-                            ])
+                            segments(
+                                null,
+                                [
+                                    ['clean', 'clean'],
+                                    ['edited', 'edited']
+                                ],
+                                side.value,
+                                value => (state.side = value)
+                            )
                     ])
                 ]),
                 h(

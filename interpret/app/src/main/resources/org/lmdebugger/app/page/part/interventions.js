@@ -9,6 +9,7 @@ import { CoefficientSlider } from './coefficient-slider.js';
 import { iconButton } from './icon.js';
 import { neuronLink } from './neuron.js';
 import { problemNotice } from './notice.js';
+import { segments } from './segments.js';
 
 const LM_DEBUGGER =
     'Overwrites the neuron before the activation, at every position: with 0 for off, with more than the layer’s largest score for on';
@@ -109,16 +110,14 @@ export const Interventions = {
             });
 
         const switched = (edit, name) =>
-            h(
-                'div',
-                { class: 'segments', role: 'group', 'aria-label': `Switch ${name}` },
-                [false, true].map(on =>
-                    h(
-                        'button',
-                        { type: 'button', 'aria-pressed': String(edit.switchedOn === on), onClick: () => (edit.switchedOn = on) },
-                        on ? 'on' : 'off'
-                    )
-                )
+            segments(
+                `Switch ${name}`,
+                [
+                    [false, 'off'],
+                    [true, 'on']
+                ],
+                edit.switchedOn,
+                on => (edit.switchedOn = on)
             );
 
         const row = edit => {

@@ -3,6 +3,7 @@ import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { label } from '../edits.js';
 import { measured } from '../text.js';
 import { nameOf, state } from '../state.js';
+import { segments } from './segments.js';
 
 const LEFT = 34; // for the layers' names
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
@@ -125,23 +126,14 @@ export const SweepMap = {
             h('section', { class: 'panel sweep-map', 'aria-label': 'Map of effects' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', ['Layers × neurons: change of ', props.map.measure]),
-                    h(
-                        'div',
-                        { class: 'segments', role: 'group', 'aria-label': 'Order of the neurons' },
+                    segments(
+                        'Order of the neurons',
                         [
                             [false, 'by number'],
                             [true, 'strongest first']
-                        ].map(([value, text]) =>
-                            h(
-                                'button',
-                                {
-                                    type: 'button',
-                                    'aria-pressed': String(sorted.value === value),
-                                    onClick: () => (sorted.value = value)
-                                },
-                                text
-                            )
-                        )
+                        ],
+                        sorted.value,
+                        value => (sorted.value = value)
                     )
                 ]),
                 h(

@@ -7,6 +7,7 @@ import { go, session, state } from '../state.js';
 import { fixed, plural, token } from '../text.js';
 import { interveneButton, neuronLink } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
+import { segments } from '../part/segments.js';
 import { removable, TOKEN_HINT, TokenInput } from '../part/token-input.js';
 import { tokens } from '../part/values.js';
 
@@ -78,23 +79,14 @@ export const Explore = {
                     h('h2', 'By tokens'),
                     h(TokenInput, { label: 'Token', onToken: addToken }),
                     h('div', { class: 'row wrap' }, [
-                        h(
-                            'div',
-                            { class: 'segments', role: 'group', 'aria-label': 'Effect on the tokens' },
+                        segments(
+                            'Effect on the tokens',
                             [
                                 [false, 'those that promote'],
                                 [true, 'that suppress']
-                            ].map(([value, text]) =>
-                                h(
-                                    'button',
-                                    {
-                                        type: 'button',
-                                        'aria-pressed': String(state.suppress === value),
-                                        onClick: () => (state.suppress = value)
-                                    },
-                                    text
-                                )
-                            )
+                            ],
+                            state.suppress,
+                            value => (state.suppress = value)
                         ),
                         removable(state.tokens, token, index => (state.tokens = state.tokens.filter((_, each) => each !== index)))
                     ]),

@@ -11,6 +11,7 @@ import { layerCard } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { predictions } from '../part/predictions.js';
 import { Prompt } from '../part/prompt.js';
+import { segments } from '../part/segments.js';
 import { TokenInput } from '../part/token-input.js';
 
 const welcome = () =>
@@ -104,16 +105,11 @@ export const Prediction = {
         );
 
         const density = () =>
-            h(
-                'div',
-                { class: 'segments', role: 'group', 'aria-label': 'Rows of each list' },
-                [3, 5, 10].map(count =>
-                    h(
-                        'button',
-                        { type: 'button', 'aria-pressed': String(state.top === count), onClick: () => (state.top = count) },
-                        count
-                    )
-                )
+            segments(
+                'Rows of each list',
+                [3, 5, 10].map(count => [count, count]),
+                state.top,
+                count => (state.top = count)
             );
 
         const way = position =>

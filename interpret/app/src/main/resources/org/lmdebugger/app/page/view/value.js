@@ -9,6 +9,7 @@ import { cloud } from '../part/cloud.js';
 import { interveneWords, neuronLink } from '../part/neuron.js';
 import { busyLine, problemNotice } from '../part/notice.js';
 import { Rename } from '../part/rename.js';
+import { segments } from '../part/segments.js';
 import { bars, tokens } from '../part/values.js';
 
 const BARS = 40;
@@ -30,23 +31,14 @@ export const Value = {
         );
 
         const readings = () =>
-            h(
-                'div',
-                { class: 'segments', role: 'group', 'aria-label': 'Reading' },
+            segments(
+                'Reading',
                 [
                     ['raw', 'raw'],
                     ['final-norm', 'as after the final norm']
-                ].map(([reading, text]) =>
-                    h(
-                        'button',
-                        {
-                            type: 'button',
-                            'aria-pressed': String(state.reading === reading),
-                            onClick: () => (state.reading = reading)
-                        },
-                        text
-                    )
-                )
+                ],
+                state.reading,
+                reading => (state.reading = reading)
             );
 
         const step = (by, text) => {
