@@ -2,9 +2,7 @@ package org.lmdebugger.app;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.List;
@@ -12,6 +10,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.duckdb.DuckDBAppender;
 import org.duckdb.DuckDBConnection;
+import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.Edit;
 import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Effects;
@@ -116,15 +115,16 @@ public final class EffectTable implements AutoCloseable {
      * @throws UncheckedIOException if it cannot be written
      */
     public void write(Path file) {
-        var part = file.resolveSibling("." + file.getFileName() + ".part");
+        var format = file.toString().endsWith(".csv") ? "csv, header" : "parquet, compression zstd";
         try {
-            var format = file.toString().endsWith(".csv") ? "csv, header" : "parquet, compression zstd";
-            execute("copy effects to '%s' (format %s)".formatted(part.toString().replace("'", "''"), format));
-            execute("delete from effects");
-            Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } catch (SQLException failure) {
-            part.toFile().delete();
-            throw new UncheckedIOException(file + ": cannot be written", new IOException(failure.getMessage(), failure));
+            AtomicFile.write(file, part -> {
+                try {
+                    execute("copy effects to '%s' (format %s)".formatted(part.toString().replace("'", "''"), format));
+                    execute("delete from effects");
+                } catch (SQLException failure) {
+                    throw new IOException(failure.getMessage(), failure);
+                }
+            });
         } catch (IOException failure) {
             throw new UncheckedIOException(file + ": cannot be written", failure);
         }

@@ -4,10 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Map;
+import org.lmdebugger.files.AtomicFile;
 
 /**
  * The results of a sweep as a directory: {@code manifest.json}, which says what they are results of, and a Parquet
@@ -35,9 +36,7 @@ final class SweepDirectory {
                 if (hasFiles(directory)) {
                     throw new IllegalArgumentException(directory + ": not empty, and without manifest.json (expected: a new directory)");
                 }
-                var part = directory.resolve(".manifest.part");
-                Files.writeString(part, Json.print(manifest));
-                Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+                AtomicFile.write(file, Json.print(manifest).getBytes(StandardCharsets.UTF_8));
             } else if (!resume) {
                 throw new IllegalArgumentException(directory + ": holds results (expected: a new directory, or --resume to go on)");
             } else {
@@ -51,7 +50,7 @@ final class SweepDirectory {
 
     private static boolean hasFiles(Path directory) throws IOException {
         try (var files = Files.list(directory)) {
-            return files.anyMatch(file -> !file.getFileName().toString().equals(".manifest.part"));
+            return files.anyMatch(file -> !file.getFileName().toString().equals(".manifest.json.part"));
         }
     }
 

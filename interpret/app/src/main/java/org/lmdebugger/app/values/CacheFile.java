@@ -7,13 +7,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.zip.CRC32C;
+import org.lmdebugger.files.AtomicFile;
 
 /**
  * Data in a file that says what they are: a head of {@value #HEAD} bytes, with a title padded by zeros and a checksum of
@@ -70,16 +69,16 @@ final class CacheFile {
 
     /** Writes the file, whole or not at all; one writer at a time. */
     void write(MemorySegment data) throws IOException {
-        var part = path.resolveSibling(path.getFileName() + ".part");
         var head = ByteBuffer.allocate(HEAD).order(ByteOrder.LITTLE_ENDIAN).put(title).putLong(checksum(data)).flip();
-        try (var channel = FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            write(channel, head);
-            for (long at = 0; at < data.byteSize(); at += PART) {
-                write(channel, part(data, at));
+        AtomicFile.write(path, part -> {
+            try (var channel = FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+                    StandardOpenOption.TRUNCATE_EXISTING)) {
+                write(channel, head);
+                for (long at = 0; at < data.byteSize(); at += PART) {
+                    write(channel, part(data, at));
+                }
             }
-            channel.force(true); // else a crash could leave the name without the bytes
-        }
-        Files.move(part, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        });
     }
 
     private static void write(FileChannel channel, ByteBuffer bytes) throws IOException {

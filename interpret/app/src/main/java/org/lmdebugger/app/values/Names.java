@@ -9,13 +9,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.lmdebugger.files.AtomicFile;
+import org.lmdebugger.files.ProcessLock;
 import org.lmdebugger.interpret.Edits.Neuron;
 
 /**
@@ -126,9 +127,7 @@ public final class Names {
             var json = MAPPER.createObjectNode().put("version", VERSION);
             var list = json.putObject("names");
             names.forEach((vector, text) -> list.put(vector.toString(), text));
-            var part = file().resolveSibling(file().getFileName() + ".part");
-            Files.write(part, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
-            Files.move(part, file(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.write(file(), MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
         } catch (IOException failure) {
             throw new UncheckedIOException(file() + ": cannot be written (see --data)", failure);
         }

@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
 import org.lmdebugger.app.values.CacheFile.DamagedException;
+import org.lmdebugger.files.ProcessLock;
 import org.lmdebugger.interpret.ClusterOptions;
 import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Projections;

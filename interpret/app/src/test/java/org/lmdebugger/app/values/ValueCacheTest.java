@@ -159,10 +159,10 @@ class ValueCacheTest {
                 throw new CancellationException();
             })).isInstanceOf(CancellationException.class);
             assertThat(cache.projections().find()).isEmpty();
-            Files.write(file("projections-fp32.part"), new byte[5000]); // a killed build's
+            Files.write(file(".projections-fp32.part"), new byte[5000]); // a killed build's
             assertThat(cache.projections().find()).isEmpty();
             assertThat(cache.projections().get(NOBODY).k()).isEqualTo(50);
-            assertThat(file("projections-fp32.part")).doesNotExist();
+            assertThat(file(".projections-fp32.part")).doesNotExist();
         }
     }
 
@@ -219,7 +219,7 @@ class ValueCacheTest {
     @Test
     void aKilledBuildLeavesNothingThatIsTrusted() throws Exception {
         var random = new Random(Long.getLong("test.seed", 7));
-        var part = file("projections-fp32.part");
+        var part = file(".projections-fp32.part");
         var lock = file("projections-fp32.lock");
         int left = 0;
         for (int kill = 0; kill < KILLS; kill++) {

@@ -1,16 +1,17 @@
-package org.lmdebugger.app.values;
+package org.lmdebugger.files;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** A lock on a file, held by one thread of one process at a time. A process that dies loses it. */
-final class ProcessLock implements AutoCloseable {
+/** A lock on a file, held by one caller of one process at a time. A process that dies loses it. */
+public final class ProcessLock implements AutoCloseable {
     private static final int PAUSE = 10; // milliseconds between attempts
     private static final Set<Path> HELD = ConcurrentHashMap.newKeySet(); // by this process: the system's lock is of all its threads
 
@@ -28,13 +29,12 @@ final class ProcessLock implements AutoCloseable {
      * @param file    is made where there is none, with its folders, and stays
      * @param waiting is called again and again while another has the lock; what it throws ends the wait
      */
-    static ProcessLock take(Path file, Runnable waiting) throws IOException {
+    public static ProcessLock take(Path file, Runnable waiting) throws IOException {
         Files.createDirectories(file.getParent());
-        var path = file.getParent().toRealPath().resolve(file.getFileName());
         while (true) {
-            var lock = attempt(path);
-            if (lock != null) {
-                return lock;
+            var lock = tryTake(file);
+            if (lock.isPresent()) {
+                return lock.get();
             }
             waiting.run();
             try {
@@ -46,16 +46,22 @@ final class ProcessLock implements AutoCloseable {
         }
     }
 
-    private static ProcessLock attempt(Path path) throws IOException {
+    /**
+     * Takes the lock, unless another has it.
+     *
+     * @param file is made where there is none, and stays
+     */
+    public static Optional<ProcessLock> tryTake(Path file) throws IOException {
+        var path = file.toAbsolutePath().getParent().toRealPath().resolve(file.getFileName());
         if (!HELD.add(path)) {
-            return null;
+            return Optional.empty();
         }
         FileChannel channel = null;
         boolean taken = false;
         try {
             channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             taken = channel.tryLock() != null;
-            return taken ? new ProcessLock(path, channel) : null;
+            return taken ? Optional.of(new ProcessLock(path, channel)) : Optional.empty();
         } finally {
             if (!taken) {
                 release(path, channel);
