@@ -2,9 +2,8 @@ package org.lmdebugger.model;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.lmdebugger.device.AttentionContext;
+import java.util.function.IntFunction;
 import org.lmdebugger.device.Device;
-import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
@@ -109,35 +108,60 @@ public final class Gpt2 implements AutoCloseable {
         session.embed(x, tokenEmbedding, positionEmbedding, ids, positions);
     }
 
-    /** q, k, v = LN1(x)·W + b, side by side. Shapes: buffers' queryKeyValue [R, 3d], x [R, d]. */
-    public void project(Session session, int index, Tensor queryKeyValue, Tensor x, Buffers buffers) {
-        var layer = layers.get(index);
-        session.layerNorm(buffers.normed(), x, layer.ln1Gain(), layer.ln1Bias(), config.epsilon());
-        session.multiply(queryKeyValue, buffers.normed(), layer.queryKeyValue());
-        session.addBias(queryKeyValue, layer.queryKeyBias());
+    /**
+     * Carries rows of the residual stream through the blocks from {@code first} on, without the final LayerNorm.
+     *
+     * @param rows the rows that pass a block, called when all before it is queued: more may enter between two blocks
+     * @param hook called at every {@link Site} of each block
+     */
+    public void forward(Session session, int first, IntFunction<BlockRows> rows, Hook hook) {
+        for (int l = first; l < layers.size(); l++) {
+            block(session, l, rows.apply(l), hook);
+        }
     }
 
-    /** x += Attn(…), for queries of {@link #project}. Shapes: x [R, d], queries [R, d]. */
-    public void attend(Session session, int index, Tensor x, Tensor queries, AttentionContext context, Buffers buffers) {
-        var layer = layers.get(index);
-        session.attention(buffers.normed(), queries, context);
-        session.multiply(buffers.out(), buffers.normed(), layer.attentionOut());
-        session.biasResidual(x, buffers.out(), layer.attentionBias());
+    /** x += Attn(LN1(x)), then x += FFN(LN2(x)) = Σ m_i·v_i + b, where m = gelu(LN2(x)·W_in + b_in). */
+    private void block(Session session, int l, BlockRows rows, Hook hook) {
+        var layer = layers.get(l);
+        hook.at(Site.RESIDUAL_PRE, l, rows.x);
+        session.layerNorm(rows.normed, rows.x, layer.ln1Gain(), layer.ln1Bias(), config.epsilon());
+        project(session, layer, rows);
+        hook.at(Site.QUERY, l, rows.queries);
+        hook.at(Site.KEY, l, rows.keys);
+        hook.at(Site.VALUE, l, rows.values);
+        session.attention(rows.z, rows.queries, rows.context);
+        hook.at(Site.Z, l, rows.z);
+        session.multiply(rows.out, rows.z, layer.attentionOut());
+        hook.at(Site.ATTENTION_OUT, l, rows.out);
+        session.biasResidual(rows.stream, rows.out, layer.attentionBias());
+        hook.at(Site.RESIDUAL_MID, l, rows.stream);
+
+        var normed = rows.z; // its memory
+        session.layerNorm(normed, rows.stream, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
+        session.multiply(rows.coefficients, normed, layer.keys());
+        session.biasGelu(rows.coefficients, layer.keysBias());
+        hook.at(Site.COEFFICIENTS, l, rows.coefficients);
+        session.multiply(rows.out, rows.coefficients, layer.values());
+        hook.at(Site.FFN_OUT, l, rows.out);
+        session.biasResidual(rows.stream, rows.out, layer.valuesBias());
+        hook.at(Site.RESIDUAL_POST, l, rows.stream);
     }
 
-    /** coefficients = gelu(LN2(x)·W_fc + b). Shapes: coefficients [R, 4d], x [R, d]. */
-    public void activate(Session session, int index, Tensor coefficients, Tensor x, Buffers buffers) {
-        var layer = layers.get(index);
-        session.layerNorm(buffers.normed(), x, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
-        session.multiply(coefficients, buffers.normed(), layer.keys());
-        session.biasGelu(coefficients, layer.keysBias());
-    }
-
-    /** x += Σ m_i·v_i + b. Shapes: x [R, d], coefficients [R, 4d]. */
-    public void update(Session session, int index, Tensor x, Tensor coefficients, Buffers buffers) {
-        var layer = layers.get(index);
-        session.multiply(buffers.out(), coefficients, layer.values());
-        session.biasResidual(x, buffers.out(), layer.valuesBias());
+    /** Queries, keys and values of all rows; if only some rows go on, their queries and their residual stream. */
+    private void project(Session session, Layer layer, BlockRows rows) {
+        if (rows.last == null) {
+            session.multiply(rows.queryKeyValue, rows.normed, layer.queryKeyValue());
+            session.addBias(rows.queryKeyValue, layer.queryKeyBias());
+            return;
+        }
+        long d = config.width();
+        var keysAndValues = rows.queryKeyValue.columns(d, 2 * d);
+        session.multiply(keysAndValues, rows.normed, layer.queryKeyValue().columns(d, 2 * d));
+        session.addBias(keysAndValues, layer.queryKeyBias().columns(d, 2 * d));
+        session.gatherRows(rows.out, rows.normed, rows.last);
+        session.multiply(rows.queries, rows.out, layer.queryKeyValue().columns(0, d));
+        session.addBias(rows.queries, layer.queryKeyBias().columns(0, d));
+        session.gatherRows(rows.stream, rows.x, rows.last);
     }
 
     /** logits = LN_f(x)·headᵀ. Shapes: logits [R, V], x and normed [R, d]. */
@@ -149,19 +173,6 @@ public final class Gpt2 implements AutoCloseable {
     public void readLogits(Session session, Tensor logits, Tensor x, Tensor normed, Tensor rows) {
         session.layerNorm(normed, x, finalGain, finalBias, config.epsilon());
         session.multiplyTransposed(logits, normed, rows);
-    }
-
-    /**
-     * What a block writes on its way, of R rows each.
-     *
-     * @param normed normalised rows, then the heads' mixed values, [R, d]
-     * @param out    what is added to the residual stream, [R, d]
-     */
-    public record Buffers(Tensor normed, Tensor out) {
-        /** New buffers, which {@code scope} frees. */
-        public static Buffers of(TensorScope scope, long rows, long width) {
-            return new Buffers(scope.allocate(ElementType.F32, rows, width), scope.allocate(ElementType.F32, rows, width));
-        }
     }
 
     /** Frees the weights; once is enough, more do nothing. */

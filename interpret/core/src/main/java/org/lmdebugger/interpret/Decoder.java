@@ -10,7 +10,9 @@ import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Intervention.Affine;
+import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Site;
 
 /**
  * Decodes continuations of one prompt as one batch, a row each: they share the prompt's keys and values, and have
@@ -26,13 +28,8 @@ final class Decoder implements AutoCloseable {
     private final List<Intervention> interventions;
     private final GenerationOptions options;
 
-    private final Gpt2.Buffers buffers;
     private final Tensor x; // [B, d]
-    private final Tensor queryKeyValue; // [B, 3d], and its thirds
-    private final Tensor queries;
-    private final Tensor keys;
-    private final Tensor values;
-    private final Tensor coefficients; // [B, 4d]
+    private final Tensor normed; // [B, d]
     private final Tensor logits; // [B, V]
     private final Tensor ids; // [1, B]
     private final Tensor logProbabilities; // [1, B]
@@ -41,7 +38,8 @@ final class Decoder implements AutoCloseable {
     private final Tensor length; // [1, 1]: generated positions in the cache
     private final Tensor positions; // [1, B]
     private final Tensor cacheRows; // [1, B]
-    private final List<AttentionContext> contexts = new ArrayList<>(); // by layer
+    private final List<AttentionContext> caches = new ArrayList<>(); // by layer
+    private final List<BlockRows> rows = new ArrayList<>(); // by layer: they differ in the cache alone
     private final List<LayerEdits> edits = new ArrayList<>();
 
     /** The edits of one layer, of all continuations; which entry means which neuron does not change. */
@@ -58,13 +56,11 @@ final class Decoder implements AutoCloseable {
         int batch = interventions.size();
         int capacity = options.tokens();
         long d = model.config().width();
-        buffers = Gpt2.Buffers.of(scope, batch, d);
         x = scope.allocate(ElementType.F32, batch, d);
-        queryKeyValue = scope.allocate(ElementType.F32, batch, 3 * d);
-        queries = queryKeyValue.columns(0, d);
-        keys = queryKeyValue.columns(d, d);
-        values = queryKeyValue.columns(2 * d, d);
-        coefficients = scope.allocate(ElementType.F32, batch, 4 * d);
+        normed = scope.allocate(ElementType.F32, batch, d);
+        var out = scope.allocate(ElementType.F32, batch, d);
+        var queryKeyValue = scope.allocate(ElementType.F32, batch, 3 * d);
+        var coefficients = scope.allocate(ElementType.F32, batch, model.config().feedForwardWidth());
         logits = scope.allocate(ElementType.F32, batch, model.config().vocabularySize());
         ids = scope.allocate(ElementType.I32, 1, batch);
         logProbabilities = scope.allocate(ElementType.F32, 1, batch);
@@ -75,9 +71,11 @@ final class Decoder implements AutoCloseable {
         positions = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength).toArray());
         cacheRows = scope.vector(session, IntStream.range(0, batch).map(b -> b * capacity).toArray());
         for (int l = 0; l < model.config().layers(); l++) {
-            contexts.add(new AttentionContext(model.config().heads(), batch, prompt.keys(l), prompt.values(l),
+            var cache = new AttentionContext(model.config().heads(), batch, prompt.keys(l), prompt.values(l),
                     scope.allocate(ElementType.F32, (long) batch * capacity, d),
-                    scope.allocate(ElementType.F32, (long) batch * capacity, d), length));
+                    scope.allocate(ElementType.F32, (long) batch * capacity, d), length);
+            caches.add(cache);
+            rows.add(BlockRows.of(x, queryKeyValue, normed, out, coefficients, cache));
             prepareEdits(l);
         }
         var lastRow = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength - 1).toArray());
@@ -145,31 +143,35 @@ final class Decoder implements AutoCloseable {
     }
 
     private void choose() {
-        model.readLogits(session, logits, x, buffers.normed());
+        model.readLogits(session, logits, x, normed);
         session.sample(ids, logProbabilities, logits, options.sampling(), uniforms, step);
         session.increment(step);
     }
 
     private void step() {
         model.embed(session, x, ids, positions);
-        for (int l = 0; l < contexts.size(); l++) {
-            var context = contexts.get(l);
-            model.project(session, l, queryKeyValue, x, buffers);
-            session.scatterRows(context.keys(), keys, cacheRows);
-            session.scatterRows(context.values(), values, cacheRows);
-            model.attend(session, l, x, queries, context, buffers);
-            model.activate(session, l, coefficients, x, buffers);
-            for (var layerEdits : edits) {
-                if (layerEdits.layer() == l) {
-                    layerEdits.table().apply(session, coefficients);
-                }
-            }
-            model.update(session, l, x, coefficients, buffers);
-        }
+        model.forward(session, 0, rows::get, this::at);
         session.increment(length);
         session.increment(positions);
         session.increment(cacheRows);
         choose();
+    }
+
+    private void at(Site site, int layer, Tensor at) {
+        switch (site) {
+            case KEY -> session.scatterRows(caches.get(layer).keys(), at, cacheRows);
+            case VALUE -> session.scatterRows(caches.get(layer).values(), at, cacheRows);
+            case COEFFICIENTS -> applyEdits(layer, at);
+            default -> { }
+        }
+    }
+
+    private void applyEdits(int layer, Tensor coefficients) {
+        for (var layerEdits : edits) {
+            if (layerEdits.layer() == layer) {
+                layerEdits.table().apply(session, coefficients);
+            }
+        }
     }
 
     /** Uploads what the edits do at {@code position} where that differs from what they did before. */

@@ -8,6 +8,7 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
 
 /**
@@ -57,29 +58,28 @@ public final class Run implements AutoCloseable {
     private void compute(Session session, Intervention intervention, boolean keepAll) {
         int length = ids.length;
         long d = model.config().width();
+        int width = model.config().feedForwardWidth();
         try (var temporary = new TensorScope(model.device())) {
-            var buffers = Gpt2.Buffers.of(temporary, length, d);
+            var x = (keepAll ? temporary : scope).allocate(ElementType.F32, length, d);
+            var normed = temporary.allocate(ElementType.F32, length, d);
+            var out = temporary.allocate(ElementType.F32, length, d);
             var none = temporary.allocate(ElementType.F32, 0, d);
             var zero = temporary.vector(session, 0);
-            var x = (keepAll ? temporary : scope).allocate(ElementType.F32, length, d);
+            Tensor shared = keepAll ? null : temporary.allocate(ElementType.F32, length, width);
             model.embed(session, x, temporary.vector(session, ids), temporary.vector(session, IntStream.range(0, length).toArray()));
-            Tensor shared = keepAll ? null : temporary.allocate(ElementType.F32, length, 4 * d);
-            for (int l = 0; l < model.config().layers(); l++) {
-                var qkv = scope.allocate(ElementType.F32, length, 3 * d);
-                queryKeyValue.add(qkv);
-                model.project(session, l, qkv, x, buffers);
-                x = keepAll ? copyOf(session, x) : x;
-                before.add(x);
-                model.attend(session, l, x, qkv.columns(0, d), new AttentionContext(model.config().heads(), 1,
-                        none, none, keys(l), values(l), zero), buffers);
-                var m = keepAll ? scope.allocate(ElementType.F32, length, 4 * d) : shared;
-                coefficients.add(m);
-                model.activate(session, l, m, x, buffers);
-                edit(session, temporary, intervention, l, m);
-                x = keepAll ? copyOf(session, x) : x;
-                after.add(x);
-                model.update(session, l, x, m, buffers);
-            }
+            model.forward(session, 0, l -> {
+                queryKeyValue.add(scope.allocate(ElementType.F32, length, 3 * d));
+                coefficients.add(keepAll ? scope.allocate(ElementType.F32, length, width) : shared);
+                return BlockRows.of(x, queryKeyValue.get(l), normed, out, coefficients.get(l), new AttentionContext(
+                        model.config().heads(), 1, none, none, keys(l), values(l), zero));
+            }, (site, l, rows) -> {
+                switch (site) {
+                    case RESIDUAL_MID -> before.add(keepAll ? copyOf(session, rows) : rows);
+                    case COEFFICIENTS -> edit(session, temporary, intervention, l, rows);
+                    case RESIDUAL_POST -> after.add(keepAll ? copyOf(session, rows) : rows);
+                    default -> { }
+                }
+            });
         }
     }
 

@@ -13,7 +13,7 @@ import org.lmdebugger.model.Gpt2Config;
  * @param normed        normalised rows, then the heads' mixed values, [R, d]
  * @param out           what is added to the residual stream, [R, d]
  * @param queryKeyValue [R, 3d]
- * @param coefficients  [R, 4d]
+ * @param coefficients  [R, n]
  * @param rows          positions of each row, then rows to be read, [1, R]
  * @param neurons       of the first edit of each row, [1, R]
  * @param shifts        how far it moves its coefficient, [1, R]
@@ -26,7 +26,7 @@ record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor que
         long d = config.width();
         return new SweepBuffers(scope.allocate(ElementType.F32, r, d), scope.allocate(ElementType.F32, sequences, d),
                 scope.allocate(ElementType.F32, r, d), scope.allocate(ElementType.F32, r, d),
-                scope.allocate(ElementType.F32, r, 3 * d), scope.allocate(ElementType.F32, r, 4 * d),
+                scope.allocate(ElementType.F32, r, 3 * d), scope.allocate(ElementType.F32, r, config.feedForwardWidth()),
                 scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.F32, 1, r));
     }
 
@@ -39,6 +39,6 @@ record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor que
 
     /** Bytes of so many sequences of {@code positions} positions. */
     static long bytes(Gpt2Config config, long sequences, int positions) {
-        return 4 * sequences * (positions * (10L * config.width() + 3) + config.width());
+        return 4 * sequences * (positions * (6L * config.width() + config.feedForwardWidth() + 3) + config.width());
     }
 }

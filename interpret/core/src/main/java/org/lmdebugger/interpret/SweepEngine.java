@@ -1,13 +1,16 @@
 package org.lmdebugger.interpret;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Site;
 
 /**
  * Computes a sweep of one prompt: one clean run, then, chunk by chunk, only what an edit can change. The residual
@@ -141,6 +144,7 @@ final class SweepEngine implements AutoCloseable {
         private final int top = model.config().layers() - 1;
         private final Tensor zero;
         private final Tensor lastOwn; // [1, 1]: own positions before the last
+        private int entered; // sequences
 
         Walk(Session session, TensorScope scope, SweepBuffers buffers, List<SweepItem> part,
              List<Intervention> interventions, int positions) {
@@ -158,23 +162,19 @@ final class SweepEngine implements AutoCloseable {
         /** Returns the residual stream of each sequence's last position after the last layer, [S, d]. */
         Tensor run() {
             uploadRows();
-            int entered = 0;
-            for (int l = 0; l <= top; l++) {
-                if (entered > 0 && l == top && positions > 1) {
-                    topLayer(entered);
-                    return buffers.read();
-                } else if (entered > 0) {
-                    layer(l, entered);
-                }
-                int from = entered;
-                while (entered < part.size() && part.get(entered).firstLayer() == l) {
-                    entered++;
-                }
-                if (entered > from) {
-                    enter(l, from, entered);
-                }
+            int lowest = part.getFirst().firstLayer();
+            enter(lowest);
+            boolean all = positions == 1 || lowest == top; // in the last block one row of each sequence is read
+            model.forward(session, lowest + 1, l -> rows(l, l < top || all), this::at);
+            return all ? buffers.x() : buffers.read();
+        }
+
+        private void at(Site site, int layer, Tensor rows) {
+            switch (site) {
+                case COEFFICIENTS -> edit(layer, (int) rows.rows() / entered, rows);
+                case RESIDUAL_POST -> enter(layer);
+                default -> { }
             }
-            return buffers.x(); // of one position each
         }
 
         private void uploadRows() {
@@ -185,8 +185,17 @@ final class SweepEngine implements AutoCloseable {
             session.upload(buffers.rows(), rows);
         }
 
-        /** The rows of sequences {@code from} … {@code to}−1 after their lowest layer: clean, and shifted. */
-        private void enter(int layer, int from, int to) {
+        /** Adds the rows of the sequences whose lowest layer is this one as they are after it: clean, and shifted. */
+        private void enter(int layer) {
+            int from = entered;
+            int to = from;
+            while (to < part.size() && part.get(to).firstLayer() == layer) {
+                to++;
+            }
+            if (to == from) {
+                return;
+            }
+            entered = to;
             int start = from * positions;
             int count = (to - from) * positions;
             var x = buffers.x().rows(start, count);
@@ -216,59 +225,34 @@ final class SweepEngine implements AutoCloseable {
             }
         }
 
-        /** One layer for all rows of the first {@code sequences}. */
-        private void layer(int l, int sequences) {
-            int count = sequences * positions;
+        /** The rows of the sequences that have entered; if not {@code all}, the last of each alone goes on. */
+        private BlockRows rows(int l, boolean all) {
+            int count = entered * positions;
             var x = buffers.x().rows(0, count);
             var qkv = buffers.queryKeyValue().rows(0, count);
-            var work = new Gpt2.Buffers(buffers.normed().rows(0, count), buffers.out().rows(0, count));
-            model.project(session, l, qkv, x, work);
-            model.attend(session, l, x, qkv.columns(0, x.columns()), context(l, sequences, qkv, zero), work);
-            feedForward(l, sequences, positions, x, work);
-        }
-
-        /** The top layer: keys and values of all rows, and the rest of the row that is read. */
-        private void topLayer(int sequences) {
-            int count = sequences * positions;
-            long d = model.config().width();
-            var layer = model.layer(top);
-            var lastRows = new int[sequences];
-            for (int s = 0; s < sequences; s++) {
-                lastRows[s] = s * positions + positions - 1;
-            }
-            var last = buffers.rows().columns(0, sequences);
-            session.upload(last, lastRows);
-            var qkv = buffers.queryKeyValue().rows(0, count);
             var normed = buffers.normed().rows(0, count);
-            session.layerNorm(normed, buffers.x().rows(0, count), layer.ln1Gain(), layer.ln1Bias(), model.config().epsilon());
-            session.multiply(qkv.columns(d, 2 * d), normed, layer.queryKeyValue().columns(d, 2 * d));
-            session.addBias(qkv.columns(d, 2 * d), layer.queryKeyBias().columns(d, 2 * d));
-            var work = new Gpt2.Buffers(buffers.normed().rows(0, sequences), buffers.out().rows(0, sequences));
-            var queries = qkv.rows(0, sequences).columns(0, d);
-            session.gatherRows(work.out(), normed, last);
-            session.multiply(queries, work.out(), layer.queryKeyValue().columns(0, d));
-            session.addBias(queries, layer.queryKeyBias().columns(0, d));
-            var x = buffers.read().rows(0, sequences);
-            session.gatherRows(x, buffers.x().rows(0, count), last);
-            model.attend(session, top, x, queries, context(top, sequences, qkv, lastOwn), work);
-            feedForward(top, sequences, 1, x, work);
+            var out = buffers.out().rows(0, count);
+            if (all) {
+                return BlockRows.of(x, qkv, normed, out, buffers.coefficients().rows(0, count), context(l, qkv, zero));
+            }
+            var last = buffers.rows().columns(0, entered);
+            session.upload(last, IntStream.range(0, entered).map(s -> s * positions + positions - 1).toArray());
+            return BlockRows.last(x, qkv, normed, out, buffers.coefficients().rows(0, entered), context(l, qkv, lastOwn),
+                    last, buffers.read().rows(0, entered));
         }
 
-        private AttentionContext context(int l, int sequences, Tensor qkv, Tensor own) {
+        private AttentionContext context(int l, Tensor qkv, Tensor own) {
             long d = model.config().width();
-            return new AttentionContext(model.config().heads(), sequences, clean.keys(l).rows(0, first), clean.values(l).rows(0, first),
+            return new AttentionContext(model.config().heads(), entered, clean.keys(l).rows(0, first), clean.values(l).rows(0, first),
                     qkv.columns(d, d), qkv.columns(2 * d, d), own);
         }
 
         /** @param rows rows of a sequence: all of its positions, or only the last */
-        private void feedForward(int l, int sequences, int rows, Tensor x, Gpt2.Buffers work) {
-            var m = buffers.coefficients().rows(0, x.rows());
-            model.activate(session, l, m, x, work);
-            var entries = EditTable.entries(interventions.subList(0, sequences), l, length - rows, rows);
+        private void edit(int l, int rows, Tensor m) {
+            var entries = EditTable.entries(interventions.subList(0, entered), l, length - rows, rows);
             if (!entries.isEmpty()) {
                 new EditTable(scope, session, entries).apply(session, m);
             }
-            model.update(session, l, x, m, work);
         }
     }
 

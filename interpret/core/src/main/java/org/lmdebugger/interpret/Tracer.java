@@ -103,7 +103,7 @@ final class Tracer implements AutoCloseable {
     private List<List<List<Trace.SubUpdate>>> readDominant(Run run, int[] targets) {
         int p = positions.length;
         long d = model.config().width();
-        var gathered = scope.allocate(ElementType.F32, p, 4 * d);
+        var gathered = scope.allocate(ElementType.F32, p, model.config().feedForwardWidth());
         var neurons = scope.allocate(ElementType.I32, p, top);
         var coefficients = scope.allocate(ElementType.F32, p, top);
         var scores = scope.allocate(ElementType.F32, p, top);

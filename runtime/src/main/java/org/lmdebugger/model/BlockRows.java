@@ -1,0 +1,69 @@
+package org.lmdebugger.model;
+
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.Tensor;
+
+/**
+ * The rows that pass one block, R of them, and the memory that the block works in. In the last block of a model it may be
+ * enough that S of the rows go on: the others give keys and values, and nothing reads the rest of them. The block changes
+ * the residual stream in place and overwrites everything else.
+ */
+public final class BlockRows {
+    final Tensor x; // [R, d]
+    final Tensor queryKeyValue; // [R, 3d]
+    final Tensor normed; // [R, d]
+    final Tensor keys; // [R, d], windows of queryKeyValue
+    final Tensor values;
+    final AttentionContext context;
+
+    final Tensor last; // [1, S]: the rows that go on; null if all do
+    final Tensor stream; // of the rows that go on, as all that follows: the residual stream, [S, d]
+    final Tensor queries; // [S, d], a window of queryKeyValue
+    final Tensor z; // [S, d], a window of normed
+    final Tensor out; // [S, d]
+    final Tensor coefficients; // [S, n]
+
+    private BlockRows(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients, AttentionContext context,
+                      Tensor last, Tensor stream) {
+        this.x = x;
+        this.queryKeyValue = queryKeyValue;
+        this.normed = normed;
+        this.coefficients = coefficients;
+        this.context = context;
+        this.last = last;
+        this.stream = stream;
+        long d = x.columns();
+        keys = queryKeyValue.columns(d, d);
+        values = queryKeyValue.columns(2 * d, d);
+        queries = queryKeyValue.columns(0, d).rows(0, stream.rows());
+        z = normed.rows(0, stream.rows());
+        this.out = out.rows(0, stream.rows());
+    }
+
+    /**
+     * Rows that all go on.
+     *
+     * @param x             the residual stream, [R, d]
+     * @param queryKeyValue queries, keys and values, side by side, [R, 3d]
+     * @param normed        for normalised rows and the heads' mixed values, [R, d]
+     * @param out           for what is added to the residual stream, [R, d]
+     * @param coefficients  of the value vectors, [R, n]
+     * @param context       what the queries attend to: windows of {@code queryKeyValue}, or a cache that a hook fills at
+     *                      {@link Site#KEY} and {@link Site#VALUE}
+     */
+    public static BlockRows of(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients, AttentionContext context) {
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, null, x);
+    }
+
+    /**
+     * Rows of which some go on after their keys and values.
+     *
+     * @param coefficients of the value vectors, [S, n]
+     * @param last         which rows go on: their indices, [1, S] I32
+     * @param stream       their residual stream, [S, d]; written by the block
+     */
+    public static BlockRows last(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients, AttentionContext context,
+                                 Tensor last, Tensor stream) {
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, last, stream);
+    }
+}
