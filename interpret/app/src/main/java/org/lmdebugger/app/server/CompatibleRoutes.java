@@ -32,7 +32,7 @@ final class CompatibleRoutes {
         this.inference = inference;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.post("/get_data", context -> Responses.json(context, data(context)));
         routes.post("/generate", context -> answer(context, () -> generate(context)));
         routes.get("/get_projections/layer/{layer}/dim/{dim}", context -> answer(context, () -> projections(context)));

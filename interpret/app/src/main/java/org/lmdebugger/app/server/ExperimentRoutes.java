@@ -23,7 +23,7 @@ final class ExperimentRoutes {
         this.experiments = experiments;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.get("/api/v1/experiments", context -> Responses.json(context, Map.of("experiments", experiments.list())));
         routes.post("/api/v1/experiments", this::save);
         routes.get("/api/v1/experiments/{id}", this::load);

@@ -28,7 +28,7 @@ final class GenerateRoutes {
         this.inference = inference;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.post("/api/v1/generate", this::generate);
     }
 

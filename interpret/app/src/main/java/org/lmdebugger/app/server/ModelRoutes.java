@@ -17,7 +17,7 @@ final class ModelRoutes {
         this.inference = inference;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.get("/api/v1/model", this::model);
         routes.post("/api/v1/tokenize", this::tokenize);
     }

@@ -18,7 +18,7 @@ final class SearchRoutes {
         this.store = store;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.get("/api/v1/search", this::words);
         routes.get("/api/v1/search/tokens", this::tokens);
     }

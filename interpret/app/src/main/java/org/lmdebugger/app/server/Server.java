@@ -1,10 +1,11 @@
 package org.lmdebugger.app.server;
 
 import io.javalin.Javalin;
+import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
+import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
-import io.javalin.router.ParsedEndpoint;
 import io.javalin.util.JavalinException;
 import java.net.URI;
 import java.util.Set;
@@ -16,6 +17,7 @@ import java.util.stream.Collectors;
 import org.eclipse.jetty.http.BadMessageException;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.AbstractConnector;
+import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.interpret.Debugger;
 import org.slf4j.LoggerFactory;
@@ -28,9 +30,11 @@ public final class Server implements AutoCloseable {
     private static final org.slf4j.Logger LOG = LoggerFactory.getLogger(Server.class);
     private static final Logger JAVALIN = Logger.getLogger("io.javalin");
     private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
+    private static final Logger PARSER = Logger.getLogger("org.eclipse.jetty.http");
 
     static {
         JETTY.setLevel(Level.WARNING); // that it starts is no news
+        PARSER.setLevel(Level.SEVERE); // nor is what clients send
     }
 
     /** What nobody hears. */
@@ -55,27 +59,33 @@ public final class Server implements AutoCloseable {
         var guard = new Guard(options, tokens);
         var inference = new Inference(debugger, queue);
         values = new ValueStore(inference, options);
-        javalin = Javalin.create(Server::configure);
-        javalin.before(guard::check);
-        new ModelRoutes(inference).add(javalin);
-        new TraceRoutes(inference).add(javalin);
-        new GenerateRoutes(inference).add(javalin);
-        new SweepRoutes(inference).add(javalin);
-        new ExperimentRoutes(inference, new Experiments(options.data().resolve("experiments"))).add(javalin);
-        new ValueRoutes(inference, values).add(javalin);
-        new SearchRoutes(inference, values).add(javalin);
-        new CompatibleRoutes(inference).add(javalin);
-        if (tokens != null) {
-            javalin.get(Guard.LOGIN, tokens::login);
-        }
-        javalin.get(Assets.DESCRIPTION, this::asset);
-        javalin.get("/*", this::asset);
-        javalin.exception(Exception.class, Server::failed);
-        javalin.exception(HttpResponseException.class, Server::failed); // else Javalin's own handler would be closer
+        javalin = Javalin.create(config -> {
+            configure(config);
+            config.routes.before(guard::check);
+            if (tokens != null) {
+                config.routes.get(Guard.LOGIN, tokens::login);
+            }
+            addRoutes(config.routes, inference);
+        });
         listen();
         if (tokens != null) {
             tokens.makeLink();
         }
+    }
+
+    private void addRoutes(RoutesConfig routes, Inference inference) {
+        new ModelRoutes(inference).add(routes);
+        new TraceRoutes(inference).add(routes);
+        new GenerateRoutes(inference).add(routes);
+        new SweepRoutes(inference).add(routes);
+        new ExperimentRoutes(inference, new Experiments(options.data().resolve("experiments"))).add(routes);
+        new ValueRoutes(inference, values).add(routes);
+        new SearchRoutes(inference, values).add(routes);
+        new CompatibleRoutes(inference).add(routes);
+        routes.get(Assets.DESCRIPTION, this::asset);
+        routes.get("/*", this::asset);
+        routes.exception(Exception.class, Server::failed);
+        routes.exception(HttpResponseException.class, Server::failed); // else Javalin's own handler would be closer
     }
 
     private void listen() {
@@ -101,17 +111,20 @@ public final class Server implements AutoCloseable {
     }
 
     private static void configure(JavalinConfig config) {
-        config.useVirtualThreads = true;
-        config.showJavalinBanner = false;
-        config.startupWatcherEnabled = false;
+        config.concurrency.useVirtualThreads = true;
+        config.startup.showJavalinBanner = false;
+        config.startup.startupWatcherEnabled = false;
         config.http.prefer405over404 = true;
-        config.http.disableCompression(); // it would hold back events
+        config.http.compressionStrategy = CompressionStrategy.NONE; // else events would be held back
         config.jetty.modifyHttpConfiguration(http -> {
-            http.setSendServerVersion(false);
             http.setMinRequestDataRate(Limits.BODY_RATE);
             http.setHeaderCacheCaseSensitive(true); // else a wrong token is taken for the right one that the connection sent before
         });
-        config.jetty.modifyServer(server -> server.setErrorHandler(new HttpErrors()));
+        config.jetty.modifyServer(server -> {
+            server.insertHandler(new GracefulHandler());
+            server.setErrorHandler(new HttpErrors());
+        });
+        config.jetty.modifyServletContextHandler(context -> context.setErrorHandler(new HttpErrors()));
     }
 
     private void asset(Context context) {
@@ -150,8 +163,8 @@ public final class Server implements AutoCloseable {
 
     /** All routes, such as {@code GET /api/v1/model}. */
     Set<String> routes() {
-        return javalin.unsafeConfig().pvt.internalRouter.allHttpHandlers().stream().map(ParsedEndpoint::getEndpoint)
-                .filter(each -> each.getMethod().isHttpMethod()).map(each -> each.getMethod() + " " + each.getPath())
+        return javalin.unsafe.internalRouter.allHttpHandlers().stream().map(parsed -> parsed.endpoint)
+                .filter(each -> each.method.isHttpMethod()).map(each -> each.method + " " + each.path)
                 .collect(Collectors.toSet());
     }
 

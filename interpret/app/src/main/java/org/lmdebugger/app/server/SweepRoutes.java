@@ -31,7 +31,7 @@ final class SweepRoutes {
         this.inference = inference;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.post("/api/v1/sweeps", this::start);
         routes.get("/api/v1/sweeps/{id}", context -> Responses.json(context, find(context).json()));
         routes.get("/api/v1/sweeps/{id}/events", this::events);

@@ -50,7 +50,7 @@ final class Tokens {
         if (!equal(context.queryParam("key"), key)) {
             throw Problem.refused("This link was used already, or is another server's. Open the one that lmdebug serve printed last.");
         }
-        context.cookie(new Cookie(COOKIE, session, "/", -1, false, 0, true, null, null, SameSite.STRICT));
+        context.cookie(new Cookie(COOKIE, session, "/", -1, false, true, null, SameSite.STRICT));
         context.status(303).header("Location", "/");
         makeLink();
     }

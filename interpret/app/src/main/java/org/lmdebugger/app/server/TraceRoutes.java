@@ -22,7 +22,7 @@ final class TraceRoutes {
         this.inference = inference;
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.post("/api/v1/trace", this::trace);
     }
 

@@ -30,7 +30,7 @@ final class ValueRoutes {
         vectors = new ValueVectors(inference.debugger().model());
     }
 
-    void add(JavalinDefaultRoutingApi<?> routes) {
+    void add(JavalinDefaultRoutingApi routes) {
         routes.get("/api/v1/values/{vector}", this::show);
         routes.get("/api/v1/values/{vector}/similar", this::similar);
         routes.get("/api/v1/values/{vector}/cluster", this::clusterOf);
