@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * Models that travel on the class path, as {@code org/lmdebugger/models/NAME/}. Files in a jar cannot be mapped, so
@@ -20,9 +21,9 @@ final class BundledModels {
     private static final List<String> FILES = List.of("config.json", "vocab.json", "merges.txt", "model.safetensors");
 
     private final ClassLoader loader;
-    private final Path cache;
+    private final Supplier<Path> cache; // it need not be known where models lie in folders
 
-    BundledModels(ClassLoader loader, Path cache) {
+    BundledModels(ClassLoader loader, Supplier<Path> cache) {
         this.loader = loader;
         this.cache = cache;
     }
@@ -44,11 +45,12 @@ final class BundledModels {
             throw new AssertionError("a class loader's own URL: " + config, failure);
         } catch (IOException failure) {
             throw new UncheckedIOException("model %s: cannot be copied to %s (is it writable? XDG_CACHE_HOME moves it)"
-                    .formatted(name, cache), failure);
+                    .formatted(name, cache.get()), failure);
         }
     }
 
     private Path extract(String name) throws IOException {
+        var cache = this.cache.get();
         var target = cache.resolve(name + "-" + digest(name));
         if (!Files.isDirectory(target)) {
             var temporary = Files.createTempDirectory(Files.createDirectories(cache), name + "-");

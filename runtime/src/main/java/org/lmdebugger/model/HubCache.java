@@ -4,41 +4,72 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
- * The cache that Hugging Face's tools share: {@code models--org--name/} with {@code refs/main}, which holds the name
- * of a folder in {@code snapshots}, whose files are links to {@code blobs}.
+ * The cache that Hugging Face's tools share. Each model has a folder {@code models--org--name/}. In it,
+ * {@code snapshots} holds a folder for each commit, whose files are links to {@code blobs}, and {@code refs/main} holds
+ * the name of the commit that the branch was at; other branches and tags likewise.
  */
 record HubCache(Path root) {
+    static final String MAIN = "main";
     private static final String PREFIX = "models--";
-    private static final Pattern REVISION = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*"); // a folder, never a path
+    private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*"); // a folder, never a path
 
-    /** Where everything of a model lies. */
+    /** Returns the folder of all that is here of a model. */
     Path folder(String id) {
         return root.resolve(PREFIX + id.replace("/", "--"));
     }
 
-    Path snapshot(String id, String revision) {
-        return folder(id).resolve("snapshots").resolve(revision);
+    Path snapshot(String id, String commit) {
+        return snapshots(id).resolve(commit);
     }
 
-    /** The snapshot that {@code refs/main} names, whole or not. */
-    Optional<Path> snapshot(String id) {
-        var main = folder(id).resolve("refs/main");
+    private Path snapshots(String id) {
+        return folder(id).resolve("snapshots");
+    }
+
+    private Path refs(String id) {
+        return folder(id).resolve("refs");
+    }
+
+    /**
+     * Returns the snapshot of a branch, a tag or a commit, whole or not.
+     *
+     * @param revision names that never lead out of a folder, with slashes between them
+     */
+    Optional<Path> find(String id, String revision) {
+        var ref = refs(id).resolve(revision);
+        if (Files.isRegularFile(ref)) {
+            return Optional.of(snapshot(id, commit(ref)));
+        }
+        return Optional.of(snapshot(id, revision)).filter(Files::isDirectory);
+    }
+
+    private static String commit(Path ref) {
         try {
-            if (!Files.exists(main)) {
-                return Optional.empty();
+            var commit = Files.readString(ref).strip();
+            if (!COMMIT.matcher(commit).matches()) {
+                throw new InvalidModelException("%s: %s (expected: the name of a snapshot)".formatted(ref, commit));
             }
-            var revision = Files.readString(main).strip();
-            if (!REVISION.matcher(revision).matches()) {
-                throw new InvalidModelException("%s: %s (expected: the name of a snapshot)".formatted(main, revision));
-            }
-            return Optional.of(snapshot(id, revision));
+            return commit;
         } catch (IOException failure) {
-            throw new UncheckedIOException(main + ": cannot be read", failure);
+            throw new UncheckedIOException(ref + ": cannot be read", failure);
+        }
+    }
+
+    /** Writes down that a branch or a tag is at a commit; a commit's own name needs no such note. */
+    void remember(String id, String revision, String commit) throws IOException {
+        if (!revision.equals(commit)) {
+            var ref = refs(id).resolve(revision);
+            Files.createDirectories(ref.getParent());
+            Files.writeString(ref, commit);
         }
     }
 
@@ -59,27 +90,60 @@ record HubCache(Path root) {
         }
     }
 
-    /** Every whole GPT-2 here, by its id. A damaged one is left out: whoever asks for it is told what is wrong. */
+    /**
+     * Returns every whole GPT-2 here: {@code org/name} for the commit that {@code main} is at, and
+     * {@code org/name@revision} for others. A damaged one is left out: whoever asks for it is told what is wrong.
+     */
     List<ModelFiles> list() {
-        if (!Files.isDirectory(root)) {
-            return List.of();
-        }
-        try (var folders = Files.list(root)) {
-            return folders.map(folder -> folder.getFileName().toString())
-                    .filter(name -> name.startsWith(PREFIX)).sorted()
-                    .map(name -> name.substring(PREFIX.length()).replaceFirst("--", "/"))
-                    .flatMap(id -> gpt2(id).stream()).toList();
+        return names(root).filter(name -> name.startsWith(PREFIX))
+                .map(name -> name.substring(PREFIX.length()).replaceFirst("--", "/"))
+                .flatMap(this::list).toList();
+    }
+
+    private Stream<ModelFiles> list(String id) {
+        var revisions = revisions(id);
+        return names(snapshots(id)).map(commit -> new ModelFiles(name(id, revisions.getOrDefault(commit, commit)),
+                snapshot(id, commit))).filter(HubCache::isWhole);
+    }
+
+    /** Returns the model's name at a revision, as {@code --model} takes it. */
+    static String name(String id, String revision) {
+        return revision.equals(MAIN) ? id : id + "@" + revision;
+    }
+
+    /** Returns the branch or tag of each commit that one is at: {@code main} if it is, else the first by name. */
+    private Map<String, String> revisions(String id) {
+        var revisions = new HashMap<String, String>();
+        try (var refs = Files.isDirectory(refs(id)) ? Files.walk(refs(id)) : Stream.<Path>of()) {
+            refs.filter(Files::isRegularFile).map(refs(id)::relativize).map(Path::toString)
+                    .sorted(Comparator.comparing((String revision) -> !revision.equals(MAIN))
+                            .thenComparing(Comparator.naturalOrder()))
+                    .forEach(revision -> revisions.putIfAbsent(commit(refs(id).resolve(revision)), revision));
+            return revisions;
+        } catch (InvalidModelException damaged) {
+            return revisions;
         } catch (IOException failure) {
-            throw new UncheckedIOException(root + ": cannot be listed", failure);
+            throw new UncheckedIOException(refs(id) + ": cannot be listed", failure);
         }
     }
 
-    private Optional<ModelFiles> gpt2(String id) {
+    /** Returns the names of what is in a folder, sorted; none if it is not there. */
+    private static Stream<String> names(Path folder) {
+        if (!Files.isDirectory(folder)) {
+            return Stream.of();
+        }
+        try (var files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList().stream();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(folder + ": cannot be listed", failure);
+        }
+    }
+
+    private static boolean isWhole(ModelFiles model) {
         try {
-            return snapshot(id).filter(found -> missing(found).isEmpty()).filter(HubCache::isGpt2)
-                    .map(found -> new ModelFiles(id, found));
+            return missing(model.directory()).isEmpty() && isGpt2(model.directory());
         } catch (InvalidModelException damaged) {
-            return Optional.empty();
+            return false;
         }
     }
 

@@ -1,42 +1,75 @@
 package org.lmdebugger.model;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.net.http.HttpClient;
-import java.net.http.HttpHeaders;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandler;
-import java.net.http.HttpResponse.BodyHandlers;
-import java.time.Duration;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.apache.hc.client5.http.classic.methods.HttpGet;
+import org.apache.hc.client5.http.classic.methods.HttpHead;
+import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
+import org.apache.hc.client5.http.config.ConnectionConfig;
+import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.impl.DefaultHttpRequestRetryStrategy;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
+import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.HttpResponse;
+import org.apache.hc.core5.http.protocol.HttpContext;
+import org.apache.hc.core5.io.CloseMode;
+import org.apache.hc.core5.util.TimeValue;
+import org.apache.hc.core5.util.Timeout;
 
 /**
- * Asks the Hugging Face Hub, or a server that speaks as it does, for files. Redirections are followed here, so that
- * the token never goes to another server than the Hub.
+ * A client of the Hugging Face Hub, or of a server that speaks as it does. Redirections are followed here, so that the
+ * token never goes to another server than the Hub. No silence is longer than the environment allows.
  */
 final class HubClient implements AutoCloseable {
     private static final int REDIRECTIONS = 5;
-    private static final Duration PATIENCE = Duration.ofSeconds(30); // to connect, and until an answer begins
-    private static final Pattern REVISION = Pattern.compile("[0-9a-f]{40}");
+    private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
     private static final Pattern CHECKSUM = Pattern.compile("[0-9a-f]{40}|[0-9a-f]{64}");
 
-    private final HttpClient http = HttpClient.newBuilder().connectTimeout(PATIENCE).build(); // follows nothing itself
+    private final HubEnvironment environment;
     private final URI endpoint;
-    private final Optional<String> token;
+    private final Optional<HubEnvironment.Token> token;
+    private final HubProxies proxies;
+    private final CloseableHttpClient http;
 
-    /** @throws IllegalArgumentException if {@code endpoint} is no address of a server */
-    HubClient(String endpoint, Optional<String> token) {
-        if (!endpoint.matches("https?://[^/?#\\s]+(/[^?#\\s]*)?")) {
+    /** @throws IllegalArgumentException if the environment names no usable address of a server or a proxy */
+    HubClient(HubEnvironment environment) {
+        if (!environment.endpoint().matches("https?://[^/?#\\s]+(/[^?#\\s]*)?")) {
             throw new IllegalArgumentException("HF_ENDPOINT: %s (expected: an address such as https://huggingface.co)"
-                    .formatted(endpoint));
+                    .formatted(environment.endpoint()));
         }
-        this.endpoint = URI.create(endpoint.replaceFirst("/+$", ""));
-        this.token = token;
+        this.environment = environment;
+        endpoint = URI.create(environment.endpoint().replaceFirst("/+$", ""));
+        token = environment.token();
+        proxies = new HubProxies(environment);
+        var connections = PoolingHttpClientConnectionManagerBuilder.create().setDefaultConnectionConfig(
+                ConnectionConfig.custom().setConnectTimeout(environment.answerTimeout()).build());
+        http = HttpClients.custom().setConnectionManager(connections.build()).setUserAgent("lmdebugger")
+                .disableRedirectHandling().disableContentCompression().setRetryStrategy(new Retries())
+                .setRoutePlanner(proxies).setDefaultCredentialsProvider(proxies.credentials()).build();
+    }
+
+    /** Asks again, twice, after a second or when a busy server says; its word is not taken for long waits. */
+    private static final class Retries extends DefaultHttpRequestRetryStrategy {
+        private static final TimeValue LONGEST = TimeValue.ofSeconds(5);
+
+        private Retries() {
+            super(2, TimeValue.ofSeconds(1));
+        }
+
+        @Override
+        public TimeValue getRetryInterval(HttpResponse response, int tries, HttpContext context) {
+            var interval = super.getRetryInterval(response, tries, context);
+            return interval.compareTo(LONGEST) < 0 ? interval : LONGEST;
+        }
     }
 
     /**
@@ -66,17 +99,19 @@ final class HubClient implements AutoCloseable {
 
     /** @throws Refused if there is no such file, or not for us */
     RemoteFile ask(String id, String revision, String file) throws IOException {
-        var location = URI.create("%s/%s/resolve/%s/%s".formatted(endpoint, id, revision, file));
+        var location = URI.create("%s/%s/resolve/%s/%s".formatted(endpoint, id,
+                URLEncoder.encode(revision, StandardCharsets.UTF_8), file));
         var answer = new RemoteHeaders();
         var uri = location;
         for (int i = 0; i <= REDIRECTIONS; i++) {
-            var response = send(request(uri).HEAD(), BodyHandlers.discarding());
-            answer.add(response.headers());
-            var next = redirection(response);
-            if (next.isEmpty() || !isHub(next.get())) { // the store of large files has nothing to add
-                return answer.remote(location);
+            try (var response = send(new HttpHead(uri), environment.answerTimeout())) {
+                answer.add(response);
+                var next = redirection(uri, response);
+                if (next.isEmpty() || !isHub(next.get())) { // the store of large files has nothing to add
+                    return answer.remote(location);
+                }
+                uri = next.get();
             }
-            uri = next.get();
         }
         throw new IOException(location + ": more than " + REDIRECTIONS + " redirections");
     }
@@ -89,12 +124,12 @@ final class HubClient implements AutoCloseable {
         private long linkedSize = -1;
         private long size = -1;
 
-        void add(HttpHeaders headers) {
-            revision = revision.isEmpty() ? headers.firstValue("X-Repo-Commit").orElse("") : revision;
-            linkedChecksum = linkedChecksum.isEmpty() ? checksum(headers.firstValue("X-Linked-ETag")) : linkedChecksum;
-            checksum = checksum(headers.firstValue("ETag"));
-            linkedSize = linkedSize < 0 ? size(headers.firstValue("X-Linked-Size")) : linkedSize;
-            size = size(headers.firstValue("Content-Length"));
+        void add(HttpResponse response) {
+            revision = revision.isEmpty() ? header(response, "X-Repo-Commit").orElse("") : revision;
+            linkedChecksum = linkedChecksum.isEmpty() ? checksum(header(response, "X-Linked-ETag")) : linkedChecksum;
+            checksum = checksum(header(response, "ETag"));
+            linkedSize = linkedSize < 0 ? size(header(response, "X-Linked-Size")) : linkedSize;
+            size = size(header(response, "Content-Length"));
         }
 
         private static long size(Optional<String> number) {
@@ -108,7 +143,7 @@ final class HubClient implements AutoCloseable {
         RemoteFile remote(URI location) throws IOException {
             var remote = new RemoteFile(location, revision, linkedChecksum.isEmpty() ? checksum : linkedChecksum,
                     linkedSize < 0 ? size : linkedSize);
-            if (!REVISION.matcher(remote.revision()).matches() || !CHECKSUM.matcher(remote.checksum()).matches()
+            if (!COMMIT.matcher(remote.revision()).matches() || !CHECKSUM.matcher(remote.checksum()).matches()
                     || remote.size() < 0) {
                 throw new IOException("%s: revision \"%s\", checksum \"%s\", size %d (expected: those of a Hub's file)"
                         .formatted(location, remote.revision(), remote.checksum(), remote.size()));
@@ -121,61 +156,68 @@ final class HubClient implements AutoCloseable {
      * The contents from byte {@code from} on: status 206, or 200 and everything where the server does not know ranges.
      * The caller closes the body.
      */
-    HttpResponse<InputStream> open(RemoteFile file, long from) throws IOException {
+    ClassicHttpResponse open(RemoteFile file, long from) throws IOException {
         var uri = file.location();
         for (int i = 0; i <= REDIRECTIONS; i++) {
-            var request = request(uri).GET();
+            var request = new HttpGet(uri);
             if (from > 0) {
-                request.header("Range", "bytes=%d-".formatted(from));
+                request.setHeader("Range", "bytes=%d-".formatted(from));
             }
-            var response = send(request, BodyHandlers.ofInputStream());
-            var next = redirection(response);
-            if (next.isEmpty()) {
-                return response;
+            var response = send(request, environment.downloadTimeout());
+            try {
+                var next = redirection(uri, response);
+                if (next.isEmpty()) {
+                    return response;
+                }
+                uri = next.get();
+            } catch (IOException failure) {
+                response.close();
+                throw failure;
             }
-            response.body().close();
-            uri = next.get();
+            response.close();
         }
         throw new IOException(file.location() + ": more than " + REDIRECTIONS + " redirections");
     }
 
-    private HttpRequest.Builder request(URI uri) {
-        var request = HttpRequest.newBuilder(uri).timeout(PATIENCE).header("Accept-Encoding", "identity")
-                .header("User-Agent", "lmdebugger");
-        token.filter(secret -> isHub(uri)).ifPresent(secret -> request.header("Authorization", "Bearer " + secret));
-        return request;
+    private ClassicHttpResponse send(HttpUriRequestBase request, Timeout silence) throws IOException {
+        var uri = uri(request);
+        request.setConfig(RequestConfig.custom().setResponseTimeout(silence).build());
+        request.setHeader("Accept-Encoding", "identity");
+        token.filter(known -> isHub(uri))
+                .ifPresent(known -> request.setHeader("Authorization", "Bearer " + known.secret()));
+        var response = http.executeOpen(HttpHost.create(uri), request, null);
+        if (response.getCode() >= 400) {
+            response.close();
+            throw new Refused(uri, response.getCode());
+        }
+        return response;
     }
 
-    private <T> HttpResponse<T> send(HttpRequest.Builder request, BodyHandler<T> handler) throws IOException {
+    private static URI uri(HttpUriRequestBase request) {
         try {
-            var response = http.send(request.build(), handler);
-            if (response.statusCode() >= 400) {
-                if (response.body() instanceof InputStream body) {
-                    body.close();
-                }
-                throw new Refused(response.uri(), response.statusCode());
-            }
-            return response;
-        } catch (InterruptedException stop) {
-            Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted").initCause(stop);
+            return request.getUri();
+        } catch (URISyntaxException failure) {
+            throw new AssertionError("made from one", failure);
         }
     }
 
-    private static Optional<URI> redirection(HttpResponse<?> response) throws IOException {
-        if (response.statusCode() < 300) {
+    private static Optional<String> header(HttpResponse response, String name) {
+        return Optional.ofNullable(response.getFirstHeader(name)).map(Header::getValue);
+    }
+
+    private static Optional<URI> redirection(URI from, HttpResponse response) throws IOException {
+        if (response.getCode() < 300) {
             return Optional.empty();
         }
-        var location = response.headers().firstValue("Location").orElse("");
+        var location = header(response, "Location").orElse("");
         URI next;
         try {
-            next = response.uri().resolve(new URI(location));
+            next = from.resolve(new URI(location));
         } catch (URISyntaxException failure) {
-            throw new IOException("%s: redirected to %s (expected: an address)".formatted(response.uri(), location),
-                    failure);
+            throw new IOException("%s: redirected to %s (expected: an address)".formatted(from, location), failure);
         }
-        if (!"https".equals(next.getScheme()) && !next.getScheme().equals(response.uri().getScheme())) {
-            throw new IOException("%s: redirected to %s (expected: https)".formatted(response.uri(), next));
+        if (next.getHost() == null || !"https".equals(next.getScheme()) && !next.getScheme().equals(from.getScheme())) {
+            throw new IOException("%s: redirected to %s (expected: https)".formatted(from, next));
         }
         return Optional.of(next);
     }
@@ -184,8 +226,14 @@ final class HubClient implements AutoCloseable {
         return endpoint.getScheme().equals(uri.getScheme()) && endpoint.getAuthority().equals(uri.getAuthority());
     }
 
+    /** Returns words about the proxy on the way to the Hub, for a message; no password is in them. */
+    String detour() {
+        return proxies.proxy(endpoint.getScheme(), endpoint.getHost(), endpoint.getPort())
+                .map(proxy -> " by the proxy " + proxy).orElse("");
+    }
+
     @Override
     public void close() {
-        http.shutdownNow();
+        http.close(CloseMode.IMMEDIATE);
     }
 }

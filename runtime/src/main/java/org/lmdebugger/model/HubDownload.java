@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.lmdebugger.model.HubClient.Refused;
 import org.lmdebugger.model.HubClient.RemoteFile;
@@ -19,7 +21,11 @@ import org.lmdebugger.model.HubClient.RemoteFile;
  * in this run or the next; nothing gets its name before its checksum is right.
  */
 final class HubDownload {
+    /** Of the tokenizer and of generation; a model has some of them. */
+    private static final List<String> SIDE_FILES = List.of("generation_config.json", "tokenizer_config.json",
+            "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "vocab.json", "merges.txt");
     private static final int FRUITLESS_TRIES = 4; // tries in a row that bring nothing
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(250); // before the second of them, then twice as long
 
     private final HubClient client;
     private final HubCache cache;
@@ -35,38 +41,37 @@ final class HubDownload {
      * Fetches what of a model is not here yet. The configuration comes first, so that a model that is no GPT-2 is
      * refused before its weights are fetched.
      *
+     * @param revision a branch, a tag or a commit
      * @throws Refused               if the Hub has no such model, or not for us
-     * @throws InvalidModelException if it is no GPT-2, or has no safetensors
+     * @throws InvalidModelException if it is no GPT-2, or has no weights in a format that is read
      */
-    Path model(String id) throws IOException {
+    Path model(String id, String revision) throws IOException {
         synchronized (HubDownload.class) { // one at a time in this process: locks of files hold between processes
-            return fetchAll(id);
+            return fetchAll(id, revision);
         }
     }
 
-    private Path fetchAll(String id) throws IOException {
-        var config = client.ask(id, "main", "config.json");
-        var revision = config.revision(); // all files are of this one commit
-        var snapshot = cache.snapshot(id, revision);
+    private Path fetchAll(String id, String revision) throws IOException {
+        var config = client.ask(id, revision, "config.json");
+        var commit = config.revision(); // all files are of this one
+        var snapshot = cache.snapshot(id, commit);
         fetch(id, config, "config.json");
         Gpt2Config.read(snapshot.resolve("config.json"));
-        for (var file : new String[] {"tokenizer.json", "vocab.json", "merges.txt"}) {
-            fetchIfThere(id, revision, file);
+        for (var file : SIDE_FILES) {
+            fetchIfThere(id, commit, file);
         }
-        if (!fetchIfThere(id, revision, "model.safetensors")
-                && fetchIfThere(id, revision, "model.safetensors.index.json")) {
+        if (!fetchIfThere(id, commit, "model.safetensors")
+                && fetchIfThere(id, commit, "model.safetensors.index.json")) {
             for (var shard : Safetensors.shards(snapshot.resolve("model.safetensors.index.json"))) {
-                fetch(id, client.ask(id, revision, shard), shard);
+                fetch(id, client.ask(id, commit, shard), shard);
             }
         }
         var missing = HubCache.missing(snapshot);
         if (missing.isPresent()) {
             throw new InvalidModelException("model: %s: %s (expected: all of a GPT-2 in safetensors format)"
-                    .formatted(id, missing.get()));
+                    .formatted(HubCache.name(id, revision), missing.get()));
         }
-        var main = cache.folder(id).resolve("refs/main");
-        Files.createDirectories(main.getParent());
-        Files.writeString(main, revision);
+        cache.remember(id, revision, commit);
         return snapshot;
     }
 
@@ -106,6 +111,7 @@ final class HubDownload {
             if (Files.exists(blob)) {
                 return;
             }
+            checkSpace(channel, remote, file, blob.getParent());
             fill(channel, remote, file);
             channel.force(true);
             var checksum = remote.checksum().length() == 64 ? Digests.sha256(incomplete) : Digests.gitBlob(incomplete);
@@ -115,6 +121,15 @@ final class HubDownload {
                         .formatted(remote.location(), checksum, remote.checksum()));
             }
             Files.move(incomplete, blob, StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    private static void checkSpace(FileChannel channel, RemoteFile remote, String file, Path folder)
+            throws IOException {
+        long free = Files.getFileStore(folder).getUsableSpace();
+        if (remote.size() - channel.size() > free) {
+            throw new IOException("%s: %,d bytes (expected: at most the %,d that are free in %s)"
+                    .formatted(file, remote.size(), free, folder));
         }
     }
 
@@ -135,7 +150,7 @@ final class HubDownload {
                 last = Optional.of(broken);
             }
             fruitless = channel.size() > before ? 0 : fruitless + 1;
-            if (fruitless == FRUITLESS_TRIES || Thread.currentThread().isInterrupted()) {
+            if (fruitless == FRUITLESS_TRIES || !pause(fruitless)) {
                 throw new IOException("%s: broken off at %d of %d bytes (start again to go on from there)"
                         .formatted(remote.location(), channel.size(), remote.size()), last.orElse(null));
             }
@@ -143,10 +158,21 @@ final class HubDownload {
         progress.report(file, remote.size(), remote.size());
     }
 
+    /** Waits before the next try, the longer the more were in vain. Returns false if it is interrupted. */
+    private static boolean pause(int fruitless) {
+        try {
+            Thread.sleep(fruitless == 0 ? Duration.ZERO : FIRST_PAUSE.multipliedBy(1L << fruitless - 1));
+            return true;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
     private void append(FileChannel channel, RemoteFile remote, String file) throws IOException {
-        var response = client.open(remote, channel.size());
-        try (var body = Channels.newChannel(response.body())) {
-            if (response.statusCode() != 206) {
+        try (var response = client.open(remote, channel.size());
+             var body = Channels.newChannel(response.getEntity().getContent())) {
+            if (response.getCode() != 206) {
                 channel.truncate(0); // the server does not know ranges: it sends everything
             }
             channel.position(channel.size());

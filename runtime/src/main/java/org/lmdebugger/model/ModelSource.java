@@ -2,38 +2,41 @@ package org.lmdebugger.model;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ConnectException;
-import java.net.http.HttpTimeoutException;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.lmdebugger.model.HubClient.Refused;
 
 /**
  * Where models are found, in this order: a directory; a model that travels on the class path, such as {@code sample};
- * a Hugging Face Hub id, in the cache that Hugging Face's own tools fill, else downloaded into it.
+ * a Hugging Face Hub id, in the cache that Hugging Face's own tools fill, else downloaded into it. After the id,
+ * {@code @} and a branch, a tag or a commit may name another revision than {@code main}.
  *
  * <p>The environment counts as for those tools: {@code HF_HUB_CACHE}, {@code HF_HOME}, {@code XDG_CACHE_HOME} (the
- * cache), {@code HF_ENDPOINT} (another server), {@code HF_TOKEN} (for models that need one), {@code HF_HUB_OFFLINE=1}
- * (no download). Any thread may use a source.
+ * cache; {@code ~} and variables are replaced), {@code HF_ENDPOINT} (another server), {@code HF_TOKEN} or the stored
+ * token (for models that need one), {@code HTTPS_PROXY}, {@code HTTP_PROXY}, {@code ALL_PROXY}, {@code NO_PROXY},
+ * {@code HF_HUB_DOWNLOAD_TIMEOUT} (the longest silence, in seconds), {@code HF_HUB_OFFLINE=1} (no download). Any thread
+ * may use a source.
  */
 public final class ModelSource {
-    /** Parts of an id are names of folders, and never lead out of one. */
-    private static final Pattern HUB_ID = Pattern.compile("(?!.*(--|\\.\\.))\\w[\\w.-]*(/\\w[\\w.-]*)?");
+    /** An id, and perhaps a branch, a tag or a commit; their parts are names of folders, and never lead out of one. */
+    private static final Pattern HUB_NAME = Pattern.compile("(?!.*\\.\\.)(?<id>(?![^@]*--)\\w[\\w.-]*(/\\w[\\w.-]*)?)"
+            + "(@(?<revision>\\w[\\w.+-]*(/\\w[\\w.+-]*)*))?");
     /** Names that the Hub had before models belonged to somebody. */
     private static final Map<String, String> LEGACY = Map.of("distilgpt2", "distilbert/distilgpt2",
             "gpt2", "openai-community/gpt2", "gpt2-medium", "openai-community/gpt2-medium",
             "gpt2-large", "openai-community/gpt2-large", "gpt2-xl", "openai-community/gpt2-xl");
 
-    private final Map<String, String> environment;
+    private final HubEnvironment environment;
     private final DownloadProgress progress;
-    private final HubCache cache;
     private final BundledModels bundled;
 
     /**
@@ -45,12 +48,9 @@ public final class ModelSource {
     }
 
     ModelSource(Map<String, String> environment, DownloadProgress progress, ClassLoader bundles) {
-        this.environment = environment;
+        this.environment = new HubEnvironment(environment);
         this.progress = progress;
-        var caches = path("XDG_CACHE_HOME").orElseGet(() -> home().resolve(".cache"));
-        cache = new HubCache(path("HF_HUB_CACHE").or(() -> path("HUGGINGFACE_HUB_CACHE"))
-                .orElseGet(() -> path("HF_HOME").orElse(caches.resolve("huggingface")).resolve("hub")));
-        bundled = new BundledModels(bundles, caches.resolve("lmdebugger/models"));
+        bundled = new BundledModels(bundles, () -> this.environment.caches().resolve("lmdebugger/models"));
     }
 
     /** The sources of this process's environment; downloads are silent. */
@@ -65,20 +65,25 @@ public final class ModelSource {
 
     /** The models that {@link #find} finds without a download, by names that it takes. */
     public List<ModelFiles> list() {
-        return Stream.concat(bundled.list().stream(), cache.list().stream()).toList();
+        return Stream.concat(bundled.list().stream(), cache().list().stream()).toList();
     }
 
     /** The Hugging Face cache, by the rules of huggingface_hub. It need not exist. */
     public Path hub() {
-        return cache.root();
+        return environment.models();
+    }
+
+    private HubCache cache() {
+        return new HubCache(hub());
     }
 
     /**
      * The files of a model. Those of a directory are not looked at before they are loaded.
      *
-     * @param name a directory, the name of a bundled model, or a Hub id such as {@code gpt2} or {@code org/name}
-     * @throws InvalidModelException if it is nowhere, listing where it was searched, or the Hub's is no GPT-2
-     * @throws UncheckedIOException  if a download fails; another call goes on where it broke off
+     * @param name a directory, the name of a bundled model, or a Hub id such as {@code gpt2}, {@code org/name@commit}
+     * @throws InvalidModelException    if it is nowhere, listing where it was searched, or the Hub's is no GPT-2
+     * @throws IllegalArgumentException if a variable of the environment cannot be used
+     * @throws UncheckedIOException     if a download fails; another call goes on where it broke off
      */
     public ModelFiles find(String name) {
         var searched = new ArrayList<String>();
@@ -108,25 +113,27 @@ public final class ModelSource {
     }
 
     private Optional<ModelFiles> hub(String name, List<String> searched) {
-        if (!HUB_ID.matcher(name).matches()) {
+        var parts = HUB_NAME.matcher(name);
+        if (!parts.matches()) {
             searched.add("Hugging Face Hub: not a possible id");
             return Optional.empty();
         }
-        for (var id : ids(name)) {
-            var snapshot = cache.snapshot(id);
+        var revision = Optional.ofNullable(parts.group("revision")).orElse(HubCache.MAIN);
+        var cache = cache();
+        for (var id : ids(parts.group("id"))) {
+            var snapshot = cache.find(id, revision);
             var missing = snapshot.isEmpty() ? Optional.of("not there") : HubCache.missing(snapshot.get());
             if (missing.isEmpty()) {
                 return Optional.of(new ModelFiles(name, snapshot.get()));
             }
             searched.add("Hugging Face cache %s: %s".formatted(snapshot.orElse(cache.folder(id)), missing.get()));
         }
-        for (var variable : List.of("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")) {
-            if (Set.of("1", "ON", "YES", "TRUE").contains(variable(variable).orElse("").toUpperCase())) {
-                searched.add("Hugging Face Hub: not asked, as %s is set".formatted(variable));
-                return Optional.empty();
-            }
+        var offline = environment.offline();
+        if (offline.isPresent()) {
+            searched.add("Hugging Face Hub: not asked, as %s is set".formatted(offline.get()));
+            return Optional.empty();
         }
-        return download(name, searched);
+        return download(name, parts.group("id"), revision, searched);
     }
 
     private static List<String> ids(String name) {
@@ -135,37 +142,29 @@ public final class ModelSource {
         return Stream.concat(Stream.of(name), both).distinct().toList();
     }
 
-    private Optional<ModelFiles> download(String id, List<String> searched) {
-        var endpoint = variable("HF_ENDPOINT").orElse("https://huggingface.co");
-        try (var client = new HubClient(endpoint, variable("HF_TOKEN"))) {
-            return Optional.of(new ModelFiles(id, new HubDownload(client, cache, progress).model(id)));
-        } catch (Refused refused) {
-            if (refused.status() != 404 && refused.status() != 401 && refused.status() != 403) {
-                throw new UncheckedIOException("model: %s: the Hub does not give it".formatted(id), refused);
+    private Optional<ModelFiles> download(String name, String id, String revision, List<String> searched) {
+        var cache = cache();
+        try (var client = new HubClient(environment)) {
+            try {
+                var snapshot = new HubDownload(client, cache, progress).model(id, revision);
+                return Optional.of(new ModelFiles(name, snapshot));
+            } catch (Refused refused) {
+                if (refused.status() != 404 && refused.status() != 401 && refused.status() != 403) {
+                    throw new UncheckedIOException("model: %s: the Hub does not give it".formatted(name), refused);
+                }
+                searched.add("%s/%s%s: %s".formatted(environment.endpoint(), name, client.detour(),
+                        refused.status() == 404 ? "not there"
+                                : "not there, or only for those with a token (%s)".formatted(environment.token()
+                                        .map(token -> token + " is not enough").orElse("HF_TOKEN is not set"))));
+                return Optional.empty();
+            } catch (SocketException | SocketTimeoutException | UnknownHostException unreachable) {
+                searched.add("%s%s: cannot be reached (is there a network? HF_ENDPOINT names another server)"
+                        .formatted(environment.endpoint(), client.detour()));
+                return Optional.empty();
+            } catch (IOException failure) {
+                throw new UncheckedIOException("model: %s: cannot be downloaded from %s%s to %s"
+                        .formatted(name, environment.endpoint(), client.detour(), cache.root()), failure);
             }
-            searched.add("%s/%s: %s".formatted(endpoint, id, refused.status() == 404 ? "not there"
-                    : "not there, or only for those with a token (HF_TOKEN is %s)".formatted(
-                            variable("HF_TOKEN").isPresent() ? "set, but not enough" : "not set")));
-            return Optional.empty();
-        } catch (ConnectException | HttpTimeoutException unreachable) {
-            searched.add(endpoint + ": cannot be reached (is there a network? HF_ENDPOINT names another server)");
-            return Optional.empty();
-        } catch (IOException failure) {
-            throw new UncheckedIOException("model: %s: cannot be downloaded from %s to %s"
-                    .formatted(id, endpoint, cache.root()), failure);
         }
-    }
-
-    private Optional<String> variable(String name) {
-        return Optional.ofNullable(environment.get(name)).filter(value -> !value.isBlank());
-    }
-
-    private Optional<Path> path(String name) {
-        return variable(name)
-                .map(value -> value.startsWith("~/") ? home().resolve(value.substring(2)) : Path.of(value));
-    }
-
-    private Path home() {
-        return Path.of(variable("HOME").orElse(System.getProperty("user.home")));
     }
 }

@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +41,7 @@ class HubDownloadTest {
     @BeforeEach
     void offerAModel() throws IOException {
         environment.putAll(Map.of("HF_ENDPOINT", hub.address(), "HF_HUB_CACHE", folder.resolve("hub").toString(),
-                "XDG_CACHE_HOME", folder.resolve("xdg").toString()));
+                "HF_HOME", folder.toString(), "XDG_CACHE_HOME", folder.resolve("xdg").toString()));
         hub.put(ID, TestFiles.sample(), "config.json", "vocab.json", "merges.txt");
         weights = weights(SIZE);
         hub.put(ID, "model.safetensors", weights, true);
@@ -177,7 +181,7 @@ class HubDownloadTest {
                 .hasMessageContaining("only for those with a token (HF_TOKEN is not set)");
         environment.put("HF_TOKEN", "wrong");
         assertThatThrownBy(() -> source().find(ID)).isInstanceOf(InvalidModelException.class)
-                .hasMessageContaining("(HF_TOKEN is set, but not enough)").hasMessageNotContaining("wrong");
+                .hasMessageContaining("(the token of HF_TOKEN is not enough)").hasMessageNotContaining("wrong");
         environment.put("HF_TOKEN", "secret");
         assertComplete(source().find(ID));
     }
@@ -212,6 +216,142 @@ class HubDownloadTest {
         environment.put("HF_ENDPOINT", endpoint);
         assertThatThrownBy(() -> source().find(ID)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("HF_ENDPOINT: %s (expected: an address such as https://huggingface.co)", endpoint);
+    }
+
+    @Test
+    void goesOnAfterASilence() throws IOException {
+        environment.put("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+        hub.stalls = 1;
+        assertComplete(source().find(ID));
+        assertThat(hub.downloads()).filteredOn(request -> request.contains("store")).hasSize(2).last().asString()
+                .matches(".*Range=bytes=[1-9]\\d*-.*");
+    }
+
+    @Test
+    void refusesWhatDoesNotFitOnTheDisk() throws IOException {
+        hub.putOfSize(ID, "model.safetensors", 10_000_000_000_000_000L);
+        assertThatThrownBy(() -> source().find(ID)).isInstanceOf(UncheckedIOException.class).cause()
+                .hasMessageMatching("model.safetensors: 10,000,000,000,000,000 bytes "
+                        + "\\(expected: at most the [0-9,]+ that are free in " + blobs() + "\\)");
+        assertThat(hub.downloads()).noneMatch(request -> request.contains("safetensors"));
+    }
+
+    @Test
+    void asksABusyHubAgain() throws IOException {
+        hub.busy = 1;
+        assertComplete(source().find(ID));
+    }
+
+    @Test
+    void fetchesTheSideFilesThatThereAre() throws IOException {
+        for (var file : List.of("generation_config.json", "added_tokens.json", "tokenizer_config.json")) {
+            hub.put(ID, file, bytes("{}"), false);
+        }
+        var found = source().find(ID);
+        assertComplete(found);
+        try (var files = Files.list(found.directory())) {
+            assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder("config.json",
+                    "vocab.json", "merges.txt", "model.safetensors", "generation_config.json", "added_tokens.json",
+                    "tokenizer_config.json");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"v1.0", "refs/pr/1", "0123456"})
+    void fetchesARevision(String revision) throws IOException {
+        var found = source().find(ID + "@" + revision);
+        assertThat(found.name()).isEqualTo(ID + "@" + revision);
+        assertThat(found.directory().resolve("model.safetensors")).hasBinaryContent(weights);
+        assertThat(hub.requests.getFirst())
+                .isEqualTo("HEAD /org/tiny/resolve/%s/config.json", revision.replace("/", "%2F"));
+        assertThat(hub.requests).filteredOn(request -> !request.contains("config.json"))
+                .allSatisfy(request -> assertThat(request).contains("/resolve/" + FakeHub.REVISION + "/"));
+        environment.put("HF_HUB_OFFLINE", "1");
+        assertThat(source().find(ID + "@" + revision)).isEqualTo(found);
+        assertThat(source().find(ID + "@" + FakeHub.REVISION).directory()).isEqualTo(found.directory());
+        assertThatThrownBy(() -> source().find(ID)).isInstanceOf(InvalidModelException.class);
+    }
+
+    @Test
+    void notesNoNameForACommit() {
+        var found = source().find(ID + "@" + FakeHub.REVISION);
+        assertThat(folder.resolve("hub/models--org--tiny/refs")).doesNotExist();
+        assertThat(source().list()).contains(found);
+    }
+
+    @Test
+    void sendsTheStoredToken() throws IOException {
+        hub.token = "secret";
+        TestFiles.write(folder.resolve("token"), "secret\n");
+        assertComplete(source().find(ID));
+        assertThat(hub.requests).filteredOn(request -> request.contains("store"))
+                .noneMatch(request -> request.contains("secret"));
+    }
+
+    @Test
+    void saysWhichTokenIsNotEnough() {
+        hub.token = "secret";
+        var file = TestFiles.write(folder.resolve("elsewhere"), "wrong");
+        environment.put("HF_TOKEN_PATH", "$HF_HOME/elsewhere");
+        assertThatThrownBy(() -> source().find(ID)).isInstanceOf(InvalidModelException.class)
+                .hasMessageContaining("(the token of " + file + " is not enough)").hasMessageNotContaining("wrong");
+    }
+
+    @Test
+    void sendsNoTokenWhereThatIsForbidden() throws IOException {
+        environment.putAll(Map.of("HF_TOKEN", "secret", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "1"));
+        assertComplete(source().find(ID));
+        assertThat(hub.requests).noneMatch(request -> request.contains("secret"));
+    }
+
+    @Test
+    void refusesATokenThatIsNoneWithoutShowingIt() {
+        environment.put("HF_TOKEN", "two words");
+        assertThatThrownBy(() -> source().find(ID)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("HF_TOKEN: no token (expected: one word of ASCII letters and digits)");
+    }
+
+    @Test
+    void asksByAProxyThatWantsAPassword() throws IOException {
+        environment.put("HF_ENDPOINT", "http://hub.invalid");
+        environment.put("http_proxy", hub.address().replace("//", "//me:p%40ss@"));
+        environment.put("NO_PROXY", "example.org, 127.0.0.1"); // of the store
+        hub.proxyAuthorization = "Basic " + Base64.getEncoder().encodeToString(bytes("me:p@ss"));
+        assertComplete(source().find(ID));
+        assertThat(hub.requests).contains("HEAD http://hub.invalid/org/tiny/resolve/main/config.json");
+    }
+
+    /** What is sent to the Hub itself goes through a tunnel; its proxy sees the password alone. */
+    @Test
+    void asksForATunnelWithAPassword() throws Exception {
+        environment.put("HF_ENDPOINT", "https://hub.invalid");
+        environment.put("HF_TOKEN", "secret");
+        try (var listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+             var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            environment.put("HTTPS_PROXY", "me:pass@127.0.0.1:" + listener.getLocalPort());
+            var requests = threads.submit(() -> {
+                try (var connection = listener.accept()) {
+                    return refuse(connection, "407 No\r\nProxy-Authenticate: Basic realm=\"fake\"")
+                            + refuse(connection, "403 No");
+                }
+            });
+            assertThatThrownBy(() -> source().find(ID)).isInstanceOf(InvalidModelException.class)
+                    .hasMessageContaining("\n  https://hub.invalid/org/tiny by the proxy http://127.0.0.1:%d: "
+                            + "not there, or", listener.getLocalPort());
+            assertThat(requests.get()).contains("CONNECT hub.invalid:443").doesNotContain("secret")
+                    .contains("Proxy-Authorization: Basic "
+                            + Base64.getEncoder().encodeToString(bytes("me:pass")));
+        }
+    }
+
+    /** Reads a request's head and answers with a status. */
+    private static String refuse(Socket connection, String status) throws IOException {
+        var head = new StringBuilder();
+        while (!head.toString().endsWith("\r\n\r\n")) {
+            head.append((char) connection.getInputStream().read());
+        }
+        connection.getOutputStream().write(bytes("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n"));
+        return head.toString();
     }
 
     @Test

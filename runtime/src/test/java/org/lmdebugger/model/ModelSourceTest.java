@@ -56,6 +56,10 @@ class ModelSourceTest {
         "HOME=/e,                                                                       /e/.cache/huggingface/hub",
         "HF_HOME=~/c HOME=/e,                                                           /e/c/hub",
         "HF_HUB_CACHE= HF_HOME=/c,                                                      /c/hub",
+        "XDG_CACHE_HOME=~ HOME=/e,                                                      /e/huggingface/hub",
+        "HF_HUB_CACHE=$DATA/${USER}/hub DATA=/d USER=me,                                /d/me/hub",
+        "HF_HUB_CACHE=/d/$NONE/${NONE},                                                 /d/$NONE/${NONE}",
+        "HF_HOME=$DATA DATA=$1 HOME=/e,                                                 $1/hub",
     })
     void looksForTheCacheAsHuggingFaceDoes(String variables, Path expected) {
         var environment = new HashMap<String, String>();
@@ -64,6 +68,13 @@ class ModelSourceTest {
             environment.put(parts[0], parts[1]);
         }
         assertThat(new ModelSource(environment, DownloadProgress.NONE).hub()).isEqualTo(expected);
+    }
+
+    @Test
+    void refusesTheHomesOfOthers() {
+        var source = new ModelSource(Map.of("HF_HOME", "~other/x"), DownloadProgress.NONE);
+        assertThatThrownBy(source::hub).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("HF_HOME: ~other/x (expected: a path that begins with /, ~/ or a variable)");
     }
 
     @Test
@@ -104,6 +115,19 @@ class ModelSourceTest {
     }
 
     @Test
+    void findsACommitInTheCache() throws IOException {
+        var snapshot = cached("org/name");
+        TestFiles.write(folder.resolve("huggingface/hub/models--org--name/refs/v1"), "fedcba");
+        var other = copyOfSample(snapshot.resolveSibling("fedcba"));
+        var third = copyOfSample(snapshot.resolveSibling("abcdef"));
+        assertThat(source(NO_BUNDLES).find("org/name@" + REVISION).directory()).isEqualTo(snapshot);
+        assertThat(source(NO_BUNDLES).find("org/name@main").directory()).isEqualTo(snapshot);
+        assertThat(source(NO_BUNDLES).find("org/name@v1").directory()).isEqualTo(other);
+        assertThat(source(NO_BUNDLES).list()).containsExactly(new ModelFiles("org/name", snapshot),
+                new ModelFiles("org/name@abcdef", third), new ModelFiles("org/name@v1", other));
+    }
+
+    @Test
     void listsWholeGpt2sAlone() throws IOException {
         cached("org/good");
         TestFiles.write(cached("org/bert").resolve("config.json"), "{\"model_type\": \"bert\"}");
@@ -111,7 +135,8 @@ class ModelSourceTest {
         Files.delete(cached("org/partial").resolve("model.safetensors"));
         TestFiles.write(cached("org/astray").resolve("../../refs/main"), "../../elsewhere");
         Files.createDirectories(folder.resolve("huggingface/hub/datasets--org--data"));
-        assertThat(source(NO_BUNDLES).list().stream().map(ModelFiles::name)).containsExactly("org/good");
+        assertThat(source(NO_BUNDLES).list().stream().map(ModelFiles::name))
+                .containsExactly("org/astray@" + REVISION, "org/good");
         assertThatThrownBy(() -> source(NO_BUNDLES).find("org/partial")).isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("models--org--partial/snapshots/%s: no usable safetensors", REVISION);
         assertThatThrownBy(() -> source(NO_BUNDLES).find("org/astray")).isInstanceOf(InvalidModelException.class)
@@ -120,7 +145,7 @@ class ModelSourceTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"../up", "a/../b", "a/b/c", "a--b/c", "/none", ".hidden/x", "a b", "a/", "ü", "a\\b", "-a",
-        ""})
+        "", "gpt2@", "@main", "gpt2@../x", "gpt2@a//b", "gpt2@a@b", "gpt2@/main", "gpt2@.hidden"})
     void takesNothingElseForAHubId(String name) {
         assertThatThrownBy(() -> source(NO_BUNDLES).find(name)).isInstanceOf(InvalidModelException.class)
                 .hasMessageStartingWith("model: " + name + ": not found")

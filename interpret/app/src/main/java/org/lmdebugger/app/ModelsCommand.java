@@ -20,8 +20,10 @@ final class ModelsCommand implements Callable<Integer> {
     public Integer call() {
         var out = spec.commandLine().getOut();
         var source = ModelSource.system();
-        for (var model : source.list()) {
-            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), 28), size(model.directory()) / 1e6, model.directory()));
+        var models = source.list();
+        int width = models.stream().mapToInt(model -> model.name().length()).max().orElse(0);
+        for (var model : models) {
+            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), width), size(model.directory()) / 1e6, model.directory()));
         }
         out.println("Searched: the models that come with lmdebug, and the Hugging Face cache " + source.hub());
         return 0;
