@@ -1,6 +1,8 @@
 package org.lmdebugger.app;
 
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.Locale;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.model.InvalidModelException;
@@ -28,7 +30,16 @@ public final class Main {
     }
 
     public static void main(String[] arguments) {
-        System.exit(commandLine().execute(arguments));
+        Locale.setDefault(Locale.ROOT); // for libraries that ask for it; this project's own code does not
+        System.setOut(Utf8.stream(System.out));
+        System.setErr(Utf8.stream(System.err));
+        var commandLine = commandLine().setOut(new PrintWriter(System.out, true)).setErr(new PrintWriter(System.err, true));
+        if (!Utf8.isIntact(arguments)) {
+            say(commandLine, "arguments: not UTF-8, or read as " + Utf8.encoding()
+                    + ", the locale's encoding (expected: UTF-8, and LC_ALL=C.UTF-8, which ./lmdebug sets)");
+            System.exit(CommandLine.ExitCode.USAGE);
+        }
+        System.exit(commandLine.execute(arguments));
     }
 
     static CommandLine commandLine() {
