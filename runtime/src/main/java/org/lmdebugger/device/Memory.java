@@ -9,6 +9,11 @@ public interface Memory extends AutoCloseable {
 
     long byteSize();
 
+    /** Whether this is the memory that {@link Device#load} was given, and not a copy. */
+    default boolean isInPlace() {
+        return false;
+    }
+
     /** Frees the block; once is enough, more do nothing. */
     @Override
     void close();

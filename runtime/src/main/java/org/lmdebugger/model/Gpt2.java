@@ -1,8 +1,14 @@
 package org.lmdebugger.model;
 
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
@@ -20,7 +26,10 @@ public final class Gpt2 implements AutoCloseable {
     private final Gpt2Config config;
     private final Tokenizer tokenizer;
     private final Device device;
-    private final Safetensors weights;
+    private final Weights weights;
+    private final Consumer<String> warnings;
+    private final Fingerprint fingerprint;
+    private final Set<String> warned = ConcurrentHashMap.newKeySet();
     private final TensorScope scope;
     private final Tensor tokenEmbedding; // [V, d]
     private final Tensor positionEmbedding; // [n_positions, d]
@@ -29,11 +38,17 @@ public final class Gpt2 implements AutoCloseable {
     private final Tensor head; // [V, d]
     private final List<Layer> layers = new ArrayList<>();
 
-    private Gpt2(ModelFiles files, Device device, Safetensors weights, TensorScope scope) {
+    private boolean inPlace; // whether a weight is used where it is mapped
+    private volatile boolean closed;
+
+    private Gpt2(ModelFiles files, Device device, Weights weights, TensorScope scope, Consumer<String> warnings) {
         this.files = files;
         this.device = device;
         this.weights = weights;
         this.scope = scope;
+        this.warnings = warnings;
+        var configuration = LoadedFile.copy(files.directory().resolve("config.json"), Arena.ofAuto());
+        fingerprint = new Fingerprint(Stream.concat(Stream.of(configuration), weights.loaded().stream()).toList());
         config = Gpt2Config.read(files.directory().resolve("config.json"));
         tokenizer = Tokenizer.read(files.directory(), config.vocabularySize());
         long d = config.width();
@@ -47,6 +62,14 @@ public final class Gpt2 implements AutoCloseable {
             scope.add(layer.valueNorms());
             layers.add(layer);
         }
+        fingerprint.files().stream().flatMap(file -> file.change().stream()).findFirst().ifPresent(change -> {
+            throw new InvalidModelException(change + " began (expected: no change meanwhile)");
+        });
+    }
+
+    /** Loads a checkpoint onto a device, as {@link LoadOptions#DEFAULT} says. */
+    public static Gpt2 load(ModelFiles files, Device device) {
+        return load(files, device, LoadOptions.DEFAULT);
     }
 
     /**
@@ -54,11 +77,11 @@ public final class Gpt2 implements AutoCloseable {
      *
      * @throws InvalidModelException if the files are missing, damaged or of another architecture
      */
-    public static Gpt2 load(ModelFiles files, Device device) {
-        var weights = Safetensors.open(files.directory());
+    public static Gpt2 load(ModelFiles files, Device device, LoadOptions options) {
+        var weights = Weights.open(files.directory(), options.copyWeights());
         var scope = new TensorScope(device);
         try {
-            return new Gpt2(files, device, weights, scope);
+            return new Gpt2(files, device, weights, scope, options.warnings());
         } catch (Throwable failure) {
             scope.close();
             weights.close();
@@ -69,7 +92,41 @@ public final class Gpt2 implements AutoCloseable {
     private Tensor load(String name, long... shape) {
         var entry = weights.get(name, shape);
         long rows = shape.length == 1 ? 1 : shape[0];
-        return scope.add(device.load(entry.type(), rows, shape[shape.length - 1], entry.data()));
+        var tensor = scope.add(device.load(entry.type(), rows, shape[shape.length - 1], entry.data()));
+        inPlace |= entry.data().isMapped() && tensor.memory().isInPlace();
+        return tensor;
+    }
+
+    /**
+     * Does {@code work} as {@link Device#call} does, if the weights are still those that were loaded: the way to compute
+     * with this model. A file that was replaced gives one warning.
+     *
+     * @throws InvalidModelException if a file was written over whose weights are used where they are mapped
+     * @throws IllegalStateException if the model is closed
+     */
+    public <T> T call(Function<Session, T> work) {
+        if (closed) {
+            throw new IllegalStateException("model %s: closed".formatted(files.name()));
+        }
+        for (var file : weights.loaded()) {
+            var change = file.change();
+            if (change.isPresent() && inPlace) {
+                file.requireSameBytes();
+            }
+            change.filter(warned::add).ifPresent(said ->
+                    warnings.accept(said + "; this process goes on with what it loaded"));
+        }
+        return device.call(work);
+    }
+
+    /**
+     * SHA-256 over the configuration and the weights as they were loaded, each file with its length before it: equal for
+     * equal files, wherever they lie. Takes about a second for a gigabyte, the first time.
+     *
+     * @throws InvalidModelException if a file was written over between loading and the first call
+     */
+    public String fingerprint() {
+        return fingerprint.value();
     }
 
     public ModelFiles files() {
@@ -178,7 +235,10 @@ public final class Gpt2 implements AutoCloseable {
     /** Frees the weights; once is enough, more do nothing. */
     @Override
     public void close() {
+        closed = true;
         scope.close();
-        weights.close();
+        synchronized (fingerprint) { // which may be at its first reading
+            weights.close();
+        }
     }
 }

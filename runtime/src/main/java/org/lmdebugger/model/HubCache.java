@@ -83,7 +83,7 @@ record HubCache(Path root) {
             return Optional.of("neither vocab.json and merges.txt nor tokenizer.json");
         }
         try {
-            return Safetensors.files(directory).stream().filter(file -> !Files.exists(file)).findFirst()
+            return Weights.files(directory).stream().filter(file -> !Files.exists(file)).findFirst()
                     .map(file -> "no " + file.getFileName());
         } catch (InvalidModelException none) {
             return Optional.of("no usable safetensors");

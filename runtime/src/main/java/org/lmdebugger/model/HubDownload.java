@@ -62,7 +62,7 @@ final class HubDownload {
         }
         if (!fetchIfThere(id, commit, "model.safetensors")
                 && fetchIfThere(id, commit, "model.safetensors.index.json")) {
-            for (var shard : Safetensors.shards(snapshot.resolve("model.safetensors.index.json"))) {
+            for (var shard : Weights.shards(snapshot.resolve("model.safetensors.index.json"))) {
                 fetch(id, client.ask(id, commit, shard), shard);
             }
         }

@@ -7,13 +7,11 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** JSON as a model's files hold it: one object in UTF-8, no name twice. */
@@ -37,12 +35,8 @@ public final class JsonFiles {
 
     /** The text of {@code file}. @throws InvalidModelException if it is missing or not UTF-8 */
     public static String text(Path file) {
-        try {
-            return utf8(Files.readAllBytes(file), file);
-        } catch (NoSuchFileException failure) {
-            throw new InvalidModelException(file + ": missing (is the download complete?)", failure);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read", failure);
+        try (var arena = Arena.ofConfined()) {
+            return utf8(LoadedFile.copy(file, arena).bytes().toArray(ValueLayout.JAVA_BYTE), file);
         }
     }
 

@@ -34,7 +34,7 @@ final class SafetensorsHeader {
     }
 
     /** The tensors of {@code file}, in the order of their data. @throws InvalidModelException if it is damaged */
-    static List<SafetensorsEntry> entries(Path file, MemorySegment mapped) {
+    static List<StoredTensor> entries(Path file, MemorySegment mapped) {
         long size = mapped.byteSize();
         if (size < 8) {
             throw new InvalidModelException("%s: %d bytes (expected: a header; %s)".formatted(file, size, COMPLETE));
@@ -49,10 +49,10 @@ final class SafetensorsHeader {
         return new SafetensorsHeader(file, mapped.asSlice(8 + length)).entries(JsonFiles.parse(text, file));
     }
 
-    private record Placed(long begin, long end, SafetensorsEntry entry) {
+    private record Placed(long begin, long end, StoredTensor entry) {
     }
 
-    private List<SafetensorsEntry> entries(JsonNode header) {
+    private List<StoredTensor> entries(JsonNode header) {
         var placed = new ArrayList<Placed>();
         for (var field : header.properties()) {
             if (!field.getKey().equals("__metadata__")) {
@@ -92,7 +92,7 @@ final class SafetensorsHeader {
         if (!Long.valueOf(8 * (end - begin)).equals(product(bits, shape))) {
             throw wrong(name, "data_offsets", offsets, "the bytes of %s elements of %s".formatted(shape, dtype));
         }
-        return new Placed(begin, end, new SafetensorsEntry(file, name, dtype, shape, data.asSlice(begin, end - begin)));
+        return new Placed(begin, end, new StoredTensor(file, name, dtype, shape, data.asSlice(begin, end - begin)));
     }
 
     private List<Long> shape(String name, JsonNode sizes) {

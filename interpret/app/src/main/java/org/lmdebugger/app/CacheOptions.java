@@ -18,7 +18,7 @@ final class CacheOptions {
 
     /** Has {@code work} done with the cache of a model. */
     <T> T with(Debugger debugger, Function<ValueCache, T> work) {
-        try (var opened = new ValueCache(folder(), debugger.model(), debugger.model().files().fingerprint())) {
+        try (var opened = new ValueCache(folder(), debugger.model(), debugger.model().fingerprint())) {
             return work.apply(opened);
         }
     }

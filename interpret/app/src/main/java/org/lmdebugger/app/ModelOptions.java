@@ -9,9 +9,12 @@ import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.LoadOptions;
 import org.lmdebugger.model.ModelFiles;
 import org.lmdebugger.model.ModelSource;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Which model, and where it computes. */
 final class ModelOptions {
@@ -27,10 +30,17 @@ final class ModelOptions {
             description = "Arithmetic of matrix products: fp32 (default), or on a GPU tf32 or bf16, faster and rounded.")
     private Precision precision;
 
+    @Option(names = "--copy-weights", description = "Copies the weights into memory instead of mapping their files, which "
+            + "may then be changed while the model is in use.")
+    private boolean copyWeights;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
+
     /** Loads the model, has {@code work} done with it, and frees it. */
     <T> T with(Function<Debugger, T> work) {
         var files = files();
-        try (var opened = open(); var loaded = Gpt2.load(files, opened)) {
+        try (var opened = open(); var loaded = Gpt2.load(files, opened, loading())) {
             return work.apply(new Debugger(loaded));
         }
     }
@@ -47,7 +57,7 @@ final class ModelOptions {
             for (var name : device.split(",")) {
                 var one = Devices.open(name, precision);
                 opened.push(one);
-                var loaded = Gpt2.load(files, one);
+                var loaded = Gpt2.load(files, one, loading());
                 opened.push(loaded);
                 debuggers.add(new Debugger(loaded));
             }
@@ -71,6 +81,10 @@ final class ModelOptions {
         try (var bar = new DownloadBar()) {
             return new ModelSource(System.getenv(), bar).find(model);
         }
+    }
+
+    private LoadOptions loading() {
+        return new LoadOptions(copyWeights, warning -> spec.commandLine().getErr().println("lmdebug: " + warning));
     }
 
     private Device open() {

@@ -1,9 +1,5 @@
 package org.lmdebugger.app;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.lmdebugger.model.ModelSource;
 import picocli.CommandLine.Command;
@@ -23,17 +19,9 @@ final class ModelsCommand implements Callable<Integer> {
         var models = source.list();
         int width = models.stream().mapToInt(model -> model.name().length()).max().orElse(0);
         for (var model : models) {
-            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), width), size(model.directory()) / 1e6, model.directory()));
+            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), width), model.byteSize() / 1e6, model.directory()));
         }
         out.println("Searched: the models that come with lmdebug, and the Hugging Face cache " + source.hub());
         return 0;
-    }
-
-    private static long size(Path directory) {
-        try (var files = Files.list(directory)) {
-            return files.filter(file -> file.toString().endsWith(".safetensors")).mapToLong(file -> file.toFile().length()).sum();
-        } catch (IOException failure) {
-            throw new UncheckedIOException(directory + ": cannot be listed", failure);
-        }
     }
 }

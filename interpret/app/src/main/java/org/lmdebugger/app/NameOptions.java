@@ -16,6 +16,6 @@ final class NameOptions {
     }
 
     Names names(Debugger debugger) {
-        return new Names(folder(), debugger.model().files()::fingerprint);
+        return new Names(folder(), debugger.model()::fingerprint);
     }
 }

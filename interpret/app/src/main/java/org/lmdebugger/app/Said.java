@@ -28,7 +28,7 @@ public final class Said {
         var list = vectors.stream().distinct().toList();
         try (var scope = new TensorScope(model.device())) {
             var rows = scope.allocate(ElementType.F32, list.size(), model.config().width());
-            model.device().call(session -> {
+            model.call(session -> {
                 for (int i = 0; i < list.size(); i++) {
                     session.copy(rows.row(i), model.layer(list.get(i).layer()).values().row(list.get(i).neuron()));
                 }

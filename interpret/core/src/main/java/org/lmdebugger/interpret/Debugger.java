@@ -98,7 +98,7 @@ public final class Debugger {
 
     private List<Trace.Position> read(int[] ids, Edits edits, int[] positions, int top, int[] tokens, int[] targets) {
         try (var run = run(ids, edits)) {
-            return model.device().call(session -> {
+            return model.call(session -> {
                 try (var tracer = new Tracer(model, session, positions, top, tokens)) {
                     return tracer.read(run, targets);
                 }
@@ -160,7 +160,7 @@ public final class Debugger {
         var groupInterventions = group.stream().map(interventions::get).toList();
         var seeds = group.stream().map(c -> continuations.get(c).seed()).toList();
         try (var run = Run.forward(model, ids, groupInterventions.getFirst(), Run.Keep.KEYS_AND_VALUES)) {
-            model.device().call(session -> {
+            model.call(session -> {
                 try (var decoder = new Decoder(session, run, groupInterventions, seeds, options)) {
                     decoder.run((chosen, logProbabilities) -> {
                         for (int i = 0; i < chosen.length; i++) {
@@ -255,7 +255,7 @@ public final class Debugger {
      */
     public static void sweep(List<Debugger> debuggers, SweepPlan plan, int firstChunk, Effects.Listener listener) {
         Objects.checkIndex(firstChunk, plan.chunks().size() + 1);
-        var kinds = debuggers.stream().map(d -> d.model.files().fingerprint() + " in " + d.model.device().precision()).distinct().toList();
+        var kinds = debuggers.stream().map(d -> d.model.fingerprint() + " in " + d.model.device().precision()).distinct().toList();
         if (kinds.size() != 1) {
             throw new IllegalArgumentException("debuggers: %s (expected: of one checkpoint in one precision)".formatted(kinds));
         }
@@ -278,7 +278,7 @@ public final class Debugger {
         var ids = new int[rows * k];
         var logits = new float[rows * k];
         try (var scope = new TensorScope(model.device())) {
-            model.device().call(session -> {
+            model.call(session -> {
                 var products = scope.allocate(ElementType.F32, rows, model.config().vocabularySize());
                 var topIds = scope.allocate(ElementType.I32, rows, k);
                 var topLogits = scope.allocate(ElementType.F32, rows, k);

@@ -45,7 +45,7 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
         var indices = new int[k];
         var best = new float[k];
         try (var scope = new TensorScope(model.device())) {
-            model.device().call(session -> {
+            model.call(session -> {
                 var reader = scope.vector(session, direction);
                 var neurons = scope.vector(session, IntStream.range(0, width).toArray());
                 var weights = scope.allocate(ElementType.F32, 1, width);

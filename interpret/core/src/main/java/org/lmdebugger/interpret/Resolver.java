@@ -95,7 +95,7 @@ final class Resolver implements AutoCloseable {
     private float valueWhenOn(int layer) {
         var run = cleanRun(prompt);
         try (var scope = new TensorScope(model.device())) {
-            return model.device().call(session -> {
+            return model.call(session -> {
                 var neuron = scope.allocate(ElementType.I32, 1, 1);
                 var coefficient = scope.allocate(ElementType.F32, 1, 1);
                 var score = scope.allocate(ElementType.F32, 1, 1);

@@ -44,7 +44,7 @@ public final class Run implements AutoCloseable {
         var scope = new TensorScope(model.device());
         try {
             var run = new Run(model, ids, scope);
-            model.device().call(session -> {
+            model.call(session -> {
                 run.compute(session, intervention, keep == Keep.ALL);
                 return null;
             });
@@ -140,7 +140,7 @@ public final class Run implements AutoCloseable {
         var last = after(model.config().layers() - 1);
         var logits = model.device().allocate(ElementType.F32, ids.length, model.config().vocabularySize());
         try (var temporary = new TensorScope(model.device())) {
-            model.device().call(session -> {
+            model.call(session -> {
                 model.readLogits(session, logits, last, temporary.allocate(ElementType.F32, ids.length, last.columns()));
                 return null;
             });

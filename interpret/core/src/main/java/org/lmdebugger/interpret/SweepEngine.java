@@ -62,7 +62,7 @@ final class SweepEngine implements AutoCloseable {
 
     private void readClean() {
         try (var temporary = new TensorScope(model.device())) {
-            model.device().call(session -> {
+            model.call(session -> {
                 var last = clean.after(model.config().layers() - 1).row(length - 1);
                 var normed = temporary.allocate(ElementType.F32, 1, last.columns());
                 if (cleanLogits != null) {
@@ -104,7 +104,7 @@ final class SweepEngine implements AutoCloseable {
         var interventions = part.stream().map(item -> resolver.resolve(item.edits(plan.sweep()))).toList();
         reserve(part.size(), length - part.getFirst().firstPosition());
         try (var temporary = new TensorScope(model.device())) {
-            model.device().call(session -> {
+            model.call(session -> {
                 var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, interventions, positions);
                 readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), effects, at);
                 return null;
@@ -120,7 +120,7 @@ final class SweepEngine implements AutoCloseable {
         release();
         work = new TensorScope(model.device());
         buffers = SweepBuffers.of(work, model.config(), sequences, positions);
-        readout = model.device().call(session -> new Readout(model, session, work, layout, sequences, cleanLogits));
+        readout = model.call(session -> new Readout(model, session, work, layout, sequences, cleanLogits));
         capacity = sequences;
         this.positions = positions;
     }

@@ -88,7 +88,7 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
                     .formatted(count, model.config().feedForwardWidth()));
         }
         try (var scope = new TensorScope(model.device())) {
-            return model.device().call(session -> {
+            return model.call(session -> {
                 var neurons = scope.allocate(ElementType.I32, 1, count);
                 var coefficients = scope.allocate(ElementType.F32, 1, count);
                 var scores = scope.allocate(ElementType.F32, 1, count);

@@ -91,7 +91,7 @@ public final class ValueVectors {
     List<TokenLogit> tokens(float[] vector, int k) {
         checkTokens(k);
         try (var scope = new TensorScope(model.device())) {
-            var tensor = model.device().call(session -> scope.vector(session, vector));
+            var tensor = model.call(session -> scope.vector(session, vector));
             return new Debugger(model).project(tensor, k).getFirst();
         }
     }
@@ -102,7 +102,7 @@ public final class ValueVectors {
         checkTokens(k);
         try (var arena = Arena.ofConfined()) {
             var one = new Projections(this, k, arena.allocate(Projections.byteSize(1, k)));
-            model.device().call(session -> {
+            model.call(session -> {
                 try (var projector = new Projector(model, session, k, reading, 1)) {
                     projector.project(row, 0, one::put);
                 }
@@ -127,7 +127,7 @@ public final class ValueVectors {
      */
     public Projections project(int k, Reading reading, MemorySegment into, IntConsumer done) {
         var all = projections(k, into);
-        model.device().call(session -> {
+        model.call(session -> {
             try (var projector = new Projector(model, session, k, reading, width)) {
                 int tiles = Math.ceilDiv(width, projector.tile());
                 for (int l = 0; l < layers; l++) {
@@ -192,7 +192,7 @@ public final class ValueVectors {
     /** The same of the first {@code n} vectors alone. */
     Clusters clusters(ClusterOptions options, int n, Progress progress) {
         check("clusters", options.count(), n);
-        return model.device().call(session -> {
+        return model.call(session -> {
             try (var scope = new TensorScope(model.device())) {
                 var unit = unitVectors(session, scope, n);
                 if (CompleteLinkage.byteSize(n) <= options.memory()) {

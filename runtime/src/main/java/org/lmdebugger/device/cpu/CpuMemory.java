@@ -8,6 +8,8 @@ import org.lmdebugger.device.Tensor;
 
 /** Host memory, of a pool or, for weights used in place, of somebody else. */
 final class CpuMemory implements Memory {
+    private static final Runnable NOTHING = () -> { };
+
     private final Device device;
     private final MemorySegment segment;
     private final Runnable free;
@@ -25,7 +27,7 @@ final class CpuMemory implements Memory {
     }
 
     static CpuMemory inPlace(Device device, MemorySegment segment) {
-        return new CpuMemory(device, segment.asReadOnly(), () -> { });
+        return new CpuMemory(device, segment.asReadOnly(), NOTHING);
     }
 
     /** All of the memory that {@code tensor} lies in; its elements start at {@link Tensor#byteOffset()}. */
@@ -47,6 +49,11 @@ final class CpuMemory implements Memory {
     @Override
     public long byteSize() {
         return segment.byteSize();
+    }
+
+    @Override
+    public boolean isInPlace() {
+        return free == NOTHING;
     }
 
     @Override

@@ -55,7 +55,7 @@ final class ExperimentRoutes {
         var model = inference.debugger().model();
         var json = JsonNodeFactory.instance.objectNode().put("version", Experiments.VERSION).put("name", name)
                 .put("saved", Instant.now().toString()).put("lmdebug", Main.VERSION).put("model", model.files().name())
-                .put("fingerprint", model.files().fingerprint()).put("prompt", prompt).put("mode", edits.mode().toString());
+                .put("fingerprint", model.fingerprint()).put("prompt", prompt).put("mode", edits.mode().toString());
         edits.texts().forEach(json.putArray("edits")::add);
         json.set("view", request.view());
         json.set("results", request.results());

@@ -26,7 +26,7 @@ final class ModelRoutes {
         var model = inference.debugger().model();
         var config = model.config();
         Responses.json(context, TraceJson.object("version", Main.VERSION, "model", model.files().name(),
-                "fingerprint", model.files().fingerprint(), "device", model.device().name(), "hardware", model.device().description(),
+                "fingerprint", model.fingerprint(), "device", model.device().name(), "hardware", model.device().description(),
                 "precision", model.device().precision().toString().toLowerCase(Locale.ROOT), "layers", config.layers(),
                 "neurons", config.feedForwardWidth(), "width", config.width(), "heads", config.heads(),
                 "positions", config.positions(), "vocabulary", config.vocabularySize(), "limits", Limits.json()));

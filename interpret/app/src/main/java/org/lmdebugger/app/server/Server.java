@@ -10,6 +10,7 @@ import io.javalin.util.JavalinException;
 import java.net.URI;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -20,6 +21,7 @@ import org.eclipse.jetty.server.AbstractConnector;
 import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.model.InvalidModelException;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -59,6 +61,7 @@ public final class Server implements AutoCloseable {
         var guard = new Guard(options, tokens);
         var inference = new Inference(debugger, queue);
         values = new ValueStore(inference, options);
+        CompletableFuture.runAsync(debugger.model()::fingerprint); // so that the first who asks need not wait
         javalin = Javalin.create(config -> {
             configure(config);
             config.routes.before(guard::check);
@@ -146,6 +149,7 @@ public final class Server implements AutoCloseable {
             case HttpResponseException wrong -> new Problem(wrong.getStatus(), "Not possible", request + ": " + wrong.getMessage()
                     + " (expected: what GET /api/v1/openapi.yaml describes)");
             case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
+            case InvalidModelException changed -> new Problem(503, "Model changed", changed.getMessage());
             case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
             case CancellationException gone -> GONE;
             case EofException gone -> GONE;

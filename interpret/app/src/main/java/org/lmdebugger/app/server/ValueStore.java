@@ -22,7 +22,7 @@ final class ValueStore implements AutoCloseable {
         this.options = options;
         var model = inference.debugger().model();
         int steps = model.config().layers() * model.config().feedForwardWidth();
-        names = new Names(options.data(), model.files()::fingerprint);
+        names = new Names(options.data(), model::fingerprint);
         words = new Build<>("projections", steps, inference.queue(), () -> cache().projections(),
                 projections -> new WordSearch(projections, cache().vectors(), model.tokenizer()));
         clusters = new Build<>("clusters", steps, inference.queue(), () -> cache().clusters(), built -> built);
@@ -34,7 +34,7 @@ final class ValueStore implements AutoCloseable {
         }
         if (cache == null) {
             var model = inference.debugger().model();
-            cache = new ValueCache(options.cache(), model, model.files().fingerprint());
+            cache = new ValueCache(options.cache(), model, model.fingerprint());
         }
         return cache;
     }

@@ -47,7 +47,7 @@ public final class ValueCache implements AutoCloseable {
      * The cache of a model.
      *
      * @param folder      that of all models
-     * @param fingerprint the model's {@link org.lmdebugger.model.ModelFiles#fingerprint}
+     * @param fingerprint the model's {@link Gpt2#fingerprint}
      */
     public ValueCache(Path folder, Gpt2 model, String fingerprint) {
         this.folder = folder.resolve("values").resolve(fingerprint);

@@ -18,6 +18,7 @@ import java.util.Set;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.ModelFiles;
 import org.lmdebugger.model.ModelSource;
 
 /** A server of the sample model on a free port, and a client of it. */
@@ -37,7 +38,11 @@ public final class TestServer implements AutoCloseable {
     }
 
     TestServer(ServerOptions options) {
-        model = Gpt2.load(ModelSource.of("sample"), device);
+        this(options, ModelSource.of("sample"));
+    }
+
+    TestServer(ServerOptions options, ModelFiles files) {
+        model = Gpt2.load(files, device);
         debugger = new Debugger(model);
         server = new Server(debugger, options, links::add);
     }

@@ -131,7 +131,7 @@ class ValuesApiTest {
         assertThat(first.get("tokens")).anySatisfy(token -> assertThat(token.get("matches").booleanValue()).isTrue())
                 .allSatisfy(token -> assertThat(token.get("matches").booleanValue())
                         .isEqualTo(token.get("raw").textValue().matches("(?i)Ġ?(king|queen)")));
-        try (var cache = new ValueCache(CACHE, server.debugger.model(), server.debugger.model().files().fingerprint())) {
+        try (var cache = new ValueCache(CACHE, server.debugger.model(), server.debugger.model().fingerprint())) {
             var search = new WordSearch(cache.projections().find().orElseThrow(), cache.vectors(), server.debugger.model().tokenizer());
             assertThat(ok("/api/v1/search?words=king&weigh=true").get("results")).extracting(each -> each.get("score").floatValue())
                     .containsExactlyElementsOf(search.search("king", 20, true).stream().map(WordSearch.Found::score).toList());
@@ -162,7 +162,7 @@ class ValuesApiTest {
         assertThat(put.body()).isEqualTo("{\"layer\":2,\"neuron\":253,\"name\":\"Könige 👑\"}");
         assertThat(ok("/api/v1/names").toString()).isEqualTo("{\"names\":[%s]}".formatted(put.body()));
         assertThat(ok("/api/v1/values/L2D253").get("name").textValue()).isEqualTo("Könige 👑");
-        var others = new Names(DATA, server.debugger.model().files()::fingerprint); // the command line's
+        var others = new Names(DATA, server.debugger.model()::fingerprint); // the command line's
         assertThat(others.of(VECTOR)).contains("Könige 👑");
         others.put(VECTOR, "queens");
         assertThat(ok("/api/v1/values/L2D253").get("name").textValue()).isEqualTo("queens");

@@ -51,7 +51,7 @@ class ValueCacheTest {
     static void load() {
         device = Devices.open("cpu");
         model = Gpt2.load(ModelSource.of("sample"), device);
-        fingerprint = model.files().fingerprint();
+        fingerprint = model.fingerprint();
     }
 
     @AfterAll
@@ -142,12 +142,12 @@ class ValueCacheTest {
         }
         try (var changed = Gpt2.load(ModelFiles.of(directory), device);
              var ours = cache();
-             var others = new ValueCache(folder, changed, changed.files().fingerprint())) {
-            assertThat(changed.files().fingerprint()).isNotEqualTo(fingerprint);
+             var others = new ValueCache(folder, changed, changed.fingerprint())) {
+            assertThat(changed.fingerprint()).isNotEqualTo(fingerprint);
             ours.clusters().get(NOBODY);
             assertThat(others.clusters().find()).isEmpty();
-            Files.createDirectories(folder.resolve("values").resolve(changed.files().fingerprint()));
-            Files.copy(file("clusters-256-fp32"), folder.resolve("values").resolve(changed.files().fingerprint()).resolve("clusters-256-fp32"));
+            Files.createDirectories(folder.resolve("values").resolve(changed.fingerprint()));
+            Files.copy(file("clusters-256-fp32"), folder.resolve("values").resolve(changed.fingerprint()).resolve("clusters-256-fp32"));
             assertThat(others.clusters().find()).isEmpty();
         }
     }

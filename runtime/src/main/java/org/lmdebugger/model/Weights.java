@@ -1,11 +1,7 @@
 package org.lmdebugger.model;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,22 +12,23 @@ import java.util.regex.Pattern;
 
 /**
  * The tensors of a checkpoint in <a href="https://github.com/huggingface/safetensors#format">safetensors format</a>,
- * mapped into memory and read-only: nothing is read before somebody asks for it, and nothing is copied.
+ * read-only: mapped into memory, where nothing is read before somebody asks for it, or copied into it.
  *
- * <p>Any thread may read them until {@link #close()}; after that, access throws {@link IllegalStateException}. A file
- * that somebody shortens meanwhile cannot be handled here: touching the lost part ends in an {@link InternalError}
- * or, inside native code, ends the process, as with any mapped file.
+ * <p>Any thread may read them until {@link #close()}; after that, access throws {@link IllegalStateException}. Mapped
+ * bytes are those of the file: where it is written over, they change, and where it is shortened, touching the lost
+ * part ends in an {@link InternalError} or ends the process. Copied bytes are independent of the file.
  */
-public final class Safetensors implements AutoCloseable {
+public final class Weights implements AutoCloseable {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
     private static final Pattern SHARD = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]*"); // never a path elsewhere
 
     private final Path origin;
     private final Arena arena;
-    private final Map<String, SafetensorsEntry> entries = new TreeMap<>();
+    private final List<LoadedFile> files = new ArrayList<>();
+    private final Map<String, StoredTensor> entries = new TreeMap<>();
 
-    private Safetensors(Path origin, Arena arena) {
+    private Weights(Path origin, Arena arena) {
         this.origin = origin;
         this.arena = arena;
     }
@@ -40,15 +37,18 @@ public final class Safetensors implements AutoCloseable {
      * The weights in {@code directory}: {@code model.safetensors}, or the files that
      * {@code model.safetensors.index.json} names.
      *
+     * @param copy whether they are copied into memory instead of mapped
      * @throws InvalidModelException if they are missing or damaged
      */
-    public static Safetensors open(Path directory) {
-        var files = files(directory);
+    public static Weights open(Path directory, boolean copy) {
+        var paths = files(directory);
         var arena = Arena.ofShared();
         try {
-            var tensors = new Safetensors(directory, arena);
-            files.forEach(tensors::map);
-            return tensors;
+            var weights = new Weights(directory, arena);
+            for (var path : paths) {
+                weights.add(copy ? LoadedFile.copy(path, arena) : LoadedFile.map(path, arena));
+            }
+            return weights;
         } catch (Throwable failure) {
             arena.close();
             throw failure;
@@ -84,21 +84,20 @@ public final class Safetensors implements AutoCloseable {
         return names.stream().distinct().sorted().toList();
     }
 
-    private void map(Path file) {
-        try (var channel = FileChannel.open(file)) {
-            var mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-            for (var entry : SafetensorsHeader.entries(file, mapped)) {
-                var other = entries.put(entry.name(), entry);
-                if (other != null) {
-                    throw new InvalidModelException("%s: %s: also in %s (expected: in one file)"
-                            .formatted(file, entry.name(), other.file()));
-                }
+    private void add(LoadedFile file) {
+        files.add(file);
+        for (var entry : SafetensorsHeader.entries(file.path(), file.bytes())) {
+            var other = entries.put(entry.name(), entry);
+            if (other != null) {
+                throw new InvalidModelException("%s: %s: also in %s (expected: in one file)"
+                        .formatted(file.path(), entry.name(), other.file()));
             }
-        } catch (NoSuchFileException failure) {
-            throw new InvalidModelException(file + ": missing (expected: a part of the weights)", failure);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be mapped", failure);
         }
+    }
+
+    /** The files, in the order of their names. */
+    List<LoadedFile> loaded() {
+        return files;
     }
 
     /** Whether there is a tensor of that name, with or without a leading {@code transformer.}. */
@@ -111,7 +110,7 @@ public final class Safetensors implements AutoCloseable {
      *
      * @throws InvalidModelException if there is none, or it has another shape, or elements that are not F32, F16, BF16
      */
-    public SafetensorsEntry get(String name, long... shape) {
+    public StoredTensor get(String name, long... shape) {
         var entry = find(name);
         if (entry == null) {
             throw new InvalidModelException("%s: %s: missing (expected: a tensor of shape %s)"
@@ -124,7 +123,7 @@ public final class Safetensors implements AutoCloseable {
         return entry;
     }
 
-    private SafetensorsEntry find(String name) {
+    private StoredTensor find(String name) {
         return entries.getOrDefault(name, entries.get("transformer." + name));
     }
 

@@ -13,9 +13,9 @@ import org.lmdebugger.device.ElementType;
  * @param dtype its elements, as the file spells them
  * @param shape sizes, outermost first; none for a scalar
  * @param data  its elements, row after row, little-endian and read-only, at any alignment; alive until its
- *              {@link Safetensors} is closed
+ *              {@link Weights} is closed
  */
-public record SafetensorsEntry(Path file, String name, String dtype, List<Long> shape, MemorySegment data) {
+public record StoredTensor(Path file, String name, String dtype, List<Long> shape, MemorySegment data) {
 
     /** What an element is. @throws InvalidModelException if no device loads it */
     public ElementType type() {

@@ -2,11 +2,13 @@ package org.lmdebugger.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -18,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.ElementType;
 
-class SafetensorsTest {
+class WeightsTest {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final String TWO = """
             {"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
@@ -28,9 +30,9 @@ class SafetensorsTest {
     @TempDir
     private Path folder;
 
-    private Safetensors open(String header, byte... data) {
+    private Weights open(String header, byte... data) {
         TestFiles.write(folder.resolve("model.safetensors"), TestFiles.safetensors(header, data));
-        return Safetensors.open(folder);
+        return Weights.open(folder, false);
     }
 
     private void assertRefused(String header, byte[] data, String message) {
@@ -57,8 +59,8 @@ class SafetensorsTest {
 
     @Test
     void readsTheModelsAtHand() {
-        try (var sample = Safetensors.open(TestFiles.sample());
-             var tarot = Safetensors.open(TestFiles.shared("models/tarot"))) {
+        try (var sample = Weights.open(TestFiles.sample(), false);
+             var tarot = Weights.open(TestFiles.shared("models/tarot"), false)) {
             assertThat(sample.get("wte.weight", 8192, 192).type()).isEqualTo(ElementType.F16);
             assertThat(tarot.get("h.3.mlp.c_proj.weight", 512, 128).type()).isEqualTo(ElementType.F32);
         }
@@ -142,7 +144,7 @@ class SafetensorsTest {
             bytes[i] = (byte) (length >>> 8 * i);
         }
         var file = TestFiles.write(folder.resolve("model.safetensors"), bytes);
-        assertThatThrownBy(() -> Safetensors.open(folder)).isInstanceOf(InvalidModelException.class)
+        assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class)
                 .hasMessageStartingWith("%s: header of %s bytes (expected: at most", file, Long.toUnsignedString(length));
     }
 
@@ -152,7 +154,7 @@ class SafetensorsTest {
         var whole = TestFiles.safetensors(TWO, DATA);
         for (int length = 0; length < whole.length; length++) {
             TestFiles.write(folder.resolve("model.safetensors"), Arrays.copyOf(whole, length));
-            assertThatThrownBy(() -> Safetensors.open(folder)).as("%d bytes", length)
+            assertThatThrownBy(() -> Weights.open(folder, false)).as("%d bytes", length)
                     .isInstanceOf(InvalidModelException.class).hasMessageContaining("is the download complete?");
         }
     }
@@ -166,7 +168,7 @@ class SafetensorsTest {
         for (int round = 0; round < 20_000; round++) {
             var bytes = mutated(TestFiles.safetensors(TWO, DATA), random);
             TestFiles.write(folder.resolve("model.safetensors"), bytes);
-            try (var tensors = Safetensors.open(folder)) {
+            try (var tensors = Weights.open(folder, false)) {
                 assertThat(tensors).isNotNull();
             } catch (InvalidModelException expected) {
                 refused++;
@@ -202,12 +204,12 @@ class SafetensorsTest {
         TestFiles.write(folder.resolve("m-2.safetensors"), TestFiles.safetensors(
                 "{\"c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", new byte[4]));
         index("m-1.safetensors", "m-2.safetensors", "m-1.safetensors");
-        try (var tensors = Safetensors.open(folder)) {
+        try (var tensors = Weights.open(folder, false)) {
             assertThat(tensors.get("a", 1, 2).file()).hasFileName("m-1.safetensors");
             assertThat(tensors.get("c", 1).file()).hasFileName("m-2.safetensors");
         }
         TestFiles.write(folder.resolve("m-2.safetensors"), TestFiles.safetensors(TWO, DATA));
-        assertThatThrownBy(() -> Safetensors.open(folder)).isInstanceOf(InvalidModelException.class)
+        assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("m-2.safetensors: a: also in " + folder.resolve("m-1.safetensors"));
     }
 
@@ -223,20 +225,56 @@ class SafetensorsTest {
     void refusesAnIndexThatLeadsAstray() {
         for (var name : List.of("../other.safetensors", "/etc/passwd", "..", "a/b", "a\\\\b", ".hidden", "")) {
             index(name);
-            assertThatThrownBy(() -> Safetensors.open(folder)).as(name).isInstanceOf(InvalidModelException.class)
+            assertThatThrownBy(() -> Weights.open(folder, false)).as(name).isInstanceOf(InvalidModelException.class)
                     .hasMessageContaining("(expected: the name of a file beside it)");
         }
         index();
-        assertThatThrownBy(() -> Safetensors.open(folder)).hasMessageContaining("weight_map: empty or missing");
+        assertThatThrownBy(() -> Weights.open(folder, false)).hasMessageContaining("weight_map: empty or missing");
         index("absent.safetensors");
-        assertThatThrownBy(() -> Safetensors.open(folder)).isInstanceOf(InvalidModelException.class)
-                .hasMessage(folder.resolve("absent.safetensors") + ": missing (expected: a part of the weights)");
+        assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class)
+                .hasMessage(folder.resolve("absent.safetensors") + ": missing (is the download complete?)");
     }
 
     @Test
     void saysThatThereAreNoWeights() {
-        assertThatThrownBy(() -> Safetensors.open(folder)).isInstanceOf(InvalidModelException.class)
+        assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class)
                 .hasMessageStartingWith(folder + ": no weights (expected: model.safetensors or model.safetensors");
+    }
+
+    /** Opening a pipe waits for somebody who writes to it. */
+    @Test
+    void refusesWhatIsNoRegularFile() throws Exception {
+        index("part");
+        Files.createDirectory(folder.resolve("part"));
+        assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class)
+                .hasMessage(folder.resolve("part") + ": a directory (expected: a regular file)");
+        Files.delete(folder.resolve("part"));
+        assertThat(new ProcessBuilder("mkfifo", folder.resolve("part").toString()).start().waitFor()).isZero();
+        assertTimeoutPreemptively(Duration.ofMinutes(1), () -> {
+            for (var copy : new boolean[] {true, false}) {
+                assertThatThrownBy(() -> Weights.open(folder, copy)).isInstanceOf(InvalidModelException.class)
+                        .hasMessage(folder.resolve("part") + ": a pipe, a socket or a device (expected: a regular file)");
+            }
+            assertThatThrownBy(() -> JsonFiles.read(folder.resolve("part"))).hasMessageContaining("a pipe");
+        });
+    }
+
+    @Test
+    void saysHowToGetAFileThatGitLfsStandsFor() {
+        var file = TestFiles.write(folder.resolve("model.safetensors"),
+                "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 548105171\n".formatted("0".repeat(64)));
+        assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class).hasMessage(
+                file + ": a Git LFS pointer (expected: the file of 548105171 bytes that it stands for; fetch it with: git lfs pull)");
+    }
+
+    @Test
+    void copiesAreIndependentOfTheFile() {
+        TestFiles.write(folder.resolve("model.safetensors"), TestFiles.safetensors(TWO, DATA));
+        try (var tensors = Weights.open(folder, true)) {
+            TestFiles.write(folder.resolve("model.safetensors"), "");
+            assertThat(tensors.get("a", 1, 2).data().get(F32, 4)).isEqualTo(-2f);
+            assertThat(tensors.get("a", 1, 2).data().isReadOnly()).isTrue();
+        }
     }
 
     @Test
