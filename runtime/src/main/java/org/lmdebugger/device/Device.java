@@ -6,7 +6,7 @@ import java.util.function.Function;
 /**
  * Where a model lives and computes. All methods may be called from any thread.
  *
- * <p>Closing a device releases its threads and sessions. Tensors are closed by their owners, and before it.
+ * <p>Tensors are closed by their owners, and before their device.
  */
 public interface Device extends AutoCloseable {
     /** Short name as on a command line: {@code cpu}, {@code cuda:0}. */
@@ -35,10 +35,24 @@ public interface Device extends AutoCloseable {
     /**
      * Runs {@code work} with a session of its own, waits until the device has done what it asked for, and returns
      * its result. The session is not to be used after that, nor by another thread. Calls from several threads run
-     * beside each other and do not affect each other's results.
+     * beside each other and do not affect each other's results. A tensor that another thread closes meanwhile keeps its
+     * contents until the call has ended; beginning to use a closed one throws {@link IllegalStateException}.
      */
     <T> T call(Function<Session, T> work);
 
+    /**
+     * Waits until all calls that are in progress now have ended.
+     *
+     * @throws IllegalStateException within a call, which would wait for itself
+     */
+    void awaitCalls();
+
+    /**
+     * Refuses new calls, waits for those in progress, and frees everything. Tensors that nobody has closed are closed,
+     * with a warning to the logger {@code org.lmdebugger.device} that counts them.
+     *
+     * @throws IllegalStateException within a call; nothing is closed then
+     */
     @Override
     void close();
 }

@@ -232,11 +232,18 @@ public final class Gpt2 implements AutoCloseable {
         session.multiplyTransposed(logits, normed, rows);
     }
 
-    /** Frees the weights; once is enough, more do nothing. */
+    /**
+     * Refuses calls from now on, waits for those in progress on the device, and frees the weights; once is enough, more do
+     * nothing.
+     *
+     * @throws IllegalStateException within a call; the weights stay then, until this is called again
+     */
     @Override
     public void close() {
         closed = true;
+        device.awaitCalls();
         scope.close();
+        device.awaitCalls(); // those that went past this model's own call
         synchronized (fingerprint) { // which may be at its first reading
             weights.close();
         }

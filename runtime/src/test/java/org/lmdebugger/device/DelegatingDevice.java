@@ -61,6 +61,11 @@ public class DelegatingDevice implements Device {
     }
 
     @Override
+    public void awaitCalls() {
+        device.awaitCalls();
+    }
+
+    @Override
     public void close() {
         device.close();
     }

@@ -7,6 +7,7 @@ import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.bindings.OpenBlas;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Lifetimes;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Session;
@@ -18,6 +19,7 @@ import org.lmdebugger.device.Tensor;
  */
 public final class CpuDevice implements Device {
     private final Workers workers;
+    private final Lifetimes lifetimes = new Lifetimes("cpu");
     private final CpuPool pool = new CpuPool();
     private final ConcurrentLinkedDeque<CpuSession> idle = new ConcurrentLinkedDeque<>();
 
@@ -61,7 +63,7 @@ public final class CpuDevice implements Device {
         }
         long bytes = Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes());
         try {
-            return Tensor.owning(CpuMemory.allocate(this, pool, bytes), type, rows, columns);
+            return Tensor.owning(CpuMemory.allocate(this, lifetimes, pool, bytes), type, rows, columns);
         } catch (OutOfMemoryError failure) {
             throw new OutOfDeviceMemoryException(("memory: %,d bytes for [%d, %d] of %s are not to be had (%s); "
                     + "-XX:MaxDirectMemorySize sets how much may be").formatted(bytes, rows, columns, type, failure.getMessage()), failure);
@@ -74,7 +76,7 @@ public final class CpuDevice implements Device {
             throw new IllegalArgumentException("data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
         }
         if (type == ElementType.F32 && data.isNative() && data.address() % Float.BYTES == 0) {
-            return Tensor.owning(CpuMemory.inPlace(this, data), ElementType.F32, rows, columns);
+            return Tensor.owning(CpuMemory.inPlace(this, lifetimes, data), ElementType.F32, rows, columns);
         }
         var tensor = allocate(ElementType.F32, rows, columns);
         Widening.toF32(CpuMemory.of(tensor), type, data);
@@ -83,19 +85,30 @@ public final class CpuDevice implements Device {
 
     @Override
     public <T> T call(Function<Session, T> work) {
-        var session = idle.poll();
-        if (session == null) {
-            session = new CpuSession(workers);
-        }
+        long call = lifetimes.begin();
         try {
-            return work.apply(session);
+            var session = idle.poll();
+            if (session == null) {
+                session = new CpuSession(workers);
+            }
+            try {
+                return work.apply(session);
+            } finally {
+                idle.push(session);
+            }
         } finally {
-            idle.push(session);
+            lifetimes.end(call);
         }
     }
 
     @Override
+    public void awaitCalls() {
+        lifetimes.await();
+    }
+
+    @Override
     public void close() {
+        lifetimes.close();
         workers.close();
         pool.close();
     }

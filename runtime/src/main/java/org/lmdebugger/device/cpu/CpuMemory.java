@@ -3,6 +3,7 @@ package org.lmdebugger.device.cpu;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.Lifetimes;
 import org.lmdebugger.device.Memory;
 import org.lmdebugger.device.Tensor;
 
@@ -11,23 +12,26 @@ final class CpuMemory implements Memory {
     private static final Runnable NOTHING = () -> { };
 
     private final Device device;
+    private final Lifetimes lifetimes;
     private final MemorySegment segment;
     private final Runnable free;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private CpuMemory(Device device, MemorySegment segment, Runnable free) {
+    private CpuMemory(Device device, Lifetimes lifetimes, MemorySegment segment, Runnable free) {
         this.device = device;
+        this.lifetimes = lifetimes;
         this.segment = segment;
         this.free = free;
+        lifetimes.opened(this);
     }
 
-    static CpuMemory allocate(Device device, CpuPool pool, long bytes) {
+    static CpuMemory allocate(Device device, Lifetimes lifetimes, CpuPool pool, long bytes) {
         var block = pool.allocate(bytes);
-        return new CpuMemory(device, block.memory().asSlice(0, bytes), () -> pool.free(block));
+        return new CpuMemory(device, lifetimes, block.memory().asSlice(0, bytes), () -> pool.free(block));
     }
 
-    static CpuMemory inPlace(Device device, MemorySegment segment) {
-        return new CpuMemory(device, segment.asReadOnly(), NOTHING);
+    static CpuMemory inPlace(Device device, Lifetimes lifetimes, MemorySegment segment) {
+        return new CpuMemory(device, lifetimes, segment.asReadOnly(), NOTHING);
     }
 
     /** All of the memory that {@code tensor} lies in; its elements start at {@link Tensor#byteOffset()}. */
@@ -59,7 +63,7 @@ final class CpuMemory implements Memory {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            free.run();
+            lifetimes.closed(this, free);
         }
     }
 }

@@ -15,6 +15,7 @@ final class CudaBlock implements Memory {
         this.device = device;
         this.address = address;
         this.bytes = bytes;
+        device.lifetimes().opened(this);
     }
 
     /** Where {@code tensor}'s first element lies. */
@@ -41,7 +42,7 @@ final class CudaBlock implements Memory {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            device.free(address, bytes);
+            device.lifetimes().closed(this, () -> device.free(address, bytes));
         }
     }
 }

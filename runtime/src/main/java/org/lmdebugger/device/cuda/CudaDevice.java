@@ -12,6 +12,7 @@ import org.lmdebugger.bindings.CudaLibraries;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Lifetimes;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Session;
@@ -31,6 +32,7 @@ public final class CudaDevice implements Device {
     private final Precision precision;
     private final ConcurrentLinkedDeque<CudaSession> idle = new ConcurrentLinkedDeque<>();
     private final ThreadLocal<CudaSession> current = new ThreadLocal<>();
+    private final Lifetimes lifetimes;
     private final CudaPool pool = new CudaPool();
     private volatile boolean closed;
 
@@ -49,6 +51,11 @@ public final class CudaDevice implements Device {
         }
         this.ordinal = ordinal;
         this.precision = precision;
+        lifetimes = new Lifetimes(name());
+    }
+
+    Lifetimes lifetimes() {
+        return lifetimes;
     }
 
     /** Whether CUDA and a GPU can be used; {@link #count} says why not. */
@@ -175,12 +182,14 @@ public final class CudaDevice implements Device {
         if (Thread.currentThread().isVirtual()) {
             return onPlatformThread(work);
         }
-        if (closed) {
-            throw new IllegalStateException(name() + ": closed");
+        long call = lifetimes.begin();
+        try {
+            makeCurrent();
+            var session = idle.poll();
+            return call(session == null ? newSession() : session, work);
+        } finally {
+            lifetimes.end(call);
         }
-        makeCurrent();
-        var session = idle.poll();
-        return call(session == null ? newSession() : session, work);
     }
 
     private CudaSession newSession() {
@@ -240,7 +249,13 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public void awaitCalls() {
+        lifetimes.await();
+    }
+
+    @Override
     public void close() {
+        lifetimes.close();
         closed = true;
         makeCurrent();
         for (var session = idle.poll(); session != null; session = idle.poll()) {
