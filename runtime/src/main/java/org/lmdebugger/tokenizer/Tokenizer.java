@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lmdebugger.model.InvalidModelException;
+import org.lmdebugger.text.Shown;
 
 /**
  * A model's own byte-level BPE tokenizer. No token is added before or after a text.
@@ -39,6 +40,7 @@ public final class Tokenizer {
     private final String[] raw; // by id
     private final byte[][] bytes; // by id
     private final boolean[] special; // by id
+    private final int longest;
 
     private Tokenizer(Vocabulary vocabulary, int size) {
         added = vocabulary.added().stream().collect(Collectors.toMap(token -> token, vocabulary.ids()::get));
@@ -54,6 +56,7 @@ public final class Tokenizer {
             special[id] = vocabulary.special().contains(token);
         });
         bytes = Arrays.stream(raw).map(token -> bytes(token, added.keySet())).toArray(byte[][]::new);
+        longest = Arrays.stream(bytes).mapToInt(token -> token.length).max().orElse(0);
         var parameters = new GptBytePairEncodingParams("model", PIECES, ranks(vocabulary), Map.of());
         encoding = Encodings.newLazyEncodingRegistry().registerGptBytePairEncoding(parameters)
                 .getEncoding("model").orElseThrow();
@@ -95,6 +98,11 @@ public final class Tokenizer {
     /** Number of ids. */
     public int size() {
         return raw.length;
+    }
+
+    /** The bytes of the longest token: no token is of more characters. */
+    public int longest() {
+        return longest;
     }
 
     /** The id of {@code <|endoftext|>}, if the vocabulary has it. */
@@ -185,9 +193,8 @@ public final class Tokenizer {
         return ids.length == 0 ? "none" : ids.length + ": " + texts + (ids.length > 8 ? " …" : "");
     }
 
-    /** On one line, whatever it is. */
     private static String quoted(String text) {
-        return '"' + text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"';
+        return '"' + Shown.of(text) + '"';
     }
 
     /** A decoder for tokens that come one by one. */

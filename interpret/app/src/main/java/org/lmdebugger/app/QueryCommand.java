@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
+import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
@@ -34,7 +35,7 @@ final class QueryCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (!Files.exists(results)) {
-            throw new IllegalArgumentException(results + ": not there (expected: what sweep --out wrote)");
+            throw new IllegalArgumentException(Shown.of(results) + ": not there (expected: what sweep --out wrote)");
         }
         var files = Files.isDirectory(results) ? results.resolve("part-*.parquet") : results;
         var reader = results.toString().endsWith(".csv") ? "read_csv" : "read_parquet";

@@ -10,6 +10,7 @@ import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Neurons;
 import org.lmdebugger.interpret.Positions;
 import org.lmdebugger.interpret.Sweep;
+import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -75,14 +76,14 @@ public final class SweepOptions {
             if (text.equals("on") || text.equals("off")) {
                 return new Sweep.Operation.Switch(text.equals("on"));
             }
-            throw new IllegalArgumentException("operation: " + text + " (expected: on or off in this mode)");
+            throw new IllegalArgumentException("operation: " + Shown.of(text) + " (expected: on or off in this mode)");
         }
         if (text.equals("off")) {
             return new Sweep.Operation.Change(new Edit.Operation.Set(0));
         }
         var parts = OPERATION.matcher(text);
         if (!parts.matches()) {
-            throw new IllegalArgumentException("operation: " + text + " (expected: off, set:3, scale:2, add:1.5 or from:\"other prompt\")");
+            throw new IllegalArgumentException("operation: " + Shown.of(text) + " (expected: off, set:3, scale:2, add:1.5 or from:\"other prompt\")");
         }
         if (parts.group(3) != null) {
             return new Sweep.Operation.Change(new Edit.Operation.From(parts.group(3)));
@@ -99,7 +100,7 @@ public final class SweepOptions {
         try {
             return Float.parseFloat(text);
         } catch (NumberFormatException failure) {
-            throw new IllegalArgumentException("operation: %s: %s is not a number".formatted(operation, text), failure);
+            throw new IllegalArgumentException("operation: %s: %s is not a number".formatted(Shown.of(operation), Shown.of(text)), failure);
         }
     }
 }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -84,7 +85,7 @@ final class TraceCommand implements Callable<Integer> {
             return -1;
         }
         if (!text.matches("\\d{1,9}")) {
-            throw new IllegalArgumentException("position: " + text + " (expected: an index from 0, last or all)");
+            throw new IllegalArgumentException("position: " + Shown.of(text) + " (expected: an index from 0, last or all)");
         }
         return Integer.valueOf(text);
     }

@@ -131,14 +131,13 @@ public final class Debugger {
      */
     public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
         var ids = encode(model, prompt);
-        int length = ids.length + options.tokens();
-        if (length > model.config().positions()) {
+        if (options.tokens() > model.config().positions() - ids.length) {
             throw new IllegalArgumentException("tokens: %d after a prompt of %d (expected: at most %d together in this model)"
                     .formatted(options.tokens(), ids.length, model.config().positions()));
         }
         var groups = new LinkedHashMap<Edits, List<Integer>>(); // by what holds in the prompt
         var interventions = new ArrayList<Intervention>();
-        try (var resolver = new Resolver(model, ids, length - 1)) {
+        try (var resolver = new Resolver(model, ids, ids.length + options.tokens() - 1)) {
             for (int c = 0; c < continuations.size(); c++) {
                 var intervention = resolver.resolve(continuations.get(c).edits());
                 interventions.add(intervention);
@@ -298,6 +297,10 @@ public final class Debugger {
     }
 
     static int[] encode(Gpt2 model, String prompt) {
+        if (prompt.length() > (long) model.config().positions() * model.tokenizer().longest()) { // to tokenize it would take long
+            throw new IllegalArgumentException("prompt: %,d characters (expected: at most %,d tokens in this model)"
+                    .formatted(prompt.length(), model.config().positions()));
+        }
         return checked(model, model.tokenizer().encode(prompt));
     }
 

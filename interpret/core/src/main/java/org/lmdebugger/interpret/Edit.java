@@ -1,7 +1,7 @@
 package org.lmdebugger.interpret;
 
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
 
 /**
  * A change of one coefficient: that of neuron {@code neuron} of layer {@code layer}, after the activation, at some
@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
  * positions are meant, {@code @} and {@link Positions}: {@code L12D345*=2@last}.
  */
 public record Edit(int layer, int neuron, Operation operation, Positions positions) {
-    private static final Pattern TEXT = Pattern.compile(
-            "\\s*L(\\d{1,9})D(\\d{1,9})\\s*(?:=\\s*from:\"(.*)\"|(=|\\*=|\\+=)\\s*([^@\\s]+))\\s*(?:@(\\S+))?\\s*", Pattern.DOTALL);
+    private static final Pattern HEAD = Pattern.compile("L(\\d{1,9})D(\\d{1,9})\\s*+(=|\\*=|\\+=)\\s*+");
+    private static final String FROM = "from:\"";
     private static final String FORM = "(expected: L12D345=0, L12D345*=2, L12D345+=1.5 or L12D345=from:\"other prompt\", "
             + "then @last, @generated, @3, @1,4 or @2..5 if not all positions are meant)";
 
@@ -64,32 +64,45 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
 
     /** @throws IllegalArgumentException if {@code text} is not an edit in its text form */
     public static Edit parse(String text) {
-        var parts = TEXT.matcher(text);
-        if (!parts.matches()) {
-            throw new IllegalArgumentException("edit: " + text + " " + FORM);
+        var head = HEAD.matcher(text.strip());
+        if (!head.lookingAt()) {
+            throw wrong(text, "");
         }
-        var positions = parts.group(6) == null ? Positions.ALL : Positions.parse(parts.group(6));
-        return new Edit(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)), operation(text, parts), positions);
+        var rest = text.strip().substring(head.end());
+        boolean from = head.group(3).equals("=") && rest.startsWith(FROM);
+        int end = from ? rest.lastIndexOf('"') : rest.indexOf('@'); // of what is written
+        if (from && end < FROM.length()) {
+            throw wrong(text, "");
+        }
+        var operation = from ? new Operation.From(rest.substring(FROM.length(), end))
+                : operation(text, head.group(3), (end < 0 ? rest : rest.substring(0, end)).strip());
+        var where = from ? rest.substring(end + 1).strip() : end < 0 ? "" : rest.substring(end);
+        if (!where.isEmpty() && !where.startsWith("@")) {
+            throw wrong(text, "");
+        }
+        var positions = where.isEmpty() ? Positions.ALL : Positions.parse(where.substring(1));
+        return new Edit(Integer.parseInt(head.group(1)), Integer.parseInt(head.group(2)), operation, positions);
     }
 
-    private static Operation operation(String text, Matcher parts) {
-        if (parts.group(3) != null) {
-            return new Operation.From(parts.group(3));
-        }
+    private static Operation operation(String text, String sign, String number) {
         float value;
         try {
-            value = Float.parseFloat(parts.group(5));
+            value = Float.parseFloat(number);
         } catch (NumberFormatException failure) {
-            throw new IllegalArgumentException("edit: %s: %s is not a number %s".formatted(text, parts.group(5), FORM), failure);
+            throw wrong(text, number.isEmpty() ? "" : ": " + Shown.of(number) + " is not a number");
         }
         if (!Float.isFinite(value)) {
-            throw new IllegalArgumentException("edit: %s: %s (expected: a finite number)".formatted(text, parts.group(5)));
+            throw new IllegalArgumentException("edit: %s: %s (expected: a finite number)".formatted(Shown.of(text), Shown.of(number)));
         }
-        return switch (parts.group(4)) {
+        return switch (sign) {
             case "*=" -> new Operation.Scale(value);
             case "+=" -> new Operation.Add(value);
             default -> new Operation.Set(value);
         };
+    }
+
+    private static IllegalArgumentException wrong(String text, String why) {
+        return new IllegalArgumentException("edit: " + Shown.of(text) + why + " " + FORM);
     }
 
     /** The text form. */
@@ -105,6 +118,6 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
     }
 
     private static String number(float value) {
-        return value == (int) value ? String.valueOf((int) value) : String.valueOf(value);
+        return Float.compare(value, (int) value) == 0 ? String.valueOf((int) value) : String.valueOf(value);
     }
 }

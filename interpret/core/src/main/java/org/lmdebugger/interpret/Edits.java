@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
 
 /**
  * An intervention: edits that hold together, in the order given, as an immutable value. In mode
@@ -30,7 +31,7 @@ public record Edits(Mode mode, List<Edit> list, Map<Neuron, Boolean> switches) {
         public static Neuron parse(String text) {
             var parts = NEURON.matcher(text.strip());
             if (!parts.matches()) {
-                throw new IllegalArgumentException("value vector: " + text + " (expected: a layer and a neuron, as in L12D345)");
+                throw new IllegalArgumentException("value vector: " + Shown.of(text) + " (expected: a layer and a neuron, as in L12D345)");
             }
             return new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
         }
@@ -68,7 +69,7 @@ public record Edits(Mode mode, List<Edit> list, Map<Neuron, Boolean> switches) {
         for (var text : texts) {
             var parts = SWITCH.matcher(text);
             if (!parts.matches()) {
-                throw new IllegalArgumentException("edit: " + text + " (expected: L12D345=on or L12D345=off in this mode)");
+                throw new IllegalArgumentException("edit: " + Shown.of(text) + " (expected: L12D345=on or L12D345=off in this mode)");
             }
             switches.put(new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2))), parts.group(3).equals("on"));
         }

@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret;
 
 import java.util.List;
+import org.lmdebugger.text.Shown;
 
 /**
  * The effects of the interventions of one chunk of a sweep, as columns: element i of each belongs to intervention i.
@@ -104,7 +105,7 @@ public final class Effects {
         int index = plan.sweep().measures().indexOf(measure);
         if (index < 0 || measure instanceof Measure.Top) {
             throw new IllegalArgumentException("measure: %s (expected: one number that was measured: %s)"
-                    .formatted(measure, plan.sweep().measures()));
+                    .formatted(Shown.of(measure), Shown.of(plan.sweep().measures())));
         }
         return index;
     }

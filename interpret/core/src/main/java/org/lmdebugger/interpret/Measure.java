@@ -1,8 +1,8 @@
 package org.lmdebugger.interpret;
 
 import java.util.Locale;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
@@ -131,25 +131,43 @@ public sealed interface Measure {
     /** @throws IllegalArgumentException if {@code text} is not the text form of a measure */
     static Measure parse(String text) {
         var ofToken = Text.OF_TOKEN.matcher(text);
-        var difference = Text.DIFFERENCE.matcher(text);
         if (text.equals("kl")) {
             return kl();
         } else if (text.equals("entropy")) {
             return entropy();
         } else if (text.matches("top:\\d{1,9}")) {
             return top(Integer.parseInt(text.substring(4)));
-        } else if (difference.matches()) {
-            return new Difference(token(difference.group(1)), token(difference.group(2)));
+        } else if (text.startsWith(Text.DIFFERENCE)) {
+            return difference(text);
         } else if (ofToken.matches()) {
-            return ofToken(ofToken);
+            return new OfToken(Quantity.valueOf(ofToken.group(1).toUpperCase(Locale.ROOT).replace('-', '_')), token(ofToken.group(2)));
         }
-        throw new IllegalArgumentException("measure: " + text + " (expected: kl, entropy, logit:\" king\", probability:\" king\", "
-                + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5)");
+        throw wrong(text);
     }
 
-    private static Measure ofToken(Matcher parts) {
-        var quantity = Quantity.valueOf(parts.group(1).toUpperCase(Locale.ROOT).replace('-', '_'));
-        return new OfToken(quantity, token(parts.group(2)));
+    private static Measure difference(String text) {
+        var tokens = text.substring(Text.DIFFERENCE.length());
+        int slash; // the one between the two tokens
+        if (tokens.startsWith("#")) {
+            slash = tokens.indexOf('/');
+        } else if (tokens.endsWith("\"")) {
+            slash = tokens.indexOf(Text.BETWEEN, 2) + 1; // a token has a quotation mark and a character before it, and one after
+            if (slash > 0 && tokens.lastIndexOf(Text.BETWEEN, tokens.length() - 5) >= slash) {
+                throw new IllegalArgumentException("measure: " + Shown.of(text) + " (expected: a token with a quotation mark in it by its "
+                        + "id, as in difference:#620/\" queen\")");
+            }
+        } else {
+            slash = tokens.lastIndexOf("/#");
+        }
+        if (slash < 1 || !Text.TOKEN.matcher(tokens.substring(0, slash)).matches() || !Text.TOKEN.matcher(tokens.substring(slash + 1)).matches()) {
+            throw wrong(text);
+        }
+        return new Difference(token(tokens.substring(0, slash)), token(tokens.substring(slash + 1)));
+    }
+
+    private static IllegalArgumentException wrong(String text) {
+        return new IllegalArgumentException("measure: " + Shown.of(text) + " (expected: kl, entropy, logit:\" king\", probability:\" king\", "
+                + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5)");
     }
 
     private static Token token(String text) {
@@ -158,8 +176,10 @@ public sealed interface Measure {
 
     /** Forms of texts. */
     final class Text {
-        private static final Pattern OF_TOKEN = Pattern.compile("(logit|probability|log-probability|rank):(\".+\"|#\\d{1,9})", Pattern.DOTALL);
-        private static final Pattern DIFFERENCE = Pattern.compile("difference:(\".+\"|#\\d{1,9})/(\".+\"|#\\d{1,9})", Pattern.DOTALL);
+        private static final String DIFFERENCE = "difference:";
+        private static final String BETWEEN = "\"/\"";
+        private static final Pattern TOKEN = Pattern.compile("\".+\"|#\\d{1,9}", Pattern.DOTALL);
+        private static final Pattern OF_TOKEN = Pattern.compile("(logit|probability|log-probability|rank):(" + TOKEN + ")", Pattern.DOTALL);
 
         private Text() {
         }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.lmdebugger.model.Gpt2Config;
+import org.lmdebugger.text.Shown;
 
 /**
  * A choice of value vectors. Text form: {@code all}; layers and neurons such as {@code L0-3}, {@code L2D5} and
@@ -103,7 +104,7 @@ public sealed interface Neurons {
         for (var part : text.split(",", -1)) {
             var match = Ranges.RANGE.matcher(part);
             if (!match.matches()) {
-                throw new IllegalArgumentException("neurons: " + text + " (expected: all, dominant:20, or L0-3, L2D5, "
+                throw new IllegalArgumentException("neurons: " + Shown.of(text) + " (expected: all, dominant:20, or L0-3, L2D5, "
                         + "L2D5-99, also L0,L2D5)");
             }
             int layer = Integer.parseInt(match.group(1));

@@ -1,11 +1,14 @@
 package org.lmdebugger.interpret;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
-import java.util.SortedSet;
-import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.lmdebugger.text.Shown;
 
 /**
  * Where an edit holds. Text form: {@code all}, {@code prompt}, {@code generated}, {@code last}, or indices such as
@@ -26,11 +29,7 @@ public sealed interface Positions {
 
     /** The positions at these indices, from 0. */
     static Positions at(int... indices) {
-        var set = new TreeSet<Integer>();
-        for (int index : indices) {
-            set.add(index);
-        }
-        return new Indices(set);
+        return new Ranges(Arrays.stream(indices).mapToObj(index -> new Range(index, index)).toList());
     }
 
     /** @throws IllegalArgumentException if {@code text} is not the text form of positions */
@@ -40,27 +39,25 @@ public sealed interface Positions {
                 return named;
             }
         }
-        var set = new TreeSet<Integer>();
+        var ranges = new ArrayList<Range>();
         for (var part : text.split(",", -1)) {
-            var range = Indices.RANGE.matcher(part);
-            if (!range.matches()) {
+            var ends = Range.TEXT.matcher(part);
+            if (!ends.matches()) {
                 throw wrong(text);
             }
-            int first = Integer.parseInt(range.group(1));
-            int last = range.group(2) == null ? first : Integer.parseInt(range.group(2));
-            if (last < first || last - first > 1 << 20) {
+            int first = Integer.parseInt(ends.group(1));
+            int last = ends.group(2) == null ? first : Integer.parseInt(ends.group(2));
+            if (last < first) {
                 throw wrong(text);
             }
-            for (int position = first; position <= last; position++) {
-                set.add(position);
-            }
+            ranges.add(new Range(first, last));
         }
-        return new Indices(set);
+        return new Ranges(ranges);
     }
 
     private static IllegalArgumentException wrong(String text) {
-        return new IllegalArgumentException(
-                "positions: " + text + " (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)");
+        return new IllegalArgumentException("positions: " + Shown.of(text)
+                + " (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)");
     }
 
     /** Positions that depend on where the prompt ends. */
@@ -83,25 +80,63 @@ public sealed interface Positions {
         }
     }
 
-    /** A set of indices, from 0. */
-    record Indices(SortedSet<Integer> indices) implements Positions {
-        private static final Pattern RANGE = Pattern.compile("(\\d{1,9})(?:\\.\\.(\\d{1,9}))?");
+    /** The indices from {@code first} to {@code last}, both included. */
+    record Range(int first, int last) {
+        private static final Pattern TEXT = Pattern.compile("(\\d{1,9})(?:\\.\\.(\\d{1,9}))?");
+        /** Ranges that overlap count as equal. */
+        private static final Comparator<Range> APART = (a, b) -> a.last < b.first ? -1 : a.first > b.last ? 1 : 0;
 
-        public Indices {
-            if (indices.isEmpty() || indices.first() < 0) {
-                throw new IllegalArgumentException("positions: " + indices + " (expected: at least one, none negative)");
+        public Range {
+            if (first < 0 || last < first) {
+                throw new IllegalArgumentException("positions: %d..%d (expected: from 0 on, ascending)".formatted(first, last));
             }
-            indices = Collections.unmodifiableSortedSet(new TreeSet<>(indices));
-        }
-
-        @Override
-        public boolean contains(int position, int promptLength) {
-            return indices.contains(position);
         }
 
         @Override
         public String toString() {
-            return indices.stream().map(String::valueOf).collect(Collectors.joining(","));
+            return first == last ? String.valueOf(first) : first + ".." + last;
+        }
+    }
+
+    /**
+     * Indices, from 0, as ranges.
+     *
+     * @param ranges at least one; kept ascending, with those that overlap or touch joined
+     */
+    record Ranges(List<Range> ranges) implements Positions {
+        public Ranges {
+            if (ranges.isEmpty()) {
+                throw new IllegalArgumentException("positions: none (expected: at least one)");
+            }
+            ranges = joined(ranges);
+        }
+
+        private static List<Range> joined(List<Range> ranges) {
+            var joined = new ArrayList<Range>();
+            for (var range : ranges.stream().sorted(Comparator.comparingInt(Range::first)).toList()) {
+                if (joined.isEmpty() || joined.getLast().last < range.first - 1) {
+                    joined.add(range);
+                } else {
+                    var before = joined.removeLast();
+                    joined.add(new Range(before.first, Math.max(before.last, range.last)));
+                }
+            }
+            return List.copyOf(joined);
+        }
+
+        /** The largest index. */
+        int last() {
+            return ranges.getLast().last;
+        }
+
+        @Override
+        public boolean contains(int position, int promptLength) {
+            return Collections.binarySearch(ranges, new Range(position, position), Range.APART) >= 0;
+        }
+
+        @Override
+        public String toString() {
+            return ranges.stream().map(Range::toString).collect(Collectors.joining(","));
         }
     }
 }

@@ -8,6 +8,7 @@ import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.text.Shown;
 
 /**
  * Reads rows of the residual stream as the measures of a sweep; only those leave the device. Logits, by far the widest
@@ -45,7 +46,7 @@ final class Readout {
             vocabulary = model.config().vocabularySize();
             var tops = measures.stream().filter(Measure.Top.class::isInstance).map(m -> ((Measure.Top) m).count()).toList();
             if (tops.size() > 1 || measures.stream().distinct().count() < measures.size()) {
-                throw new IllegalArgumentException("measures: %s (expected: each once, and one top at most)".formatted(measures));
+                throw new IllegalArgumentException("measures: %s (expected: each once, and one top at most)".formatted(Shown.of(measures)));
             }
             top = tops.isEmpty() ? 0 : tops.getFirst();
             if (top > vocabulary) {

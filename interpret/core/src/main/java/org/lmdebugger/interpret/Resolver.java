@@ -10,6 +10,7 @@ import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Edit.Operation;
 import org.lmdebugger.interpret.Intervention.Affine;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.text.Shown;
 
 /** Turns edits into what they do to a prompt: checks them, and looks up what they take from other runs. */
 final class Resolver implements AutoCloseable {
@@ -31,12 +32,9 @@ final class Resolver implements AutoCloseable {
 
     Intervention resolve(Edits edits) {
         edits.neurons().forEach(this::check);
+        edits.list().forEach(this::check);
         var intervention = new Intervention(prompt.length);
         for (var edit : edits.list()) {
-            if (edit.positions() instanceof Positions.Indices at && at.indices().last() >= length) {
-                throw new IllegalArgumentException("edit: %s: position %d (expected: at most %d)"
-                        .formatted(edit, at.indices().last(), length - 1));
-            }
             intervention.add(edit.layer(), edit.neuron(), edit.positions(), change(edit));
         }
         edits.switches().forEach((neuron, on) -> {
@@ -52,6 +50,13 @@ final class Resolver implements AutoCloseable {
         if (neuron.layer() >= layers || neuron.neuron() >= width) {
             throw new IllegalArgumentException("edit: %s (expected: L0 to L%d and D0 to D%d in this model)"
                     .formatted(neuron, layers - 1, width - 1));
+        }
+    }
+
+    private void check(Edit edit) {
+        if (edit.positions() instanceof Positions.Ranges at && at.last() >= length) {
+            throw new IllegalArgumentException("edit: %s: position %d (expected: at most %d)"
+                    .formatted(Shown.of(edit), at.last(), length - 1));
         }
     }
 
@@ -73,7 +78,7 @@ final class Resolver implements AutoCloseable {
         for (int position = run.length(); position < length; position++) {
             if (edit.positions().contains(position, prompt.length)) {
                 throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that \"%s\" has)"
-                        .formatted(edit, position, run.length(), other));
+                        .formatted(Shown.of(edit), position, run.length(), Shown.of(other)));
             }
         }
         int width = model.config().feedForwardWidth();

@@ -2,6 +2,7 @@ package org.lmdebugger.interpret;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -76,8 +77,11 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
             case Neurons.Dominant(int count) -> dominant(model, resolver.cleanRun(), count, length);
             case Neurons.Ranges chosen -> {
                 var ranges = chosen.ranges().stream().map(range -> range.within(model.config())).toList();
-                yield IntStream.range(0, layers).mapToObj(l -> ranges.stream().filter(r -> r.firstLayer() <= l && l <= r.lastLayer())
-                        .flatMapToInt(r -> IntStream.rangeClosed(r.first(), r.last())).sorted().distinct().toArray()).toList();
+                yield IntStream.range(0, layers).mapToObj(l -> {
+                    var ofLayer = new BitSet(); // and no list: a text of a few kB can name every neuron a thousand times
+                    ranges.stream().filter(r -> r.firstLayer() <= l && l <= r.lastLayer()).forEach(r -> ofLayer.set(r.first(), r.last() + 1));
+                    return ofLayer.stream().toArray();
+                }).toList();
             }
         };
     }

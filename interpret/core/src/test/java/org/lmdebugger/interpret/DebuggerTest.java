@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
@@ -189,12 +190,26 @@ class DebuggerTest {
         assertThat(last.chosen().get(1).after().rank()).isGreaterThan(9);
     }
 
+    /** Every index by itself would take hours, and more memory than there is. */
+    @Test
+    void rangesOfPositionsAreHeldAgainstThePromptAsRanges() {
+        var ranges = "0..999999999,".repeat(100_000) + "0";
+        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D0=0@" + ranges)), "edit: L0D0=0@0..999999999: position 999999999 (expected: at most 7)");
+        var apart = IntStream.range(0, 100_000).mapToObj(i -> String.valueOf(2 * i)).collect(Collectors.joining(","));
+        refused(() -> debugger.plan(Sweep.of(PROMPT).allNeurons().off().at(Positions.parse(apart)).measure(Measure.kl())),
+                "edit: L0D0=0@0,2,4,", "characters): position 199998 (expected: at most 7)");
+        refused(() -> debugger.run(PROMPT, Edits.parse("L0D0=from:\"Once\"", "L0D1=0@8")).close(), "edit: L0D1=0@8: position 8");
+    }
+
     @Test
     void badInputIsNamed() {
         refused(() -> debugger.trace(""), "prompt: empty");
         refused(() -> debugger.trace("a ".repeat(200)), "prompt: ", " tokens (expected: at most 128 in this model)");
         refused(() -> debugger.generate(PROMPT, 121), "tokens: 121 after a prompt of 8 (expected: at most 128 together in this model)");
+        refused(() -> debugger.generate(PROMPT, Integer.MAX_VALUE), "tokens: 2147483647 after a prompt of 8");
         refused(() -> debugger.generate(PROMPT, 0), "tokens: 0");
+        refused(() -> debugger.trace("a ".repeat(100_000_000)), "prompt: 200,000,000 characters (expected: at most 128 tokens in this model)");
+        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D0=from:\"" + "a ".repeat(100_000_000) + "\"")), "prompt: 200,000,000 characters");
         refused(() -> debugger.trace(PROMPT, Edits.parse("L4D0=0")), "edit: L4D0 (expected: L0 to L3 and D0 to D767 in this model)");
         refused(() -> debugger.trace(PROMPT, Edits.parse("L0D768=0")), "edit: L0D768");
         refused(() -> debugger.trace(PROMPT, Edits.parse(Mode.LM_DEBUGGER, List.of("L9D0=on"))), "edit: L9D0");

@@ -13,6 +13,7 @@ import org.lmdebugger.interpret.Generation;
 import org.lmdebugger.interpret.GenerationOptions;
 import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Trace;
+import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -134,7 +135,7 @@ final class CompatibleRoutes {
     private static int number(Context context, String name, int below) {
         var text = context.pathParam(name);
         if (!text.matches("\\d{1,9}") || Integer.parseInt(text) >= below) {
-            throw new IllegalArgumentException("%s: %s (expected: 0 to %d)".formatted(name, text, below - 1));
+            throw new IllegalArgumentException("%s: %s (expected: 0 to %d)".formatted(name, Shown.of(text), below - 1));
         }
         return Integer.parseInt(text);
     }

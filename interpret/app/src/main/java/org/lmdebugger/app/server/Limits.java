@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.Objects;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.app.values.Names;
+import org.lmdebugger.interpret.Edit;
 
 /** How much one request may ask for. */
 final class Limits {
@@ -47,6 +48,13 @@ final class Limits {
         }
         if (values.stream().anyMatch(Objects::isNull)) {
             throw Problem.badRequest(name + ": null among them (expected: a value)");
+        }
+    }
+
+    /** Checks the prompt that {@code operation} takes a coefficient from, if it does. */
+    static void from(Edit.Operation operation) {
+        if (operation instanceof Edit.Operation.From(var prompt)) {
+            prompt(prompt);
         }
     }
 

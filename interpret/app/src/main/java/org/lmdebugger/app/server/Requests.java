@@ -20,6 +20,7 @@ import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Mode;
+import org.lmdebugger.text.Shown;
 
 /** Bodies of requests: JSON of bounded size and depth, read into records. */
 final class Requests {
@@ -111,7 +112,7 @@ final class Requests {
                 .map(step -> step.getFieldName() == null ? String.valueOf(step.getIndex()) : step.getFieldName())
                 .collect(Collectors.joining(".")) : "";
         return switch (failure) {
-            case UnrecognizedPropertyException unknown -> "%s: unknown (expected: %s)".formatted(at, unknown.getKnownPropertyIds().stream()
+            case UnrecognizedPropertyException unknown -> "%s: unknown (expected: %s)".formatted(Shown.of(at), unknown.getKnownPropertyIds().stream()
                     .map(String::valueOf).sorted().collect(Collectors.joining(", ")));
             case MismatchedInputException mismatch when !at.isEmpty() -> "%s: of another kind (expected: %s)".formatted(at,
                     mismatch.getTargetType() == null ? "what the API's description says" : kind(mismatch.getTargetType()));

@@ -22,6 +22,7 @@ import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.InvalidModelException;
+import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -139,7 +140,7 @@ public final class Server implements AutoCloseable {
     }
 
     private static void failed(Exception failure, Context context) {
-        problem(failure, context.method() + " " + context.path()).send(context);
+        problem(failure, context.method() + " " + Shown.of(context.path())).send(context);
     }
 
     /** What to say of a failure; what is our own mistake is logged. */

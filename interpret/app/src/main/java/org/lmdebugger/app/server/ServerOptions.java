@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.Set;
+import org.lmdebugger.text.Shown;
 
 /**
  * How a server is reached.
@@ -23,11 +24,11 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
         origins = Set.copyOf(origins);
         for (var origin : origins) {
             if (!origin.matches("https?://[^/?#\\s@]+")) {
-                throw new IllegalArgumentException("origin: " + origin + " (expected: such as http://localhost:3000, without a path)");
+                throw new IllegalArgumentException("origin: " + Shown.of(origin) + " (expected: such as http://localhost:3000, without a path)");
             }
         }
         if (token == null && !isLoopback(host)) {
-            throw new IllegalArgumentException("token: none (expected: one, as %s is not loopback)".formatted(host));
+            throw new IllegalArgumentException("token: none (expected: one, as %s is not loopback)".formatted(Shown.of(host)));
         }
         if (token != null && token.length() < 16) {
             throw new IllegalArgumentException("token: %d characters (expected: at least 16)".formatted(token.length()));
@@ -39,7 +40,7 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
         try {
             return InetAddress.getByName(host).isLoopbackAddress();
         } catch (UnknownHostException failure) {
-            throw new IllegalArgumentException("host: %s (expected: an address of this machine, such as 127.0.0.1)".formatted(host), failure);
+            throw new IllegalArgumentException("host: %s (expected: an address of this machine, such as 127.0.0.1)".formatted(Shown.of(host)), failure);
         }
     }
 

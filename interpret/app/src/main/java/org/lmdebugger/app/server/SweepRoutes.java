@@ -65,7 +65,11 @@ final class SweepRoutes {
                     .measure(measured.stream().map(Measure::parse).toArray(Measure[]::new));
             Mode chosen = Requests.mode(mode);
             for (var operation : wanted) {
-                sweep = sweep.operation(SweepOptions.operation(operation, chosen));
+                var parsed = SweepOptions.operation(operation, chosen);
+                if (parsed instanceof Sweep.Operation.Change(var change)) {
+                    Limits.from(change);
+                }
+                sweep = sweep.operation(parsed);
             }
             return sweep;
         }

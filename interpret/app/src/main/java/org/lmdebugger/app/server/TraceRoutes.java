@@ -56,7 +56,9 @@ final class TraceRoutes {
     static Edits edits(List<String> texts, String mode) {
         var list = Objects.requireNonNullElse(texts, List.<String>of());
         Limits.check("edits", list, Limits.EDITS);
-        return Edits.parse(Requests.mode(mode), list);
+        var edits = Edits.parse(Requests.mode(mode), list);
+        edits.list().forEach(edit -> Limits.from(edit.operation()));
+        return edits;
     }
 
     /** A token's id: {@code #12}, or a text that is exactly one token. */

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -86,6 +87,28 @@ class ApiTest {
             for (int i = 0; i < together.size(); i++) {
                 assertThat(together.get(i).get()).isEqualTo(alone.get(i % alone.size()));
             }
+        }
+    }
+
+    @Test
+    void promptsThatEditsTakeFromAreBoundedAsAllPromptsAre() {
+        var from = "from:\\\"" + "a ".repeat(17_000) + "\\\"";
+        for (var answer : List.of(server.post("/api/v1/trace", "{\"prompt\": \"a\", \"edits\": [\"L0D0=%s\"]}".formatted(from)),
+                server.post("/api/v1/generate", "{\"prompt\": \"a\", \"continuations\": [{\"edits\": [\"L0D0=%s\"]}]}".formatted(from)),
+                server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D0=%s\"]}".formatted(from)),
+                server.post("/api/v1/sweeps", "{\"prompts\": [\"a\"], \"operations\": [\"%s\"]}".formatted(from)))) {
+            assertThat(answer.statusCode()).isEqualTo(400);
+            assertThat(json(answer).get("detail").textValue()).isEqualTo("prompt: 34,000 characters (expected: at most 32,768)");
+        }
+    }
+
+    /** A refusal quotes the beginning alone, and ranges are not counted out. */
+    @Test
+    void aLongEditIsRefusedInAFewWords() {
+        for (var edit : List.of("L0D0=0@" + "0..999999999,".repeat(100_000) + "0", "L0D0=0@" + "x".repeat(1_000_000), "L0D0=" + "1 ".repeat(500_000))) {
+            var answer = server.post("/api/v1/trace", "{\"prompt\": \"a\", \"edits\": [\"%s\"]}".formatted(edit));
+            assertThat(answer.statusCode()).isEqualTo(400);
+            assertThat(json(answer).get("detail").textValue()).hasSizeLessThan(500);
         }
     }
 
