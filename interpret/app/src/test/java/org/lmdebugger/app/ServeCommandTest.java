@@ -6,18 +6,22 @@ import java.io.BufferedReader;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -62,7 +66,12 @@ class ServeCommandTest {
     }
 
     private static Process serve(Path folder, String... options) throws Exception {
-        var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
+        return serve(folder, List.of(), options);
+    }
+
+    private static Process serve(Path folder, List<String> starter, String... options) throws Exception {
+        var command = new ArrayList<>(starter);
+        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector",
                 "-cp", System.getProperty("java.class.path"), Main.class.getName(), "serve", "--port", "0", "--device", "cpu",
                 "--data", folder.resolve("data").toString()));
@@ -123,6 +132,63 @@ class ServeCommandTest {
             assertThat(process.waitFor()).isEqualTo(TERMINATED);
         } finally {
             process.destroyForcibly();
+        }
+    }
+
+    /** Opens connections that send nothing, as far as the operating system lets it. */
+    private static List<SocketChannel> flood(String address, int connections) throws Exception {
+        var channels = new ArrayList<SocketChannel>();
+        for (int i = 0; i < connections; i++) {
+            channels.add(SocketChannel.open());
+            channels.getLast().configureBlocking(false);
+            channels.getLast().connect(new InetSocketAddress("127.0.0.1", URI.create(address).getPort()));
+        }
+        return channels;
+    }
+
+    private static void close(List<SocketChannel> channels) throws Exception {
+        for (var channel : channels) {
+            channel.close();
+        }
+    }
+
+    private static void awaitLine(Path log, String text) throws Exception {
+        while (Files.readAllLines(log).stream().noneMatch(line -> line.contains(text))) {
+            Thread.sleep(20); // the test's timeout bounds it
+        }
+    }
+
+    private static void allowFiles(Process process, int most) throws Exception {
+        assertThat(new ProcessBuilder("prlimit", "--pid", String.valueOf(process.pid()), "--nofile=" + most + ":200").inheritIO().start().waitFor()).isZero();
+    }
+
+    /** Without room for another file, nothing can be accepted and no class be read; it is said, and passes. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void withFewFileDescriptors(@TempDir Path folder) throws Exception {
+        var errors = folder.resolve("errors");
+        var process = serve(folder);
+        try (var lines = process.inputReader()) {
+            var address = address(lines);
+            allowFiles(process, 1); // before anything was logged
+            var refused = flood(address, 1);
+            awaitLine(errors, "Too many open files");
+            allowFiles(process, 200);
+            assertThat(get(address + "api/v1/model").statusCode()).isEqualTo(200);
+            close(refused);
+        } finally {
+            process.destroyForcibly();
+        }
+        var limited = serve(folder, List.of("prlimit", "--nofile=200"));
+        try (var lines = limited.inputReader()) {
+            var address = address(lines);
+            var flood = flood(address, 180);
+            awaitLine(errors, "connections are open, which is the limit");
+            assertThat(Files.list(Path.of("/proc/" + limited.pid() + "/fd"))).hasSizeLessThan(180);
+            close(flood);
+            assertThat(get(address + "api/v1/model").statusCode()).isEqualTo(200);
+        } finally {
+            limited.destroyForcibly();
         }
     }
 }

@@ -1,5 +1,6 @@
 package org.lmdebugger.app.server;
 
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Objects;
 import org.lmdebugger.app.TraceJson;
@@ -8,6 +9,8 @@ import org.lmdebugger.interpret.Edit;
 
 /** How much one request may ask for. */
 final class Limits {
+    static final int CONNECTIONS = 512;
+    static final Duration HEADERS = Duration.ofSeconds(10); // of a request, from the first byte to the last
     static final int BODY = 4 << 20; // bytes
     static final int BODY_RATE = 256; // bytes a second, at least; below, a request holds a connection for nothing
     static final int PROMPT = 32_768; // characters; the model bounds the tokens

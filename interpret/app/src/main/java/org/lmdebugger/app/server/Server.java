@@ -38,6 +38,7 @@ public final class Server implements AutoCloseable {
     static {
         JETTY.setLevel(Level.WARNING); // that it starts is no news
         PARSER.setLevel(Level.SEVERE); // nor is what clients send
+        Connections.prepareWarnings();
     }
 
     /** What nobody hears. */
@@ -125,6 +126,7 @@ public final class Server implements AutoCloseable {
             http.setHeaderCacheCaseSensitive(true); // else a wrong token is taken for the right one that the connection sent before
         });
         config.jetty.modifyServer(server -> {
+            server.addBean(new Connections(Connections.affordable(Limits.CONNECTIONS), Limits.HEADERS, server));
             server.insertHandler(new GracefulHandler());
             server.setErrorHandler(new HttpErrors());
         });

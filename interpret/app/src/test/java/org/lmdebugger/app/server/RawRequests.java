@@ -11,7 +11,11 @@ final class RawRequests {
     }
 
     static Socket connect(URI address) throws IOException {
-        var socket = new Socket("127.0.0.1", address.getPort());
+        return connect(address.getPort());
+    }
+
+    static Socket connect(int port) throws IOException {
+        var socket = new Socket("127.0.0.1", port);
         socket.setSoTimeout(20_000);
         return socket;
     }
