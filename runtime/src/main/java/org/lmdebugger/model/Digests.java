@@ -12,7 +12,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** Checksums of files, in hexadecimal. */
-final class Digests {
+public final class Digests {
     private Digests() {
     }
 
@@ -21,7 +21,7 @@ final class Digests {
     }
 
     /** SHA-256, as Git LFS names its files. */
-    static String sha256(Path file) throws IOException {
+    public static String sha256(Path file) throws IOException {
         return hex(update(sha256(), Files.newInputStream(file)));
     }
 

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.duckdb.DuckDBAppender;
@@ -17,7 +18,12 @@ import org.lmdebugger.interpret.Effects;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.tokenizer.Tokenizer;
 
-/** Effects of sweeps as a table of DuckDB, in memory, and from there as a CSV or Parquet file. */
+/**
+ * Effects of sweeps as a table of DuckDB, in memory, and from there as a file of any {@link EffectFormat}. A measure's
+ * column is called as on the command line. Where two of these names differ in case only, which is nothing to DuckDB and
+ * other readers, the tokens' ids are in them: {@code logit:" king"#620}. A number that is not finite is written as such
+ * in Parquet, as {@code nan} or {@code inf} in CSV and TSV, as null in JSON, and as null in columns of whole numbers.
+ */
 public final class EffectTable implements AutoCloseable {
     private final List<Measure> measures;
     private final Tokenizer tokenizer;
@@ -30,19 +36,44 @@ public final class EffectTable implements AutoCloseable {
             database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
             execute("create table effects (prompt_id integer, intervention varchar, layer integer, neuron integer, "
                     + "operation varchar, value float, \"at\" varchar, "
-                    + measures.stream().map(EffectTable::column).collect(Collectors.joining(", ")) + ")");
+                    + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
+                    .collect(Collectors.joining(", ")) + ")");
         } catch (SQLException failure) {
             throw new IllegalStateException("DuckDB cannot make a table of " + measures, failure);
         }
     }
 
-    private static String column(Measure measure) {
-        var type = switch (measure) {
+    /** The measure's column in the table, whose names have no case. */
+    private static String column(int measure) {
+        return "measure_" + measure;
+    }
+
+    private static String type(Measure measure) {
+        return switch (measure) {
             case Measure.Top top -> "varchar"; // JSON
             case Measure.OfToken of when of.quantity() == Measure.Quantity.RANK -> "integer";
             default -> "float";
         };
-        return "\"" + measure.toString().replace("\"", "\"\"") + "\" " + type;
+    }
+
+    /** The measure's column in files. */
+    private String name(Measure measure) {
+        if (measures.stream().filter(other -> lowerCase(other).equals(lowerCase(measure))).count() == 1) {
+            return measure.toString();
+        }
+        return switch (measure) {
+            case Measure.OfToken(var quantity, var token) -> quantity + ":" + withId(token);
+            case Measure.Difference(var token, var other) -> "difference:" + withId(token) + "/" + withId(other);
+            default -> throw new IllegalArgumentException("measures: %s (expected: each once)".formatted(measures));
+        };
+    }
+
+    private static String lowerCase(Measure measure) {
+        return measure.toString().toLowerCase(Locale.ROOT);
+    }
+
+    private String withId(Measure.Token token) {
+        return token.text() == null ? token.toString() : token + "#" + tokenizer.single(token.text());
     }
 
     public void add(Effects effects) {
@@ -101,10 +132,19 @@ public final class EffectTable implements AutoCloseable {
 
     private void append(DuckDBAppender to, Effects effects, Measure measure, int i) throws SQLException {
         switch (measure) {
-            case Measure.Top(int count) -> to.append(Json.line(IntStream.range(i * count, (i + 1) * count).mapToObj(j ->
-                    TraceJson.object("id", effects.topIds()[j], "token", tokenizer.text(effects.topIds()[j]),
-                            "probability", effects.topProbabilities()[j])).toList()));
-            case Measure.OfToken of when of.quantity() == Measure.Quantity.RANK -> to.append((int) effects.values(of)[i]);
+            case Measure.Top(int count) when Float.isFinite(effects.topProbabilities()[i * count]) ->
+                    to.append(Json.line(IntStream.range(i * count, (i + 1) * count).mapToObj(j ->
+                            TraceJson.object("id", effects.topIds()[j], "token", tokenizer.text(effects.topIds()[j]),
+                                    "probability", effects.topProbabilities()[j])).toList()));
+            case Measure.Top none -> to.appendNull();
+            case Measure.OfToken of when of.quantity() == Measure.Quantity.RANK -> {
+                float rank = effects.values(of)[i];
+                if (Float.isFinite(rank)) {
+                    to.append((int) rank);
+                } else {
+                    to.appendNull();
+                }
+            }
             default -> to.append(effects.values(measure)[i]);
         }
     }
@@ -112,14 +152,15 @@ public final class EffectTable implements AutoCloseable {
     /**
      * Writes what was added since the last time; the file is there whole or not at all.
      *
+     * @param file its name says the format
      * @throws UncheckedIOException if it cannot be written
      */
     public void write(Path file) {
-        var format = file.toString().endsWith(".csv") ? "csv, header" : "parquet, compression zstd";
+        var format = EffectFormat.of(file.toString()).orElseThrow();
         try {
             AtomicFile.write(file, part -> {
                 try {
-                    execute("copy effects to '%s' (format %s)".formatted(part.toString().replace("'", "''"), format));
+                    execute(format.copy(select(format), part, file));
                     execute("delete from effects");
                 } catch (SQLException failure) {
                     throw new IOException(failure.getMessage(), failure);
@@ -128,6 +169,22 @@ public final class EffectTable implements AutoCloseable {
         } catch (IOException failure) {
             throw new UncheckedIOException(file + ": cannot be written", failure);
         }
+    }
+
+    /** All rows, as a file of that format has them. */
+    private String select(EffectFormat format) {
+        return "select prompt_id, intervention, layer, neuron, operation, value, \"at\", "
+                + IntStream.range(0, measures.size()).mapToObj(m -> "%s as \"%s\"".formatted(
+                        format == EffectFormat.JSONL ? json(measures.get(m), column(m)) : column(m),
+                        name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", ")) + " from effects";
+    }
+
+    private static String json(Measure measure, String column) {
+        return switch (type(measure)) {
+            case "varchar" -> column + "::json";
+            case "float" -> "case when isfinite(%s) then %s end".formatted(column, column);
+            default -> column;
+        };
     }
 
     private void execute(String sql) throws SQLException {

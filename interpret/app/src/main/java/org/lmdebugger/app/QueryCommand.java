@@ -37,10 +37,9 @@ final class QueryCommand implements Callable<Integer> {
         if (!Files.exists(results)) {
             throw new IllegalArgumentException(Shown.of(results) + ": not there (expected: what sweep --out wrote)");
         }
-        var files = Files.isDirectory(results) ? results.resolve("part-*.parquet") : results;
-        var reader = results.toString().endsWith(".csv") ? "read_csv" : "read_parquet";
+        var effects = table();
         try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement()) {
-            statement.execute("create view effects as select * from %s('%s')".formatted(reader, files.toString().replace("'", "''")));
+            statement.execute("create view effects as select * from " + effects);
             if (statement.execute(sql)) {
                 print(statement.getResultSet());
             }
@@ -48,6 +47,15 @@ final class QueryCommand implements Callable<Integer> {
             throw new IllegalArgumentException("query: " + failure.getMessage(), failure);
         }
         return 0;
+    }
+
+    private String table() {
+        if (Files.isDirectory(results)) {
+            return EffectFormat.PARQUET.table(SweepDirectory.parts(results, spec.commandLine().getErr()::println));
+        }
+        return EffectFormat.of(results.toString()).orElseThrow(() -> new IllegalArgumentException(
+                "%s: not what sweep --out wrote (expected: a directory, or a name that ends in %s)".formatted(results, EffectFormat.ENDINGS)))
+                .table(List.of(results));
     }
 
     private void print(ResultSet results) throws SQLException {

@@ -1,17 +1,19 @@
 package org.lmdebugger.app;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Effects;
+import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Sweep;
 import org.lmdebugger.interpret.SweepPlan;
 import picocli.CommandLine.Command;
@@ -25,7 +27,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n", footer = {
             "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
             "  lmdebug sweep \"The man is a\" --neurons L2-3 --op set:3 --measure 'logit:\" king\"' --out effects.csv",
-            "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results --resume",
+            "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
             "  lmdebug query results \"select layer, avg(kl) from effects group by layer order by layer\""})
 final class SweepCommand implements Callable<Integer> {
     @Mixin
@@ -41,9 +43,9 @@ final class SweepCommand implements Callable<Integer> {
             + "(default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--out", paramLabel = "FILE|DIR", description = "Keeps all effects: FILE.csv, FILE.parquet, or a directory of "
-            + "Parquet files that an interrupted sweep goes on from.")
-    private Path out;
+    @Option(names = "--out", paramLabel = "FILE|DIR", description = "Keeps all effects in a file, whose name ends in "
+            + EffectFormat.ENDINGS + ", or in a directory of Parquet files that an interrupted sweep goes on from: one that is there, or DIR/.")
+    private String out;
 
     @Option(names = "--resume", description = "Goes on where the sweep that wrote DIR was interrupted.")
     private boolean resume;
@@ -57,33 +59,28 @@ final class SweepCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         var sweep = options.sweep();
-        if (resume && (out == null || isFile())) {
-            throw new IllegalArgumentException("--resume: no directory (expected: --out DIR)");
-        }
+        checkOut();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
-        checkWritable();
         return model.withAll(debuggers -> {
             run(debuggers, sweep);
             return 0;
         });
     }
 
-    private boolean isFile() {
-        return out.toString().endsWith(".csv") || out.toString().endsWith(".parquet");
+    /** A new directory's name ends in a slash, so that a mistyped ending makes none. */
+    private boolean isDirectory() {
+        return out.endsWith("/") || !out.isEmpty() && Files.isDirectory(Path.of(out));
     }
 
-    /** Better now than after an hour. */
-    private void checkWritable() {
-        if (out != null && isFile()) {
-            var probe = out.resolveSibling("." + out.getFileName() + ".part");
-            try {
-                Files.write(probe, new byte[0]);
-                Files.delete(probe);
-            } catch (IOException failure) {
-                throw new UncheckedIOException(out + ": cannot be written", failure);
-            }
+    private void checkOut() {
+        if (resume && (out == null || !isDirectory())) {
+            throw new IllegalArgumentException("--resume: no directory (expected: --out DIR/)");
+        }
+        if (out != null && !isDirectory() && EffectFormat.of(out).isEmpty()) {
+            throw new IllegalArgumentException("--out: %s (expected: a name that ends in %s; or a directory: one that is there, or a new name that ends in /)"
+                    .formatted(Text.fit(out, 60).strip(), EffectFormat.ENDINGS));
         }
     }
 
@@ -95,33 +92,57 @@ final class SweepCommand implements Callable<Integer> {
             print(printer, plan);
             return;
         }
-        var directory = out == null || isFile() ? null : SweepDirectory.open(out, manifest(debugger, plan), resume);
-        int first = directory == null ? 0 : Math.min(directory.firstMissing(), plan.chunks().size());
-        long done = plan.chunks().subList(0, first).stream().mapToLong(SweepPlan.Chunk::count).sum();
-        var strongest = new Strongest(top, sweep.measures());
-        try (var table = out == null ? null : new EffectTable(sweep.measures(), debugger.model().tokenizer());
-             var bar = bar(plan, done)) {
-            Debugger.sweep(debuggers, plan, first, effects -> {
-                strongest.add(effects);
-                if (table != null) {
-                    table.add(effects);
-                }
-                if (directory != null) {
-                    table.write(directory.part(effects.chunk()));
-                }
-                if (bar != null) {
-                    bar.stepBy(effects.size());
-                }
-                return true;
-            });
-            if (table != null && directory == null) {
-                table.write(out);
+        var measures = sweep.measures().stream().filter(measure -> !(measure instanceof Measure.Top)).toList();
+        var strongest = measures.isEmpty() ? null : new Strongest(top, measures.getFirst());
+        try (var output = out == null ? null : output(debugger, plan)) {
+            var missing = output == null ? all(plan) : output.missing();
+            long done = plan.effects() - missing.stream().mapToLong(chunk -> plan.chunks().get(chunk).count()).sum();
+            try (var bar = bar(plan, done)) {
+                compute(debuggers, plan, missing, effects -> {
+                    if (strongest != null) {
+                        strongest.add(effects);
+                    }
+                    if (output != null) {
+                        output.add(effects);
+                    }
+                    if (bar != null) {
+                        bar.stepBy(effects.size());
+                    }
+                });
+            }
+            if (output != null) {
+                output.complete();
+            }
+            if (done > 0) {
+                printer.println("%,d of %,d effects were there already; of the others:".formatted(done, plan.effects()));
             }
         }
-        if (first > 0) {
-            printer.println("%,d of %,d effects were there already; of the others:".formatted(done, plan.effects()));
+        if (strongest != null) {
+            new StrongestTable(printer, measures).print(strongest, debugger, names.names(debugger).all());
         }
-        strongest.print(printer, debugger, names.names(debugger).all());
+    }
+
+    private SweepOutput output(Debugger debugger, SweepPlan plan) {
+        var tokenizer = debugger.model().tokenizer();
+        return isDirectory() ? SweepDirectory.open(Path.of(out), manifest(debugger, plan), resume, plan, tokenizer, spec.commandLine().getErr()::println)
+                : SweepFile.open(Path.of(out), plan, tokenizer);
+    }
+
+    private static BitSet all(SweepPlan plan) {
+        var all = new BitSet();
+        all.set(0, plan.chunks().size());
+        return all;
+    }
+
+    /** Computes these chunks, run by run. */
+    private static void compute(List<Debugger> debuggers, SweepPlan plan, BitSet chunks, Consumer<Effects> taker) {
+        for (int from = chunks.nextSetBit(0); from >= 0; from = chunks.nextSetBit(chunks.nextClearBit(from))) {
+            int end = chunks.nextClearBit(from);
+            Debugger.sweep(debuggers, plan, from, effects -> {
+                taker.accept(effects);
+                return effects.chunk() + 1 < end;
+            });
+        }
     }
 
     /** For work of more than one chunk: how much is done, how fast, and how long it will take. */

@@ -68,7 +68,7 @@ class SweepCommandTest {
     void interventionsOfSeveralEdits() throws Exception {
         var file = Files.writeString(directory.resolve("edits"), "L1D2=0@last; L3D4*=2\n\nL2D7=from:\"Once upon; a time there was a big\"\n");
         var results = directory.resolve("results");
-        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--out", results.toString())).as("%s", err).isZero();
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--out", results + "/")).as("%s", err).isZero();
         assertThat(lmdebug("query", results.toString(), "select intervention, layer, operation from effects order by layer nulls first")).isZero();
         assertThat(out.toString().lines().skip(1)).satisfiesExactly(line -> assertThat(line).isEqualTo("L1D2=0@last;␣L3D4*=2"),
                 line -> assertThat(line).startsWith("L2D7=from:").contains("…  2      from:"));
@@ -85,7 +85,7 @@ class SweepCommandTest {
 
     @Test
     void resultsOfAnotherSweepAreNotMixed() throws Exception {
-        var results = directory.resolve("results").toString();
+        var results = directory.resolve("results") + "/";
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D0-9", "--out", results)).isZero();
         refused("holds results (expected: a new directory, or --resume to go on)", "sweep", PROMPT, "--neurons", "L1D0-9", "--out", results);
         refused("manifest.json: neurons is \"L1D0-9\" (expected: \"L1D0-8\"", "sweep", PROMPT, "--neurons", "L1D0-8", "--out", results, "--resume");
@@ -102,7 +102,7 @@ class SweepCommandTest {
     @EnabledOnOs(OS.LINUX)
     void aFullDiskIsSaidAndTheSweepGoesOnLater() throws Exception {
         var results = directory.resolve("results");
-        var sweep = new String[] {"sweep", PROMPT, "--neurons", "L0-3D0-9", "--memory", "1", "--out", results.toString(), "--resume"};
+        var sweep = new String[] {"sweep", PROMPT, "--neurons", "L0-3D0-9", "--memory", "1", "--out", results + "/", "--resume"};
         assertThat(lmdebug(sweep)).isZero();
         Files.delete(results.resolve("part-000001.parquet"));
         Files.createSymbolicLink(results.resolve(".part-000001.parquet.part"), Path.of("/dev/full"));
@@ -127,7 +127,7 @@ class SweepCommandTest {
         refused("--resume: no directory", "sweep", PROMPT, "--neurons", "all", "--resume");
         refused("/no/such/prompts: cannot be read", "sweep", "--prompts", "/no/such/prompts", "--neurons", "all");
         refused("/no/such/file.csv: cannot be written", "sweep", PROMPT, "--neurons", "all", "--out", "/no/such/file.csv");
-        refused("/proc/results: cannot be used", "sweep", PROMPT, "--neurons", "all", "--out", "/proc/results");
+        refused("/proc/results: cannot be used", "sweep", PROMPT, "--neurons", "all", "--out", "/proc/results/");
         refused("/no/such: not there", "query", "/no/such", "select 1");
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D0", "--out", directory.resolve("e.csv").toString())).isZero();
         refused("query: ", "query", directory.resolve("e.csv").toString(), "select nothing from effects");

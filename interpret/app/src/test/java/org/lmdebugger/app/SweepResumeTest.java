@@ -53,7 +53,7 @@ class SweepResumeTest {
                 "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector",
                 "-cp", System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(List.of(SWEEP));
-        command.addAll(List.of("--out", results.toString(), "--resume"));
+        command.addAll(List.of("--out", results + "/", "--resume"));
         var log = results.resolveSibling("log");
         var process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
         try {
@@ -69,7 +69,7 @@ class SweepResumeTest {
 
     private static void sweep(Path results) {
         var arguments = new ArrayList<>(List.of(SWEEP));
-        arguments.addAll(List.of("--out", results.toString(), "--resume"));
+        arguments.addAll(List.of("--out", results + "/", "--resume"));
         var err = new StringWriter();
         assertThat(Main.commandLine().setOut(new PrintWriter(new StringWriter())).setErr(new PrintWriter(err, true))
                 .execute(arguments.toArray(String[]::new))).as("%s", err).isZero();

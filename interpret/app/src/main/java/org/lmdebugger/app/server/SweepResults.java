@@ -1,11 +1,10 @@
 package org.lmdebugger.app.server;
 
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.PriorityQueue;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.Said;
+import org.lmdebugger.app.Strongest;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Debugger.TokenLogit;
@@ -25,16 +24,6 @@ final class SweepResults {
         chunks = job.chunks();
     }
 
-    private record Row(Effects effects, int index, float strength) {
-        int layer() {
-            return effects.layers()[index];
-        }
-
-        int neuron() {
-            return effects.neurons()[index];
-        }
-    }
-
     /** The measure of that name; the first without one. */
     private Measure measure(String name) {
         return measures.stream().filter(each -> name == null || each.toString().equals(name)).findFirst()
@@ -45,38 +34,25 @@ final class SweepResults {
     /** The {@code top} effects that move the measure farthest from the unedited prompt's. */
     Map<String, Object> strongest(Debugger debugger, String measureName, int top) {
         var measure = measure(measureName);
-        var strongest = new PriorityQueue<>(Comparator.comparingDouble(Row::strength)); // the weakest first
-        for (var effects : chunks) {
-            var values = effects.values(measure);
-            for (int i = 0; i < values.length; i++) {
-                float strength = Math.abs(values[i] - effects.clean(measure));
-                strength = Float.isNaN(strength) ? Float.POSITIVE_INFINITY : strength; // an edit that broke it is the first to see
-                if (strongest.size() < top || strength > strongest.peek().strength()) {
-                    strongest.add(new Row(effects, i, strength));
-                    if (strongest.size() > top) {
-                        strongest.remove();
-                    }
-                }
-            }
-        }
-        var rows = strongest.stream().sorted(Comparator.comparingDouble(Row::strength).reversed()).toList();
-        var said = Said.of(debugger, rows.stream().filter(row -> row.layer() >= 0)
-                .map(row -> new Edits.Neuron(row.layer(), row.neuron())).toList(), SAID);
+        var strongest = new Strongest(top, measure);
+        chunks.forEach(strongest::add);
+        var effects = strongest.effects();
+        var said = Said.of(debugger, effects.stream().filter(effect -> effect.layer() >= 0)
+                .map(effect -> new Edits.Neuron(effect.layer(), effect.neuron())).toList(), SAID);
         return TraceJson.object("measures", measures.stream().map(Measure::toString).toList(), "sorted_by", measure.toString(),
                 "clean", chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
-                "effects", rows.stream().map(row -> json(row, said)).toList());
+                "effects", effects.stream().map(effect -> json(effect, said)).toList());
     }
 
-    private Map<String, Object> json(Row row, Map<Edits.Neuron, List<TokenLogit>> said) {
-        return TraceJson.object("prompt", row.effects().prompt(), "edits", row.effects().edits(row.index()).texts(),
-                "layer", row.layer(), "neuron", row.neuron(),
-                "values", measures.stream().map(each -> row.effects().values(each)[row.index()]).toList(),
-                "says", said.getOrDefault(new Edits.Neuron(row.layer(), row.neuron()), List.of()).stream().map(TokenLogit::token).toList());
+    private Map<String, Object> json(Strongest.Effect effect, Map<Edits.Neuron, List<TokenLogit>> said) {
+        return TraceJson.object("prompt", effect.chunk().prompt(), "edits", effect.chunk().edits(effect.index()).texts(),
+                "layer", effect.layer(), "neuron", effect.neuron(), "values", measures.stream().map(effect::value).toList(),
+                "says", said.getOrDefault(new Edits.Neuron(effect.layer(), effect.neuron()), List.of()).stream().map(TokenLogit::token).toList());
     }
 
     /**
      * For each layer a list of all neurons: how far one measure is from the unedited prompt's, the farthest if a neuron
-     * has several effects; null where there is none.
+     * has several effects; null where there is none, or none that is finite.
      */
     Map<String, Object> map(Debugger debugger, String measureName) {
         var measure = measure(measureName);
@@ -88,7 +64,8 @@ final class SweepResults {
             var neurons = effects.neurons();
             for (int i = 0; i < values.length; i++) {
                 float change = values[i] - effects.clean(measure);
-                if (layers[i] >= 0 && (map[layers[i]][neurons[i]] == null || Math.abs(change) > Math.abs(map[layers[i]][neurons[i]]))) {
+                if (layers[i] >= 0 && Float.isFinite(change)
+                        && (map[layers[i]][neurons[i]] == null || Math.abs(change) > Math.abs(map[layers[i]][neurons[i]]))) {
                     map[layers[i]][neurons[i]] = change;
                 }
             }

@@ -166,10 +166,19 @@ export const Sweep = {
                                     h('th', { scope: 'row' }, neuronLink(each.layer, each.neuron)),
                                     h('td', { class: 'promotes' }, tokens(each.says)),
                                     each.values.map((value, index) =>
-                                        h('td', { key: index, class: 'figure' }, [
-                                            measured(value),
-                                            difference(value - strongest.data.clean[index], strongest.data.clean[index] !== 0)
-                                        ])
+                                        h(
+                                            'td',
+                                            { key: index, class: 'figure' },
+                                            value === null
+                                                ? 'not finite'
+                                                : [
+                                                      measured(value),
+                                                      difference(
+                                                          value - strongest.data.clean[index],
+                                                          strongest.data.clean[index] !== 0
+                                                      )
+                                                  ]
+                                        )
                                     ),
                                     h(
                                         'td',
