@@ -145,7 +145,10 @@ public final class EffectTable implements AutoCloseable {
                     to.appendNull();
                 }
             }
-            default -> to.append(effects.values(measure)[i]);
+            default -> {
+                float value = effects.values(measure)[i];
+                to.append(Float.isNaN(value) ? Float.NaN : value); // of one sign, which CSV would show
+            }
         }
     }
 
@@ -173,7 +176,8 @@ public final class EffectTable implements AutoCloseable {
 
     /** All rows, as a file of that format has them. */
     private String select(EffectFormat format) {
-        return "select prompt_id, intervention, layer, neuron, operation, value, \"at\", "
+        var value = format == EffectFormat.JSONL ? number("value") + " as value" : "value";
+        return "select prompt_id, intervention, layer, neuron, operation, " + value + ", \"at\", "
                 + IntStream.range(0, measures.size()).mapToObj(m -> "%s as \"%s\"".formatted(
                         format == EffectFormat.JSONL ? json(measures.get(m), column(m)) : column(m),
                         name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", ")) + " from effects";
@@ -182,9 +186,14 @@ public final class EffectTable implements AutoCloseable {
     private static String json(Measure measure, String column) {
         return switch (type(measure)) {
             case "varchar" -> column + "::json";
-            case "float" -> "case when isfinite(%s) then %s end".formatted(column, column);
+            case "float" -> number(column);
             default -> column;
         };
+    }
+
+    /** With the digits of a float, where DuckDB would take those of a double; JSON has nothing for what is not finite. */
+    private static String number(String column) {
+        return "case when isfinite(%s) then %s::varchar::json end".formatted(column, column);
     }
 
     private void execute(String sql) throws SQLException {

@@ -38,7 +38,8 @@ final class StrongestTable {
             out.println(line(prompts ? String.valueOf(effect.chunk().prompt()) : "", intervention, values, says));
         }
         if (strongest.notFinite() > 0) {
-            out.println("%,d effects are not finite: the network overflows. They have no order and come last.".formatted(strongest.notFinite()));
+            out.println("not finite, and so without an order: %,d effect%s (the network overflows)"
+                    .formatted(strongest.notFinite(), strongest.notFinite() == 1 ? "" : "s"));
         }
         out.flush();
     }

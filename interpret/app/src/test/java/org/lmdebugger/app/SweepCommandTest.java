@@ -7,11 +7,17 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code lmdebug sweep} and {@code lmdebug query}, as a user types them. */
 class SweepCommandTest {
@@ -62,6 +68,58 @@ class SweepCommandTest {
         try (var files = Files.list(directory)) {
             assertThat(files).containsExactlyInAnyOrder(csv, parquet);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"e.csv", "e.TSV", "e.jsonl", "e.csv.gz", "e.tsv.gz", "e.jsonl.gz", "e.parquet", "run[1]*?'\"/", "[a]'b.csv"})
+    void theSameEffectsInEveryFormat(String name) throws Exception {
+        var edits = Files.writeString(directory.resolve("edits"), "L1D2=0@last; L3D4*=2\nL2D7=from:\"Once,\tupon a; 'time' there was \u00fc\"@0\nL1D5=0\n");
+        Files.createDirectories(directory.resolve("run[1]*?'\"/deeper")); // a pattern would find it, too
+        var results = directory.resolve(name.endsWith("/") ? name + "results" : name);
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", edits.toString(), "--measure", "logit:\" girl\"", "--measure", "rank:\" girl\"",
+                "--measure", "top:1", "--out", name.endsWith("/") ? results + "/" : results.toString())).as("%s", err).isZero();
+        assertThat(query(results, "select intervention, layer, neuron, operation, value, \"at\", round(\"logit:\"\" girl\"\"\", 3) l, \"rank:\"\" girl\"\"\" r"
+                + " from effects order by layer nulls first")).containsExactly(
+                "intervention                              layer  neuron  operation                                value  at   l      r",
+                "L1D2=0@last;␣L3D4*=2                                                                                          9.627  0",
+                "L1D5=0                                    1      5       set                                      0.0    all  9.59   0",
+                "L2D7=from:\"Once,⇥upon␣a;␣'time'␣there␣w…  2      7       from:\"Once,⇥upon␣a;␣'time'␣there␣was␣ü\"         0    9.589  0");
+        assertThat(query(results, "select count(*) from effects where \"top:1\"::json->0->>'token' = ' girl'").getLast()).isEqualTo("3");
+        try (var left = Files.list(directory)) {
+            assertThat(left.map(file -> file.getFileName().toString())).containsOnlyOnce("edits").noneMatch(file -> file.startsWith("."));
+        }
+    }
+
+    @Test
+    void tokensThatDifferInCaseOnlyHaveColumnsOfTheirOwn() {
+        for (var name : List.of("e.csv", "e.jsonl", "e.parquet", "results/")) {
+            var results = directory.resolve(name);
+            assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D5", "--measure", "logit:\" king\"", "--measure", "logit:\" King\"", "--measure", "kl",
+                    "--measure", "difference:\" king\"/\" King\"", "--measure", "difference:\" King\"/\" king\"",
+                    "--out", name.equals("results/") ? results + "/" : results.toString())).as("%s", err).isZero();
+            assertThat(query(results, "describe effects").stream().skip(8).map(line -> line.split(" {2}")[0])).containsExactly(
+                    "logit:\"␣king\"#812", "logit:\"␣King\"#718", "kl", "difference:\"␣king\"#812/\"␣King\"#718", "difference:\"␣King\"#718/\"␣king\"#812");
+            assertThat(query(results, "select round(\"logit:\"\" king\"\"#812\", 3) a, round(\"logit:\"\" King\"\"#718\", 3) b from effects").getLast())
+                    .isEqualTo("2.221  0.563");
+            refused("query: ", "query", results.toString(), "select \"logit:\"\" King\"\"\" from effects");
+        }
+    }
+
+    @Test
+    void effectsThatAreNotFiniteAreSaidAndComeLast() throws Exception {
+        var overflow = IntStream.range(0, 40).mapToObj("L3D%d=3e38"::formatted).collect(Collectors.joining("; "));
+        var edits = Files.writeString(directory.resolve("edits"), "L1D5=0\n" + overflow + "\n");
+        var sweep = List.of("sweep", PROMPT, "--interventions", edits.toString(), "--measure", "kl", "--measure", "rank:\" girl\"", "--measure", "top:1", "--out");
+        var nones = new TreeMap<>(Map.of("e.csv", "nan,,", "e.tsv", "nan\t\t", "e.jsonl", "\"kl\":null,\"rank:\\\" girl\\\"\":null,\"top:1\":null}"));
+        for (var name : nones.keySet()) {
+            var file = directory.resolve(name);
+            assertThat(lmdebug(Stream.concat(sweep.stream(), Stream.of(file.toString())).toArray(String[]::new))).as("%s", err).isZero();
+            assertThat(Files.readAllLines(file).getLast()).startsWith(name.equals("e.jsonl") ? "{\"prompt_id\":0," : "0").endsWith(nones.get(name));
+            assertThat(out.toString().lines().toList().get(1)).startsWith("L1D5=0");
+            assertThat(out.toString().lines().toList().get(2)).startsWith("L3D0=3.0E38").contains("NaN          NaN");
+            assertThat(out.toString()).endsWith("not finite, and so without an order: 1 effect (the network overflows)\n");
+        }
+        assertThat(query(directory.resolve("e.csv"), "select count(*) from effects where isfinite(kl)").getLast()).isEqualTo("1");
     }
 
     @Test
@@ -124,6 +182,12 @@ class SweepCommandTest {
         refused("operation: double (expected: off, set:3", "sweep", PROMPT, "--neurons", "all", "--op", "double");
         refused("operation: set:3 (expected: on or off in this mode)", "sweep", PROMPT, "--neurons", "all", "--op", "set:3", "--mode", "lm-debugger");
         refused("--op: no neurons", "sweep", PROMPT, "--op", "off");
+        refused("measures: [kl, kl] (expected: each once", "sweep", PROMPT, "--neurons", "all", "--measure", "kl", "--measure", "kl");
+        refused("operations: [", "sweep", PROMPT, "--neurons", "all", "--op", "off", "--op", "set:0");
+        for (var name : List.of("results", "e.txt", "e.parquet.gz", "e.csv.zip", "csv", "")) {
+            refused("--out: " + name + " (expected: a name that ends in .csv, .csv.gz, ", "sweep", PROMPT, "--neurons", "all", "--out", name);
+        }
+        refused("--resume: no directory", "sweep", PROMPT, "--neurons", "all", "--resume", "--out", "e.csv");
         refused("--resume: no directory", "sweep", PROMPT, "--neurons", "all", "--resume");
         refused("/no/such/prompts: cannot be read", "sweep", "--prompts", "/no/such/prompts", "--neurons", "all");
         refused("/no/such/file.csv: cannot be written", "sweep", PROMPT, "--neurons", "all", "--out", "/no/such/file.csv");

@@ -2,6 +2,7 @@ package org.lmdebugger.interpret;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
 
@@ -69,6 +70,9 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         }
         if (sweep.neurons() != null && sweep.operations().isEmpty()) {
             throw new IllegalArgumentException("operations: none (expected: at least one, such as off)");
+        }
+        if (Set.copyOf(sweep.operations()).size() < sweep.operations().size()) {
+            throw new IllegalArgumentException("operations: %s (expected: each once)".formatted(sweep.operations()));
         }
         if (sweep.positions() == Positions.GENERATED) {
             throw new IllegalArgumentException("positions: generated (expected: positions of the prompt)");
