@@ -86,7 +86,7 @@ record HubCache(Path root) {
             return Weights.files(directory).stream().filter(file -> !Files.exists(file)).findFirst()
                     .map(file -> "no " + file.getFileName());
         } catch (InvalidModelException none) {
-            return Optional.of("no usable safetensors");
+            return Optional.of("no usable weights");
         }
     }
 

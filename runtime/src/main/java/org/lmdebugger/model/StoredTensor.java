@@ -10,7 +10,7 @@ import org.lmdebugger.device.ElementType;
  *
  * @param file  where it lies
  * @param name  as the file spells it
- * @param dtype its elements, as the file spells them
+ * @param dtype its elements, as safetensors spells them
  * @param shape sizes, outermost first; none for a scalar
  * @param data  its elements, row after row, little-endian and read-only, at any alignment; alive until its
  *              {@link Weights} is closed

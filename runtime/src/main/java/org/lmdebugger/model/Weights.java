@@ -11,16 +11,18 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
- * The tensors of a checkpoint in <a href="https://github.com/huggingface/safetensors#format">safetensors format</a>,
- * read-only: mapped into memory, where nothing is read before somebody asks for it, or copied into it.
+ * The tensors of a checkpoint in <a href="https://github.com/huggingface/safetensors#format">safetensors format</a> or,
+ * where that is not there, PyTorch's, read-only: mapped into memory, where nothing is read before somebody asks for it,
+ * or copied into it.
  *
  * <p>Any thread may read them until {@link #close()}; after that, access throws {@link IllegalStateException}. Mapped
  * bytes are those of the file: where it is written over, they change, and where it is shortened, touching the lost
  * part ends in an {@link InternalError} or ends the process. Copied bytes are independent of the file.
  */
 public final class Weights implements AutoCloseable {
-    private static final String SINGLE = "model.safetensors";
-    private static final String INDEX = "model.safetensors.index.json";
+    /** The files that hold weights, or the names of those that do; the first that is there counts. */
+    static final List<String> NAMES = List.of("model.safetensors", "model.safetensors.index.json",
+            "pytorch_model.bin", "pytorch_model.bin.index.json");
     private static final Pattern SHARD = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]*"); // never a path elsewhere
 
     private final Path origin;
@@ -35,7 +37,7 @@ public final class Weights implements AutoCloseable {
 
     /**
      * The weights in {@code directory}: {@code model.safetensors}, or the files that
-     * {@code model.safetensors.index.json} names.
+     * {@code model.safetensors.index.json} names, or {@code pytorch_model.bin}, or its parts likewise.
      *
      * @param copy whether they are copied into memory instead of mapped
      * @throws InvalidModelException if they are missing or damaged
@@ -57,15 +59,11 @@ public final class Weights implements AutoCloseable {
 
     /** The files that hold the weights in {@code directory}. @throws InvalidModelException if there are none */
     static List<Path> files(Path directory) {
-        var index = directory.resolve(INDEX);
-        if (Files.exists(directory.resolve(SINGLE))) {
-            return List.of(directory.resolve(SINGLE));
-        }
-        if (!Files.exists(index)) {
-            throw new InvalidModelException("%s: no weights (expected: %s or %s; other formats must be converted)"
-                    .formatted(directory, SINGLE, INDEX));
-        }
-        return shards(index).stream().map(directory::resolve).toList();
+        var name = NAMES.stream().filter(each -> Files.exists(directory.resolve(each))).findFirst()
+                .orElseThrow(() -> new InvalidModelException("%s: no weights (expected: %s; other formats must be converted)"
+                        .formatted(directory, String.join(" or ", NAMES))));
+        var file = directory.resolve(name);
+        return name.endsWith(".json") ? shards(file).stream().map(directory::resolve).toList() : List.of(file);
     }
 
     /** The names of the files that an index names, each of them to lie beside it. */
@@ -86,7 +84,8 @@ public final class Weights implements AutoCloseable {
 
     private void add(LoadedFile file) {
         files.add(file);
-        for (var entry : SafetensorsHeader.entries(file.path(), file.bytes())) {
+        boolean torch = file.path().toString().endsWith(".bin");
+        for (var entry : torch ? TorchFile.entries(file, arena) : SafetensorsHeader.entries(file.path(), file.bytes())) {
             var other = entries.put(entry.name(), entry);
             if (other != null) {
                 throw new InvalidModelException("%s: %s: also in %s (expected: in one file)"
