@@ -82,7 +82,7 @@ final class NativeLibraries {
     private static Path directory() {
         var parent = Path.of(System.getProperty(DIRECTORY, System.getProperty("java.io.tmpdir")));
         try {
-            return Files.createTempDirectory(parent, "lmdebugger-"); // readable by its owner only
+            return TemporaryFolders.create(parent);
         } catch (IOException failure) {
             throw new NativeLibraryException("%s: no directory can be made there (%s); set -D%s to one where it can"
                     .formatted(parent, failure, DIRECTORY), failure);

@@ -10,6 +10,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.lmdebugger.files.ProcessLock;
 
 /**
  * Models that travel on the class path, as {@code org/lmdebugger/models/NAME/}. Files in a jar cannot be mapped, so
@@ -53,22 +54,30 @@ final class BundledModels {
         var cache = this.cache.get();
         var target = cache.resolve(name + "-" + digest(name));
         if (!Files.isDirectory(target)) {
-            var temporary = Files.createTempDirectory(Files.createDirectories(cache), name + "-");
-            try {
-                for (var file : FILES) {
-                    try (var in = open(name, file)) {
-                        Files.copy(in, temporary.resolve(file));
-                    }
-                }
-                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            } catch (IOException failure) {
-                delete(temporary);
-                if (!Files.isDirectory(target)) { // else another process was faster, with the same files
-                    throw failure;
+            try (var _ = ProcessLock.take(cache.resolve(".lock"), () -> { })) { // a folder of this content is made once
+                if (!Files.isDirectory(target)) {
+                    var part = cache.resolve("." + target.getFileName() + ".part");
+                    delete(part); // of a process that was killed
+                    copy(name, part);
+                    Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
                 }
             }
         }
         return target;
+    }
+
+    private void copy(String name, Path to) throws IOException {
+        Files.createDirectory(to);
+        try {
+            for (var file : FILES) {
+                try (var in = open(name, file)) {
+                    Files.copy(in, to.resolve(file));
+                }
+            }
+        } catch (IOException failure) {
+            delete(to);
+            throw failure;
+        }
     }
 
     private String digest(String name) throws IOException {
@@ -91,6 +100,6 @@ final class BundledModels {
         for (var file : FILES) {
             Files.deleteIfExists(directory.resolve(file));
         }
-        Files.delete(directory);
+        Files.deleteIfExists(directory);
     }
 }

@@ -60,19 +60,25 @@ final class HubDownload {
         for (var file : SIDE_FILES) {
             fetchIfThere(id, commit, file);
         }
-        if (!fetchIfThere(id, commit, "model.safetensors")
-                && fetchIfThere(id, commit, "model.safetensors.index.json")) {
-            for (var shard : Weights.shards(snapshot.resolve("model.safetensors.index.json"))) {
-                fetch(id, client.ask(id, commit, shard), shard);
-            }
-        }
+        fetchWeights(id, commit, snapshot);
         var missing = HubCache.missing(snapshot);
         if (missing.isPresent()) {
-            throw new InvalidModelException("model: %s: %s (expected: all of a GPT-2 in safetensors format)"
+            throw new InvalidModelException("model: %s: %s (expected: all of a GPT-2 with model.safetensors or pytorch_model.bin)"
                     .formatted(HubCache.name(id, revision), missing.get()));
         }
         cache.remember(id, revision, commit);
         return snapshot;
+    }
+
+    private void fetchWeights(String id, String commit, Path snapshot) throws IOException {
+        for (var file : Weights.NAMES) {
+            if (fetchIfThere(id, commit, file)) {
+                for (var shard : file.endsWith(".json") ? Weights.shards(snapshot.resolve(file)) : List.<String>of()) {
+                    fetch(id, client.ask(id, commit, shard), shard);
+                }
+                return;
+            }
+        }
     }
 
     private boolean fetchIfThere(String id, String revision, String file) throws IOException {

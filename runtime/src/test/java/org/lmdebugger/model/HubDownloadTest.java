@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class HubDownloadTest {
@@ -363,22 +364,32 @@ class HubDownloadTest {
     }
 
     @Test
-    void refusesAModelWithoutSafetensors() {
+    void refusesAModelWithoutWeights() {
         hub.remove(ID, "model.safetensors");
         assertThatThrownBy(() -> source().find(ID)).isInstanceOf(InvalidModelException.class)
-                .hasMessage("model: org/tiny: no usable safetensors (expected: all of a GPT-2 in safetensors format)");
+                .hasMessage("model: org/tiny: no usable weights (expected: all of a GPT-2 with model.safetensors or pytorch_model.bin)");
     }
 
-    @Test
-    void fetchesTheFilesOfAnIndex() throws IOException {
+    @ParameterizedTest
+    @CsvSource({"model.safetensors.index.json, safetensors", "pytorch_model.bin.index.json, bin"})
+    void fetchesTheFilesOfAnIndex(String index, String ending) throws IOException {
         hub.remove(ID, "model.safetensors");
-        hub.put(ID, "model.safetensors.index.json",
-                bytes("{\"weight_map\":{\"a\":\"m-1.safetensors\",\"b\":\"m-2.safetensors\"}}"), false);
-        hub.put(ID, "m-1.safetensors", weights(10), true);
-        hub.put(ID, "m-2.safetensors", weights(20), true);
+        hub.put(ID, index, bytes("{\"weight_map\":{\"a\":\"m-1.%s\",\"b\":\"m-2.%s\"}}".formatted(ending, ending)), false);
+        hub.put(ID, "m-1." + ending, weights(10), true);
+        hub.put(ID, "m-2." + ending, weights(20), true);
         var found = source().find(ID);
         assertThat(found.weights()).hasSize(2).allSatisfy(file -> assertThat(file).exists());
         assertThat(found.byteSize()).isEqualTo(weights(10).length + weights(20).length);
+    }
+
+    @Test
+    void fetchesPyTorchsFileWhereThereAreNoSafetensors() throws IOException {
+        hub.put(ID, "pytorch_model.bin", weights(10), true);
+        assertThat(source().find(ID).weights()).singleElement().asString().endsWith("model.safetensors");
+        hub.remove(ID, "model.safetensors");
+        hub.revision = "b".repeat(40);
+        Files.delete(folder.resolve("hub/models--org--tiny/refs/main"));
+        assertThat(source().find(ID).weights()).singleElement().asString().endsWith("pytorch_model.bin");
     }
 
     @Test

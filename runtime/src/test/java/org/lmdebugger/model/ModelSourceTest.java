@@ -138,7 +138,7 @@ class ModelSourceTest {
         assertThat(source(NO_BUNDLES).list().stream().map(ModelFiles::name))
                 .containsExactly("org/astray@" + REVISION, "org/good");
         assertThatThrownBy(() -> source(NO_BUNDLES).find("org/partial")).isInstanceOf(InvalidModelException.class)
-                .hasMessageContaining("models--org--partial/snapshots/%s: no usable safetensors", REVISION);
+                .hasMessageContaining("models--org--partial/snapshots/%s: no usable weights", REVISION);
         assertThatThrownBy(() -> source(NO_BUNDLES).find("org/astray")).isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("refs/main: ../../elsewhere (expected: the name of a snapshot)");
     }
@@ -174,7 +174,12 @@ class ModelSourceTest {
             var made = Files.getLastModifiedTime(found.directory());
             assertThat(source(loader).find("sample")).isEqualTo(found);
             assertThat(Files.getLastModifiedTime(found.directory())).isEqualTo(made);
-            try (var left = Files.list(folder.resolve("lmdebugger/models"))) {
+            var part = found.directory().resolveSibling("." + found.directory().getFileName() + ".part");
+            Files.move(found.directory(), part); // as if the copying process had been killed
+            Files.delete(part.resolve("model.safetensors"));
+            assertThat(source(loader).find("sample")).isEqualTo(found);
+            assertThat(found.directory()).isDirectoryContaining("glob:**/model.safetensors");
+            try (var left = Files.list(folder.resolve("lmdebugger/models")).filter(Files::isDirectory)) {
                 assertThat(left).hasSize(1);
             }
         }

@@ -5,6 +5,7 @@ import io.javalin.router.JavalinDefaultRoutingApi;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +14,7 @@ import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import org.lmdebugger.app.EffectTable;
 import org.lmdebugger.app.SweepOptions;
+import org.lmdebugger.bindings.TemporaryFolders;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Neurons;
@@ -145,7 +147,7 @@ final class SweepRoutes {
         if (job.state() != SweepJob.State.DONE) {
             throw new Problem(409, "Not done", "The sweep is not done; watch its events, then download.");
         }
-        var folder = Files.createTempDirectory("lmdebugger-sweep");
+        var folder = TemporaryFolders.create(Path.of(System.getProperty("java.io.tmpdir")));
         var file = folder.resolve("effects." + format);
         try (var table = new EffectTable(job.plan().sweep().measures(), inference.debugger().model().tokenizer())) {
             job.chunks().forEach(table::add);
