@@ -8,6 +8,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Session;
@@ -22,6 +24,10 @@ import org.lmdebugger.tokenizer.Tokenizer;
  * <p>Weights are immutable and shared by all threads. {@link #close()} ends everything that was computed with them.
  */
 public final class Gpt2 implements AutoCloseable {
+    private static final String EMBEDDING = "wte.weight";
+    private static final String HEAD = "lm_head.weight";
+    private static final Pattern MASK = Pattern.compile("(transformer\\.)?h\\.\\d+\\.attn\\.(bias|masked_bias)"); // old files' buffers
+
     private final ModelFiles files;
     private final Gpt2Config config;
     private final Tokenizer tokenizer;
@@ -50,18 +56,20 @@ public final class Gpt2 implements AutoCloseable {
         var configuration = LoadedFile.copy(files.directory().resolve("config.json"), Arena.ofAuto());
         fingerprint = new Fingerprint(Stream.concat(Stream.of(configuration), weights.loaded().stream()).toList());
         config = Gpt2Config.read(files.directory().resolve("config.json"));
-        tokenizer = Tokenizer.read(files.directory(), config.vocabularySize());
         long d = config.width();
-        tokenEmbedding = load("wte.weight", config.vocabularySize(), d);
+        var embedding = weights.get(embeddingName(), config.vocabularySize(), d);
+        tokenizer = Tokenizer.read(files.directory(), config.vocabularySize()); // as many tokens as the weights have rows
+        tokenEmbedding = load(embedding);
         positionEmbedding = load("wpe.weight", config.positions(), d);
         finalGain = load("ln_f.weight", d);
         finalBias = load("ln_f.bias", d);
-        head = config.tiedHead() ? tokenEmbedding : load("lm_head.weight", config.vocabularySize(), d);
+        head = head(embedding);
         for (int l = 0; l < config.layers(); l++) {
             var layer = Layer.load(device, config, l, this::load);
             scope.add(layer.valueNorms());
             layers.add(layer);
         }
+        warnOfUnused();
         fingerprint.files().stream().flatMap(file -> file.change().stream()).findFirst().ifPresent(change -> {
             throw new InvalidModelException(change + " began (expected: no change meanwhile)");
         });
@@ -90,11 +98,39 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     private Tensor load(String name, long... shape) {
-        var entry = weights.get(name, shape);
-        long rows = shape.length == 1 ? 1 : shape[0];
-        var tensor = scope.add(device.load(entry.type(), rows, shape[shape.length - 1], entry.data()));
+        return load(weights.get(name, shape));
+    }
+
+    private Tensor load(StoredTensor entry) {
+        var shape = entry.shape();
+        long rows = shape.size() == 1 ? 1 : shape.getFirst();
+        var tensor = scope.add(device.load(entry.type(), rows, shape.getLast(), entry.data()));
         inPlace |= entry.data().isMapped() && tensor.memory().isInPlace();
         return tensor;
+    }
+
+    /** Files of {@code save_model} hold the one matrix of a tied model under the head's name alone. */
+    private String embeddingName() {
+        return config.tiedHead() && !weights.contains(EMBEDDING) && weights.contains(HEAD) ? HEAD : EMBEDDING;
+    }
+
+    /** A head that differs from the token embedding is used, whatever the configuration says of it. */
+    private Tensor head(StoredTensor embedding) {
+        if (config.tiedHead() && !weights.contains(HEAD)) {
+            return tokenEmbedding;
+        }
+        var entry = weights.get(HEAD, config.vocabularySize(), config.width());
+        boolean same = entry.dtype().equals(embedding.dtype()) && entry.data().mismatch(embedding.data()) == -1;
+        return same ? tokenEmbedding : load(entry);
+    }
+
+    private void warnOfUnused() {
+        var names = weights.unread().stream().filter(name -> !MASK.matcher(name).matches()).toList();
+        if (!names.isEmpty()) {
+            warnings.accept("%s: %s not used: %s (in a GPT-2 of n_layer %d)".formatted(files.directory(),
+                    names.size() == 1 ? "1 tensor is" : names.size() + " tensors are",
+                    names.stream().limit(3).collect(Collectors.joining(", ", "", names.size() > 3 ? ", …" : "")), config.layers()));
+        }
     }
 
     /**

@@ -7,7 +7,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
@@ -15,8 +17,8 @@ import java.util.regex.Pattern;
  * where that is not there, PyTorch's, read-only: mapped into memory, where nothing is read before somebody asks for it,
  * or copied into it.
  *
- * <p>Any thread may read them until {@link #close()}; after that, access throws {@link IllegalStateException}. Mapped
- * bytes are those of the file: where it is written over, they change, and where it is shortened, touching the lost
+ * <p>One thread gets tensors; any may read them until {@link #close()}, after which access throws
+ * {@link IllegalStateException}. Mapped bytes are those of the file: where it is written over, they change, and where it is shortened, touching the lost
  * part ends in an {@link InternalError} or ends the process. Copied bytes are independent of the file.
  */
 public final class Weights implements AutoCloseable {
@@ -29,6 +31,7 @@ public final class Weights implements AutoCloseable {
     private final Arena arena;
     private final List<LoadedFile> files = new ArrayList<>();
     private final Map<String, StoredTensor> entries = new TreeMap<>();
+    private final Set<String> unread = new TreeSet<>();
 
     private Weights(Path origin, Arena arena) {
         this.origin = origin;
@@ -50,6 +53,7 @@ public final class Weights implements AutoCloseable {
             for (var path : paths) {
                 weights.add(copy ? LoadedFile.copy(path, arena) : LoadedFile.map(path, arena));
             }
+            weights.unread.addAll(weights.entries.keySet());
             return weights;
         } catch (Throwable failure) {
             arena.close();
@@ -105,25 +109,39 @@ public final class Weights implements AutoCloseable {
     }
 
     /**
-     * The tensor of that name, with or without a leading {@code transformer.}.
+     * The tensor of that name, with a leading {@code transformer.} or, if there is none with it, without.
      *
      * @throws InvalidModelException if there is none, or it has another shape, or elements that are not F32, F16, BF16
      */
     public StoredTensor get(String name, long... shape) {
         var entry = find(name);
         if (entry == null) {
-            throw new InvalidModelException("%s: %s: missing (expected: a tensor of shape %s)"
-                    .formatted(origin, name, Arrays.toString(shape)));
+            throw new InvalidModelException("%s: %s: missing (expected: a tensor of shape %s%s)"
+                    .formatted(origin, name, Arrays.toString(shape), similar(name)));
         }
-        if (!entry.shape().equals(Arrays.stream(shape).boxed().toList())) {
-            throw entry.wrong("shape", entry.shape(), Arrays.toString(shape));
+        var expected = Arrays.stream(shape).boxed().toList();
+        if (!entry.shape().equals(expected)) {
+            throw entry.wrong("shape", entry.shape(), expected + (entry.shape().equals(expected.reversed())
+                    ? ", not transposed" : ""));
         }
         entry.type();
+        unread.remove(entry.name());
         return entry;
     }
 
     private StoredTensor find(String name) {
-        return entries.getOrDefault(name, entries.get("transformer." + name));
+        return entries.getOrDefault("transformer." + name, entries.get(name));
+    }
+
+    /** A tensor that is called so but for what comes before: programs that wrap a model leave their prefix there. */
+    private String similar(String name) {
+        return entries.keySet().stream().filter(other -> other.endsWith("." + name)).findFirst()
+                .map(other -> "; there is " + other).orElse("");
+    }
+
+    /** The names of tensors that nobody has got, sorted. */
+    public List<String> unread() {
+        return List.copyOf(unread);
     }
 
     /** Ends the mapping, and with it all that uses it in place; once is enough, more do nothing. */

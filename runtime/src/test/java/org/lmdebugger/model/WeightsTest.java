@@ -67,9 +67,19 @@ class WeightsTest {
     }
 
     @Test
-    void findsNamesWithTheirPrefix() {
-        try (var tensors = open(TWO.replace("\"a\"", "\"transformer.a\""), DATA)) {
-            assertThat(tensors.get("a", 1, 2).name()).isEqualTo("transformer.a");
+    void findsNamesWithTheirPrefixBeforeThoseWithout() {
+        try (var tensors = open(TWO.replace("\"a\"", "\"transformer.b\""), DATA)) {
+            assertThat(tensors.get("b", 1, 2).name()).isEqualTo("transformer.b");
+            assertThat(tensors.unread()).containsExactly("b");
+        }
+    }
+
+    @Test
+    void tellsWhatNobodyHasRead() {
+        try (var tensors = open(TWO, DATA)) {
+            assertThat(tensors.unread()).containsExactly("a", "b");
+            tensors.get("b", 3);
+            assertThat(tensors.unread()).containsExactly("a");
             assertThat(tensors.contains("a")).isTrue();
             assertThat(tensors.contains("c")).isFalse();
         }
@@ -94,9 +104,14 @@ class WeightsTest {
     void saysWhatWasFoundAndExpected() {
         try (var tensors = open(TWO, DATA)) {
             assertThatThrownBy(() -> tensors.get("a", 2, 1)).isInstanceOf(InvalidModelException.class)
-                    .hasMessageEndingWith("model.safetensors: a: shape: [1, 2] (expected: [2, 1])");
+                    .hasMessageEndingWith("model.safetensors: a: shape: [1, 2] (expected: [2, 1], not transposed)");
+            assertThatThrownBy(() -> tensors.get("a", 2)).hasMessageEndingWith("model.safetensors: a: shape: [1, 2] (expected: [2])");
             assertThatThrownBy(() -> tensors.get("c", 7)).isInstanceOf(InvalidModelException.class)
                     .hasMessage(folder + ": c: missing (expected: a tensor of shape [7])");
+        }
+        try (var tensors = open(TWO.replace("\"a\"", "\"module.transformer.a\""), DATA)) {
+            assertThatThrownBy(() -> tensors.get("a", 1, 2))
+                    .hasMessage(folder + ": a: missing (expected: a tensor of shape [1, 2]; there is module.transformer.a)");
         }
     }
 

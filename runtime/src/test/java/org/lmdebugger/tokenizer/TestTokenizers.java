@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 import org.lmdebugger.model.TestFiles;
 
 /** Vocabularies that tests use: real ones, and one that is small enough to break by hand. */
-final class TestTokenizers {
+public final class TestTokenizers {
     static final JsonMapper JSON = new JsonMapper();
 
     private TestTokenizers() {
@@ -26,7 +26,7 @@ final class TestTokenizers {
     }
 
     /** All bytes in order as ids 0 to 255, then {@code more} from 256 on. */
-    static ObjectNode vocabulary(String... more) {
+    public static ObjectNode vocabulary(String... more) {
         var ids = JSON.createObjectNode();
         for (int b = 0; b < 256; b++) {
             ids.put(ByteAlphabet.spell(b), b);
@@ -37,7 +37,7 @@ final class TestTokenizers {
         return ids;
     }
 
-    static Path write(Path folder, ObjectNode vocabulary, String... merges) {
+    public static Path write(Path folder, ObjectNode vocabulary, String... merges) {
         TestFiles.write(folder.resolve("vocab.json"), vocabulary.toString());
         TestFiles.write(folder.resolve("merges.txt"), "#version: 0.2\n" + String.join("\n", merges) + "\n");
         return folder;

@@ -3,6 +3,8 @@ package org.lmdebugger.app;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
@@ -36,6 +38,8 @@ final class ModelOptions {
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
+
+    private final Set<String> said = ConcurrentHashMap.newKeySet();
 
     /** Loads the model, has {@code work} done with it, and frees it. */
     <T> T with(Function<Debugger, T> work) {
@@ -84,7 +88,11 @@ final class ModelOptions {
     }
 
     private LoadOptions loading() {
-        return new LoadOptions(copyWeights, warning -> spec.commandLine().getErr().println("lmdebug: " + warning));
+        return new LoadOptions(copyWeights, warning -> {
+            if (said.add(warning)) { // once, on however many devices
+                spec.commandLine().getErr().println("lmdebug: " + warning);
+            }
+        });
     }
 
     private Device open() {

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.model.CheckpointCases;
 
 /** The command as a user types it. */
 class CommandLineTest {
@@ -175,6 +176,19 @@ class CommandLineTest {
     void aWrongCommandLineIsSaidInALine(String arguments) {
         assertThat(lmdebug(arguments.split(" "))).isEqualTo(2);
         assertThat(err.toString()).startsWith("lmdebug: ").contains("--help").hasLineCount(1);
+    }
+
+    @Test
+    void weightsThatAreNotUsedAreSaidOnce(@TempDir Path folder) {
+        CheckpointCases.all().get("more-layers-than-config").checkpoint().write(folder);
+        var said = "lmdebug: %s: 12 tensors are not used: transformer.h.2.attn.c_attn.bias, transformer.h.2.attn.c_attn.weight, "
+                .formatted(folder) + "transformer.h.2.attn.c_proj.bias, … (in a GPT-2 of n_layer 2)" + System.lineSeparator();
+        assertThat(lmdebug("trace", "Once", "--model", folder.toString())).isZero();
+        assertThat(err.toString()).isEqualTo(said);
+        err.getBuffer().setLength(0);
+        assertThat(lmdebug("sweep", "Once", "--model", folder.toString(), "--device", "cpu,cpu", "--neurons", "L0D0-3",
+                "--out", folder.resolve("e.csv").toString())).isZero();
+        assertThat(err.toString()).containsOnlyOnce("not used");
     }
 
     @Test
