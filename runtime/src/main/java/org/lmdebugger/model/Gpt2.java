@@ -73,6 +73,7 @@ public final class Gpt2 implements AutoCloseable {
         fingerprint.files().stream().flatMap(file -> file.change().stream()).findFirst().ifPresent(change -> {
             throw new InvalidModelException(change + " began (expected: no change meanwhile)");
         });
+        tokenizer.warnings().forEach(warnings);
     }
 
     /** Loads a checkpoint onto a device, as {@link LoadOptions#DEFAULT} says. */

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 
 /** JSON as a model's files hold it: one object in UTF-8, no name twice. */
 public final class JsonFiles {
+    private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
                     .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // a vocabulary's 50,000 names come once each
                     .streamReadConstraints(StreamReadConstraints.builder()
@@ -33,10 +34,11 @@ public final class JsonFiles {
         return parse(text(file), file);
     }
 
-    /** The text of {@code file}. @throws InvalidModelException if it is missing or not UTF-8 */
+    /** The text of {@code file}, of which a byte order mark is no part. @throws InvalidModelException if there is none */
     public static String text(Path file) {
         try (var arena = Arena.ofConfined()) {
-            return utf8(LoadedFile.copy(file, arena).bytes().toArray(ValueLayout.JAVA_BYTE), file);
+            var text = utf8(LoadedFile.copy(file, arena).bytes().toArray(ValueLayout.JAVA_BYTE), file);
+            return text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text;
         }
     }
 

@@ -23,8 +23,16 @@ final class ByteAlphabet {
     private ByteAlphabet() {
     }
 
-    static String spell(int b) {
-        return String.valueOf(CHARACTERS[b & 0xff]);
+    static String spell(byte... bytes) {
+        var characters = new char[bytes.length];
+        for (int i = 0; i < bytes.length; i++) {
+            characters[i] = CHARACTERS[bytes[i] & 0xff];
+        }
+        return new String(characters);
+    }
+
+    static boolean isByte(String token) {
+        return token.length() == 1 && bytes(token) != null;
     }
 
     /** The bytes that {@code token} spells, or null if a character of it spells none. */

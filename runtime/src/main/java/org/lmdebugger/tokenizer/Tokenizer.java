@@ -1,98 +1,87 @@
 package org.lmdebugger.tokenizer;
 
-import com.knuddels.jtokkit.Encodings;
-import com.knuddels.jtokkit.api.Encoding;
-import com.knuddels.jtokkit.api.GptBytePairEncodingParams;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.OptionalInt;
-import java.util.Set;
-import java.util.regex.Pattern;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.text.Shown;
+import org.lmdebugger.tokenizer.TokenizerJson.Frame;
 
 /**
- * A model's own byte-level BPE tokenizer. No token is added before or after a text.
+ * A model's own byte-level BPE tokenizer. Ids are those that transformers 5 gives, with the tokens that a tokenizer
+ * puts before or after every text by itself.
  *
  * <p>Special tokens, such as {@code <|endoftext|>}, and the ids between the last token and the model's vocabulary
  * size, which some checkpoints have for padding and which read {@code <|unused 50257|>}, are no part of a text:
  * {@link #decode} drops them, {@link #text} and {@link #raw} show them.
  */
 public final class Tokenizer {
-    /** How GPT-2 cuts text into pieces before it merges bytes; classes are Unicode's, as in the original. */
-    private static final Pattern PIECES = Pattern.compile(
-            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-            Pattern.UNICODE_CHARACTER_CLASS);
     private static final byte[] NO_TEXT = {};
 
-    private final Encoding encoding;
-    private final Map<String, Integer> added;
-    private final Pattern addedPattern;
-    private final OptionalInt endOfText;
+    private final BytePairEncoding encoding;
+    private final AddedTokens added;
+    private final PreTokenizer preTokenizer;
+    private final Frame frame;
+    private final List<String> warnings;
     private final String[] raw; // by id
     private final byte[][] bytes; // by id
     private final boolean[] special; // by id
     private final int longest;
 
-    private Tokenizer(Vocabulary vocabulary, int size) {
-        added = vocabulary.added().stream().collect(Collectors.toMap(token -> token, vocabulary.ids()::get));
-        addedPattern = Pattern.compile(added.isEmpty() ? "(?!)" : added.keySet().stream()
-                .sorted(Comparator.comparing(String::length).reversed()) // where several begin, the longest counts
-                .map(Pattern::quote).collect(Collectors.joining("|")));
-        endOfText = Stream.ofNullable(vocabulary.endOfText()).mapToInt(Integer::intValue).findFirst();
+    private Tokenizer(TokenizerFiles files, int size) {
+        encoding = new BytePairEncoding(files.vocabulary());
+        added = files.added();
+        preTokenizer = files.preTokenizer();
+        frame = files.frame();
+        warnings = files.warnings();
         raw = IntStream.range(0, size).mapToObj(id -> "<|unused " + id + "|>").toArray(String[]::new);
+        bytes = new byte[size][];
         special = new boolean[size];
         Arrays.fill(special, true);
-        vocabulary.ids().forEach((token, id) -> {
-            raw[id] = token;
-            special[id] = vocabulary.special().contains(token);
-        });
-        bytes = Arrays.stream(raw).map(token -> bytes(token, added.keySet())).toArray(byte[][]::new);
+        files.vocabulary().ids().forEach((token, id) -> set(id, token, ByteAlphabet.bytes(token), false));
+        added.ids().forEach((token, id) -> set(id, token, null, added.isSpecial(token)));
+        for (int id = 0; id < size; id++) {
+            bytes[id] = bytes[id] == null ? raw[id].getBytes(StandardCharsets.UTF_8) : bytes[id];
+        }
         longest = Arrays.stream(bytes).mapToInt(token -> token.length).max().orElse(0);
-        var parameters = new GptBytePairEncodingParams("model", PIECES, ranks(vocabulary), Map.of());
-        encoding = Encodings.newLazyEncodingRegistry().registerGptBytePairEncoding(parameters)
-                .getEncoding("model").orElseThrow();
     }
 
-    private static byte[] bytes(String token, Set<String> added) {
-        var spelled = added.contains(token) ? null : ByteAlphabet.bytes(token);
-        return spelled != null ? spelled : token.getBytes(StandardCharsets.UTF_8);
-    }
-
-    private static Map<byte[], Integer> ranks(Vocabulary vocabulary) {
-        var ranks = new HashMap<byte[], Integer>();
-        for (int b = 0; b < 256; b++) {
-            ranks.put(new byte[] {(byte) b}, vocabulary.ids().get(ByteAlphabet.spell(b)));
+    /** Sets what is known of a token, unless the model has no such id. */
+    private void set(int id, String token, byte[] spelled, boolean isSpecial) {
+        if (id < raw.length) {
+            raw[id] = token;
+            bytes[id] = spelled;
+            special[id] = isSpecial;
         }
-        for (var merge : vocabulary.merges()) {
-            ranks.put(ByteAlphabet.bytes(merge.joined()), vocabulary.ids().get(merge.joined()));
-        }
-        return ranks;
     }
 
     /**
      * The tokenizer of a model.
      *
-     * @param directory where {@code vocab.json} and {@code merges.txt} lie, or {@code tokenizer.json} alone
-     * @param size      the model's vocabulary size; ids beyond the file's tokens read {@code <|unused N|>}
-     * @throws InvalidModelException if the files are missing, damaged, contradict each other, or hold more tokens
+     * @param directory where {@code tokenizer.json} lies, or {@code vocab.json} and {@code merges.txt}, and beside them
+     *                  {@code tokenizer_config.json}, {@code special_tokens_map.json}, {@code added_tokens.json}
+     * @param size      the model's vocabulary size; ids beyond the files' tokens read {@code <|unused N|>}
+     * @throws InvalidModelException if the files are missing, damaged, contradict each other, are of another kind of
+     *                               tokenizer, or of a larger vocabulary
      */
     public static Tokenizer read(Path directory, int size) {
-        var vocabulary = Vocabulary.read(directory);
-        int last = Collections.max(vocabulary.ids().values());
+        var files = new TokenizerFiles(directory);
+        var vocabulary = files.vocabulary();
+        int last = vocabulary.ids().isEmpty() ? -1 : Collections.max(vocabulary.ids().values());
         if (last >= size) {
             throw new InvalidModelException("%s: ids up to %d (expected: below the model's vocab_size, %d)"
                     .formatted(vocabulary.origin(), last, size));
         }
-        return new Tokenizer(vocabulary, size);
+        return new Tokenizer(files, size);
+    }
+
+    /** What a user should know of the tokenizer's files, in sentences; mostly nothing. */
+    public List<String> warnings() {
+        return warnings;
     }
 
     /** Number of ids. */
@@ -105,37 +94,45 @@ public final class Tokenizer {
         return longest;
     }
 
-    /** The id of {@code <|endoftext|>}, if the vocabulary has it. */
-    public OptionalInt endOfText() {
-        return endOfText;
+    /** The positions, of {@code length} tokens that {@link #encode} gave, of those that it added by itself. */
+    public List<Integer> added(int length) {
+        int end = length - frame.after().size();
+        return IntStream.range(0, length).filter(i -> i < frame.before().size() || i >= end).boxed().toList();
     }
 
     /**
-     * The ids of {@code text}; a special token written out, such as {@code <|endoftext|>}, becomes its id.
+     * The ids of {@code text}, and around them those that the tokenizer adds by itself; a special token written out,
+     * such as {@code <|endoftext|>}, becomes its id.
      *
-     * @throws IllegalArgumentException if the text is no Unicode: a surrogate without its other half
+     * @throws IllegalArgumentException if the text is no Unicode: a surrogate without its other half; or if a token is
+     *                                  beyond the model's vocabulary
      */
     public int[] encode(String text) {
+        var ids = IntStream.builder();
+        frame.before().forEach(ids::add);
+        encode(text, preTokenizer, ids);
+        frame.after().forEach(ids::add);
+        return checked(ids);
+    }
+
+    private void encode(String text, PreTokenizer preTokenizer, IntStream.Builder ids) {
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
             throw new IllegalArgumentException("text: %s (expected: surrogates in pairs)".formatted(quoted(text)));
         }
-        var ids = IntStream.builder();
-        int end = 0;
-        var matcher = addedPattern.matcher(text);
-        while (matcher.find()) {
-            encodePlain(text.substring(end, matcher.start()), ids);
-            ids.add(added.get(matcher.group()));
-            end = matcher.end();
-        }
-        encodePlain(text.substring(end), ids);
-        return ids.build().toArray();
+        added.split(text, ids::add, between -> preTokenizer.split(between, piece -> encoding.encode(piece, ids)));
     }
 
-    private void encodePlain(String text, IntStream.Builder ids) {
-        var encoded = encoding.encodeOrdinary(text);
-        for (int i = 0; i < encoded.size(); i++) {
-            ids.add(encoded.get(i));
+    private int[] checked(IntStream.Builder builder) {
+        var ids = builder.build().toArray();
+        for (int id : ids) {
+            if (id >= raw.length) {
+                var token = added.ids().entrySet().stream().filter(entry -> entry.getValue() == id)
+                        .map(entry -> Shown.of(entry.getKey()));
+                throw new IllegalArgumentException("token: %s has id %d (expected: below the model's vocab_size, %d)"
+                        .formatted(token.findFirst().orElse("one that the tokenizer adds"), id, raw.length));
+            }
         }
+        return ids;
     }
 
     /** The text of {@code ids} without special tokens; bytes that are not UTF-8 become U+FFFD, as in Python. */
@@ -174,18 +171,24 @@ public final class Tokenizer {
     }
 
     /**
-     * The id of a text that is exactly one token.
+     * The id of a text that is exactly one token, as it is: without what the tokenizer adds by itself, also a space.
      *
      * @throws IllegalArgumentException otherwise, saying which tokens it is
      */
     public int single(String text) {
-        var ids = encode(text);
+        var ids = asItIs(text);
         if (ids.length == 1) {
             return ids[0];
         }
         var spaced = " " + text;
         throw new IllegalArgumentException("token: %s (expected: one token, but it is %s)%s".formatted(quoted(text),
-                tokens(ids), encode(spaced).length == 1 ? "; " + quoted(spaced) + ", with a space, is one" : ""));
+                tokens(ids), asItIs(spaced).length == 1 ? "; " + quoted(spaced) + ", with a space, is one" : ""));
+    }
+
+    private int[] asItIs(String text) {
+        var ids = IntStream.builder();
+        encode(text, preTokenizer.withoutPrefixSpace(), ids);
+        return checked(ids);
     }
 
     private String tokens(int[] ids) {

@@ -6,34 +6,47 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.JsonFiles;
+import org.lmdebugger.text.Shown;
+import org.lmdebugger.tokenizer.PreTokenizer.Digits;
 import org.lmdebugger.tokenizer.Vocabulary.Merge;
 
-/**
- * A {@code tokenizer.json} of Hugging Face's tokenizers library, as far as it says what GPT-2's tokenizer does; one
- * that says anything else is refused. {@code add_prefix_space} is left aside, as transformers overrides it.
- */
-record TokenizerJson(Map<String, Integer> ids, List<Merge> merges, List<Added> added) {
-
-    /** A token that is found in a text before everything else. */
-    record Added(String content, int id, boolean special) {
+/** A {@code tokenizer.json} of Hugging Face's tokenizers library, as far as it says what a byte-level BPE does. */
+record TokenizerJson(Path file, JsonNode json) {
+    /** Ids that come before and after those of every text. */
+    record Frame(List<Integer> before, List<Integer> after) {
+        static final Frame NONE = new Frame(List.of(), List.of());
     }
 
     static TokenizerJson read(Path file) {
-        var json = JsonFiles.read(file);
+        return new TokenizerJson(file, JsonFiles.read(file));
+    }
+
+    /**
+     * Vocabulary and merges.
+     *
+     * @param options what else the file says of the model counts
+     * @throws InvalidModelException if that is no byte-level BPE
+     */
+    Vocabulary vocabulary(boolean options) {
         var model = json.path("model");
-        require(file, "model.type", model.path("type"), model.path("type").asText("BPE").equals("BPE"), "BPE");
-        for (var affix : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
-            require(file, "model." + affix, model.path(affix), model.path(affix).asText("").matches("|null"), "none");
+        require("model.type", model.path("type"), model.path("type").asText("BPE").equals("BPE"), "BPE");
+        require("model.merges", model.path("merges"), model.path("merges").isArray(), "an array");
+        var ids = ids(file, model.path("vocab"));
+        var merges = merges(model.path("merges"));
+        if (!options) {
+            return new Vocabulary(file, ids, merges, null, false, false);
         }
-        require(file, "normalizer", json.path("normalizer"), !json.hasNonNull("normalizer"), "null");
-        var split = json.path("pre_tokenizer");
-        require(file, "pre_tokenizer", split, split.path("type").asText().equals("ByteLevel")
-                && split.path("use_regex").asBoolean(true), "ByteLevel with its own pattern");
-        require(file, "model.merges", model.path("merges"), model.path("merges").isArray(), "an array");
-        return new TokenizerJson(ids(file, model.path("vocab")), merges(file, model.path("merges")),
-                added(file, json.path("added_tokens")));
+        for (var affix : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+            require("model." + affix, model.path(affix), model.path(affix).asText("").matches("|null"), "none");
+        }
+        require("model.byte_fallback", model.path("byte_fallback"), !model.path("byte_fallback").asBoolean(), "false");
+        require("model.dropout", model.path("dropout"), model.path("dropout").asDouble() == 0, "none");
+        return new Vocabulary(file, ids, merges, model.path("unk_token").textValue(),
+                model.path("fuse_unk").asBoolean(), model.path("ignore_merges").asBoolean());
     }
 
     /** Tokens and their ids, as a JSON object has them. */
@@ -45,41 +58,105 @@ record TokenizerJson(Map<String, Integer> ids, List<Merge> merges, List<Added> a
         return ids;
     }
 
+    static int id(Path file, String token, JsonNode id) {
+        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0) {
+            throw wrong(file, token, id, "an id");
+        }
+        return id.intValue();
+    }
+
     /** Both spellings: {@code "a b"} and {@code ["a", "b"]}. */
-    private static List<Merge> merges(Path file, JsonNode array) {
+    private List<Merge> merges(JsonNode array) {
         var merges = new ArrayList<Merge>(array.size());
         for (var merge : array) {
             boolean pair = merge.size() == 2 && merge.path(0).isTextual() && merge.path(1).isTextual();
-            require(file, "model.merges", merge, merge.isTextual() || pair, "two tokens");
+            require("model.merges", merge, merge.isTextual() || pair, "two tokens");
             merges.add(pair ? new Merge(merge.path(0).textValue(), merge.path(1).textValue())
                     : Merge.parse(file, merge.textValue()));
         }
         return merges;
     }
 
-    private static List<Added> added(Path file, JsonNode array) {
-        var added = new ArrayList<Added>();
-        for (var token : array) {
-            var content = token.path("content");
-            require(file, "added_tokens", token, content.isTextual() && !content.textValue().isEmpty(), "its content");
-            for (var option : List.of("lstrip", "rstrip", "single_word")) {
-                require(file, "added_tokens", token, !token.path(option).asBoolean(), option + " false");
+    List<AddedToken> added() {
+        return json.path("added_tokens").valueStream().map(token -> AddedToken.read(file, "added_tokens", token,
+                id(file, "added_tokens: " + token.path("content"), token.path("id")))).toList();
+    }
+
+    /** True if the text is changed before it is cut. */
+    boolean normalizes() {
+        return json.hasNonNull("normalizer")
+                && steps(json.path("normalizer"), "normalizers").findAny().isPresent();
+    }
+
+    /** How the text is cut; empty if it is cut otherwise than we can. */
+    Optional<PreTokenizer> preTokenizer() {
+        var steps = steps(json.path("pre_tokenizer"), "pretokenizers").toList();
+        var digits = Digits.TOGETHER;
+        for (int i = 0; i < steps.size(); i++) {
+            var step = steps.get(i);
+            var type = step.path("type").asText();
+            if (type.equals("ByteLevel") && i == steps.size() - 1 && step.path("use_regex").asBoolean(true)) {
+                return Optional.of(new PreTokenizer(digits, step.path("add_prefix_space").asBoolean()));
+            } else if (!type.equals("Digits")) {
+                return Optional.empty();
+            } else if (digits != Digits.SINGLE) {
+                digits = step.path("individual_digits").asBoolean() ? Digits.SINGLE : Digits.RUNS;
             }
-            added.add(new Added(content.textValue(), id(file, content.textValue(), token.path("id")),
-                    token.path("special").asBoolean()));
         }
-        return added;
+        return Optional.empty();
     }
 
-    private static int id(Path file, String token, JsonNode id) {
-        require(file, token, id, id.isIntegralNumber() && id.canConvertToInt() && id.intValue() >= 0, "an id");
-        return id.intValue();
+    /** The step, or those of a sequence, which may be nested. */
+    private static Stream<JsonNode> steps(JsonNode step, String name) {
+        return step.path("type").asText().equals("Sequence")
+                ? step.path(name).valueStream().flatMap(inner -> steps(inner, name)) : Stream.of(step);
     }
 
-    private static void require(Path file, String what, JsonNode found, boolean good, String expected) {
+    /** What the post-processor puts around every text. @throws InvalidModelException if it does more */
+    Frame frame() {
+        var before = new ArrayList<Integer>();
+        var after = new ArrayList<Integer>();
+        for (var step : steps(json.path("post_processor"), "processors").toList()) {
+            var frame = switch (step.path("type").asText()) {
+                case "", "ByteLevel" -> Frame.NONE; // none at all, or one that moves offsets
+                case "TemplateProcessing" -> template(step);
+                case "BertProcessing", "RobertaProcessing" -> new Frame(
+                        List.of(id(file, "post_processor.cls", step.path("cls").path(1))),
+                        List.of(id(file, "post_processor.sep", step.path("sep").path(1))));
+                default -> throw wrong(file, "post_processor", step, "ByteLevel or TemplateProcessing");
+            };
+            before.addAll(0, frame.before());
+            after.addAll(frame.after());
+        }
+        return new Frame(before, after);
+    }
+
+    private Frame template(JsonNode step) {
+        var before = new ArrayList<Integer>();
+        var after = new ArrayList<Integer>();
+        int texts = 0;
+        for (var part : step.path("single")) {
+            if (part.has("Sequence")) {
+                texts++;
+                continue;
+            }
+            var name = part.path("SpecialToken").path("id").asText();
+            for (var id : step.path("special_tokens").path(name).path("ids")) {
+                (texts == 0 ? before : after).add(id(file, "post_processor: " + name, id));
+            }
+        }
+        require("post_processor.single", step.path("single"), texts == 1, "one Sequence");
+        return new Frame(before, after);
+    }
+
+    private void require(String what, JsonNode found, boolean good, String expected) {
         if (!good) {
-            throw new InvalidModelException("%s: %s: %s (expected: %s)"
-                    .formatted(file, what, found.isMissingNode() ? "missing" : found, expected));
+            throw wrong(file, what, found, expected);
         }
+    }
+
+    static InvalidModelException wrong(Path file, String what, JsonNode found, String expected) {
+        return new InvalidModelException("%s: %s: %s (expected: %s)"
+                .formatted(file, what, found.isMissingNode() ? "missing" : Shown.of(found), expected));
     }
 }

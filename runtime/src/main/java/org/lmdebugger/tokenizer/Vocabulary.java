@@ -1,26 +1,55 @@
 package org.lmdebugger.tokenizer;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.JsonFiles;
 
 /**
- * What a model's files say of its tokens.
+ * The tokens of a byte-level BPE and how they are made.
  *
- * @param origin  the file, for messages
- * @param ids     each token's id, spelled in the {@link ByteAlphabet}; tokens of {@code added} are spelled as they are
- * @param merges  pairs in the order of their rank
- * @param added   tokens that stand for themselves wherever a text has them, and that no merge makes
- * @param special those of {@code added} that are signs and no text
+ * @param origin       the file, for messages
+ * @param ids          each token's id, spelled in the {@link ByteAlphabet}
+ * @param merges       pairs in the order of their rank
+ * @param unknown      the token for a byte that {@code ids} lacks; null: such a byte is left out
+ * @param fuseUnknown  several such bytes in a row are one token
+ * @param ignoreMerges a piece of text that is a token becomes it without merges
  */
-record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set<String> added, Set<String> special) {
-    private static final String END_OF_TEXT = "<|endoftext|>";
+record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, String unknown, boolean fuseUnknown,
+                  boolean ignoreMerges) {
+    private static final int MOST_UNMADE = 20; // one in so many
+    private static final int SHOWN = 8;
+
+    /** Each id must name one token, and each merge be of tokens and make one. */
+    Vocabulary {
+        var byId = new HashMap<Integer, String>();
+        ids.forEach((token, id) -> {
+            var other = byId.put(id, token);
+            if (other != null) {
+                throw new InvalidModelException("%s: id %d: %s and %s (expected: one token)"
+                        .formatted(origin, id, token, other));
+            }
+        });
+        for (var merge : merges) {
+            require(origin, ids, merge.left(), "the left of a merge");
+            require(origin, ids, merge.right(), "the right of a merge");
+            require(origin, ids, merge.joined(), "a merge");
+        }
+        if (unknown != null) {
+            require(origin, ids, unknown, "the unknown token");
+        }
+    }
+
+    private static void require(Path origin, Map<String, Integer> ids, String token, String what) {
+        if (!ids.containsKey(token)) {
+            throw new InvalidModelException("%s: %s: no id (expected: one, as it is %s)"
+                    .formatted(origin, token, what));
+        }
+    }
 
     record Merge(String left, String right) {
         String joined() {
@@ -37,96 +66,35 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Set
         }
     }
 
-    /**
-     * From {@code vocab.json} and {@code merges.txt}, or from {@code tokenizer.json} where one of those is not there;
-     * tokens that {@code tokenizer.json} adds count in both cases.
-     */
-    static Vocabulary read(Path directory) {
-        var vocab = directory.resolve("vocab.json");
-        var merges = directory.resolve("merges.txt");
-        var whole = directory.resolve("tokenizer.json");
-        boolean parts = Files.exists(vocab) && Files.exists(merges);
-        if (!parts && !Files.exists(whole)) {
-            throw new InvalidModelException(
-                    directory + ": no tokenizer (expected: vocab.json and merges.txt, or tokenizer.json)");
-        }
-        var json = Files.exists(whole) ? TokenizerJson.read(whole) : null;
-        var origin = parts ? vocab : whole;
-        var ids = new HashMap<>(parts ? TokenizerJson.ids(vocab, JsonFiles.read(vocab)) : json.ids());
-        var added = new TreeSet<String>();
-        var special = new TreeSet<String>();
-        if (ids.containsKey(END_OF_TEXT)) { // vocab.json does not tell it from other tokens, but Hugging Face does
-            added.add(END_OF_TEXT);
-            special.add(END_OF_TEXT);
-        }
-        for (var token : json == null ? List.<TokenizerJson.Added>of() : json.added()) {
-            var id = ids.put(token.content(), token.id());
-            if (id != null && id != token.id()) {
-                throw new InvalidModelException("%s: added_tokens: %s: id %d (expected: %d, as in %s)"
-                        .formatted(whole, token.content(), token.id(), id, origin));
-            }
-            added.add(token.content());
-            if (token.special()) {
-                special.add(token.content());
-            }
-        }
-        return new Vocabulary(origin, ids, parts ? merges(merges) : json.merges(), added, special).checked();
-    }
-
-    private static List<Merge> merges(Path file) {
-        return JsonFiles.text(file).lines().filter(line -> !line.isEmpty() && !line.startsWith("#version"))
-                .map(line -> Merge.parse(file, line)).toList();
-    }
-
-    /** What the end of a text is called here, if it has a token. */
-    Integer endOfText() {
-        return ids.get(END_OF_TEXT);
+    /** From {@code vocab.json} and {@code merges.txt}. */
+    static Vocabulary read(Path vocab, Path merges) {
+        var ids = TokenizerJson.ids(vocab, JsonFiles.read(vocab));
+        var pairs = JsonFiles.text(merges).lines().filter(line -> !line.isEmpty() && !line.startsWith("#version"))
+                .map(line -> Merge.parse(merges, line)).toList();
+        return new Vocabulary(vocab, ids, pairs, null, false, false);
     }
 
     /**
-     * Each id must name one token, each byte be a token, and ids grow with the merges' rank, as the encoder that we
-     * use takes one for the other.
+     * A warning of the tokens that are no bytes, not among {@code added} and made by no merge, so that no text becomes
+     * them; none if there are none.
+     *
+     * @throws InvalidModelException if they are more than a twentieth: merges are missing
      */
-    private Vocabulary checked() {
-        var byId = new HashMap<Integer, String>();
-        ids.forEach((token, id) -> {
-            var other = byId.put(id, token);
-            if (other != null) {
-                throw wrong("id %d: %s and %s (expected: one token)".formatted(id, token, other));
-            }
-        });
-        for (int b = 0; b < 256; b++) {
-            id(ByteAlphabet.spell(b), "a byte");
+    List<String> unmade(Set<String> added) {
+        var made = new HashSet<>(added);
+        merges.forEach(merge -> made.add(merge.joined()));
+        var unmade = ids.keySet().stream().filter(token -> !made.contains(token) && !token.equals(unknown)
+                && !ByteAlphabet.isByte(token) && !ignoreMerges).sorted().toList();
+        if (unmade.size() * MOST_UNMADE > ids.size()) {
+            throw new InvalidModelException(("%s: no merge makes %d of %d tokens "
+                    + "(expected: at most 1 in %d; are the merges complete?)")
+                    .formatted(origin, unmade.size(), ids.size(), MOST_UNMADE));
         }
-        var before = "";
-        int last = -1;
-        for (var merge : merges) {
-            id(merge.left(), "the left of a merge");
-            id(merge.right(), "the right of a merge");
-            var token = merge.joined();
-            int id = id(token, "a merge");
-            if (ByteAlphabet.bytes(token) == null) {
-                throw wrong("%s: a merge (expected: spelled in GPT-2's byte alphabet)".formatted(token));
-            }
-            if (id <= last) {
-                throw wrong("ids contradict the merges: %s has id %d (expected: above %d, that of %s, merged before it)"
-                        .formatted(token, id, last, before));
-            }
-            before = token;
-            last = id;
+        if (unmade.isEmpty()) {
+            return List.of();
         }
-        return this;
-    }
-
-    private int id(String token, String what) {
-        var id = ids.get(token);
-        if (id == null) {
-            throw wrong("%s: no id (expected: one, as it is %s)".formatted(token, what));
-        }
-        return id;
-    }
-
-    private InvalidModelException wrong(String message) {
-        return new InvalidModelException(origin + ": " + message);
+        return List.of("%s: no merge makes %d of %d tokens, and no text becomes them: %s%s".formatted(origin,
+                unmade.size(), ids.size(), String.join(" ", unmade.subList(0, Math.min(unmade.size(), SHOWN))),
+                unmade.size() > SHOWN ? " …" : ""));
     }
 }

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Byte-level BPE as the paper and Hugging Face have it, to compare with: merges pairs by the pairs' rank, where the
- * encoder that we use goes by the rank of the joined token; and cuts the text by hand, without a regular expression.
+ * Byte-level BPE as the paper has it, to compare with: searches all pairs for each merge, and cuts the text by hand,
+ * without a regular expression.
  */
 final class PairwiseBpe {
     private static final List<String> CONTRACTIONS = List.of("'s", "'t", "'re", "'ve", "'m", "'ll", "'d");

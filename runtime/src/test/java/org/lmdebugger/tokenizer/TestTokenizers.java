@@ -29,7 +29,7 @@ public final class TestTokenizers {
     public static ObjectNode vocabulary(String... more) {
         var ids = JSON.createObjectNode();
         for (int b = 0; b < 256; b++) {
-            ids.put(ByteAlphabet.spell(b), b);
+            ids.put(ByteAlphabet.spell((byte) b), b);
         }
         for (var token : more) {
             ids.put(token, ids.size());
@@ -44,17 +44,17 @@ public final class TestTokenizers {
     }
 
     /** A {@code tokenizer.json} whose merges are spelled {@code "a b"}, or {@code ["a","b"]} if {@code pairs}. */
-    static ObjectNode tokenizerJson(Vocabulary vocabulary, boolean pairs) {
+    static ObjectNode tokenizerJson(Path directory, boolean pairs) {
+        var files = new TokenizerFiles(directory);
         var json = JSON.createObjectNode().putNull("normalizer");
         json.putObject("pre_tokenizer").put("type", "ByteLevel").put("add_prefix_space", false);
         var added = json.putArray("added_tokens");
-        vocabulary.added().forEach(token -> added.addObject()
-                .put("id", vocabulary.ids().get(token)).put("content", token)
-                .put("lstrip", false).put("special", vocabulary.special().contains(token)));
+        files.added().ids().forEach((token, id) -> added.addObject().put("id", id).put("content", token)
+                .put("lstrip", false).put("special", files.added().isSpecial(token)));
         var model = json.putObject("model").put("type", "BPE").putNull("unk_token")
                 .put("continuing_subword_prefix", "");
-        model.set("vocab", JSON.valueToTree(vocabulary.ids()));
-        model.set("merges", JSON.valueToTree(vocabulary.merges().stream()
+        model.set("vocab", JSON.valueToTree(files.vocabulary().ids()));
+        model.set("merges", JSON.valueToTree(files.vocabulary().merges().stream()
                 .map(merge -> pairs ? new String[] {merge.left(), merge.right()} : merge.left() + " " + merge.right())
                 .collect(Collectors.toList())));
         return json;

@@ -9,13 +9,17 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.model.InvalidModelException;
+import org.lmdebugger.model.JsonFiles;
 import org.lmdebugger.model.TestFiles;
 
 class VocabularyTest {
@@ -29,6 +33,10 @@ class VocabularyTest {
                 .hasMessageStartingWith(folder.toString()).hasMessageContaining(message);
     }
 
+    private void isFast() {
+        TestFiles.write(folder.resolve("tokenizer_config.json"), "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}");
+    }
+
     private static ObjectNode good() {
         return vocabulary("th", "the", "Ġthe", "<|endoftext|>");
     }
@@ -37,21 +45,6 @@ class VocabularyTest {
     void encodesWithASmallVocabulary() {
         var tokenizer = Tokenizer.read(write(folder, good(), MERGES), 260);
         assertThat(tokenizer.encode("the the th")).containsExactly(257, 258, ' ', 256);
-        assertThat(tokenizer.endOfText()).hasValue(259);
-    }
-
-    @Test
-    void refusesIdsThatContradictTheMerges() {
-        write(folder, vocabulary("the", "th", "Ġthe"), MERGES);
-        assertRefused("vocab.json: ids contradict the merges: the has id 256 (expected: above 257, that of th");
-        write(folder, good(), "t h", "th e", "Ġ the", "t he", "h e");
-        assertRefused("he: no id (expected: one, as it is the right of a merge)");
-    }
-
-    @Test
-    void refusesATokenThatTwoMergesMake() {
-        write(folder, vocabulary("th", "he", "the"), "t h", "h e", "th e", "t he");
-        assertRefused("ids contradict the merges: the has id 258 (expected: above 258");
     }
 
     @Test
@@ -61,17 +54,76 @@ class VocabularyTest {
     }
 
     @Test
-    void refusesAByteOrMergeWithoutId() {
+    void refusesMergesOfTokensWithoutId() {
         write(folder, good().without("Ġ"), MERGES);
-        assertRefused("vocab.json: Ġ: no id (expected: one, as it is a byte)");
+        assertRefused("vocab.json: Ġ: no id (expected: one, as it is the left of a merge)");
+        write(folder, good(), "t h", "th e", "Ġ the", "t he");
+        assertRefused("vocab.json: he: no id (expected: one, as it is the right of a merge)");
         write(folder, good().without("Ġthe"), MERGES);
         assertRefused("vocab.json: Ġthe: no id (expected: one, as it is a merge)");
     }
 
     @Test
-    void refusesMergesThatSpellNoBytes() {
-        write(folder, vocabulary("漢", "漢a"), "漢 a");
-        assertRefused("漢a: a merge (expected: spelled in GPT-2's byte alphabet)");
+    void refusesMergesThatAreCutOff() {
+        var tokens = IntStream.range(0, 20).mapToObj(i -> (char) ('a' + i) + "!").toArray(String[]::new);
+        var merges = Arrays.stream(tokens).map(token -> token.replace("!", " !")).toArray(String[]::new);
+        write(folder, vocabulary(tokens), merges);
+        assertThat(Tokenizer.read(folder, 300).warnings()).isEmpty();
+        write(folder, vocabulary(tokens), Arrays.copyOf(merges, 7));
+        assertThat(Tokenizer.read(folder, 300).warnings()).containsExactly(folder.resolve("vocab.json")
+                + ": no merge makes 13 of 276 tokens, and no text becomes them: h! i! j! k! l! m! n! o! …");
+        write(folder, vocabulary(tokens), Arrays.copyOf(merges, 6));
+        assertRefused(": no merge makes 14 of 276 tokens (expected: at most 1 in 20; are the merges complete?)");
+    }
+
+    @Test
+    void readsNoByteOrderMarkAsText() {
+        write(folder, good(), MERGES);
+        for (var name : List.of("vocab.json", "merges.txt")) {
+            TestFiles.write(folder.resolve(name), "\uFEFF" + JsonFiles.text(folder.resolve(name)));
+        }
+        TestFiles.write(folder.resolve("tokenizer_config.json"), "\uFEFF{\"add_prefix_space\": true}");
+        assertThat(Tokenizer.read(folder, 260).encode("the")).containsExactly(258);
+    }
+
+    @Test
+    void leavesBlankLinesAside() {
+        write(folder, good(), "t h", "", "th e", "Ġ the", "");
+        assertThat(Tokenizer.read(folder, 260).encode("the the th")).containsExactly(257, 258, ' ', 256);
+    }
+
+    @Test
+    void refusesTokenizersOfOtherClasses() {
+        write(folder, good(), MERGES);
+        TestFiles.write(folder.resolve("config.json"), "{\"tokenizer_class\": \"BertTokenizer\"}");
+        assertRefused("tokenizer_class: \"BertTokenizer\" (expected: GPT2Tokenizer or PreTrainedTokenizerFast)");
+        isFast();
+        assertRefused(": no tokenizer (expected: tokenizer.json)");
+    }
+
+    @Test
+    void saysWhatOfTokenizerJsonItLeavesAside() {
+        var json = TestTokenizers.tokenizerJson(write(folder, good(), MERGES), false);
+        TestFiles.write(folder.resolve("tokenizer.json"), json.toString());
+        assertThat(Tokenizer.read(folder, 260).warnings()).isEmpty();
+        json.putObject("normalizer").put("type", "NFC");
+        TestFiles.write(folder.resolve("tokenizer.json"), json.toString());
+        assertThat(Tokenizer.read(folder, 260).warnings()).singleElement().asString()
+                .startsWith(folder.resolve("tokenizer.json") + ": normalizer and pre_tokenizer are left aside");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "{\"added_tokens_decoder\": {\"x\": {\"content\": \"<pad>\"}}} | added_tokens_decoder: x (expected: an id)",
+        "{\"added_tokens_decoder\": {\"7\": \"<pad>\"}} | \"<pad>\" (expected: a token with its content)",
+        "{\"added_tokens_decoder\": {\"7\": {\"content\": \"<pad>\"}}} | <pad>: id 7 (expected: 260, after the last",
+        "{\"pad_token\": 7} | pad_token: 7 (expected: a token with its content)",
+        "[] | tokenizer_config.json: ARRAY (expected: a JSON object)",
+    })
+    void refusesSpecialTokensThatAreNone(String config, String message) {
+        write(folder, good(), MERGES);
+        TestFiles.write(folder.resolve("tokenizer_config.json"), config);
+        assertRefused(message);
     }
 
     @ParameterizedTest
@@ -91,7 +143,7 @@ class VocabularyTest {
 
     @Test
     void refusesFilesThatAreNotThere() throws IOException {
-        assertRefused(": no tokenizer (expected: vocab.json and merges.txt, or tokenizer.json)");
+        assertRefused(": no tokenizer (expected: tokenizer.json, or vocab.json and merges.txt)");
         write(folder, good(), MERGES);
         Files.delete(folder.resolve("merges.txt"));
         assertRefused(": no tokenizer");
@@ -119,20 +171,26 @@ class VocabularyTest {
     @ValueSource(booleans = {false, true})
     void readsTokenizerJsonAlone(boolean pairs) {
         for (var name : new String[] {"sample", "tarot"}) {
-            var vocabulary = Vocabulary.read(TestTokenizers.directory(name));
-            var json = TestTokenizers.tokenizerJson(vocabulary, pairs);
+            var json = TestTokenizers.tokenizerJson(TestTokenizers.directory(name), pairs);
             TestFiles.write(folder.resolve("tokenizer.json"), json.toString());
-            var read = Vocabulary.read(folder);
-            assertThat(read).usingRecursiveComparison().ignoringFields("origin").isEqualTo(vocabulary);
+            assertSame(new TokenizerFiles(folder), new TokenizerFiles(TestTokenizers.directory(name)));
         }
     }
 
+    private static void assertSame(TokenizerFiles read, TokenizerFiles expected) {
+        assertThat(read.vocabulary()).usingRecursiveComparison().ignoringFields("origin")
+                .isEqualTo(expected.vocabulary());
+        assertThat(read.added().ids()).isNotEmpty().isEqualTo(expected.added().ids());
+    }
+
+    /** Both lie there; they say the same. */
     @Test
     void readsTheTokenizerJsonOfOthers() throws IOException {
         var tarot = TestTokenizers.directory("tarot");
-        Files.copy(tarot.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
-        assertThat(Vocabulary.read(folder)).usingRecursiveComparison().ignoringFields("origin")
-                .isEqualTo(Vocabulary.read(tarot));
+        for (var name : List.of("vocab.json", "merges.txt")) {
+            Files.copy(tarot.resolve(name), folder.resolve(name));
+        }
+        assertSame(new TokenizerFiles(tarot), new TokenizerFiles(folder));
     }
 
     @ParameterizedTest
@@ -142,16 +200,20 @@ class VocabularyTest {
         "\"ByteLevel\"       | \"Whitespace\"       | pre_tokenizer: {\"type\":\"Whitespace\"",
         "\"add_prefix_space\" | \"use_regex\"       | pre_tokenizer: {\"type\":\"ByteLevel\",\"use_regex\":false}",
         "_prefix\":\"\"      | _prefix\":\"##\"     | model.continuing_subword_prefix: \"##\" (expected: none)",
-        "\"lstrip\":false    | \"lstrip\":true      | (expected: lstrip false)",
+        "_prefix\":\"\"      | _prefix\":\"\",\"dropout\":0.5      | model.dropout: 0.5 (expected: none)",
+        "_prefix\":\"\"      | _prefix\":\"\",\"byte_fallback\":true | model.byte_fallback: true (expected: false)",
+        "\"unk_token\":null  | \"unk_token\":\"?!\"   | ?!: no id (expected: one, as it is the unknown token)",
+        "\"normalizer\":null | \"post_processor\":{\"type\":\"X\"} | post_processor: {\"type\":\"X\"} (expected: ",
         "\"content\":\"<     | \"text\":\"<         | added_tokens: ",
-        "\"id\":259          | \"id\":7             | added_tokens: <|endoftext|>: id 7 (expected: 259",
+        "\"id\":259          | \"id\":7             | <|endoftext|>: id 7 (expected: 259, as in tokenizer.json)",
         "\"t h\"             | 7                    | model.merges: 7 (expected: two tokens)",
         "\"t h\"             | [\"t\"]              | model.merges: [\"t\"] (expected: two tokens)",
         "\"merges\":         | \"mergers\":         | model.merges: missing (expected: an array)",
     })
     void refusesATokenizerJsonOfAnotherKind(String good, String bad, String message) {
-        var json = TestTokenizers.tokenizerJson(Vocabulary.read(write(folder, good(), MERGES)), false).toString();
+        var json = TestTokenizers.tokenizerJson(write(folder, good(), MERGES), false).toString();
         assertThat(json).contains(good);
+        isFast();
         folder.resolve("vocab.json").toFile().delete();
         TestFiles.write(folder.resolve("tokenizer.json"), json.replace(good, bad));
         assertRefused(message);
@@ -163,7 +225,7 @@ class VocabularyTest {
         long seed = Long.getLong("test.seed", 1);
         var random = new Random(seed);
         write(folder, good(), MERGES);
-        var json = TestTokenizers.tokenizerJson(Vocabulary.read(folder), true).toString();
+        var json = TestTokenizers.tokenizerJson(folder, true).toString();
         folder.resolve("vocab.json").toFile().delete();
         int refused = 0;
         for (int round = 0; round < 3_000; round++) {

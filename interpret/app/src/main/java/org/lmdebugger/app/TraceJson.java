@@ -17,6 +17,7 @@ public final class TraceJson {
         json.put("mode", trace.mode());
         json.put("prompt", trace.prompt());
         json.put("tokens", trace.tokens());
+        json.put("added", trace.added());
         json.put("positions", trace.positions().stream().map(TraceJson::position).toList());
         if (trace.edited() != null) {
             json.put("edited", Map.of("positions", trace.edited().stream().map(TraceJson::position).toList()));

@@ -26,6 +26,10 @@ final class TraceTable {
         out.println("%s on %s, %s, edits %s".formatted(trace.model(), trace.device(), trace.precision(), trace.mode()));
         out.println(Text.wrap(IntStream.range(0, trace.tokens().size())
                 .mapToObj(i -> i + ":" + Text.visible(trace.tokens().get(i).text())).toList(), WIDTH));
+        if (!trace.added().isEmpty()) {
+            out.println(Text.wrap(Stream.concat(Stream.of("added by the tokenizer"),
+                    trace.added().stream().map(String::valueOf)).toList(), WIDTH));
+        }
         for (int i = 0; i < trace.positions().size(); i++) {
             var clean = trace.positions().get(i);
             out.println();

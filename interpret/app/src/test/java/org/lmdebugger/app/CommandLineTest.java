@@ -16,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.model.CheckpointCases;
+import org.lmdebugger.model.TestFiles;
 
 /** The command as a user types it. */
 class CommandLineTest {
@@ -58,7 +59,7 @@ class CommandLineTest {
     void traceAsJson() throws Exception {
         assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=2", "--position", "all", "--top", "3", "--token", " boy", "--json")).isZero();
         var json = new ObjectMapper().readTree(out.toString());
-        assertThat(names(json)).containsExactly("model", "device", "precision", "mode", "prompt", "tokens", "positions", "edited");
+        assertThat(names(json)).containsExactly("model", "device", "precision", "mode", "prompt", "tokens", "added", "positions", "edited");
         assertThat(json.get("model").asText() + json.get("device").asText() + json.get("precision").asText() + json.get("mode").asText())
                 .isEqualTo("samplecpufp32exact");
         assertThat(json.at("/tokens/7").toString()).isEqualTo("{\"id\":441,\"text\":\" little\"}");
@@ -70,6 +71,24 @@ class CommandLineTest {
         assertThat(names(layer.at("/chosen/0"))).containsExactly("id", "token", "before", "after");
         assertThat(names(layer.at("/chosen/0/after"))).containsExactly("probability", "rank");
         assertThat(json.at("/edited/positions/7/layers/3/after")).hasSize(3);
+    }
+
+    /** A checkpoint whose tokenizer begins every text by itself, and of which a merge is missing. */
+    @Test
+    void showsWhatTheTokenizerAdds(@TempDir Path folder) throws Exception {
+        for (var name : List.of("config.json", "model.safetensors", "vocab.json")) {
+            Files.copy(TestFiles.sample().resolve(name), folder.resolve(name));
+        }
+        var merges = Files.readAllLines(TestFiles.sample().resolve("merges.txt"));
+        Files.write(folder.resolve("merges.txt"), merges.subList(0, merges.size() - 1));
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"add_bos_token\": true}");
+        assertThat(lmdebug("trace", "Once upon", "--model", folder.toString())).isZero();
+        assertThat(out.toString()).contains("0:<|endoftext|>  1:Once  2:␣upon" + System.lineSeparator() + "added by the tokenizer  0");
+        assertThat(err.toString()).startsWith("lmdebug: " + folder.resolve("vocab.json") + ": no merge makes 1 of 8192 tokens")
+                .hasLineCount(1);
+        out.getBuffer().setLength(0);
+        assertThat(lmdebug("trace", "Once upon", "--model", folder.toString(), "--json")).isZero();
+        assertThat(new ObjectMapper().readTree(out.toString()).get("added").toString()).isEqualTo("[0]");
     }
 
     private static Iterable<String> names(JsonNode node) {

@@ -93,7 +93,7 @@ public final class Debugger {
             clean = clean.stream().map(position -> Verdicts.add(this, ids, position, between)).toList();
         }
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
-                edits.mode().toString(), prompt, tokens(ids), clean, edited);
+                edits.mode().toString(), prompt, tokens(ids), model.tokenizer().added(ids.length), clean, edited);
     }
 
     private List<Trace.Position> read(int[] ids, Edits edits, int[] positions, int top, int[] tokens, int[] targets) {

@@ -11,11 +11,12 @@ import java.util.List;
  * @param mode      what edits wrote
  * @param prompt    the text
  * @param tokens    its tokens
+ * @param added     positions of those that the tokenizer adds by itself, in ascending order
  * @param positions the traced positions, in ascending order
  * @param edited    the same positions under the edits; null without edits
  */
 public record Trace(String model, String device, String precision, String mode, String prompt, List<Token> tokens,
-                    List<Position> positions, List<Position> edited) {
+                    List<Integer> added, List<Position> positions, List<Position> edited) {
 
     /** A token and its text; a leading space is real. */
     public record Token(int id, String text) {

@@ -3,7 +3,6 @@ package org.lmdebugger.app.server;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.lmdebugger.app.Main;
@@ -37,12 +36,10 @@ final class ModelRoutes {
 
     private void tokenize(Context context) {
         var text = Limits.prompt(Requests.read(context, Text.class).text());
-        Responses.json(context, Map.of("tokens", tokens(text)));
-    }
-
-    private List<Map<String, Object>> tokens(String text) {
         var tokenizer = inference.debugger().model().tokenizer();
-        return Arrays.stream(tokenizer.encode(text)).mapToObj(id -> TraceJson.object("id", id, "text", tokenizer.text(id),
+        var ids = tokenizer.encode(text);
+        var tokens = Arrays.stream(ids).mapToObj(id -> TraceJson.object("id", id, "text", tokenizer.text(id),
                 "raw", tokenizer.raw(id))).toList();
+        Responses.json(context, TraceJson.object("tokens", tokens, "added", tokenizer.added(ids.length)));
     }
 }

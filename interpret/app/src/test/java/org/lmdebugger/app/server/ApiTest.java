@@ -47,7 +47,9 @@ class ApiTest {
         assertThat(tokens).hasSize(2);
         assertThat(tokens.get(1).get("text").textValue()).isEqualTo(" upon");
         assertThat(tokens.get(1).get("raw").textValue()).isEqualTo("Ġupon");
-        assertThat(json(server.post("/api/v1/tokenize", "{\"text\": \"\"}")).get("tokens")).isEmpty();
+        var none = json(server.post("/api/v1/tokenize", "{\"text\": \"\"}"));
+        assertThat(none.get("tokens")).isEmpty();
+        assertThat(none.get("added")).isEmpty();
     }
 
     @Test

@@ -52,14 +52,16 @@ export const Prompt = {
             }
         }
 
+        const isAdded = position => tokens.data.added.includes(position);
+
         const chip = (each, position) =>
             h(
                 'button',
                 {
-                    class: 'chip',
+                    class: ['chip', { added: isAdded(position) }],
                     key: position,
                     type: 'button',
-                    title: `token ${each.id} at position ${position}`,
+                    title: `token ${each.id} at position ${position}` + (isAdded(position) ? ', added by the tokenizer' : ''),
                     disabled: !props.traced,
                     tabindex: position === chosen.value ? 0 : -1,
                     'aria-pressed': props.traced ? String(position === chosen.value) : undefined,

@@ -17,7 +17,8 @@ function meanings(typed) {
 export async function resolveToken(typed) {
     let spelt = [];
     for (const text of meanings(typed)) {
-        const { tokens } = await post('/api/v1/tokenize', { text });
+        const { tokens: all, added } = await post('/api/v1/tokenize', { text });
+        const tokens = all.filter((_, position) => !added.includes(position));
         if (tokens.length === 1) {
             return { id: tokens[0].id, text };
         }
