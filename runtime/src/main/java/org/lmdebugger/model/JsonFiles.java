@@ -34,7 +34,7 @@ public final class JsonFiles {
         return parse(text(file), file);
     }
 
-    /** The text of {@code file}, of which a byte order mark is no part. @throws InvalidModelException if there is none */
+    /** The text of {@code file}, after a byte order mark. @throws InvalidModelException if it is missing or not UTF-8 */
     public static String text(Path file) {
         try (var arena = Arena.ofConfined()) {
             var text = utf8(LoadedFile.copy(file, arena).bytes().toArray(ValueLayout.JAVA_BYTE), file);
