@@ -65,9 +65,7 @@ public final class Gpt2 implements AutoCloseable {
         finalBias = load("ln_f.bias", d);
         head = head(embedding);
         for (int l = 0; l < config.layers(); l++) {
-            var layer = Layer.load(device, config, l, this::load);
-            scope.add(layer.valueNorms());
-            layers.add(layer);
+            layers.add(Layer.load(scope, config, l, this::load));
         }
         warnOfUnused();
         fingerprint.files().stream().flatMap(file -> file.change().stream()).findFirst().ifPresent(change -> {

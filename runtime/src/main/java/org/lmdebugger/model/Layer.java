@@ -1,9 +1,9 @@
 package org.lmdebugger.model;
 
 import java.util.function.BiFunction;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
 
 /**
  * The weights of one block, on a device. Matrices are stored [in, out].
@@ -27,13 +27,13 @@ public record Layer(Tensor ln1Gain, Tensor ln1Bias, Tensor queryKeyValue, Tensor
                     Tensor keys, Tensor keysBias, Tensor values, Tensor valuesBias, Tensor valueNorms) {
 
     /** Loads block {@code index}; {@code load} gives the tensor of a name and shape. */
-    static Layer load(Device device, Gpt2Config config, int index, BiFunction<String, long[], Tensor> load) {
+    static Layer load(TensorScope scope, Gpt2Config config, int index, BiFunction<String, long[], Tensor> load) {
         long d = config.width();
         long n = config.feedForwardWidth();
         var block = "h." + index + ".";
         var values = load.apply(block + "mlp.c_proj.weight", new long[] {n, d});
-        var norms = device.allocate(ElementType.F32, 1, n);
-        device.call(session -> {
+        var norms = scope.allocate(ElementType.F32, 1, n);
+        scope.device().call(session -> {
             session.rowNorms(norms, values);
             return null;
         });

@@ -18,8 +18,9 @@ import java.util.regex.Pattern;
  * or copied into it.
  *
  * <p>One thread gets tensors; any may read them until {@link #close()}, after which access throws
- * {@link IllegalStateException}. Mapped bytes are those of the file: where it is written over, they change, and where it is shortened, touching the lost
- * part ends in an {@link InternalError} or ends the process. Copied bytes are independent of the file.
+ * {@link IllegalStateException}. Mapped bytes are those of the file: where it is written over, they change, and where it
+ * is shortened, touching the lost part ends in an {@link InternalError} or ends the process. Copied bytes are
+ * independent of the file. Of PyTorch's format, a tensor whose rows do not follow each other is always copied.
  */
 public final class Weights implements AutoCloseable {
     /** The files that hold weights, or the names of those that do; the first that is there counts. */
