@@ -33,7 +33,8 @@ public final class TemporaryFolders {
     private static void deleteAbandoned(Path own) {
         try (var siblings = Files.newDirectoryStream(own.getParent(), "lmdebugger-*")) {
             for (var folder : siblings) {
-                if (isAbandoned(folder) && Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(own))) {
+                if (isAbandoned(folder)
+                        && Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(own))) {
                     delete(folder);
                 }
             }

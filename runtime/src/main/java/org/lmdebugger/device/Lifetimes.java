@@ -113,12 +113,13 @@ public final class Lifetimes {
     }
 
     private boolean isOthersRunning(long before) {
-        return running.entrySet().stream().anyMatch(call -> call.getKey() < before && call.getValue() != Thread.currentThread());
+        return running.entrySet().stream()
+                .anyMatch(call -> call.getKey() < before && call.getValue() != Thread.currentThread());
     }
 
     /**
-     * Refuses calls from now on, waits for those in progress, and closes the memory that nobody has closed, with a warning
-     * that counts it.
+     * Refuses calls from now on, waits for those in progress, and closes the memory that nobody has closed, with a
+     * warning that counts it.
      *
      * @throws IllegalStateException within a call, and nothing is closed then
      */
@@ -130,7 +131,8 @@ public final class Lifetimes {
         }
         var left = List.copyOf(open);
         if (!left.isEmpty()) {
-            LOG.log(System.Logger.Level.WARNING, "%s: closed with %d tensors of %,d bytes that nobody had closed (expected: none)"
+            LOG.log(System.Logger.Level.WARNING,
+                    "%s: closed with %d tensors of %,d bytes that nobody had closed (expected: none)"
                     .formatted(device, left.size(), left.stream().mapToLong(Memory::byteSize).sum()));
             left.forEach(Memory::close);
         }

@@ -133,8 +133,8 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /**
-     * Does {@code work} as {@link Device#call} does, if the weights are still those that were loaded: the way to compute
-     * with this model. A file that was replaced gives one warning.
+     * Does {@code work} as {@link Device#call} does, if the weights are still those that were loaded: the way to
+     * compute with this model. A file that was replaced gives one warning.
      *
      * @throws InvalidModelException if a file was written over whose weights are used where they are mapped
      * @throws IllegalStateException if the model is closed
@@ -155,8 +155,8 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /**
-     * SHA-256 over the configuration and the weights as they were loaded, each file with its length before it: equal for
-     * equal files, wherever they lie. Takes about a second for a gigabyte, the first time.
+     * SHA-256 over the configuration and the weights as they were loaded, each file with its length before it: equal
+     * for equal files, wherever they lie. Takes about a second for a gigabyte, the first time.
      *
      * @throws InvalidModelException if a file was written over between loading and the first call
      */
@@ -268,8 +268,8 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /**
-     * Refuses calls from now on, waits for those in progress on the device, and frees the weights; once is enough, more do
-     * nothing.
+     * Refuses calls from now on, waits for those in progress on the device, and frees the weights; once is enough, more
+     * do nothing.
      *
      * @throws IllegalStateException within a call; the weights stay then, until this is called again
      */

@@ -63,7 +63,8 @@ final class HubDownload {
         fetchWeights(id, commit, snapshot);
         var missing = HubCache.missing(snapshot);
         if (missing.isPresent()) {
-            throw new InvalidModelException("model: %s: %s (expected: all of a GPT-2 with model.safetensors or pytorch_model.bin)"
+            throw new InvalidModelException(
+                    "model: %s: %s (expected: all of a GPT-2 with model.safetensors or pytorch_model.bin)"
                     .formatted(HubCache.name(id, revision), missing.get()));
         }
         cache.remember(id, revision, commit);

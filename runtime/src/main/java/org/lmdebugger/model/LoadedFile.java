@@ -21,7 +21,8 @@ import java.util.Optional;
  * with the file where it is written over; they do not where another file takes its place.
  */
 final class LoadedFile {
-    private static final byte[] POINTER = "version https://git-lfs.github.com/spec/".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] POINTER =
+            "version https://git-lfs.github.com/spec/".getBytes(StandardCharsets.US_ASCII);
     private static final long LONGEST_POINTER = 1024; // as Git LFS says
     private static final long PART = 1 << 30; // a buffer holds less than 2 GiB
 
@@ -94,9 +95,10 @@ final class LoadedFile {
             return;
         }
         var text = new String(bytes.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
-        var size = text.lines().filter(line -> line.matches("size \\d{1,18}")).findFirst();
-        throw new InvalidModelException(("%s: a Git LFS pointer (expected: the file%s that it stands for; fetch it with: "
-                + "git lfs pull)").formatted(path, size.map(line -> " of %s bytes".formatted(line.substring(5))).orElse("")));
+        var size = text.lines().filter(line -> line.matches("size \\d{1,18}")).findFirst()
+                .map(line -> " of %s bytes".formatted(line.substring(5))).orElse("");
+        throw new InvalidModelException(("%s: a Git LFS pointer (expected: the file%s that it stands for; "
+                + "fetch it with: git lfs pull)").formatted(path, size));
     }
 
     Path path() {

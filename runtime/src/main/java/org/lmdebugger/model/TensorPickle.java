@@ -21,9 +21,9 @@ import net.razorvine.pickle.Unpickler;
  */
 final class TensorPickle extends Unpickler {
     private static final String EXPECTED = " (expected: tensors by name, and nothing else)";
-    private static final Set<Short> PLAIN = Set.of(Opcodes.PROTO, Opcodes.FRAME, Opcodes.STOP, Opcodes.MARK, Opcodes.NONE,
-            Opcodes.NEWTRUE, Opcodes.NEWFALSE, Opcodes.BININT, Opcodes.BININT1, Opcodes.BININT2, Opcodes.LONG1,
-            Opcodes.BINFLOAT, Opcodes.BINUNICODE, Opcodes.SHORT_BINUNICODE, Opcodes.EMPTY_TUPLE, Opcodes.TUPLE,
+    private static final Set<Short> PLAIN = Set.of(Opcodes.PROTO, Opcodes.FRAME, Opcodes.STOP, Opcodes.MARK,
+            Opcodes.NONE, Opcodes.NEWTRUE, Opcodes.NEWFALSE, Opcodes.BININT, Opcodes.BININT1, Opcodes.BININT2,
+            Opcodes.LONG1, Opcodes.BINFLOAT, Opcodes.BINUNICODE, Opcodes.SHORT_BINUNICODE, Opcodes.EMPTY_TUPLE, Opcodes.TUPLE,
             Opcodes.TUPLE1, Opcodes.TUPLE2, Opcodes.TUPLE3, Opcodes.EMPTY_LIST, Opcodes.APPEND, Opcodes.APPENDS,
             Opcodes.EMPTY_DICT, Opcodes.BINPUT, Opcodes.LONG_BINPUT, Opcodes.MEMOIZE, Opcodes.BINGET,
             Opcodes.LONG_BINGET, Opcodes.REDUCE, Opcodes.BINPERSID);
@@ -31,11 +31,9 @@ final class TensorPickle extends Unpickler {
             Map.entry("collections.OrderedDict", (IObjectConstructor) TensorPickle::orderedDict),
             Map.entry("torch._utils._rebuild_tensor_v2", (IObjectConstructor) TensorPickle::tensor),
             Map.entry("torch._utils._rebuild_parameter", (IObjectConstructor) arguments -> (View) arguments[0]),
-            Map.entry("torch.DoubleStorage", new ElementKind("F64", 8)), Map.entry("torch.FloatStorage", new ElementKind("F32", 4)),
-            Map.entry("torch.HalfStorage", new ElementKind("F16", 2)), Map.entry("torch.BFloat16Storage", new ElementKind("BF16", 2)),
-            Map.entry("torch.LongStorage", new ElementKind("I64", 8)), Map.entry("torch.IntStorage", new ElementKind("I32", 4)),
-            Map.entry("torch.ShortStorage", new ElementKind("I16", 2)), Map.entry("torch.CharStorage", new ElementKind("I8", 1)),
-            Map.entry("torch.ByteStorage", new ElementKind("U8", 1)), Map.entry("torch.BoolStorage", new ElementKind("BOOL", 1)));
+            storage("Double", "F64", 8), storage("Float", "F32", 4), storage("Half", "F16", 2),
+            storage("BFloat16", "BF16", 2), storage("Long", "I64", 8), storage("Int", "I32", 4),
+            storage("Short", "I16", 2), storage("Char", "I8", 1), storage("Byte", "U8", 1), storage("Bool", "BOOL", 1));
 
     private final Path file;
     private final Map<String, Storage> storages = new HashMap<>();
@@ -55,6 +53,10 @@ final class TensorPickle extends Unpickler {
 
     /** A tensor: element (i, j, …) is the storage's element offset + i·strides[0] + j·strides[1] + …, unchecked. */
     record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {
+    }
+
+    private static Map.Entry<String, Object> storage(String name, String dtype, int bytes) {
+        return Map.entry("torch." + name + "Storage", new ElementKind(dtype, bytes));
     }
 
     /** The storages that what was read refers to, by key. */

@@ -20,9 +20,9 @@ import org.lmdebugger.model.TensorPickle.Storage;
 import org.lmdebugger.model.TensorPickle.View;
 
 /**
- * The tensors of a file that {@code torch.save} wrote: a pickle that describes them, and the storages to which it refers.
- * Since PyTorch 1.6 these are parts of a zip; before, they followed each other. Tensors stay where they lie, except those
- * whose rows do not follow each other: they are copied.
+ * The tensors of a file that {@code torch.save} wrote: a pickle that describes them, and the storages to which it
+ * refers. Since PyTorch 1.6 these are parts of a zip; before, they followed each other. Tensors stay where they lie,
+ * except those whose rows do not follow each other: they are copied.
  */
 final class TorchFile {
     private static final ValueLayout.OfLong COUNT = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -61,9 +61,11 @@ final class TorchFile {
 
     private Object readZip() throws IOException {
         try (var zip = ZipFile.builder().setPath(file.path()).get()) {
-            var pickles = Collections.list(zip.getEntries()).stream().filter(entry -> entry.getName().matches("[^/]+/data\\.pkl")).toList();
+            var pickles = Collections.list(zip.getEntries()).stream()
+                    .filter(entry -> entry.getName().matches("[^/]+/data\\.pkl")).toList();
             if (pickles.size() != 1) {
-                throw wrong("%d parts called data.pkl (expected: 1, as torch.save writes)".formatted(pickles.size()), null);
+                throw wrong("%d parts called data.pkl (expected: 1, as torch.save writes)".formatted(pickles.size()),
+                        null);
             }
             var folder = pickles.getFirst().getName().replace("data.pkl", "");
             var order = zip.getEntry(folder + "byteorder");
@@ -100,11 +102,13 @@ final class TorchFile {
         var system = new TensorPickle(file.path()).read(in);
         if (!(protocol instanceof Number number && number.longValue() == PROTOCOL)
                 || !(system instanceof Map<?, ?> properties && Boolean.TRUE.equals(properties.get("little_endian")))) {
-            throw wrong("big-endian, or of another version (expected: little-endian, version %d)".formatted(PROTOCOL), null);
+            throw wrong("big-endian, or of another version (expected: little-endian, version %d)".formatted(PROTOCOL),
+                    null);
         }
         var pickle = new TensorPickle(file.path());
         var state = pickle.read(in);
-        if (!(new TensorPickle(file.path()).read(in) instanceof List<?> keys) || !pickle.storages().keySet().equals(Set.copyOf(keys))) {
+        if (!(new TensorPickle(file.path()).read(in) instanceof List<?> keys)
+                || !pickle.storages().keySet().equals(Set.copyOf(keys))) {
             throw wrong("other storages than its tensors refer to; " + COMPLETE, null);
         }
         long at = limit - in.available();
@@ -131,7 +135,8 @@ final class TorchFile {
         var tensors = new ArrayList<StoredTensor>();
         map.forEach((name, value) -> {
             if (name instanceof String text && value instanceof View view) {
-                tensors.add(new StoredTensor(file.path(), text, view.storage().kind().dtype(), view.shape(), data(text, view)));
+                tensors.add(new StoredTensor(file.path(), text, view.storage().kind().dtype(), view.shape(),
+                        data(text, view)));
             }
         });
         return tensors;
@@ -140,7 +145,8 @@ final class TorchFile {
     private MemorySegment data(String name, View view) {
         var storage = storages.get(view.storage().key());
         int size = view.storage().kind().bytes();
-        if (view.strides().size() != view.shape().size() || Math.multiplyExact(view.storage().elements(), size) > storage.byteSize()) {
+        if (view.strides().size() != view.shape().size()
+                || Math.multiplyExact(view.storage().elements(), size) > storage.byteSize()) {
             throw new IndexOutOfBoundsException();
         }
         long count = 1;
@@ -164,8 +170,9 @@ final class TorchFile {
         }
         copied = Math.addExact(copied, Math.multiplyExact(count, size));
         if (copied > file.bytes().byteSize()) { // rows that are repeated, to take any amount of memory
-            throw wrong("%s: strides %s of shape %s: more than the file holds (expected: tensors that follow each other)"
-                    .formatted(name, view.strides(), view.shape()), null);
+            throw wrong(("%s: strides %s of shape %s: more than the file holds "
+                    + "(expected: tensors that follow each other)")
+                            .formatted(name, view.strides(), view.shape()), null);
         }
         return dense(storage, size, view, count);
     }

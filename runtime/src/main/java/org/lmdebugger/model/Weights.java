@@ -18,8 +18,8 @@ import java.util.regex.Pattern;
  * or copied into it.
  *
  * <p>One thread gets tensors; any may read them until {@link #close()}, after which access throws
- * {@link IllegalStateException}. Mapped bytes are those of the file: where it is written over, they change, and where it
- * is shortened, touching the lost part ends in an {@link InternalError} or ends the process. Copied bytes are
+ * {@link IllegalStateException}. Mapped bytes are those of the file: where it is written over, they change, and where
+ * it is shortened, touching the lost part ends in an {@link InternalError} or ends the process. Copied bytes are
  * independent of the file. Of PyTorch's format, a tensor whose rows do not follow each other is always copied.
  */
 public final class Weights implements AutoCloseable {
@@ -65,7 +65,8 @@ public final class Weights implements AutoCloseable {
     /** The files that hold the weights in {@code directory}. @throws InvalidModelException if there are none */
     static List<Path> files(Path directory) {
         var name = NAMES.stream().filter(each -> Files.exists(directory.resolve(each))).findFirst()
-                .orElseThrow(() -> new InvalidModelException("%s: no weights (expected: %s; other formats must be converted)"
+                .orElseThrow(() -> new InvalidModelException(
+                        "%s: no weights (expected: %s; other formats must be converted)"
                         .formatted(directory, String.join(" or ", NAMES))));
         var file = directory.resolve(name);
         return name.endsWith(".json") ? shards(file).stream().map(directory::resolve).toList() : List.of(file);
@@ -89,8 +90,9 @@ public final class Weights implements AutoCloseable {
 
     private void add(LoadedFile file) {
         files.add(file);
-        boolean torch = file.path().toString().endsWith(".bin");
-        for (var entry : torch ? TorchFile.entries(file, arena) : SafetensorsHeader.entries(file.path(), file.bytes())) {
+        var tensors = file.path().toString().endsWith(".bin") ? TorchFile.entries(file, arena)
+                : SafetensorsHeader.entries(file.path(), file.bytes());
+        for (var entry : tensors) {
             var other = entries.put(entry.name(), entry);
             if (other != null) {
                 throw new InvalidModelException("%s: %s: also in %s (expected: in one file)"

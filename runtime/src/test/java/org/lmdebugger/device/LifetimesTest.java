@@ -22,7 +22,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class LifetimesTest {
     private static final int SIZE = 100_000;
-    private static final Executor THREADS = task -> Thread.ofPlatform().daemon().start(task); // as many as are asked for
+    /** As many as are asked for: the common pool may have one alone. */
+    private static final Executor THREADS = task -> Thread.ofPlatform().daemon().start(task);
 
     private static Tensor filled(Device device, float value) {
         var tensor = device.allocate(ElementType.F32, 1, SIZE);
@@ -105,7 +106,8 @@ class LifetimesTest {
             device.close();
             assertThat(messages).containsExactly(
                     device.name() + ": closed with 2 tensors of 800,000 bytes that nobody had closed (expected: none)");
-            assertThatThrownBy(left::toFloats).isInstanceOf(IllegalStateException.class).hasMessage(device.name() + ": closed");
+            assertThatThrownBy(left::toFloats).isInstanceOf(IllegalStateException.class)
+                    .hasMessage(device.name() + ": closed");
             left.close();
         } finally {
             logger.removeHandler(handler);

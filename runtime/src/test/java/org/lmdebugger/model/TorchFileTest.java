@@ -58,8 +58,10 @@ class TorchFileTest {
             assertThat(floats(weights.get("transposed", 3, 2))).containsExactly(0, 3, 1, 4, 2, 5);
             assertThat(floats(weights.get("expanded", 2, 3))).containsExactly(0, 1, 2, 0, 1, 2);
             assertThat(floats(weights.get("parameter", 2, 3))).containsExactly(1, 2, 3, 4, 5, 6);
-            assertThat(weights.get("f16", 2, 3).data().toArray(ValueLayout.JAVA_SHORT_UNALIGNED)).containsExactly(0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500);
-            assertThat(weights.get("bf16", 2, 3).data().toArray(ValueLayout.JAVA_SHORT_UNALIGNED)).containsExactly(0, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0);
+            assertThat(weights.get("f16", 2, 3).data().toArray(ValueLayout.JAVA_SHORT_UNALIGNED))
+                    .containsExactly(0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500);
+            assertThat(weights.get("bf16", 2, 3).data().toArray(ValueLayout.JAVA_SHORT_UNALIGNED))
+                    .containsExactly(0, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0);
             assertThat(weights.contains("f64")).isTrue();
             assertThat(weights.get("empty", 0, 4).data().byteSize()).isZero();
             assertThat(weights.contains("steps")).isFalse();
@@ -77,7 +79,8 @@ class TorchFileTest {
     void safetensorsGoFirstAndPartsAreJoined() throws IOException {
         zip("part-1.bin", STATE.replace("%", "}"), floats(1, 2, 3, 4));
         zip("part-2.bin", STATE.replace("\0\0\0w", "\0\0\0v").replace("%", "}"), floats(5, 6, 7, 8));
-        TestFiles.write(folder.resolve("pytorch_model.bin.index.json"), "{\"weight_map\": {\"w\": \"part-1.bin\", \"v\": \"part-2.bin\"}}");
+        TestFiles.write(folder.resolve("pytorch_model.bin.index.json"),
+                "{\"weight_map\": {\"w\": \"part-1.bin\", \"v\": \"part-2.bin\"}}");
         try (var weights = open()) {
             assertThat(floats(weights.get("w", 2, 2))).containsExactly(1, 2, 3, 4);
             assertThat(floats(weights.get("v", 2, 2))).containsExactly(5, 6, 7, 8);
@@ -188,7 +191,8 @@ class TorchFileTest {
     void isNotHeldUpByWhatRefersToItselfOftenOver() {
         var pickle = new StringBuilder("\u0080\u0002}q\0");
         for (int i = 0; i < 200; i++) {
-            pickle.append("}(K\u0001h").append((char) i).append("K\u0002h").append((char) i).append("uq").append((char) (i + 1));
+            pickle.append("}(K\u0001h").append((char) i).append("K\u0002h").append((char) i).append("uq")
+                    .append((char) (i + 1));
         }
         zip("pytorch_model.bin", pickle + ".");
         try (var weights = open()) {
@@ -202,7 +206,8 @@ class TorchFileTest {
         assertThatThrownBy(this::open).isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining("model/data.pkl: compressed or encrypted (expected: neither");
         assertRefused("\u0080\u0002].", "no dictionary (expected: tensors by name");
-        TestFiles.write(folder.resolve("pytorch_model.bin"), "\u0080\u0002K\u0001.".getBytes(StandardCharsets.ISO_8859_1));
+        TestFiles.write(folder.resolve("pytorch_model.bin"),
+                "\u0080\u0002K\u0001.".getBytes(StandardCharsets.ISO_8859_1));
         assertThatThrownBy(this::open).hasMessageContaining("not a file that torch.save wrote");
         TestFiles.write(folder.resolve("pytorch_model.bin"), "PK\3\4");
         assertThatThrownBy(this::open).isInstanceOf(InvalidModelException.class).hasMessageContaining("damaged zip");

@@ -107,7 +107,8 @@ class ChangedFilesTest {
             assertThat(model.fingerprint()).isEqualTo(fingerprint).isNotEqualTo(fingerprint(directory));
             assertThat(predict(model)).isEqualTo(expected);
             assertThat(predict(model)).isEqualTo(expected);
-            assertThat(warnings).containsExactly(file + ": replaced since it was loaded; this process goes on with what it loaded");
+            assertThat(warnings)
+                    .containsExactly(file + ": replaced since it was loaded; this process goes on with what it loaded");
             Files.delete(file);
             assertThat(predict(model)).isEqualTo(expected);
             assertThat(warnings).hasSize(2).last().asString().contains(": removed");
@@ -119,7 +120,8 @@ class ChangedFilesTest {
         try (var model = load(false)) {
             overwrite();
             assertThatThrownBy(() -> predict(model)).isInstanceOf(InvalidModelException.class)
-                    .hasMessage(file + ": written over since it was loaded (expected: no change; load the model again)");
+                    .hasMessage(file + ": written over since it was loaded "
+                            + "(expected: no change; load the model again)");
             assertThatThrownBy(model::fingerprint).hasMessageContaining("written over since it was loaded");
         }
     }
@@ -129,7 +131,8 @@ class ChangedFilesTest {
     void mappedWeightsThatWereCutOffAreRefused() throws Exception {
         try (var model = load(false); var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
             channel.truncate(1000);
-            assertThatThrownBy(() -> predict(model)).isInstanceOf(InvalidModelException.class).hasMessageContaining("written over");
+            assertThatThrownBy(() -> predict(model)).isInstanceOf(InvalidModelException.class)
+                    .hasMessageContaining("written over");
             assertThatThrownBy(model::fingerprint).hasMessageContaining("written over");
         }
     }
@@ -150,14 +153,16 @@ class ChangedFilesTest {
     @Test
     void widenedWeightsStayWhatTheyWere() throws Exception {
         for (var name : List.of("config.json", "model.safetensors")) {
-            Files.copy(TestModels.files("sample").directory().resolve(name), directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+            Files.copy(TestModels.files("sample").directory().resolve(name), directory.resolve(name),
+                    StandardCopyOption.REPLACE_EXISTING);
         }
         try (var model = load(false)) {
             var expected = predict(model);
             overwrite();
             assertThat(predict(model)).isEqualTo(expected);
             assertThat(warnings).hasSize(1);
-            assertThatThrownBy(model::fingerprint).isInstanceOf(InvalidModelException.class).hasMessageContaining("written over");
+            assertThatThrownBy(model::fingerprint).isInstanceOf(InvalidModelException.class)
+                    .hasMessageContaining("written over");
         }
     }
 
@@ -165,6 +170,7 @@ class ChangedFilesTest {
     void aClosedModelIsRefused() {
         var model = load(false);
         model.close();
-        assertThatThrownBy(() -> predict(model)).isInstanceOf(IllegalStateException.class).hasMessage("model model: closed");
+        assertThatThrownBy(() -> predict(model)).isInstanceOf(IllegalStateException.class)
+                .hasMessage("model model: closed");
     }
 }

@@ -52,7 +52,8 @@ class ModelCloseTest {
                     try {
                         result.get();
                     } catch (ExecutionException refused) {
-                        assertThat(refused.getCause()).isInstanceOf(IllegalStateException.class).hasMessageEndingWith(": closed");
+                        assertThat(refused.getCause()).isInstanceOf(IllegalStateException.class)
+                                .hasMessageEndingWith(": closed");
                     }
                 }
             }

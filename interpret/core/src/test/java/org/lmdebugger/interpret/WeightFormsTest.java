@@ -60,8 +60,8 @@ class WeightFormsTest {
 
     @ParameterizedTest
     @CsvSource({"noMetadata, F32", "unsortedHeader, F32", "oddHeader, F32", "oddHeader, F16", "oddHeader, BF16",
-        "oddOffsets, F32", "emptyAndScalar, F32", "parts, F32", "partsBesideTheWhole, F32", "pytorch, F32", "pytorch, F16",
-        "pytorch, BF16", "pytorchParts, F32"})
+        "oddOffsets, F32", "emptyAndScalar, F32", "parts, F32", "partsBesideTheWhole, F32", "pytorch, F32",
+        "pytorch, F16", "pytorch, BF16", "pytorchParts, F32"})
     void logitsAreTheSameInEveryForm(String form, String dtype) throws IOException {
         new TinyCheckpoint().as(dtype, "").write(folder);
         var expected = logits();
@@ -95,7 +95,8 @@ class WeightFormsTest {
             }
             case "parts", "partsBesideTheWhole" -> {
                 safetensors("1.safetensors", tensors.subList(0, half), header(tensors.subList(0, half)), 8);
-                safetensors("2.safetensors", tensors.subList(half, tensors.size()), header(tensors.subList(half, tensors.size())), 8);
+                safetensors("2.safetensors", tensors.subList(half, tensors.size()),
+                        header(tensors.subList(half, tensors.size())), 8);
                 index(WHOLE + ".index.json", "1.safetensors", "2.safetensors");
             }
             case "pytorch" -> torch("pytorch_model.bin", tensors);
@@ -139,8 +140,8 @@ class WeightFormsTest {
         int at = 0;
         var header = new ArrayList<String>();
         for (var tensor : tensors) {
-            header.add("\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}".formatted(tensor.name(), tensor.dtype(),
-                    tensor.shape(), at, at += tensor.data().length));
+            header.add("\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}".formatted(
+                    tensor.name(), tensor.dtype(), tensor.shape(), at, at += tensor.data().length));
         }
         return header;
     }
@@ -160,7 +161,8 @@ class WeightFormsTest {
 
     private void index(String name, String... parts) throws IOException {
         Files.writeString(folder.resolve(name), IntStream.range(0, parts.length)
-                .mapToObj(i -> "\"%d\":\"%s\"".formatted(i, parts[i])).collect(Collectors.joining(",", "{\"weight_map\":{", "}}")));
+                .mapToObj(i -> "\"%d\":\"%s\"".formatted(i, parts[i]))
+                .collect(Collectors.joining(",", "{\"weight_map\":{", "}}")));
     }
 
     /** As {@code torch.save} writes a dictionary of tensors. */
@@ -176,10 +178,11 @@ class WeightFormsTest {
             int columns = tensor.shape().getLast();
             int count = tensor.shape().stream().reduce(1, Math::multiplyExact);
             pickle.append(text(tensor.name())).append("ctorch._utils\n_rebuild_tensor_v2\n((").append(text("storage"))
-                    .append("ctorch\n").append(kind).append("Storage\n").append(text("" + i)).append(text("cpu")).append(whole(count))
-                    .append("tQK\0(");
+                    .append("ctorch\n").append(kind).append("Storage\n").append(text("" + i)).append(text("cpu"))
+                    .append(whole(count)).append("tQK\0(");
             tensor.shape().forEach(size -> pickle.append(whole(size)));
-            pickle.append("t(").append(tensor.shape().size() == 2 ? whole(columns) : "").append("K\u0001t\u0089ccollections\nOrderedDict\n)RtR");
+            pickle.append("t(").append(tensor.shape().size() == 2 ? whole(columns) : "")
+                    .append("K\u0001t\u0089ccollections\nOrderedDict\n)RtR");
         }
         try (var zip = new ZipOutputStream(Files.newOutputStream(folder.resolve(name)))) {
             entry(zip, "archive/data.pkl", pickle.append("u.").toString().getBytes(StandardCharsets.ISO_8859_1));
@@ -198,7 +201,8 @@ class WeightFormsTest {
     }
 
     private static String bytes(int number) {
-        return new String(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(number).array(), StandardCharsets.ISO_8859_1);
+        return new String(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(number).array(),
+                StandardCharsets.ISO_8859_1);
     }
 
     private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {

@@ -24,12 +24,14 @@ class ReplacedModelTest {
         for (var name : new String[] {"config.json", "vocab.json", "merges.txt", "model.safetensors"}) {
             Files.copy(ModelSource.of("sample").directory().resolve(name), directory.resolve(name));
         }
-        var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, folder.resolve("data"), folder.resolve("cache"));
+        var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, folder.resolve("data"),
+                folder.resolve("cache"));
         try (var server = new TestServer(options, ModelFiles.of(directory))) {
             replace(directory.resolve("model.safetensors"));
             var fingerprint = TestServer.json(server.get("/api/v1/model")).path("fingerprint").textValue();
             try (var other = Gpt2.load(ModelFiles.of(directory), server.device)) {
-                assertThat(fingerprint).isEqualTo(server.debugger.model().fingerprint()).isNotEqualTo(other.fingerprint());
+                assertThat(fingerprint).isEqualTo(server.debugger.model().fingerprint())
+                        .isNotEqualTo(other.fingerprint());
             }
             while (server.get("/api/v1/search?words=king").statusCode() == 202) {
                 Thread.sleep(50);
