@@ -19,7 +19,7 @@ import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
  * A GPT-2 (Radford et al., 2019) on a device: pre-LN blocks, learned positions, {@code gelu_new}. Numbers agree with
- * Hugging Face's: no token is added, no LayerNorm folded, no weight centred.
+ * Hugging Face's: no LayerNorm is folded, no weight centred.
  *
  * <p>Weights are immutable and shared by all threads. {@link #close()} ends everything that was computed with them.
  */

@@ -3,6 +3,7 @@ package org.lmdebugger.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 
 /**
@@ -12,6 +13,8 @@ import java.util.stream.IntStream;
 final class BytePairEncoding {
     private static final long NO_PAIR = -1;
     private static final int NONE = -1;
+    private static final int MOST_KEPT = 10_000;
+    private static final int LONGEST_KEPT = 64; // characters
 
     private final int[] byteIds = new int[256]; // NONE where the vocabulary lacks the byte
     private final int[] merged; // by rank, the token that the merge makes
@@ -20,6 +23,7 @@ final class BytePairEncoding {
     private final int unknown; // stands for a byte that the vocabulary lacks, or NONE: then it is left out
     private final boolean fuseUnknown; // several such bytes in a row are one token
     private final Map<String, Integer> whole; // pieces that are tokens without any merge
+    private final Map<String, int[]> kept = new ConcurrentHashMap<>(); // tokens of pieces that came before
 
     BytePairEncoding(Vocabulary vocabulary) {
         var ids = vocabulary.ids();
@@ -65,13 +69,21 @@ final class BytePairEncoding {
 
     /** Adds the tokens of a piece of a text to {@code out}. */
     void encode(String piece, IntStream.Builder out) {
-        var bytes = piece.getBytes(StandardCharsets.UTF_8);
-        var id = whole.isEmpty() ? null : whole.get(ByteAlphabet.spell(bytes));
-        if (id != null) {
-            out.add(id);
-        } else {
-            merge(symbols(bytes), out);
+        var tokens = kept.get(piece);
+        if (tokens == null) {
+            tokens = tokens(piece.getBytes(StandardCharsets.UTF_8));
+            if (piece.length() <= LONGEST_KEPT && kept.size() < MOST_KEPT) {
+                kept.put(piece, tokens);
+            }
         }
+        for (int token : tokens) {
+            out.add(token);
+        }
+    }
+
+    private int[] tokens(byte[] bytes) {
+        var id = whole.isEmpty() ? null : whole.get(ByteAlphabet.spell(bytes));
+        return id != null ? new int[] {id} : merge(symbols(bytes));
     }
 
     /** The token of each byte. */
@@ -93,7 +105,7 @@ final class BytePairEncoding {
     }
 
     /** Merges {@code symbols}, which become a linked list whose removed members are NONE. */
-    private void merge(int[] symbols, IntStream.Builder out) {
+    private int[] merge(int[] symbols) {
         int length = symbols.length;
         var previous = new int[length];
         var next = new int[length];
@@ -120,9 +132,7 @@ final class BytePairEncoding {
             offer(queue, symbols, previous[left], left);
             offer(queue, symbols, left, next[left]);
         }
-        for (int i = 0; i < length; i = next[i]) {
-            out.add(symbols[i]);
-        }
+        return Arrays.stream(symbols).filter(symbol -> symbol != NONE).toArray();
     }
 
     private void offer(LongQueue queue, int[] symbols, int left, int right) {
