@@ -1,114 +1,178 @@
 package org.lmdebugger.app.server;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Stream;
-import org.slf4j.LoggerFactory;
+import org.lmdebugger.app.Json;
+import org.lmdebugger.app.TraceJson;
+import org.lmdebugger.files.AtomicFile;
 
 /**
- * Saved experiments: one JSON file each, written whole or not at all, in a folder. Files are known by the ids that this
- * class gave them; an id from outside is only ever looked up among these.
+ * Saved experiments: one JSON file each, written whole or not at all, in a folder that servers share. A file's name is
+ * the experiment's id. What is in a file may come from anywhere: it is checked whenever it is read, and one that is
+ * damaged leaves the others as they are. Any thread may ask.
  */
 final class Experiments {
-    /** Of the form of the files. */
-    static final int VERSION = 1;
+    /** Files, at most. */
+    static final int MOST = 1000;
 
-    private static final ObjectMapper MAPPER = new ObjectMapper();
+    private static final int SHOWN = 8 << 20; // characters of prompts and edits in a list
+    private static final String ID = "[\\w-]{1,100}";
 
     private final Path folder;
-    private final Map<String, ObjectNode> heads = new ConcurrentHashMap<>(); // without results
+    private final Map<String, Seen> seen = new HashMap<>(); // by id, so that a list reads only what is new; guarded by this
+
+    /** A file as it was when it was read: what a list shows of it, or the problem, and how large that is. */
+    private record Seen(FileTime time, long bytes, Map<String, Object> head, String problem, int characters) {
+    }
+
+    private record Found(String id, FileTime time, long bytes) {
+    }
 
     Experiments(Path folder) {
         this.folder = folder;
-        try (var files = Files.isDirectory(folder) ? Files.list(folder) : Stream.<Path>empty()) {
-            files.filter(file -> file.getFileName().toString().matches("[\\w-]{32}\\.json")).forEach(this::readHead);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(folder + ": cannot be read", failure);
-        }
     }
 
-    private void readHead(Path file) {
-        try {
-            var json = MAPPER.readTree(file.toFile());
-            if (json instanceof ObjectNode object && json.path("version").asInt() == VERSION) {
-                heads.put(file.getFileName().toString().replace(".json", ""), head(object));
-                return;
+    /** The files there are, the newest first. */
+    private List<Found> files() {
+        var found = new ArrayList<Found>();
+        if (Files.isDirectory(folder)) {
+            try (var files = Files.newDirectoryStream(folder, "*.json")) {
+                for (var file : files) {
+                    var id = file.getFileName().toString().replaceFirst("\\.json$", "");
+                    var attributes = id.matches(ID) ? attributes(file) : null;
+                    if (attributes != null && attributes.isRegularFile()) {
+                        found.add(new Found(id, attributes.lastModifiedTime(), attributes.size()));
+                    }
+                }
+            } catch (IOException failure) {
+                throw new UncheckedIOException(folder + ": cannot be read", failure);
             }
-            LoggerFactory.getLogger(Experiments.class).warn("{}: not an experiment of version {}; left as it is", file, VERSION);
-        } catch (IOException failure) {
-            LoggerFactory.getLogger(Experiments.class).warn("{}: cannot be read ({}); left as it is", file, failure.getMessage());
         }
+        found.sort(Comparator.comparing(Found::time).reversed().thenComparing(Found::id));
+        return found;
     }
 
-    private static ObjectNode head(ObjectNode experiment) {
-        return experiment.deepCopy().without(List.of("results", "view"));
+    private static BasicFileAttributes attributes(Path file) throws IOException {
+        try {
+            return Files.readAttributes(file, BasicFileAttributes.class);
+        } catch (NoSuchFileException deleted) { // meanwhile
+            return null;
+        }
     }
 
     int size() {
-        return heads.size();
+        return files().size();
     }
 
-    /** All, without results and view; the newest first. */
-    List<ObjectNode> list() {
-        return heads.values().stream().sorted((a, b) -> b.path("saved").asText().compareTo(a.path("saved").asText())).toList();
+    /**
+     * Returns the experiments without results and view, the newest first; the damaged files, with what is wrong; and how
+     * many files are left out because of their number or size.
+     */
+    synchronized Map<String, Object> list() {
+        var files = files();
+        var experiments = new ArrayList<Map<String, Object>>();
+        var damaged = new ArrayList<Map<String, Object>>();
+        int characters = 0;
+        int shown = 0;
+        for (; shown < Math.min(files.size(), MOST) && characters < SHOWN; shown++) {
+            var file = look(files.get(shown));
+            if (file.problem() == null) {
+                experiments.add(file.head());
+            } else {
+                damaged.add(TraceJson.object("id", files.get(shown).id(), "problem", file.problem()));
+            }
+            characters += file.characters();
+        }
+        seen.keySet().retainAll(files.stream().limit(shown).map(Found::id).toList());
+        experiments.sort(Comparator.comparing(head -> (String) head.get("saved"), Comparator.reverseOrder()));
+        return TraceJson.object("experiments", experiments, "damaged", damaged, "more", files.size() - shown);
     }
 
-    /** Keeps {@code experiment}, which gets an id. */
-    String save(ObjectNode experiment) {
-        var id = Tokens.random();
-        experiment.put("id", id);
+    private Seen look(Found file) {
+        var last = seen.get(file.id());
+        if (last != null && last.time().equals(file.time()) && last.bytes() == file.bytes()) {
+            return last;
+        }
+        Seen now;
+        try {
+            var experiment = read(file.id());
+            now = new Seen(file.time(), file.bytes(), experiment.head(), null, experiment.size());
+        } catch (IOException failure) {
+            now = new Seen(file.time(), file.bytes(), null, "cannot be read: " + failure.getClass().getSimpleName(), 0);
+        } catch (Problem wrong) {
+            now = new Seen(file.time(), file.bytes(), null, wrong.getMessage(), wrong.getMessage().length());
+        }
+        seen.put(file.id(), now);
+        return now;
+    }
+
+    /** @throws Problem if the file is damaged */
+    private Experiment read(String id) throws IOException {
+        try (var file = Files.newInputStream(file(id))) {
+            var bytes = file.readNBytes(Limits.BODY + 1);
+            if (bytes.length > Limits.BODY) {
+                throw Problem.badRequest("larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
+            }
+            return Requests.parse(bytes, Experiment.class).withId(id).checked();
+        } catch (IllegalArgumentException wrong) {
+            throw Problem.badRequest(wrong.getMessage());
+        }
+    }
+
+    /** Keeps {@code experiment} under a new id, with which it is returned. */
+    Experiment save(Experiment experiment) {
+        var kept = experiment.withId(Tokens.random());
+        var bytes = Json.print(kept.json()).getBytes(StandardCharsets.UTF_8);
+        if (bytes.length > Limits.BODY) {
+            throw new Problem(413, "Too large", "experiment: %,d bytes as a file (expected: at most %,d)".formatted(bytes.length, Limits.BODY));
+        }
         try {
             Files.createDirectories(folder);
-            var part = Files.createTempFile(folder, ".", ".part");
-            try {
-                Files.write(part, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(experiment));
-                Files.move(part, file(id), StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(part);
-            }
+            AtomicFile.write(file(kept.id()), bytes);
         } catch (IOException failure) {
             throw new Problem(507, "Not saved", "%s cannot be written (%s); start the server with another --data".formatted(folder, failure));
         }
-        heads.put(id, head(experiment));
-        return id;
+        return kept;
     }
 
-    /** A whole experiment; null if there is none of that id. */
-    JsonNode load(String id) {
-        if (!heads.containsKey(id)) {
+    /** A whole experiment; null if there is none of that id. @throws Problem if its file is damaged */
+    Experiment load(String id) {
+        if (!isThere(id)) {
             return null;
         }
         try {
-            return MAPPER.readTree(file(id).toFile());
-        } catch (FileNotFoundException deleted) { // by other means
-            heads.remove(id);
+            return read(id);
+        } catch (NoSuchFileException deleted) { // meanwhile
             return null;
         } catch (IOException failure) {
             throw new UncheckedIOException(file(id) + ": cannot be read", failure);
+        } catch (Problem damaged) {
+            throw new Problem(422, "Damaged", "experiment: its file is damaged: " + damaged.getMessage());
         }
     }
 
     /** Returns whether there was one of that id. */
     boolean delete(String id) {
-        if (heads.remove(id) == null) {
-            return false;
-        }
         try {
-            Files.deleteIfExists(file(id));
+            return isThere(id) && Files.deleteIfExists(file(id));
         } catch (IOException failure) {
             throw new UncheckedIOException(file(id) + ": cannot be deleted", failure);
         }
-        return true;
+    }
+
+    private boolean isThere(String id) {
+        return id.matches(ID) && Files.isRegularFile(file(id));
     }
 
     private Path file(String id) {

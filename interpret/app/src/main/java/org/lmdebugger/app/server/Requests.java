@@ -55,7 +55,15 @@ final class Requests {
     }
 
     private static <T> T read(ObjectMapper mapper, Context context, Class<T> type) {
-        var body = body(context);
+        return parse(mapper, body(context), type);
+    }
+
+    /** JSON from elsewhere, read as strictly as a body. @throws Problem 400 naming what is wrong */
+    static <T> T parse(byte[] json, Class<T> type) {
+        return parse(STRICT, json, type);
+    }
+
+    private static <T> T parse(ObjectMapper mapper, byte[] body, Class<T> type) {
         try {
             checkValues(mapper, body);
             T value = mapper.readValue(body, type);

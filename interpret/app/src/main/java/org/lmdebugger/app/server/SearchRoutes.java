@@ -34,7 +34,7 @@ final class SearchRoutes {
         boolean weigh = Requests.flag(context, "weigh");
         var search = store.words(context);
         if (search != null) {
-            Responses.json(context, ValueJson.of(terms, search.search(words, top, weigh), store.names().all()));
+            Responses.json(context, ValueJson.of(terms, search.search(words, top, weigh), store.shownNames()));
         }
     }
 
@@ -46,7 +46,7 @@ final class SearchRoutes {
         boolean suppress = Requests.flag(context, "suppress");
         var vectors = new ValueVectors(inference.debugger().model());
         int top = Math.min(Requests.number(context, "top", 20, Limits.TOP), vectors.count());
-        var named = store.names().all();
+        var named = store.shownNames();
         Responses.json(context, inference.call(context, debugger -> {
             var found = suppress ? vectors.suppress(ids, top) : vectors.promote(ids, top);
             return TraceJson.object("tokens", Arrays.stream(ids).mapToObj(id -> TraceJson.object("id", id, "token", tokenizer.text(id))).toList(),

@@ -7,6 +7,7 @@ import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import io.javalin.util.JavalinException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -154,6 +155,7 @@ public final class Server implements AutoCloseable {
             case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
             case InvalidModelException changed -> new Problem(503, "Model changed", changed.getMessage());
             case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
+            case UncheckedIOException file -> new Problem(500, "File not usable", file.getMessage());
             case CancellationException gone -> GONE;
             case EofException gone -> GONE;
             case BadMessageException bad -> new Problem(bad.getCode(), "Bad request", bad.getReason() + " (expected: all of the request, and soon)");

@@ -57,7 +57,7 @@ final class ValueRoutes {
             case "final-norm" -> Reading.FINAL_NORM;
             default -> throw Problem.badRequest("reading: of another kind (expected: raw or final-norm)");
         };
-        var json = ValueJson.name(vector, store.names().all().get(vector));
+        var json = ValueJson.name(vector, store.shownNames().get(vector));
         Responses.json(context, inference.call(context, debugger -> {
             var model = debugger.model();
             var said = vectors.project(vector, Math.min(top, model.config().vocabularySize()), reading);
@@ -72,7 +72,7 @@ final class ValueRoutes {
     private void similar(Context context) {
         var vector = vector(context);
         int top = Math.min(Requests.number(context, "top", 10, Limits.TOP), vectors.count() - 1);
-        var named = store.names().all();
+        var named = store.shownNames();
         Responses.json(context, inference.call(context, debugger -> TraceJson.object("layer", vector.layer(), "neuron", vector.neuron(),
                 "similar", matches(debugger, vectors.similar(vector, top), named))));
     }
@@ -112,7 +112,7 @@ final class ValueRoutes {
         if (label >= clusters.count()) {
             throw Problem.notFound("cluster: %d (expected: 0 to %d)".formatted(label, clusters.count() - 1));
         }
-        var named = store.names().all();
+        var named = store.shownNames();
         Responses.json(context, inference.call(context, debugger -> {
             int tokens = Math.min(CLUSTER_TOKENS, debugger.model().config().vocabularySize());
             return ValueJson.of(clusters, clusters.cluster(label, tokens), debugger, named);
@@ -125,9 +125,6 @@ final class ValueRoutes {
     private void name(Context context) {
         var vector = vector(context);
         var name = Requests.read(context, Name.class).name();
-        if (name == null) {
-            throw Problem.badRequest("name: missing (expected: a text)");
-        }
         try {
             Responses.json(context, ValueJson.name(vector, store.names().put(vector, name)));
         } catch (UncheckedIOException failure) {

@@ -1,10 +1,13 @@
 package org.lmdebugger.app.server;
 
 import io.javalin.http.Context;
+import java.io.UncheckedIOException;
+import java.util.Map;
 import org.lmdebugger.app.values.Names;
 import org.lmdebugger.app.values.ValueCache;
 import org.lmdebugger.app.values.WordSearch;
 import org.lmdebugger.interpret.Clusters;
+import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections;
 
 /** What the server keeps of the model's value vectors: names, and what is built of them when it is first asked for. */
@@ -41,6 +44,15 @@ final class ValueStore implements AutoCloseable {
 
     Names names() {
         return names;
+    }
+
+    /** Names to show beside value vectors: none if their file is damaged, which {@link Names#all} says. */
+    Map<Neuron, String> shownNames() {
+        try {
+            return names.all();
+        } catch (UncheckedIOException damaged) {
+            return Map.of();
+        }
     }
 
     /** The search by words; null while it is being made, and then the answer is given. */

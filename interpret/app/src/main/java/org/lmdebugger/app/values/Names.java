@@ -1,6 +1,7 @@
 package org.lmdebugger.app.values;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.util.function.Supplier;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.files.ProcessLock;
 import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.text.Shown;
 
 /**
  * The names that people gave to value vectors of a model: one JSON file, replaced whole by one writer at a time, which
@@ -28,7 +30,8 @@ public final class Names {
     public static final int LENGTH = 100;
 
     private static final int VERSION = 1;
-    private static final ObjectMapper MAPPER = new ObjectMapper();
+    private static final int BYTES = 64 << 20; // of a file, at most: a name for each neuron of a gpt2-xl fits
+    private static final ObjectMapper MAPPER = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Comparator<Neuron> ORDER = Comparator.comparingInt(Neuron::layer).thenComparingInt(Neuron::neuron);
 
     private final Path folder;
@@ -62,6 +65,9 @@ public final class Names {
         var names = new TreeMap<Neuron, String>(ORDER);
         JsonNode json;
         try {
+            if (Files.size(file()) > BYTES) {
+                throw damaged(new IOException("more than %,d bytes".formatted(BYTES)));
+            }
             json = MAPPER.readTree(Files.readAllBytes(file()));
         } catch (NoSuchFileException none) {
             return names;
@@ -74,7 +80,7 @@ public final class Names {
             throw damaged(new IOException("no names of version " + VERSION));
         }
         try {
-            json.get("names").properties().forEach(each -> names.put(Neuron.parse(each.getKey()), each.getValue().asText()));
+            json.get("names").properties().forEach(each -> names.put(Neuron.parse(each.getKey()), checked(each.getValue().textValue())));
         } catch (IllegalArgumentException failure) {
             throw damaged(new IOException(failure.getMessage()));
         }
@@ -82,7 +88,8 @@ public final class Names {
     }
 
     private UncheckedIOException damaged(IOException why) {
-        return new UncheckedIOException(file() + ": not a file of names (expected: what lmdebug wrote; mend it, or move it away)", why);
+        return new UncheckedIOException("%s: not a file of names (expected: what lmdebug wrote; mend it, or move it away): %s"
+                .formatted(file(), Shown.of(why.getMessage())), why);
     }
 
     /** Its name, if it has one. */
@@ -105,6 +112,9 @@ public final class Names {
     }
 
     private static String checked(String name) {
+        if (name == null) {
+            throw new IllegalArgumentException("name: missing (expected: a text)");
+        }
         var stripped = name.strip();
         int length = stripped.codePointCount(0, stripped.length());
         if (length < 1 || length > LENGTH) {

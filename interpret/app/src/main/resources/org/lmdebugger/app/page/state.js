@@ -33,7 +33,7 @@ const VIEWS = ['prediction', 'step', 'generation', 'explore', 'value', 'cluster'
 export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
 
 /** What does not belong into a link. */
-export const session = reactive({ model: null, problem: null, names: {}, ignored: null, panel: null, said: '' });
+export const session = reactive({ model: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, said: '' });
 
 export function enabledEdits() {
     return state.edits.filter(edit => edit.enabled);
@@ -169,8 +169,9 @@ async function loadNames() {
     try {
         const { names } = await get('/api/v1/names');
         session.names = Object.fromEntries(names.map(each => [label(each), each.name]));
-    } catch {
-        // without names, labels are shown; the model's loading says what is wrong with the server
+        session.namesProblem = null;
+    } catch (problem) {
+        session.namesProblem = problem; // labels are shown instead
     }
 }
 

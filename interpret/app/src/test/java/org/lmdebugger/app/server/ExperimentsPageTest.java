@@ -42,4 +42,30 @@ class ExperimentsPageTest extends PageTest {
         browser.untilText(".problem", "wrong.json is not JSON");
         assertThat(browser.script("return window.hacked")).isNull();
     }
+
+    /** A file that came from elsewhere keeps nobody from the others. */
+    @Test
+    void aDamagedFileIsShownAndDeleted() throws IOException {
+        server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"beside\", \"prompt\": \"a\"}");
+        var file = Files.writeString(server.options.data().resolve("experiments").resolve("from-elsewhere.json"), "{\"version\": 1, \"edits\": null}");
+        browser.open("#/experiments");
+        browser.untilText(".experiments tbody th", "beside");
+        browser.untilText(".experiments .damaged", "This file is damaged: prompt: missing");
+        browser.click("Delete from-elsewhere");
+        browser.untilText(".experiments .danger", "Really delete");
+        browser.click("Delete from-elsewhere");
+        browser.until("the damaged file is gone", () -> browser.all(".experiments .damaged").isEmpty());
+        browser.untilText(".experiments tbody th", "beside");
+        assertThat(file).doesNotExist();
+    }
+
+    @Test
+    void aDamagedFileOfNamesIsSaidWhereNamesAre() throws IOException {
+        var folder = Files.createDirectories(server.options.data().resolve("names"));
+        var file = Files.writeString(folder.resolve(server.debugger.model().fingerprint() + ".json"), "");
+        browser.open("#/explore");
+        browser.untilText(".problem", "not a file of names");
+        assertThat(browser.errors("the server responded with a status of 500")).isEmpty();
+        Files.delete(file);
+    }
 }

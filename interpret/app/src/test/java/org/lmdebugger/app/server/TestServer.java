@@ -26,6 +26,7 @@ public final class TestServer implements AutoCloseable {
     static final String PROMPT = "Once upon a time there was a little";
     static final ObjectMapper JSON = new ObjectMapper();
 
+    final ServerOptions options;
     final Debugger debugger;
     final Server server;
     final List<URI> links = new ArrayList<>();
@@ -42,6 +43,7 @@ public final class TestServer implements AutoCloseable {
     }
 
     TestServer(ServerOptions options, ModelFiles files) {
+        this.options = options;
         model = Gpt2.load(files, device);
         debugger = new Debugger(model);
         server = new Server(debugger, options, links::add);

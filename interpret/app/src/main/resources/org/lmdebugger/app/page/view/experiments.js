@@ -81,6 +81,25 @@ export const Experiments = {
         const remove = id =>
             form.asked === id ? change(() => request('DELETE', '/api/v1/experiments/' + id), 'Deleted') : (form.asked = id);
 
+        const deleteButton = (id, name) =>
+            h(
+                'button',
+                {
+                    type: 'button',
+                    class: form.asked === id ? 'danger' : 'quiet',
+                    'aria-label': `Delete ${name}`,
+                    onClick: () => remove(id)
+                },
+                form.asked === id ? 'Really delete' : 'Delete'
+            );
+
+        const damagedRow = each =>
+            h('tr', { key: each.id, class: 'damaged' }, [
+                h('th', { scope: 'row' }, each.id),
+                h('td', { colspan: 4 }, `This file is damaged: ${each.problem}`),
+                h('td', { class: 'row' }, deleteButton(each.id, each.id))
+            ]);
+
         const row = each =>
             h('tr', { key: each.id }, [
                 h(
@@ -106,16 +125,7 @@ export const Experiments = {
                         },
                         'JSON'
                     ),
-                    h(
-                        'button',
-                        {
-                            type: 'button',
-                            class: form.asked === each.id ? 'danger' : 'quiet',
-                            'aria-label': `Delete ${each.name}`,
-                            onClick: () => remove(each.id)
-                        },
-                        form.asked === each.id ? 'Really delete' : 'Delete'
-                    )
+                    deleteButton(each.id, each.name)
                 ])
             ]);
 
@@ -157,7 +167,7 @@ export const Experiments = {
                 problemNotice(form.problem),
                 problemNotice(saved.problem, () => saved.again++),
                 saved.data &&
-                    (saved.data.experiments.length === 0
+                    (saved.data.experiments.length + saved.data.damaged.length + saved.data.more === 0
                         ? emptyNotice('Nothing is saved yet.')
                         : h('section', { class: 'panel' }, [
                               h('h2', plural(saved.data.experiments.length, 'experiment')),
@@ -174,9 +184,11 @@ export const Experiments = {
                                                   .concat(h('th', h('span', { class: 'unseen' }, 'Tools')))
                                           )
                                       ),
-                                      h('tbody', saved.data.experiments.map(row))
+                                      h('tbody', [...saved.data.experiments.map(row), ...saved.data.damaged.map(damagedRow)])
                                   ])
-                              )
+                              ),
+                              saved.data.more > 0 &&
+                                  h('p', { class: 'hint' }, `${saved.data.more} more are there. Delete some of these to see them.`)
                           ]))
             ]);
     }

@@ -167,6 +167,7 @@ export const Explore = {
         return () =>
             h('div', { class: ['view', { stale: found.busy && found.data }], 'aria-busy': String(found.busy) }, [
                 forms(),
+                problemNotice(session.namesProblem),
                 busyLine(found),
                 problemNotice(found.problem, () => found.again++),
                 query.value === null ? named() : found.data && !found.problem && results()
