@@ -1,11 +1,15 @@
 package org.lmdebugger.app;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.lmdebugger.app.server.Server;
 import org.lmdebugger.app.server.ServerOptions;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,9 +38,31 @@ final class ServeCommand implements Callable<Integer> {
             + "http://localhost:3000. Repeatable.")
     private Set<String> origins = new HashSet<>();
 
-    @Option(names = "--token", paramLabel = "T", description = "What programs show in the header Authorization: Bearer T "
-            + "(default: none on loopback, a random one beyond).")
-    private String token;
+    @ArgGroup
+    private TokenOption given = new TokenOption();
+
+    private static final class TokenOption {
+        @Option(names = "--token", paramLabel = "T", description = "What programs show in the header Authorization: Bearer T "
+                + "(default: the variable LMDEBUGGER_TOKEN; else none on loopback, a random one beyond). "
+                + "Other users of this machine can see arguments.")
+        private String token;
+
+        @Option(names = "--token-file", paramLabel = "FILE", description = "Reads the token from a file that holds nothing else.")
+        private Path file;
+
+        /** The token that was given, or null. */
+        private String read() {
+            if (file == null) {
+                return token != null ? token : System.getenv("LMDEBUGGER_TOKEN");
+            }
+            try {
+                return Files.readString(file).strip();
+            } catch (IOException failure) {
+                throw new IllegalArgumentException("token file: %s cannot be read: %s (expected: a file that holds the token)"
+                        .formatted(file, failure.getClass().getSimpleName()), failure);
+            }
+        }
+    }
 
     @Mixin
     private CacheOptions cache;
@@ -49,7 +75,9 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var options = new ServerOptions(host, port, origins, token(), data.folder(), cache.folder());
+        var wanted = given.read();
+        var token = wanted == null && !ServerOptions.isLoopback(host) ? ServerOptions.randomToken() : wanted;
+        var options = new ServerOptions(host, port, origins, token, data.folder(), cache.folder());
         return model.with(debugger -> {
             var stop = new CountDownLatch(1);
             var server = new Server(debugger, options, link -> say("log in, once, with: " + link));
@@ -59,16 +87,12 @@ final class ServeCommand implements Callable<Integer> {
             });
             Runtime.getRuntime().addShutdownHook(hook);
             say("%s on %s: %s  (stop with Ctrl-C)".formatted(debugger.model().files().name(), debugger.model().device().name(), server.address()));
-            if (options.token() != null && token == null) {
-                say("token for programs: " + options.token());
+            if (wanted == null && token != null) {
+                say("token for programs: " + token);
             }
             await(stop);
             return 0;
         });
-    }
-
-    private String token() {
-        return token != null || ServerOptions.isLoopback(host) ? token : ServerOptions.randomToken();
     }
 
     private synchronized void say(String line) {

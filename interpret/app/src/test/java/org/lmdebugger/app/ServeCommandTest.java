@@ -135,6 +135,23 @@ class ServeCommandTest {
         }
     }
 
+    @Test
+    void aTokenFromAFileOrAVariable(@TempDir Path folder) throws Exception {
+        var file = Files.writeString(folder.resolve("token"), "correct horse battery staple\n");
+        for (var process : List.of(serve(folder, "--token-file", file.toString()),
+                serve(folder, List.of("env", "LMDEBUGGER_TOKEN=correct horse battery staple")))) {
+            try (var lines = process.inputReader()) {
+                assertThat(lines.readLine()).startsWith("log in, once, with: ");
+                var address = address(lines);
+                assertThat(get(address).statusCode()).isEqualTo(401);
+                assertThat(get(address, "Authorization", "Bearer correct horse battery staple").statusCode()).isEqualTo(200);
+            } finally {
+                process.destroyForcibly();
+            }
+        }
+        assertRefused("token file: " + folder.resolve("none") + " cannot be read", "serve", "--port", "0", "--token-file", folder.resolve("none").toString());
+    }
+
     /** Opens connections that send nothing, as far as the operating system lets it. */
     private static List<SocketChannel> flood(String address, int connections) throws Exception {
         var channels = new ArrayList<SocketChannel>();

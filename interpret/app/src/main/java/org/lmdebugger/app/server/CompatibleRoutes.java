@@ -118,7 +118,10 @@ final class CompatibleRoutes {
             throw new IllegalArgumentException("generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));
         }
         Generation generation = inference.callLong(context, job -> inference.debugger().generate(request.prompt(), List.of(Continuation.of(edits)),
-                GenerationOptions.greedy(request.generate_k()), (continuation, token) -> !job.isCancelled()).getFirst());
+                GenerationOptions.greedy(request.generate_k()), (continuation, token) -> {
+                    job.goOn();
+                    return true;
+                }).getFirst());
         return Map.of("generate_text", generation.text());
     }
 

@@ -16,7 +16,7 @@ final class Job<T> implements Comparable<Job<?>> {
     private final long number;
     private final Consumer<Job<?>> whenCancelled;
     private final CompletableFuture<T> result = new CompletableFuture<>();
-    private volatile boolean cancelled;
+    private volatile RuntimeException cancelled; // what whoever waits is told; null if it was not
 
     /** What is to be done, on the inference thread; long work looks at the job now and then. */
     @FunctionalInterface
@@ -37,27 +37,30 @@ final class Job<T> implements Comparable<Job<?>> {
     }
 
     boolean isCancelled() {
-        return cancelled;
+        return cancelled != null;
     }
 
-    /** @throws CancellationException if it was cancelled */
+    /** @throws RuntimeException the reason if it was cancelled */
     void goOn() {
-        if (cancelled) {
-            throw new CancellationException();
+        var reason = cancelled;
+        if (reason != null) {
+            throw reason;
         }
     }
 
+    /** Cancels it, as nobody waits for it any more. */
     void cancel() {
-        cancelled = true;
+        cancel(new CancellationException());
+    }
+
+    void cancel(RuntimeException reason) {
+        cancelled = reason;
         whenCancelled.accept(this);
     }
 
     void run() {
-        if (cancelled) {
-            result.completeExceptionally(new CancellationException());
-            return;
-        }
         try {
+            goOn();
             result.complete(work.run(this));
         } catch (Throwable failure) { // goes to the thread that waits for the result
             result.completeExceptionally(failure);

@@ -10,12 +10,13 @@ final class Problem extends RuntimeException {
     static final String TYPE = "application/problem+json";
 
     private static final long serialVersionUID = 1;
+    private static final int DETAIL = 1000; // characters, whatever a request brought
 
     private final int status;
     private final String title;
 
     Problem(int status, String title, String detail) {
-        super(detail, null, false, false);
+        super(detail.length() <= DETAIL ? detail : detail.substring(0, DETAIL) + "…", null, false, false);
         this.status = status;
         this.title = title;
     }

@@ -14,7 +14,8 @@ import java.util.function.Consumer;
  * a link that works once, so that neither history nor a proxy's log keeps anything of use.
  */
 final class Tokens {
-    private static final String COOKIE = "lmdebugger";
+    private static final String SCHEME = "Bearer ";
+    private static final long DELAY = 500; // milliseconds after a wrong token
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final String token;
@@ -39,10 +40,30 @@ final class Tokens {
         newLink.accept(Guard.LOGIN + "?key=" + key);
     }
 
+    /** Whether the token or the cookie is in a request. Who guesses a token waits for the answer. */
     boolean areShownBy(Context context) {
         var header = context.header("Authorization");
-        return header != null && header.startsWith("Bearer ") && equal(header.substring("Bearer ".length()), token)
-                || equal(context.cookie(COOKIE), session);
+        if (header == null || !header.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
+            return equal(context.cookie(cookie(context)), session);
+        }
+        boolean right = equal(header.substring(SCHEME.length()).strip(), token);
+        if (!right) {
+            delay();
+        }
+        return right;
+    }
+
+    private static void delay() {
+        try {
+            Thread.sleep(DELAY); // of a virtual thread, which keeps no other
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Browsers send the cookies of a host to all of its ports. */
+    private static String cookie(Context context) {
+        return "lmdebugger-" + context.req().getLocalPort();
     }
 
     /** Lets the browser in that opens the link. */
@@ -50,7 +71,8 @@ final class Tokens {
         if (!equal(context.queryParam("key"), key)) {
             throw Problem.refused("This link was used already, or is another server's. Open the one that lmdebug serve printed last.");
         }
-        context.cookie(new Cookie(COOKIE, session, "/", -1, false, true, null, SameSite.STRICT));
+        boolean secure = "https".equalsIgnoreCase(context.header("X-Forwarded-Proto")); // as a proxy says
+        context.cookie(new Cookie(cookie(context), session, "/", -1, secure, true, null, SameSite.STRICT));
         context.status(303).header("Location", "/");
         makeLink();
     }

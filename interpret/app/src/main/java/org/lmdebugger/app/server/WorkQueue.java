@@ -69,7 +69,7 @@ final class WorkQueue implements AutoCloseable {
         places.release();
         running.add(job);
         if (closed) { // perhaps too late for close() to see it
-            job.cancel();
+            job.cancel(stopping());
         }
         job.run();
         running.remove(job);
@@ -113,7 +113,7 @@ final class WorkQueue implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        running.forEach(Job::cancel);
+        running.forEach(job -> job.cancel(stopping()));
         waiting.add(new Job<Void>(job -> null, true, -1, job -> { })); // wakes the thread
         try {
             thread.join();

@@ -9,6 +9,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -211,6 +212,7 @@ class CancellationTest {
     @Test
     void stoppingEndsStreamsWithAnEvent() throws Exception {
         var sweep = sweep();
+        running();
         try (var socket = RawRequests.connect(server.address()); var generation = send("/api/v1/generate",
                 "{\"prompt\": \"Once\", \"tokens\": 120, \"continuations\": [{},{},{},{},{},{},{},{}]}")) {
             RawRequests.write(socket, "GET " + sweep + "/events HTTP/1.1\nHost: localhost\n\n");
@@ -220,6 +222,21 @@ class CancellationTest {
             server.server.close();
             assertThat(RawRequests.read(socket)).contains("event: end", "\"state\":\"cancelled\"");
             assertThat(RawRequests.read(generation)).containsPattern("\"end\":\"(cancelled|length)\"");
+        }
+    }
+
+    @Test
+    void stoppingTellsThoseWhoseRequestRuns() throws Exception {
+        for (var request : Map.of("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"verdict\": true}".formatted(LONG),
+                "/generate", "{\"prompt\": \"Once\", \"generate_k\": 120, \"interventions\": []}").entrySet()) {
+            try (var stopped = new TestServer()) {
+                server.close();
+                server = stopped;
+                var client = send(request.getKey(), request.getValue());
+                running();
+                stopped.server.close();
+                assertThat(RawRequests.read(client)).startsWith("HTTP/1.1 503").contains("about to stop");
+            }
         }
     }
 

@@ -28,6 +28,8 @@ final class Description {
         LIBRARY.setLevel(Level.SEVERE); // what is in the document beside schemas is no news
     }
 
+    private static final int PROBLEM = 2_000; // characters, whatever was sent
+
     static final Description INSTANCE = new Description();
 
     final JsonNode document;
@@ -91,6 +93,7 @@ final class Description {
 
     /** Fails if a request was taken that the description does not allow, or its answer is not as described. */
     void check(String method, String path, String body, int status, String type, String answer) {
+        assertThat(status < 400 ? "" : answer).as("what is said of a problem").hasSizeLessThan(PROBLEM);
         var operation = operation(method, path.replaceFirst("\\?.*", ""));
         if (operation == null) {
             return;

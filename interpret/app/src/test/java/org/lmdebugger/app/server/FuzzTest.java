@@ -90,6 +90,34 @@ class FuzzTest {
         assertThat(server.post("/api/v1/trace", REFERENCE).body()).isEqualTo(expected);
     }
 
+    /** Problems quote a bounded piece of what was sent: {@link Description} sees to it. */
+    @Example
+    void largeValuesEverywhere() {
+        var text = "x".repeat(100_000);
+        for (var good : GOOD) {
+            int fields = json(good.get(2)).size();
+            for (int field = 0; field < fields; field++) {
+                for (var large : List.of(text, "L0D" + "9".repeat(100_000), "L0D5=" + text, "L0D5=1@" + "0..1048575,".repeat(5_000),
+                        "logit:\"" + text + "\"", "\u001b".repeat(50_000), "-".repeat(100_000))) {
+                    var tree = (ObjectNode) json(good.get(2));
+                    var name = key(tree, field);
+                    tree.putArray(name).add(large);
+                    var list = server.send(good.get(0), good.get(1), tree.toString());
+                    var one = server.send(good.get(0), good.get(1), tree.put(name, large).toString());
+                    assertThat(List.of(list.statusCode(), one.statusCode())).allMatch(status -> status >= 200 && status < 500);
+                }
+            }
+        }
+        var path = "x".repeat(5_000);
+        for (var target : List.of("/", "/api/v1/", "/api/v1/values/", "/api/v1/names/", "/api/v1/clusters/", "/api/v1/sweeps/", "/api/v1/experiments/",
+                "/api/v1/search?words=", "/api/v1/search?words=a&top=", "/api/v1/search/tokens?token=", "/get_projections/layer/", "/api/v1/values/L0D5?reading=")) {
+            for (var method : List.of("GET", "DELETE", "PUT")) {
+                assertThat(server.send(method, target + path, method.equals("PUT") ? "{\"name\": \"a\"}" : null).statusCode()).isBetween(200, 499);
+            }
+        }
+        assertThat(server.post("/api/v1/trace", REFERENCE).body()).isEqualTo(expected);
+    }
+
     private static String spoilt(String good, List<Mutation> mutations) {
         var tree = json(good);
         for (var mutation : mutations) {

@@ -8,12 +8,14 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -298,6 +300,52 @@ class SecurityTest {
         }
     }
 
+    @Test
+    void theSchemeHasNoCase() {
+        for (var scheme : List.of("Bearer", "bearer", "BEARER", "bEaReR")) {
+            assertThat(locked.send("GET", "/api/v1/model", null, "Authorization", scheme + " " + TOKEN).statusCode()).isEqualTo(200);
+        }
+        assertThat(locked.send("GET", "/api/v1/model", null, "Authorization", "Bearer" + TOKEN).statusCode()).isEqualTo(401);
+    }
+
+    @Test
+    void whoGuessesATokenWaits() {
+        long start = System.nanoTime();
+        assertThat(locked.send("GET", "/api/v1/model", null, "Authorization", "Bearer guess").statusCode()).isEqualTo(401);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(400));
+    }
+
+    /** Browsers send the cookies of a host to all of its ports. */
+    @Test
+    void serversOnOneHostHaveCookiesOfTheirOwn() {
+        try (var other = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), TOKEN, TestServer.temporary(), TestServer.temporary()))) {
+            var names = Stream.of(locked, other).map(each -> each.links.getLast())
+                    .map(link -> (link.getPort() == other.address().getPort() ? other : locked).get(link.getRawPath() + "?" + link.getRawQuery()))
+                    .map(answer -> answer.headers().firstValue("Set-Cookie").orElseThrow().split(";")[0]).toList();
+            assertThat(names).extracting(cookie -> cookie.split("=")[0]).doesNotHaveDuplicates();
+            for (var each : List.of(locked, other)) {
+                assertThat(each.send("GET", "/api/v1/model", null, "Cookie", String.join("; ", names)).statusCode()).isEqualTo(200);
+            }
+        }
+    }
+
+    /** As behind a proxy that ends TLS, which names this server as host and leaves the page's origin. */
+    @Test
+    void behindAProxyThatEndsTls() {
+        var page = "https://debugger.example.org";
+        try (var behind = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(page), TOKEN, TestServer.temporary(), TestServer.temporary()))) {
+            var link = behind.links.getLast();
+            var answer = behind.send("GET", link.getRawPath() + "?" + link.getRawQuery(), null, "X-Forwarded-Proto", "https");
+            assertThat(answer.headers().firstValue("Location")).hasValue("/");
+            var cookie = answer.headers().firstValue("Set-Cookie").orElseThrow();
+            assertThat(cookie).contains("Secure");
+            assertThat(behind.send("POST", "/api/v1/trace", TRACE, "Cookie", cookie.split(";")[0], "Origin", page, "Sec-Fetch-Site", "same-origin",
+                    "X-Forwarded-Proto", "https").statusCode()).isEqualTo(200);
+            assertThat(behind.send("POST", "/api/v1/trace", TRACE, "Cookie", cookie.split(";")[0], "Origin", "https://evil.example").statusCode())
+                    .isEqualTo(403);
+        }
+    }
+
     /** Times cannot be asserted; which methods are called can. */
     @Test
     void tokensAreComparedInConstantTime() {
@@ -310,6 +358,10 @@ class SecurityTest {
     @Test
     void weakTokensAndWrongOrigins() {
         assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of(), "short", null, null)).hasMessageContaining("token: 5 characters");
+        for (var token : List.of("correct horse battery stapl\u00e9", "correct horse battery staple\n", " correct horse battery staple", "correct\u0000horse battery")) {
+            assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of(), token, null, null)).hasMessageContaining("token: a character")
+                    .message().doesNotContain("horse");
+        }
         assertThatThrownBy(() -> new ServerOptions("127.0.0.1", 0, Set.of("*"), null, null, null)).hasMessageContaining("origin: *");
         assertThatThrownBy(() -> new ServerOptions("0.0.0.0", 0, Set.of(), null, null, null)).hasMessageContaining("token: none");
     }
