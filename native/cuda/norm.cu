@@ -1,48 +1,73 @@
-// LayerNorm and its relatives: a block for each row, statistics in FP32, the variance from centred values.
+// LayerNorm and its relatives: a block for each row, statistics in FP32, the variance from centred values. A row whose
+// sums overflow in FP32 has them computed again in FP64.
 #include "common.cuh"
 
 // Σ (x − centre)² over a row, or Σ x with `squares` false.
-template <int W, bool squares, class T>
-__device__ float rowSum(const T* x, int64_t columns, float centre) {
-    float sum = 0;
+template <int W, bool squares, class Sum, class T>
+__device__ Sum rowSum(const T* x, int64_t columns, Sum centre) {
+    Sum sum = 0;
     for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
         auto pack = load<W>(x + c);
         for (int i = 0; i < W; i++) {
-            float value = number(pack.at[i]) - centre;
+            Sum value = number(pack.at[i]) - centre;
             sum += squares ? value * value : value;
         }
     }
     return blockSum(sum);
 }
 
-template <int W>
-__device__ float inverseDeviation(const float* x, int64_t columns, float mean, float epsilon) {
-    return 1 / sqrtf(rowSum<W, true>(x, columns, mean) / columns + epsilon);
+__device__ inline float root(float x) { return sqrtf(x); }
+__device__ inline double root(double x) { return sqrt(x); }
+
+template <class Sum>
+struct Statistics {
+    Sum mean;
+    Sum scale; // 1 / √(variance + ε)
+
+    __device__ bool overflowed() const { return !(scale > 0); }
+};
+
+template <int W, class Sum>
+__device__ Statistics<Sum> statistics(const float* x, int64_t columns, float epsilon) {
+    Sum mean = rowSum<W, false, Sum>(x, columns, 0) / columns;
+    return {mean, 1 / root(rowSum<W, true, Sum>(x, columns, mean) / columns + epsilon)};
+}
+
+template <int W, class T, class Sum>
+__device__ void normalise(T* y, const float* x, const float* gain, const float* bias, int64_t columns, Statistics<Sum> of) {
+    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
+        auto in = load<W>(x + c);
+        auto g = load<W>(gain + c);
+        auto b = load<W>(bias + c);
+        Pack<T, W> out;
+        for (int i = 0; i < W; i++) {
+            out.at[i] = rounded<T>((in.at[i] - of.mean) * of.scale * g.at[i] + b.at[i]);
+        }
+        store<W>(y + c, out);
+    }
 }
 
 template <int W, class T>
 __global__ void __launch_bounds__(THREADS)
 layerNorm(View<T> y, View<const float> x, const float* gain, const float* bias, int64_t columns, float epsilon) {
     const float* row = x.row(blockIdx.x);
-    float mean = rowSum<W, false>(row, columns, 0) / columns;
-    float scale = inverseDeviation<W>(row, columns, mean, epsilon);
-    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
-        auto in = load<W>(row + c);
-        auto g = load<W>(gain + c);
-        auto b = load<W>(bias + c);
-        Pack<T, W> out;
-        for (int i = 0; i < W; i++) {
-            out.at[i] = rounded<T>((in.at[i] - mean) * scale * g.at[i] + b.at[i]);
-        }
-        store<W>(y.row(blockIdx.x) + c, out);
+    auto of = statistics<W, float>(row, columns, epsilon);
+    if (of.overflowed()) {
+        normalise<W>(y.row(blockIdx.x), row, gain, bias, columns, statistics<W, double>(row, columns, epsilon));
+    } else {
+        normalise<W>(y.row(blockIdx.x), row, gain, bias, columns, of);
     }
 }
 
 template <int W, class T>
 __global__ void __launch_bounds__(THREADS) rowNorms(float* norms, View<const T> x, int64_t columns) {
-    float squares = rowSum<W, true>(x.row(blockIdx.x), columns, 0);
+    const T* row = x.row(blockIdx.x);
+    float norm = root(rowSum<W, true, float>(row, columns, 0));
+    if (!(norm < INFINITY)) {
+        norm = static_cast<float>(root(rowSum<W, true, double>(row, columns, 0)));
+    }
     if (threadIdx.x == 0) {
-        norms[blockIdx.x] = sqrtf(squares);
+        norms[blockIdx.x] = norm;
     }
 }
 
@@ -54,12 +79,12 @@ logitReader(View<float> reader, View<const float> x, const float* gain, View<con
     const float* row = x.row(blockIdx.x);
     const T* weights = head.row(tokens[blockIdx.x]);
     float* out = reader.row(blockIdx.x);
-    float mean = rowSum<1, false>(row, columns, 0) / columns;
-    float scale = inverseDeviation<1>(row, columns, mean, epsilon);
+    auto of = statistics<1, float>(row, columns, epsilon);
+    float scale = of.overflowed() ? static_cast<float>(statistics<1, double>(row, columns, epsilon).scale) : of.scale;
     for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
         out[c] = gain[c] * number(weights[c]) * scale;
     }
-    float centre = rowSum<1, false>(out, columns, 0) / columns; // each thread reads what it wrote
+    float centre = rowSum<1, false, float>(out, columns, 0) / columns; // each thread reads what it wrote
     for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
         out[c] -= centre;
     }

@@ -51,7 +51,10 @@ public interface Session {
     /** x[r] = tokens[ids[r]] + positions[at[r]]. Shapes: x [R, d], tokens [V, d], positions [n, d], ids and at [1, R]. */
     void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at);
 
-    /** y = (x − mean) / √(variance + ε) · gain + bias, row by row. Shapes: y and x [R, d], gain and bias [1, d]. */
+    /**
+     * y = (x − mean) / √(variance + ε) · gain + bias, row by row, also where the squares of finite x are none; a row with
+     * a number that is not finite becomes NaN. Shapes: y and x [R, d], gain and bias [1, d].
+     */
     void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon);
 
     /** C = A·B. Shapes: c [M, N], a [M, K], b [K, N]. */
@@ -80,6 +83,7 @@ public interface Session {
      * consecutive positions of sequence 0, then of sequence 1, and so on (R = S·n). Query j of sequence s attends to
      * all P rows of the prefix and to the sequence's own positions 0 … {@code length}+j, whose keys and values are the
      * rows s·(own rows ÷ S) … of {@code context}. Weights are softmax(q·k/√(d/heads)).
+     * A row that attends to NaN or an infinity becomes NaN, and the other rows of its sequence may.
      * Shapes: out and queries [R, d].
      */
     void attention(Tensor out, Tensor queries, AttentionContext context);
@@ -144,7 +148,8 @@ public interface Session {
     /**
      * Chooses a token for each row: the most likely one (ties to the lower id) if {@code sampling} is greedy, else
      * drawn with the uniform number uniforms[step[0], r] from [0, 1). The log-probability of the choice is the
-     * model's own: at temperature 1, among all tokens.
+     * model's own: at temperature 1, among all tokens. Where logits are NaN or +∞, or all −∞, there is no distribution:
+     * the choice is the greedy one, and its log-probability NaN.
      * Shapes: ids and logProbabilities [1, R], logits [R, V], uniforms [steps, R], step [1, 1].
      */
     void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step);

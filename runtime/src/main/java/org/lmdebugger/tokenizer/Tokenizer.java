@@ -89,7 +89,7 @@ public final class Tokenizer {
         return raw.length;
     }
 
-    /** The bytes of the longest token: no token is of more characters. */
+    /** The bytes of the longest token: none is of more characters, but for space that an added token takes with it. */
     public int longest() {
         return longest;
     }

@@ -2,6 +2,7 @@ package org.lmdebugger.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
@@ -219,6 +221,85 @@ class SessionContractTest {
         var means = IntStream.range(0, rows).mapToDouble(r -> mean(x, r)).toArray();
         var deviations = IntStream.range(0, rows).mapToDouble(r -> deviation(x, r, 1e-5)).toArray();
         assertClose(y, 1e-5, 1e-5, (r, i) -> (x.at(r, i) - means[r]) / deviations[r] * gain.at(0, i) + bias.at(0, i));
+    }
+
+    /** Single precision cannot hold the squares of 1e19 and more. */
+    @ParameterizedTest
+    @CsvSource({"192, 1e18", "192, 1e19", "33, 1e25", "192, 3e38", "1600, 1e38"})
+    void rowsOfHugeNumbersAreNormalisedAllTheSame(int d, double size) {
+        var noise = Matrix.random(2, d, 1);
+        double largest = IntStream.range(0, d).mapToDouble(i -> Math.abs(noise.at(1, i))).max().orElseThrow();
+        var x = Matrix.of(2, d, (r, i) -> r == 0 ? noise.at(0, i) : noise.at(1, i) / largest * size);
+        var gain = Matrix.random(1, d, 2);
+        var bias = Matrix.random(1, d, 3);
+        var head = Matrix.random(3, d, 4);
+        var y = empty(2, d);
+        var norms = empty(1, 2);
+        var reader = empty(2, d);
+        run(s -> {
+            var rows = x.windowOn(device, scope);
+            s.layerNorm(y, rows, gain.on(device, scope), bias.on(device, scope), 1e-5f);
+            s.rowNorms(norms, rows);
+            s.logitReader(reader, rows, gain.on(device, scope), head.on(device, scope), ints(1, 2), 1e-5f);
+        });
+        assertClose(y, 1e-5, 1e-5, (r, i) -> (x.at(r, i) - mean(x, r)) / deviation(x, r, 1e-5) * gain.at(0, i) + bias.at(0, i));
+        if (size < 1e38) { // the norm of others overflows itself
+            assertClose(norms, 1e-5, 1e-5, (x0, r) -> Math.sqrt(sum(d, i -> x.at(r, i) * x.at(r, i))));
+        }
+        var read = new Matrix(2, d, reader.toFloats());
+        for (int r = 0; r < 2; r++) {
+            int row = r;
+            double deviation = deviation(x, r, 1e-5);
+            double centre = sum(d, i -> gain.at(0, i) * head.at(row + 1, i)) / d;
+            for (int i = 0; i < d; i++) {
+                assertThat(read.at(r, i) * deviation).isCloseTo(gain.at(0, i) * head.at(r + 1, i) - centre, within(1e-5));
+            }
+        }
+    }
+
+    /** What overflowed is to be seen at the end, and no operation on the way makes a number of it. */
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void noOperationMakesANumberOfWhatIsNone(float broken) {
+        int d = 64;
+        var x = Matrix.of(3, d, (r, i) -> r == 1 && i == 5 ? broken : 1 + i % 7);
+        var square = Matrix.random(d, d, 1);
+        var one = Matrix.of(1, d, (r, i) -> 1);
+        var normed = empty(3, d);
+        var product = empty(3, d);
+        var transposed = empty(3, d);
+        var gelu = x.windowOn(device, scope);
+        var residual = x.windowOn(device, scope);
+        var attended = empty(3, d);
+        var logSumExp = empty(1, 3);
+        var entropy = empty(1, 3);
+        var kl = empty(1, 3);
+        run(s -> {
+            var rows = x.windowOn(device, scope);
+            s.layerNorm(normed, rows, one.on(device, scope), one.on(device, scope), 1e-5f);
+            s.multiply(product, rows, square.on(device, scope));
+            s.multiplyTransposed(transposed, rows, square.on(device, scope));
+            s.biasGelu(gelu, one.on(device, scope));
+            s.biasResidual(residual, rows, one.on(device, scope));
+            s.attention(attended, normed, new AttentionContext(4, 1, empty(0, d), empty(0, d), normed, normed, ints(0)));
+            s.measure(new Measures(null, one.on(device, scope), logSumExp, entropy, kl, null, null), normed);
+        });
+        for (var tensor : List.of(normed, product, transposed)) {
+            for (float value : tensor.row(1).toFloats()) {
+                assertThat(Float.isFinite(value)).isFalse();
+            }
+        }
+        assertThat(Float.isFinite(gelu.row(1).toFloats()[5])).isFalse();
+        assertThat(Float.isFinite(residual.row(1).toFloats()[5])).isFalse();
+        for (int r = 1; r < 3; r++) { // those that see the broken one
+            for (float value : attended.row(r).toFloats()) {
+                assertThat(value).as("row %d", r).isNaN();
+            }
+        }
+        for (var measured : List.of(logSumExp, entropy, kl)) {
+            assertThat(Float.isFinite(measured.toFloats()[0])).isTrue();
+            assertThat(Float.isFinite(measured.toFloats()[1])).isFalse();
+        }
     }
 
     private static double mean(Matrix x, int row) {
@@ -584,6 +665,27 @@ class SessionContractTest {
         run(s -> s.sample(ids, empty(1, draws), logits.on(device, scope), new Sampling(temperature, topK, topP), uniforms.on(device, scope), ints(1)));
         var expected = IntStream.range(0, draws).map(r -> draw(logits, temperature, topK, topP, uniforms.at(1, r))).toArray();
         assertThat(ids.toInts()).isEqualTo(expected);
+    }
+
+    /** The greedy choice, so that all devices agree, and no probability. */
+    @ParameterizedTest
+    @CsvSource({"0, 0, 1", "1, 0, 1", "0.7, 5, 1", "1, 0, 0.6", "1, 290, 0.6"})
+    void withoutADistributionTheLogProbabilityIsNaN(float temperature, int topK, float topP) {
+        float nan = Float.NaN, infinity = Float.POSITIVE_INFINITY;
+        var logits = Matrix.of(4, 300, (r, i) -> switch (r) {
+            case 0 -> nan;
+            case 1 -> i == 7 ? nan : i == 3 ? infinity : i;
+            case 2 -> i == 9 ? infinity : i;
+            default -> -infinity;
+        });
+        var ids = ints(0, 0, 0, 0);
+        var logP = empty(1, 4);
+        var uniforms = Matrix.of(1, 4, (r, i) -> 0.5);
+        run(s -> s.sample(ids, logP, logits.on(device, scope), new Sampling(temperature, topK, topP), uniforms.on(device, scope), ints(0)));
+        assertThat(ids.toInts()).containsExactly(0, 7, 9, 0);
+        for (float each : logP.toFloats()) {
+            assertThat(each).isNaN();
+        }
     }
 
     private static int draw(Matrix logits, float temperature, int topK, float topP, double uniform) {

@@ -10,10 +10,9 @@ import java.io.IOException;
 
 /** What commands print with {@code --json}. */
 public final class Json {
-    private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-
     private static final ObjectMapper LINE = new ObjectMapper(new JsonFactoryBuilder()
             .addDecorator((factory, generator) -> new FiniteNumbers(generator)).build());
+    private static final ObjectMapper LINES = LINE.copy().enable(SerializationFeature.INDENT_OUTPUT);
 
     /** JSON has no NaN and no infinity; Jackson would make texts of them, in places where readers expect numbers. */
     private static final class FiniteNumbers extends JsonGeneratorDelegate {
@@ -52,9 +51,10 @@ public final class Json {
         }
     }
 
+    /** On many lines; null for a number that is none. */
     public static String print(Object value) {
         try {
-            return MAPPER.writeValueAsString(value);
+            return LINES.writeValueAsString(value);
         } catch (JsonProcessingException failure) {
             throw new AssertionError("maps, lists, strings and numbers can be written", failure);
         }

@@ -55,6 +55,24 @@ class CommandLineTest {
         assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0"))).contains("verdict");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"trace", "trace --json", "generate", "generate --compare", "generate --json", "generate --temperature 1", "generate --top-k 5 --json"})
+    void aNetworkThatOverflowsIsRefusedInOneSentence(String command) {
+        var arguments = new ArrayList<>(List.of(command.split(" ")));
+        arguments.addAll(List.of("Once upon a time", "--edit", "L0D1=1e38", "--edit", "L0D1*=1e38"));
+        assertThat(lmdebug(arguments.toArray(String[]::new))).isEqualTo(1);
+        assertThat(out.toString()).isEmpty();
+        assertThat(err.toString().lines()).containsExactly("lmdebug: edits: L0D1=1.0E38; L0D1*=1.0E38: the network's numbers are not finite "
+                + "from layer 0 on (expected: smaller edits, as FP32 ends at 3.4e38)");
+    }
+
+    @Test
+    void jsonHasNullWhereANumberIsNone() {
+        var numbers = List.of(1.5f, Float.NaN, Double.NEGATIVE_INFINITY, new float[] {Float.POSITIVE_INFINITY, 2});
+        assertThat(Json.line(numbers)).isEqualTo("[1.5,null,null,[null,2.0]]");
+        assertThat(Json.print(numbers).replaceAll("\\s", "")).isEqualTo("[1.5,null,null,[null,2.0]]");
+    }
+
     @Test
     void traceAsJson() throws Exception {
         assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=2", "--position", "all", "--top", "3", "--token", " boy", "--json")).isZero();

@@ -31,7 +31,10 @@ public final class Debugger {
         return model;
     }
 
-    /** A forward of {@code prompt} whose activations stay on the device until the run is closed. */
+    /**
+     * A forward of {@code prompt} whose activations stay on the device until the run is closed. They are what they are: in a
+     * network that overflows, NaN or infinite.
+     */
     public Run run(String prompt) {
         return run(prompt, Edits.NONE);
     }
@@ -65,7 +68,7 @@ public final class Debugger {
      * How the prediction after {@code prompt} is built up, clean and, with edits, edited beside it.
      *
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit, a position, a token or the
-     *     number of listed tokens does not fit
+     *     number of listed tokens does not fit, or numbers of the network are not finite
      */
     public Trace trace(String prompt, Edits edits, TraceOptions options) {
         return trace(prompt, edits, options, () -> { });
@@ -98,11 +101,15 @@ public final class Debugger {
 
     private List<Trace.Position> read(int[] ids, Edits edits, int[] positions, int top, int[] tokens, int[] targets) {
         try (var run = run(ids, edits)) {
-            return model.call(session -> {
+            var read = model.call(session -> {
                 try (var tracer = new Tracer(model, session, positions, top, tokens)) {
                     return tracer.read(run, targets);
                 }
             });
+            if (read.stream().anyMatch(Overflow::isIn)) {
+                throw Overflow.in(run, edits);
+            }
+            return read;
         }
     }
 
@@ -127,7 +134,7 @@ public final class Debugger {
      * @param listener takes tokens as they come, and can end the generation
      * @return the generations, in the order of {@code continuations}
      * @throws IllegalArgumentException if the prompt is empty, prompt and tokens together do not fit the model's
-     *     positions, or an edit does not fit
+     *     positions, an edit does not fit, or numbers of the network are not finite (after the tokens before that came)
      */
     public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
         var ids = encode(model, prompt);
@@ -174,6 +181,12 @@ public final class Debugger {
                 return null;
             });
         }
+        for (int c : group) {
+            if (outputs.get(c).overflowed) {
+                var soFar = IntStream.concat(IntStream.of(ids), outputs.get(c).tokens.stream().mapToInt(Generation.Token::id)).toArray();
+                throw Overflow.in(model, soFar, interventions.get(c), continuations.get(c).edits());
+            }
+        }
     }
 
     /** What one continuation has become so far. */
@@ -182,15 +195,20 @@ public final class Debugger {
         private final List<Generation.Token> tokens = new ArrayList<>();
         private final StringBuilder text = new StringBuilder();
         private Generation.End end;
+        private boolean overflowed;
 
         Output(StreamDecoder decoder) {
             this.decoder = decoder;
         }
 
-        /** Takes a token, unless this continuation has ended. @return false if the listener ends the generation */
+        /** Takes a token, unless this continuation has ended. @return false if the listener ends the generation, or it is no token */
         boolean add(int continuation, int id, float logProbability, Generation.Listener listener) {
             if (end != null) {
                 return true;
+            }
+            if (!Float.isFinite(logProbability)) {
+                overflowed = true;
+                return false;
             }
             var token = new Generation.Token(id, decoder.append(id), logProbability);
             tokens.add(token);
@@ -287,6 +305,11 @@ public final class Debugger {
                 session.download(logits, topLogits);
                 return null;
             });
+        }
+        for (int at = 0; at < logits.length; at++) {
+            if (!Float.isFinite(logits[at])) {
+                throw new IllegalArgumentException("vectors: row %d times the head: %s (expected: finite numbers)".formatted(at / k, logits[at]));
+            }
         }
         return IntStream.range(0, rows).mapToObj(r -> IntStream.range(r * k, (r + 1) * k)
                 .mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList()).toList();

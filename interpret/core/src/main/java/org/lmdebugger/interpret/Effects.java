@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret;
 
+import java.util.Arrays;
 import java.util.List;
 import org.lmdebugger.text.Shown;
 
@@ -42,6 +43,20 @@ public final class Effects {
     void putTop(int at, int[] ids, float[] probabilities) {
         System.arraycopy(ids, 0, topIds, at * top, ids.length);
         System.arraycopy(probabilities, 0, topProbabilities, at * top, probabilities.length);
+    }
+
+    /** Whether every number is one. */
+    boolean isFinite() {
+        return Arrays.stream(values).noneMatch(Effects::hasOther) && !hasOther(topProbabilities);
+    }
+
+    private static boolean hasOther(float[] numbers) {
+        for (float number : numbers) {
+            if (!Float.isFinite(number)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     public SweepPlan plan() {
@@ -91,7 +106,10 @@ public final class Effects {
     private record Neuron(int layer, int neuron) {
     }
 
-    /** A column; ranks are whole numbers. @throws IllegalArgumentException if it was not measured, or is a list */
+    /**
+     * A column; ranks are whole numbers. NaN or infinite where an intervention makes the network overflow; then a rank, too,
+     * is NaN. @throws IllegalArgumentException if it was not measured, or is a list
+     */
     public float[] values(Measure measure) {
         return values[index(measure)];
     }
@@ -110,12 +128,12 @@ public final class Effects {
         return index;
     }
 
-    /** Ids of the likeliest tokens, k of each intervention, largest probability first. */
+    /** Ids of the likeliest tokens, k of each intervention, largest probability first; −1 where the network overflows. */
     public int[] topIds() {
         return topIds;
     }
 
-    /** Their probabilities. */
+    /** Their probabilities; NaN where the network overflows. */
     public float[] topProbabilities() {
         return topProbabilities;
     }

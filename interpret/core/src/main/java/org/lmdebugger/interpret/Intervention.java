@@ -23,7 +23,7 @@ final class Intervention {
         }
 
         Affine then(Affine next) {
-            return new Affine(next.scale * scale, next.scale == 0 ? next.shift : next.scale * shift + next.shift);
+            return next.scale == 0 ? next : new Affine(next.scale * scale, next.scale * shift + next.shift);
         }
     }
 

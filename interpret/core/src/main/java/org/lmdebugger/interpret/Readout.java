@@ -65,7 +65,7 @@ final class Readout {
                 }
             }
             ranked = has(Measure.Quantity.RANK);
-            normalised = top > 0 || has(Measure.Quantity.PROBABILITY) || has(Measure.Quantity.LOG_PROBABILITY);
+            normalised = top > 0 || ranked || has(Measure.Quantity.PROBABILITY) || has(Measure.Quantity.LOG_PROBABILITY);
             whole = ranked || normalised || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
         }
 
@@ -163,7 +163,7 @@ final class Readout {
         int c = layout.tokens.size();
         int token = layout.tokens.indexOf(of.token().idIn(model.tokenizer()));
         for (int i = 0; i < n; i++) {
-            values[i] = switch (of.quantity()) {
+            values[i] = of.quantity() != Measure.Quantity.LOGIT && !Float.isFinite(normaliser[i]) ? Float.NaN : switch (of.quantity()) {
                 case LOGIT -> values[i];
                 case PROBABILITY -> (float) Math.exp((double) values[i] - normaliser[i]);
                 case LOG_PROBABILITY -> values[i] - normaliser[i];
@@ -188,7 +188,9 @@ final class Readout {
         session.download(ids, topIds.rows(0, n));
         var probabilities = floats(session, topLogits.rows(0, n));
         for (int i = 0; i < probabilities.length; i++) {
-            probabilities[i] = (float) Math.exp((double) probabilities[i] - normaliser[i / layout.top]);
+            boolean finite = Float.isFinite(normaliser[i / layout.top]);
+            ids[i] = finite ? ids[i] : -1;
+            probabilities[i] = finite ? (float) Math.exp((double) probabilities[i] - normaliser[i / layout.top]) : Float.NaN;
         }
         to.putTop(at, ids, probabilities);
     }

@@ -77,6 +77,9 @@ final class SweepEngine implements AutoCloseable {
                 return null;
             });
         }
+        if (!cleanEffects.isFinite()) {
+            throw Overflow.in(clean, Edits.NONE);
+        }
     }
 
     /** Computes chunk {@code index} of the plan; in halves, and halves of those, if the device has too little memory. */

@@ -3,6 +3,7 @@ package org.lmdebugger.interpret;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -199,6 +200,45 @@ class DebuggerTest {
         refused(() -> debugger.plan(Sweep.of(PROMPT).allNeurons().off().at(Positions.parse(apart)).measure(Measure.kl())),
                 "edit: L0D0=0@0,2,4,", "characters): position 199998 (expected: at most 7)");
         refused(() -> debugger.run(PROMPT, Edits.parse("L0D0=from:\"Once\"", "L0D1=0@8")).close(), "edit: L0D1=0@8: position 8");
+    }
+
+    /** LayerNorm leaves of a residual stream that one value vector rules its direction alone, whatever its length. */
+    @ParameterizedTest
+    @ValueSource(strings = {"1e18", "1e19", "1e25", "1e37"})
+    void hugeEditsAreComputedRightly(String value) {
+        var tokens = TraceOptions.DEFAULT.atAllPositions().top(1).following(301, 17);
+        var large = debugger.trace(PROMPT, Edits.parse("L1D5=1e12"), tokens).edited();
+        var huge = debugger.trace(PROMPT, Edits.parse("L1D5=" + value), tokens).edited();
+        for (int position = 0; position < LENGTH; position++) {
+            for (int l = 1; l < 4; l++) {
+                var expected = large.get(position).layer(l);
+                var found = huge.get(position).layer(l);
+                assertThat(found.after().getFirst().id()).isEqualTo(expected.after().getFirst().id());
+                for (int token = 0; token < 2; token++) {
+                    assertThat(found.chosen().get(token).after().probability())
+                            .isCloseTo(expected.chosen().get(token).after().probability(), withinPercentage(0.1));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aNetworkThatOverflowsIsRefusedByItsFirstLayerAndEdits() {
+        var edits = Edits.parse("L1D5=1e38", "L1D5*=1e30@3", "L2D7=0");
+        var message = "edits: L1D5=1.0E38; L1D5*=1.0E30@3; L2D7=0: the network's numbers are not finite from layer 1 on (expected: ";
+        refused(() -> debugger.trace(PROMPT, edits), message);
+        refused(() -> debugger.trace(PROMPT, edits, new TraceOptions(List.of(0, 3), 1, List.of(), false)), message);
+        for (float temperature : new float[] {0, 1}) {
+            for (int topK : new int[] {0, 5}) {
+                var options = new GenerationOptions(3, new Sampling(temperature, topK, 1));
+                refused(() -> debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.of(edits)), options, (c, token) -> true), message);
+            }
+        }
+        var later = Edits.parse("L2D5=1e38@10", "L2D5*=1e30@10"); // the third token's
+        var before = new ArrayList<Generation.Token>();
+        refused(() -> debugger.generate(PROMPT, List.of(Continuation.of(later)), GenerationOptions.greedy(9), (c, token) -> before.add(token)),
+                "edits: L2D5=1.0E38@10; L2D5*=1.0E30@10: the network's numbers are not finite from layer 2 on");
+        assertThat(before).isEqualTo(debugger.generate(PROMPT, 3).tokens());
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.lmdebugger.interpret;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -260,6 +261,40 @@ class SweepTest {
             assertThatThrownBy(() -> Neurons.parse(text)).hasMessageStartingWith("neurons: " + text);
         }
         assertThatThrownBy(() -> Measure.parse("logit: king")).hasMessageStartingWith("measure: logit: king (expected: kl, entropy");
+    }
+
+    /** The sweep goes on; what it cannot tell is NaN, and no rank or token is made up. */
+    @Test
+    void anInterventionThatOverflowsHasNoNumbers() {
+        var measures = List.of(Measure.kl(), Measure.entropy(), Measure.logit(" girl"), Measure.rank(" girl"), Measure.probability(" girl"),
+                Measure.logProbability(" girl"), Measure.difference(" girl", " boy"));
+        for (var asked : Stream.concat(measures.stream().map(List::of), Stream.of(measures)).toList()) {
+            var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D5")).scale(2).interventions(List.of(Edits.parse("L1D5=3e38", "L1D5*=9"),
+                    Edits.parse("L3D7=3e38", "L3D7*=9"), Edits.parse("L1D5=1e30"))).measure(asked.toArray(Measure[]::new)).measure(Measure.top(2));
+            for (var effects : run(debugger, sweep)) {
+                for (int i = 0; i < effects.size(); i++) {
+                    boolean overflows = effects.edits(i).list().size() == 2;
+                    for (var measure : asked) {
+                        assertThat(Float.isFinite(effects.values(measure)[i])).as("%s of %s", measure, effects.edits(i)).isNotEqualTo(overflows);
+                    }
+                    assertThat(effects.topIds()[2 * i] == -1).isEqualTo(overflows);
+                    assertThat(Float.isNaN(effects.topProbabilities()[2 * i])).isEqualTo(overflows);
+                }
+            }
+        }
+    }
+
+    /** From the clean stream and its shift, or from all coefficients at once. */
+    @Test
+    void aHugeSweptValueIsWhatAWholeForwardMakesOfIt() {
+        var measure = Measure.probability(" girl");
+        var swept = run(debugger, Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D5")).set(1e25f).measure(measure));
+        var expected = IntStream.range(0, 4).mapToDouble(l -> debugger.trace(PROMPT, Edits.parse("L" + l + "D5=1e25@last"),
+                TraceOptions.DEFAULT.following(model.tokenizer().single(" girl"))).editedPosition(-1).layer(3).chosen().getFirst().after().probability()).toArray();
+        var found = values(swept, measure);
+        for (int l = 0; l < 4; l++) {
+            assertThat((double) found[l]).isCloseTo(expected[l], withinPercentage(0.1));
+        }
     }
 
     @Test

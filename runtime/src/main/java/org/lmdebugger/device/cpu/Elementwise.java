@@ -49,7 +49,12 @@ final class Elementwise {
         float[] v = block.x, g = block.y, b = block.z;
         for (long r = from; r < to; r++) {
             float mean = Reductions.sum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
-            float scale = inverseDeviation(x, r, mean, epsilon);
+            float variance = variance(x, r, mean);
+            if (!Float.isFinite(variance)) {
+                wideLayerNorm(y, x, gain, bias, epsilon, r);
+                continue;
+            }
+            float scale = (float) (1 / Math.sqrt(variance + epsilon));
             for (long at = 0; at < x.columns(); at += Block.SIZE) {
                 int n = Block.count(at, x.columns());
                 Block.load(v, CpuMemory.of(x), row(x, r) + 4 * at, n);
@@ -63,9 +68,24 @@ final class Elementwise {
         }
     }
 
-    private static float inverseDeviation(Tensor x, long r, float mean, float epsilon) {
-        float variance = Reductions.squaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns();
-        return (float) (1 / Math.sqrt(variance + epsilon));
+    private static float variance(Tensor x, long r, float mean) {
+        return Reductions.squaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns();
+    }
+
+    /** A row whose squares overflow in single precision. */
+    private static void wideLayerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long r) {
+        double mean = Reductions.wideSum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
+        double scale = wideInverseDeviation(x, r, mean, epsilon);
+        for (long i = 0; i < x.columns(); i++) {
+            double normalised = (CpuMemory.of(x).get(F32, row(x, r) + 4 * i) - mean) * scale;
+            float g = CpuMemory.of(gain).get(F32, gain.byteOffset() + 4 * i);
+            float b = CpuMemory.of(bias).get(F32, bias.byteOffset() + 4 * i);
+            CpuMemory.of(y).set(F32, row(y, r) + 4 * i, (float) (normalised * g + b));
+        }
+    }
+
+    private static double wideInverseDeviation(Tensor x, long r, double mean, float epsilon) {
+        return 1 / Math.sqrt(Reductions.wideSquaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns() + epsilon);
     }
 
     static void biasGelu(Tensor m, Tensor bias, long from, long to) {
@@ -137,7 +157,9 @@ final class Elementwise {
         long d = x.columns();
         for (long r = 0; r < x.rows(); r++) {
             float mean = Reductions.sum(CpuMemory.of(x), row(x, r), d) / d;
-            float scale = inverseDeviation(x, r, mean, epsilon);
+            float variance = variance(x, r, mean);
+            float scale = (float) (Float.isFinite(variance) ? 1 / Math.sqrt(variance + epsilon)
+                    : wideInverseDeviation(x, r, Reductions.wideSum(CpuMemory.of(x), row(x, r), d) / d, epsilon));
             for (long at = 0; at < d; at += Block.SIZE) {
                 int n = Block.count(at, d);
                 Block.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
@@ -176,7 +198,8 @@ final class Elementwise {
         MemorySegment ns = CpuMemory.of(norms), xs = CpuMemory.of(x);
         for (long r = from; r < to; r++) {
             float squares = Reductions.squaredDeviation(xs, row(x, r), x.columns(), 0);
-            ns.set(F32, norms.byteOffset() + 4 * r, (float) Math.sqrt(squares));
+            ns.set(F32, norms.byteOffset() + 4 * r, (float) Math.sqrt(Float.isFinite(squares) ? squares
+                    : Reductions.wideSquaredDeviation(xs, row(x, r), x.columns(), 0)));
         }
     }
 

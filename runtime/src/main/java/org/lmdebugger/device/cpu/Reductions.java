@@ -59,6 +59,25 @@ final class Reductions {
         return sum;
     }
 
+    /** Σ x in double precision: slow, for rows whose sums would overflow. */
+    static double wideSum(MemorySegment x, long x0, long n) {
+        double sum = 0;
+        for (long i = 0; i < n; i++) {
+            sum += x.get(F32, x0 + 4 * i);
+        }
+        return sum;
+    }
+
+    /** Σ (x − centre)² in double precision: slow, for rows whose sums would overflow. */
+    static double wideSquaredDeviation(MemorySegment x, long x0, long n, double centre) {
+        double sum = 0;
+        for (long i = 0; i < n; i++) {
+            double deviation = x.get(F32, x0 + 4 * i) - centre;
+            sum += deviation * deviation;
+        }
+        return sum;
+    }
+
     static float dot(MemorySegment x, long x0, MemorySegment y, long y0, long n) {
         var lanes = Block.ofThread().lanes;
         var sums = FloatVector.zero(SPECIES);

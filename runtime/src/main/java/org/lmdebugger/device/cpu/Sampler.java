@@ -19,6 +19,12 @@ final class Sampler {
         if (sampling.greedy()) {
             return candidates(x, x0, n, 1)[0];
         }
+        int drawn = drawn(x, x0, n, sampling, uniform);
+        return drawn < 0 ? candidates(x, x0, n, 1)[0] : drawn;
+    }
+
+    /** A token by its probability; −1 if there are none, as logits are not finite. */
+    private int drawn(MemorySegment x, long x0, int n, Sampling sampling, float uniform) {
         float max = Measuring.max(x, x0, n);
         int count = sampling.topK() == 0 ? n : Math.min(n, sampling.topK());
         if (count == n && sampling.topP() == 1) {
@@ -73,7 +79,7 @@ final class Sampler {
                 return i;
             }
         }
-        return candidateOfNoMass(max);
+        return -1;
     }
 
     private int drawCandidate(MemorySegment x, long x0, int count, float max, float temperature, float uniform) {
@@ -88,7 +94,7 @@ final class Sampler {
                 return ids[i];
             }
         }
-        return candidateOfNoMass(max);
+        return -1;
     }
 
     private int[] candidates(MemorySegment x, long x0, int n, int k) {
@@ -122,9 +128,5 @@ final class Sampler {
 
     private static double weight(float logit, float max, float temperature) {
         return Math.exp((logit - max) / temperature);
-    }
-
-    private static int candidateOfNoMass(float max) {
-        throw new ArithmeticException("logits: not finite (largest: " + max + ")");
     }
 }

@@ -104,6 +104,23 @@ class ApiTest {
         }
     }
 
+    @Test
+    void aNetworkThatOverflowsIsTheRequestsFault() {
+        var body = "{\"prompt\": \"Once upon a time\", %s[\"L0D1=1e38\", \"L0D1*=1e38%s\"]%s}";
+        var detail = "edits: L0D1=1.0E38; L0D1*=1.0E38: the network's numbers are not finite from layer 0 on "
+                + "(expected: smaller edits, as FP32 ends at 3.4e38)";
+        for (var answer : List.of(server.post("/api/v1/trace", body.formatted("\"edits\": ", "", "")),
+                server.post("/api/v1/generate", body.formatted("\"continuations\": [{\"edits\": ", "", "}]")),
+                server.post("/api/v1/generate", body.formatted("\"temperature\": 1, \"continuations\": [{\"edits\": ", "", "}]")))) {
+            assertThat(answer.statusCode()).isEqualTo(400);
+            assertThat(json(answer).get("detail").textValue()).isEqualTo(detail);
+        }
+        var later = server.post("/api/v1/generate", body.formatted("\"continuations\": [{\"edits\": ", "@generated", "}]"));
+        assertThat(later.statusCode()).isEqualTo(200);
+        assertThat(later.body()).containsSubsequence("event: token\n", "event: problem\n", "\"status\":400",
+                "the network's numbers are not finite from layer 0 on").doesNotContain("NaN");
+    }
+
     /** A refusal quotes the beginning alone, and ranges are not counted out. */
     @Test
     void aLongEditIsRefusedInAFewWords() {
