@@ -5,6 +5,7 @@ import java.util.List;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.cpu.CpuDevice;
 import org.lmdebugger.device.cuda.CudaDevice;
+import org.lmdebugger.text.Shown;
 
 /** The devices of this machine. */
 public final class Devices {
@@ -52,7 +53,7 @@ public final class Devices {
         if (name.matches("cuda(:\\d{1,4})?")) {
             return new CudaDevice(name.equals("cuda") ? 0 : Integer.parseInt(name.substring(5)), precision);
         }
-        throw new IllegalArgumentException("device: " + name + " (expected: cpu, cuda, or cuda:1 for the second GPU)");
+        throw new IllegalArgumentException("device: " + Shown.of(name) + " (expected: cpu, cuda, or cuda:1 for the second GPU)");
     }
 
     /** What is usable, and why the rest is not: the CPU first. */

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
+import org.lmdebugger.text.Shown;
 
 /**
  * The shape of a GPT-2.
@@ -135,7 +136,7 @@ public record Gpt2Config(int layers, int heads, int width, int positions, int vo
         private InvalidModelException wrong(String field, String expected) {
             var value = json.path(field);
             return new InvalidModelException("%s: %s: %s (expected: %s)"
-                    .formatted(file, field, value.isMissingNode() ? "missing" : value, expected));
+                    .formatted(file, field, value.isMissingNode() ? "missing" : Shown.of(value), expected));
         }
     }
 }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.lmdebugger.text.Shown;
 
 /**
  * The cache that Hugging Face's tools share. Each model has a folder {@code models--org--name/}. In it,
@@ -56,7 +57,7 @@ record HubCache(Path root) {
         try {
             var commit = Files.readString(ref).strip();
             if (!COMMIT.matcher(commit).matches()) {
-                throw new InvalidModelException("%s: %s (expected: the name of a snapshot)".formatted(ref, commit));
+                throw new InvalidModelException("%s: %s (expected: the name of a snapshot)".formatted(ref, Shown.of(commit)));
             }
             return commit;
         } catch (IOException failure) {

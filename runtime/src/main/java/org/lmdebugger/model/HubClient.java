@@ -24,6 +24,7 @@ import org.apache.hc.core5.http.protocol.HttpContext;
 import org.apache.hc.core5.io.CloseMode;
 import org.apache.hc.core5.util.TimeValue;
 import org.apache.hc.core5.util.Timeout;
+import org.lmdebugger.text.Shown;
 
 /**
  * A client of the Hugging Face Hub, or of a server that speaks as it does. Redirections are followed here, so that the
@@ -44,7 +45,7 @@ final class HubClient implements AutoCloseable {
     HubClient(HubEnvironment environment) {
         if (!environment.endpoint().matches("https?://[^/?#\\s]+(/[^?#\\s]*)?")) {
             throw new IllegalArgumentException("HF_ENDPOINT: %s (expected: an address such as https://huggingface.co)"
-                    .formatted(environment.endpoint()));
+                    .formatted(Shown.of(environment.endpoint())));
         }
         this.environment = environment;
         endpoint = URI.create(environment.endpoint().replaceFirst("/+$", ""));
@@ -146,7 +147,7 @@ final class HubClient implements AutoCloseable {
             if (!COMMIT.matcher(remote.revision()).matches() || !CHECKSUM.matcher(remote.checksum()).matches()
                     || remote.size() < 0) {
                 throw new IOException("%s: revision \"%s\", checksum \"%s\", size %d (expected: those of a Hub's file)"
-                        .formatted(location, remote.revision(), remote.checksum(), remote.size()));
+                        .formatted(location, Shown.of(remote.revision()), Shown.of(remote.checksum()), remote.size()));
             }
             return remote;
         }
@@ -214,10 +215,10 @@ final class HubClient implements AutoCloseable {
         try {
             next = from.resolve(new URI(location));
         } catch (URISyntaxException failure) {
-            throw new IOException("%s: redirected to %s (expected: an address)".formatted(from, location), failure);
+            throw new IOException("%s: redirected to %s (expected: an address)".formatted(from, Shown.of(location)), failure);
         }
         if (next.getHost() == null || !"https".equals(next.getScheme()) && !next.getScheme().equals(from.getScheme())) {
-            throw new IOException("%s: redirected to %s (expected: https)".formatted(from, next));
+            throw new IOException("%s: redirected to %s (expected: https)".formatted(from, Shown.of(next)));
         }
         return Optional.of(next);
     }

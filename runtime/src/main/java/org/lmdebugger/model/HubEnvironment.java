@@ -14,6 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.hc.core5.util.Timeout;
+import org.lmdebugger.text.Shown;
 
 /**
  * The environment variables of Hugging Face's tools, with the meanings that {@code huggingface_hub} gives them. A
@@ -87,7 +88,7 @@ record HubEnvironment(Map<String, String> variables) {
         var seconds = variable(name).map(String::strip).orElse("10");
         if (!seconds.matches("0*[1-9][0-9]{0,5}")) {
             throw new IllegalArgumentException("%s: %s (expected: a number of seconds, from 1 to 999999)"
-                    .formatted(name, seconds));
+                    .formatted(name, Shown.of(seconds)));
         }
         return Timeout.ofSeconds(Long.parseLong(seconds));
     }
@@ -133,7 +134,7 @@ record HubEnvironment(Map<String, String> variables) {
     private String expand(String name, String value) {
         if (value.matches("~[^/].*")) {
             throw new IllegalArgumentException("%s: %s (expected: a path that begins with /, ~/ or a variable)"
-                    .formatted(name, value));
+                    .formatted(name, Shown.of(value)));
         }
         var path = value.startsWith("~") ? home() + value.substring(1) : value;
         return REFERENCE.matcher(path).replaceAll(found -> {

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.lmdebugger.model.HubClient.Refused;
+import org.lmdebugger.text.Shown;
 
 /**
  * Where models are found, in this order: a directory; a model that travels on the class path, such as {@code sample};
@@ -91,7 +92,7 @@ public final class ModelSource {
                 .orElseThrow(() -> new InvalidModelException("""
                         model: %s: not found (expected: a directory with config.json, sample, or a Hub id such as gpt2); \
                         searched:
-                          %s""".formatted(name, String.join("\n  ", searched))));
+                          %s""".formatted(Shown.of(name), String.join("\n  ", searched))));
     }
 
     /** A path that leads to a directory means it, and no Hub id; a mere name does if the directory holds a model. */

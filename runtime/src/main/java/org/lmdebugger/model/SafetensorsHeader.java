@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import org.lmdebugger.text.Shown;
 
 /**
  * The header of a safetensors file: 8 bytes of length, then JSON that says of each tensor its dtype, shape and place
@@ -90,7 +91,7 @@ final class SafetensorsHeader {
         }
         var shape = shape(name, info.path("shape"));
         if (!Long.valueOf(8 * (end - begin)).equals(product(bits, shape))) {
-            throw wrong(name, "data_offsets", offsets, "the bytes of %s elements of %s".formatted(shape, dtype));
+            throw wrong(name, "data_offsets", offsets, "the bytes of %s elements of %s".formatted(Shown.of(shape), Shown.of(dtype)));
         }
         return new Placed(begin, end, new StoredTensor(file, name, dtype, shape, data.asSlice(begin, end - begin)));
     }
@@ -125,6 +126,6 @@ final class SafetensorsHeader {
 
     private InvalidModelException wrong(String name, String what, JsonNode found, String expected) {
         return new InvalidModelException("%s: %s: %s: %s (expected: %s)"
-                .formatted(file, name, what, found.isMissingNode() ? "missing" : found, expected));
+                .formatted(file, Shown.of(name), what, found.isMissingNode() ? "missing" : Shown.of(found), expected));
     }
 }

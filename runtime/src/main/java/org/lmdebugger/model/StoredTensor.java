@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.text.Shown;
 
 /**
  * One tensor of a checkpoint.
@@ -28,6 +29,6 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
     }
 
     InvalidModelException wrong(String what, Object found, String expected) {
-        return new InvalidModelException("%s: %s: %s: %s (expected: %s)".formatted(file, name, what, found, expected));
+        return new InvalidModelException("%s: %s: %s: %s (expected: %s)".formatted(file, Shown.of(name), what, Shown.of(found), expected));
     }
 }

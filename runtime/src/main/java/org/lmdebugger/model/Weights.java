@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
 
 /**
  * The tensors of a checkpoint in <a href="https://github.com/huggingface/safetensors#format">safetensors format</a> or,
@@ -78,7 +79,7 @@ public final class Weights implements AutoCloseable {
         for (var value : JsonFiles.read(index).path("weight_map")) {
             if (!value.isTextual() || !SHARD.matcher(value.textValue()).matches()) {
                 throw new InvalidModelException("%s: weight_map: %s (expected: the name of a file beside it)"
-                        .formatted(index, value));
+                        .formatted(index, Shown.of(value)));
             }
             names.add(value.textValue());
         }
@@ -96,7 +97,7 @@ public final class Weights implements AutoCloseable {
             var other = entries.put(entry.name(), entry);
             if (other != null) {
                 throw new InvalidModelException("%s: %s: also in %s (expected: in one file)"
-                        .formatted(file.path(), entry.name(), other.file()));
+                        .formatted(file.path(), Shown.of(entry.name()), other.file()));
             }
         }
     }

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.JsonFiles;
+import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.PreTokenizer.Digits;
 import org.lmdebugger.tokenizer.TokenizerJson.Frame;
 
@@ -145,7 +146,7 @@ final class TokenizerFiles {
     private int number(String id) {
         if (!id.matches("\\d{1,9}")) {
             throw new InvalidModelException("%s: %s: %s (expected: an id)"
-                    .formatted(directory.resolve(CONFIG), NUMBERED, id));
+                    .formatted(directory.resolve(CONFIG), NUMBERED, Shown.of(id)));
         }
         return Integer.parseInt(id);
     }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.JsonFiles;
+import org.lmdebugger.text.Shown;
 
 /**
  * The tokens of a byte-level BPE and how they are made.
@@ -31,7 +32,7 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
             var other = byId.put(id, token);
             if (other != null) {
                 throw new InvalidModelException("%s: id %d: %s and %s (expected: one token)"
-                        .formatted(origin, id, token, other));
+                        .formatted(origin, id, Shown.of(token), Shown.of(other)));
             }
         });
         for (var merge : merges) {
@@ -47,7 +48,7 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
     private static void require(Path origin, Map<String, Integer> ids, String token, String what) {
         if (!ids.containsKey(token)) {
             throw new InvalidModelException("%s: %s: no id (expected: one, as it is %s)"
-                    .formatted(origin, token, what));
+                    .formatted(origin, Shown.of(token), what));
         }
     }
 
@@ -60,7 +61,7 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
             var parts = line.split(" ", -1);
             if (parts.length != 2 || parts[0].isEmpty() || parts[1].isEmpty()) {
                 throw new InvalidModelException("%s: \"%s\" (expected: a merge, two tokens and a space between)"
-                        .formatted(file, line));
+                        .formatted(file, Shown.of(line)));
             }
             return new Merge(parts[0], parts[1]);
         }

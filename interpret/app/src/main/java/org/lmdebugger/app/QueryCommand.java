@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
-import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
@@ -35,7 +34,7 @@ final class QueryCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (!Files.exists(results)) {
-            throw new IllegalArgumentException(Shown.of(results) + ": not there (expected: what sweep --out wrote)");
+            throw new IllegalArgumentException(results + ": not there (expected: what sweep --out wrote)");
         }
         var effects = table();
         try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement()) {

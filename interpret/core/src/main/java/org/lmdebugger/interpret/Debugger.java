@@ -289,6 +289,7 @@ public final class Debugger {
      *
      * @param vectors rows of width d, on the model's device
      * @param k       how many tokens a vector
+     * @throws IllegalArgumentException if a product is not finite
      */
     public List<List<TokenLogit>> project(Tensor vectors, int k) {
         int rows = Math.toIntExact(vectors.rows());
@@ -306,11 +307,7 @@ public final class Debugger {
                 return null;
             });
         }
-        for (int at = 0; at < logits.length; at++) {
-            if (!Float.isFinite(logits[at])) {
-                throw new IllegalArgumentException("vectors: row %d times the head: %s (expected: finite numbers)".formatted(at / k, logits[at]));
-            }
-        }
+        Vectors.finite(logits);
         return IntStream.range(0, rows).mapToObj(r -> IntStream.range(r * k, (r + 1) * k)
                 .mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList()).toList();
     }

@@ -62,6 +62,7 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
                 return null;
             });
         }
+        Vectors.finite(best);
         return IntStream.range(0, k).mapToObj(j -> new Match(vectors.at(indices[j]), best[j])).toList();
     }
 }

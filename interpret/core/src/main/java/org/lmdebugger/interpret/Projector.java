@@ -101,7 +101,7 @@ final class Projector implements AutoCloseable {
     private void put(int first, int n, boolean bottom, Sink sink) {
         var someIds = new int[n * k];
         session.download(someIds, ids.rows(0, n));
-        sink.put(first, bottom, someIds, Vectors.download(session, logits.rows(0, n)));
+        sink.put(first, bottom, someIds, Vectors.finite(Vectors.download(session, logits.rows(0, n))));
     }
 
     @Override

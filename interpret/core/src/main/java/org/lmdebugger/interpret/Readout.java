@@ -167,7 +167,7 @@ final class Readout {
                 case LOGIT -> values[i];
                 case PROBABILITY -> (float) Math.exp((double) values[i] - normaliser[i]);
                 case LOG_PROBABILITY -> values[i] - normaliser[i];
-                case RANK -> Float.isFinite(values[i]) ? tokenRanks[i * c + token] : Float.NaN;
+                case RANK -> tokenRanks[i * c + token];
             };
         }
         return values;

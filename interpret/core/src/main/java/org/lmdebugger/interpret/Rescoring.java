@@ -103,7 +103,7 @@ final class Rescoring {
                 scoreAll(vectors.row(r), bottom, chosen, logits, r * k);
             }
         }
-        sink.put(first, bottom, chosen, logits);
+        sink.put(first, bottom, chosen, Vectors.finite(logits));
     }
 
     private void extremes(boolean bottom, Tensor indices, Tensor values, Tensor x) {

@@ -15,6 +15,16 @@ final class Vectors {
         return to;
     }
 
+    /** Returns {@code products} if every one of them is finite. */
+    static float[] finite(float[] products) {
+        for (float product : products) {
+            if (!Float.isFinite(product)) {
+                throw new IllegalArgumentException("vectors: a product is %s (expected: vectors whose products FP32 can hold)".formatted(product));
+            }
+        }
+        return products;
+    }
+
     static double dot(float[] a, float[] b) {
         double sum = 0;
         for (int i = 0; i < a.length; i++) {
