@@ -94,7 +94,7 @@ public sealed interface Positions {
 
         @Override
         public String toString() {
-            return first == last ? String.valueOf(first) : first + ".." + last;
+            return first == last ? String.valueOf(first) : first + (last == first + 1 ? "," : "..") + last;
         }
     }
 

@@ -24,7 +24,7 @@ class EditTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"L12D345=0", "L1D2*=2.5", "L1D2+=-1.5@last", "L1D2=3@1,4", "L1D2=from:\"other\"@prompt", "L0D0=1.0E10"})
+    @ValueSource(strings = {"L12D345=0", "L1D2*=2.5", "L1D2+=-1.5@last", "L1D2=3@1,4", "L1D2=3@0,1", "L1D2=3@0,2..5", "L1D2=from:\"other\"@prompt", "L0D0=1.0E10"})
     void anEditPrintsAsItIsWritten(String text) {
         assertThat(Edit.parse(text)).hasToString(text);
     }
