@@ -58,6 +58,7 @@ final class TokenizerFiles {
         }
         added.add(moreTokens());
         warnings.addAll(vocabulary.unmade(added.ids().keySet()));
+        warnings.addAll(vocabulary.lostBytes());
         preTokenizer = readPreTokenizer();
         frame = readFrame();
     }

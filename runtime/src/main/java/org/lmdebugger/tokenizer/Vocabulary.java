@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.JsonFiles;
 import org.lmdebugger.text.Shown;
@@ -97,5 +98,15 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
         return List.of("%s: no merge makes %d of %d tokens, and no text becomes them: %s%s".formatted(origin,
                 unmade.size(), ids.size(), String.join(" ", unmade.subList(0, Math.min(unmade.size(), SHOWN))),
                 unmade.size() > SHOWN ? " …" : ""));
+    }
+
+    /** A warning of bytes that texts in UTF-8 have and no token stands for; none if there are none. */
+    List<String> lostBytes() {
+        var lost = IntStream.range(0, 256).filter(b -> b < 0xc0 || b > 0xc1 && b < 0xf5) // the others are in no text
+                .filter(b -> unknown == null && !ids.containsKey(ByteAlphabet.spell((byte) b)))
+                .mapToObj("%02x"::formatted).toList();
+        return lost.isEmpty() ? List.of() : List.of("%s: no token stands for %s, which texts lose: %s%s".formatted(origin,
+                lost.size() == 1 ? "1 byte" : lost.size() + " bytes",
+                String.join(" ", lost.subList(0, Math.min(lost.size(), SHOWN))), lost.size() > SHOWN ? " …" : ""));
     }
 }
