@@ -9,22 +9,23 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.POJONode;
 import com.fasterxml.jackson.databind.util.RawValue;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.regex.Matcher;
-import net.jqwik.api.Arbitraries;
-import net.jqwik.api.Arbitrary;
-import net.jqwik.api.Combinators;
-import net.jqwik.api.Example;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.Provide;
-import net.jqwik.api.Tuple;
-import net.jqwik.api.lifecycle.AfterContainer;
-import net.jqwik.api.lifecycle.BeforeContainer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.lmdebugger.model.Fuzz;
 
-/** Whatever is sent, it is answered as described, never by a mistake of the server, and the next request is not affected. */
+/**
+ * Whatever is sent or lies in the data folder, it is answered as described, never by a mistake of the server, and the
+ * next request is not affected.
+ */
 class FuzzTest {
     private static final String REFERENCE = "{\"prompt\": \"%s\", \"edits\": [\"L1D483=0\"], \"top\": 3}".formatted(PROMPT);
 
@@ -52,7 +53,13 @@ class FuzzTest {
     private static TestServer server;
     private static String expected;
 
-    @BeforeContainer
+    private static final List<String> METHODS = List.of("GET", "GET", "GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "FOO");
+
+    private static final List<String> PARTS = List.of("api", "v1", "values", "L0D5", "L0D99999", "similar", "names", "clusters", "search?words=%ff,(", "search",
+            "tokens?token=%ff", "sweeps", "experiments", "get_projections", "layer", "dim", "0", "..", "%2e%2e", "%2f", "%00", "%ff", "%", "%zz", ";x=1", "\\", "",
+            "events", "map?measure=%ff", "strongest?top=9999999999", "effects.csv", "lib", "vue.js", "\u00e9", "\"<script>", "*");
+
+    @BeforeAll
     static void start() {
         try (var fresh = new TestServer()) {
             expected = fresh.post("/api/v1/trace", REFERENCE).body();
@@ -60,38 +67,33 @@ class FuzzTest {
         server = new TestServer();
     }
 
-    @AfterContainer
+    @AfterAll
     static void stop() {
         server.close();
     }
 
-    enum Change {
-        REPLACE, REMOVE, ADD, REPEAT, CUT, SPOIL
-    }
-
-    record Mutation(Change change, int where, int what) {
-    }
-
-    @Provide
-    Arbitrary<List<Mutation>> mutations() {
-        return Combinators.combine(Arbitraries.frequency(Tuple.of(8, Change.REPLACE), Tuple.of(2, Change.REMOVE),
-                        Tuple.of(1, Change.ADD), Tuple.of(1, Change.REPEAT), Tuple.of(1, Change.CUT),
-                        Tuple.of(2, Change.SPOIL)),
-                Arbitraries.integers().between(0, 999), Arbitraries.integers().between(0, 255)).as(Mutation::new).list().ofMinSize(1).ofMaxSize(2);
-    }
-
-    @Property(tries = 400)
-    void bodies(@ForAll("mutations") List<Mutation> mutations) {
-        for (var good : GOOD) {
-            var answer = server.send(good.get(0), good.get(1), spoilt(good.get(2), mutations)); // and is as described
-            assertThat(answer.statusCode()).isBetween(200, 499);
-            answer.headers().firstValue("Location").ifPresent(made -> assertThat(server.send("DELETE", made, null).statusCode()).isEqualTo(204));
-        }
+    @AfterEach
+    void theNextRequestIsNotAffected() {
         assertThat(server.post("/api/v1/trace", REFERENCE).body()).isEqualTo(expected);
     }
 
+    private static <T> T any(List<T> list, Random random) {
+        return list.get(random.nextInt(list.size()));
+    }
+
+    @Test
+    void bodies() {
+        Fuzz.run("bodies of requests", 2_000, random -> {
+            var good = any(GOOD, random);
+            var answer = server.send(good.get(0), good.get(1), spoilt(good.get(2), random)); // and is as described
+            assertThat(answer.statusCode()).isBetween(200, 499);
+            answer.headers().firstValue("Location").ifPresent(made -> assertThat(server.send("DELETE", made, null).statusCode()).isEqualTo(204));
+            return String.valueOf(answer.statusCode());
+        });
+    }
+
     /** Problems quote a bounded piece of what was sent: {@link Description} sees to it. */
-    @Example
+    @Test
     void largeValuesEverywhere() {
         var text = "x".repeat(100_000);
         for (var good : GOOD) {
@@ -115,30 +117,22 @@ class FuzzTest {
                 assertThat(server.send(method, target + path, method.equals("PUT") ? "{\"name\": \"a\"}" : null).statusCode()).isBetween(200, 499);
             }
         }
-        assertThat(server.post("/api/v1/trace", REFERENCE).body()).isEqualTo(expected);
     }
 
-    private static String spoilt(String good, List<Mutation> mutations) {
+    /** Returns {@code good} with one or two changes of its values, then perhaps of its text. */
+    private static String spoilt(String good, Random random) {
         var tree = json(good);
-        for (var mutation : mutations) {
-            var containers = containers(tree, new ArrayList<>());
-            change(containers.get(mutation.where() % containers.size()), mutation);
+        for (int changes = 1 + random.nextInt(2); changes > 0; changes--) {
+            change(any(containers(tree, new ArrayList<>()), random), random);
         }
         var text = tree.toString();
-        for (var mutation : mutations) {
-            int at = mutation.where() % (text.length() + 1);
-            text = switch (mutation.change()) {
-                case REPEAT -> text.replaceFirst("\\{(\"\\w+\":)", "{$1" + Matcher.quoteReplacement(value(mutation)) + ",$1");
-                case CUT -> text.substring(0, at);
-                case SPOIL -> text.substring(0, at) + (char) mutation.what() + text.substring(at);
-                default -> text;
-            };
-        }
-        return text;
-    }
-
-    private static String value(Mutation mutation) {
-        return VALUES.get(mutation.what() % VALUES.size());
+        int at = random.nextInt(text.length() + 1);
+        return switch (random.nextInt(10)) {
+            case 0 -> text.replaceFirst("\\{(\"\\w+\":)", "{$1" + Matcher.quoteReplacement(any(VALUES, random)) + ",$1");
+            case 1 -> text.substring(0, at);
+            case 2, 3 -> text.substring(0, at) + (char) random.nextInt(256) + text.substring(at);
+            default -> text;
+        };
     }
 
     private static List<JsonNode> containers(JsonNode node, List<JsonNode> to) {
@@ -149,17 +143,18 @@ class FuzzTest {
         return to;
     }
 
-    private static void change(JsonNode container, Mutation mutation) {
-        var value = new POJONode(new RawValue(value(mutation)));
-        int child = mutation.what() % Math.max(container.size(), 1);
+    private static void change(JsonNode container, Random random) {
+        var value = new POJONode(new RawValue(any(VALUES, random)));
+        int child = random.nextInt(Math.max(container.size(), 1));
+        int change = container.isEmpty() ? 0 : random.nextInt(10);
         switch (container) {
-            case ArrayNode array when mutation.change() == Change.ADD || mutation.change() == Change.REPLACE && array.isEmpty() -> array.add(value);
-            case ArrayNode array when mutation.change() == Change.REPLACE -> array.set(child, value);
-            case ArrayNode array when mutation.change() == Change.REMOVE -> array.remove(child);
-            case ObjectNode object when mutation.change() == Change.ADD -> object.set("more", value);
-            case ObjectNode object when mutation.change() == Change.REPLACE && !object.isEmpty() -> object.set(key(object, child), value);
-            case ObjectNode object when mutation.change() == Change.REMOVE && !object.isEmpty() -> object.remove(key(object, child));
-            default -> { }
+            case ArrayNode array when change == 0 -> array.add(value);
+            case ArrayNode array when change < 3 -> array.remove(child);
+            case ArrayNode array -> array.set(child, value);
+            case ObjectNode object when change == 0 -> object.set("more", value);
+            case ObjectNode object when change < 3 -> object.remove(key(object, child));
+            case ObjectNode object -> object.set(key(object, child), value);
+            default -> throw new AssertionError(container);
         }
     }
 
@@ -169,36 +164,91 @@ class FuzzTest {
         return names.get(index);
     }
 
-    @Provide
-    Arbitrary<String> targets() {
-        var part = Arbitraries.of("api", "v1", "values", "L0D5", "L0D99999", "similar", "names", "clusters", "search?words=%ff,(", "search", "tokens?token=%ff", "sweeps", "experiments", "get_projections", "layer", "dim", "0", "..", "%2e%2e", "%2f", "%00", "%ff", "%",
-                "%zz", ";x=1", "\\", "", "events", "map?measure=%ff", "strongest?top=9999999999", "effects.csv", "lib", "vue.js", "\u00e9", "\"<script>", "*");
-        return part.list().ofMaxSize(6).map(parts -> "/" + String.join("/", parts));
+    @Test
+    void paths() {
+        Fuzz.run("paths", 300, random -> {
+            var parts = new ArrayList<String>();
+            for (int length = random.nextInt(7); length > 0; length--) {
+                parts.add(any(PARTS, random));
+            }
+            var method = any(METHODS, random);
+            var answer = RawRequests.send(server.address(), method + " /" + String.join("/", parts) + " HTTP/1.1\nHost: localhost\nConnection: close\n\n");
+            assertThat(answer).containsPattern("^HTTP/1.1 [24]\\d\\d").doesNotContain("root:");
+            if (answer.startsWith("HTTP/1.1 4") && !method.equals("HEAD")) {
+                assertThat(answer).containsPattern("Content-Type: (application/problem\\+json|text/plain)");
+            }
+            return status(answer);
+        });
     }
 
-    @Property(tries = 300)
-    void paths(@ForAll("targets") String target, @ForAll("methods") String method) throws Exception {
-        var answer = RawRequests.send(server.address(), method + " " + target + " HTTP/1.1\nHost: localhost\nConnection: close\n\n");
-        assertThat(answer).containsPattern("^HTTP/1.1 [24]\\d\\d").doesNotContain("root:");
-        if (answer.startsWith("HTTP/1.1 4") && !method.equals("HEAD")) {
-            assertThat(answer).containsPattern("Content-Type: (application/problem\\+json|text/plain)");
-        }
+    private static String status(String answer) {
+        return answer.isEmpty() ? "closed" : answer.substring("HTTP/1.1 ".length(), "HTTP/1.1 200".length());
     }
 
-    @Provide
-    Arbitrary<String> methods() {
-        return Arbitraries.of("GET", "GET", "GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "FOO");
+    @Test
+    void bytes() {
+        Fuzz.run("bodies of any bytes", 300, random -> {
+            var body = new byte[random.nextInt(200)];
+            random.nextBytes(body);
+            var head = "POST /api/v1/tokenize HTTP/1.1\nHost: localhost\nContent-Type: application/json\nConnection: close\nContent-Length: "
+                    + body.length + "\n\n";
+            var answer = RawRequests.send(server.address(), head, body);
+            assertThat(answer).startsWith("HTTP/1.1 400").contains("application/problem+json");
+            return status(answer);
+        });
     }
 
-    @Property(tries = 300)
-    void bytes(@ForAll byte[] body) throws Exception {
-        var head = "POST /api/v1/tokenize HTTP/1.1\nHost: localhost\nContent-Type: application/json\nConnection: close\nContent-Length: "
-                + body.length + "\n\n";
-        assertThat(RawRequests.send(server.address(), head, body)).startsWith("HTTP/1.1 400").contains("application/problem+json");
+    /** What Jetty does not do for a client (a coding, a version of HTTP) is said with 501 and 505. */
+    @Test
+    void wholeRequests() {
+        var good = "POST /api/v1/tokenize?a=b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\nConnection: close\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n10\r\n{\"text\": \"Once\"}\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        Fuzz.run("whole requests", 300, random -> {
+            var answer = RawRequests.send(server.address(), "", Fuzz.spoilt(good.getBytes(StandardCharsets.US_ASCII), random));
+            assertThat(answer).matches("(?s)|HTTP/1.1 ([234]\\d\\d|501|505) .*");
+            return status(answer);
+        });
+    }
+
+    private static byte[] spoiltFile(String good, Random random) {
+        return random.nextBoolean() ? spoilt(good, random).getBytes(StandardCharsets.UTF_8) : Fuzz.spoilt(good.getBytes(StandardCharsets.UTF_8), random);
+    }
+
+    @Test
+    void experiments() throws IOException {
+        var made = server.post("/api/v1/experiments", GOOD.get(5).get(2)).headers().firstValue("Location").orElseThrow();
+        var good = server.get(made).body();
+        server.send("DELETE", made, null);
+        var file = server.options.data().resolve("experiments").resolve("x.json");
+        Fuzz.run("files of experiments", 300, random -> {
+            Files.write(file, spoiltFile(good, random));
+            var list = json(server.get("/api/v1/experiments")); // and is as described
+            boolean isGood = list.get("experiments").findValuesAsText("id").contains("x");
+            assertThat(list.get("damaged").findValuesAsText("id").contains("x")).isNotEqualTo(isGood);
+            assertThat(server.get("/api/v1/experiments/x").statusCode()).isEqualTo(isGood ? 200 : 422);
+            assertThat(server.send("DELETE", "/api/v1/experiments/x", null).statusCode()).isEqualTo(204);
+            return isGood ? "good" : "damaged";
+        });
+    }
+
+    @Test
+    void names() throws IOException {
+        server.send("PUT", "/api/v1/names/L0D5", "{\"name\": \"royalty\"}");
+        server.send("PUT", "/api/v1/names/L1D483", "{\"name\": \"boys\"}");
+        var file = server.options.data().resolve("names").resolve(server.debugger.model().fingerprint() + ".json");
+        var good = Files.readString(file);
+        Fuzz.run("files of names", 300, random -> {
+            Files.write(file, spoiltFile(good, random));
+            var answer = server.get("/api/v1/names");
+            assertThat(answer.statusCode() == 200 || answer.statusCode() == 500 && answer.body().contains("not a file of names")).as(answer.body()).isTrue();
+            assertThat(server.get("/api/v1/values/L0D5?top=1").statusCode()).isEqualTo(200);
+            return answer.statusCode() == 200 ? "good" : "damaged";
+        });
+        Files.delete(file);
     }
 
     /** Other encodings, as Jackson would guess them, and half a character at the end. */
-    @Example
+    @Test
     void encodings() throws Exception {
         for (var charset : List.of(StandardCharsets.UTF_16LE, StandardCharsets.UTF_16BE, StandardCharsets.UTF_32LE, StandardCharsets.UTF_32BE)) {
             var body = "{\"text\": \"a\"}\ud83d".getBytes(charset);

@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
@@ -28,6 +29,7 @@ import org.lmdebugger.device.Devices;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections;
 import org.lmdebugger.interpret.ValueVectors.Progress;
+import org.lmdebugger.model.Fuzz;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.ModelFiles;
 import org.lmdebugger.model.ModelSource;
@@ -125,6 +127,24 @@ class ValueCacheTest {
                     assertThat(again.clusters().get(MUST_NOT).labels()).isEqualTo(whole);
                 }
             }
+        }
+    }
+
+    @Test
+    void norIsWhatIsSpoilt() throws IOException {
+        try (var cache = cache()) {
+            var labels = cache.clusters().get(NOBODY).labels();
+            var whole = Files.readAllBytes(file("clusters-256-fp32"));
+            Fuzz.run("files of the cache", 30, random -> {
+                var spoilt = Fuzz.spoilt(whole, random);
+                Files.write(file("clusters-256-fp32"), spoilt);
+                try (var again = cache()) {
+                    boolean found = again.clusters().find().isPresent();
+                    assertThat(found).isEqualTo(Arrays.equals(spoilt, whole));
+                    assertThat(again.clusters().get(NOBODY).labels()).isEqualTo(labels);
+                    return found ? "same" : "built again";
+                }
+            });
         }
     }
 
