@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.app.values.Processes;
 
 /** How the server starts and stops, as a user sees it. */
 @Timeout(120)
@@ -66,17 +67,7 @@ class ServeCommandTest {
     }
 
     private static Process serve(Path folder, String... options) throws Exception {
-        return serve(folder, List.of(), options);
-    }
-
-    private static Process serve(Path folder, List<String> starter, String... options) throws Exception {
-        var command = new ArrayList<>(starter);
-        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector",
-                "-cp", System.getProperty("java.class.path"), Main.class.getName(), "serve", "--port", "0", "--device", "cpu",
-                "--data", folder.resolve("data").toString()));
-        command.addAll(List.of(options));
-        return new ProcessBuilder(command).redirectError(folder.resolve("errors").toFile()).start();
+        return Processes.serve(List.of(), folder, options);
     }
 
     private static String address(BufferedReader lines) throws Exception {
@@ -139,7 +130,7 @@ class ServeCommandTest {
     void aTokenFromAFileOrAVariable(@TempDir Path folder) throws Exception {
         var file = Files.writeString(folder.resolve("token"), "correct horse battery staple\n");
         for (var process : List.of(serve(folder, "--token-file", file.toString()),
-                serve(folder, List.of("env", "LMDEBUGGER_TOKEN=correct horse battery staple")))) {
+                Processes.serve(List.of("env", "LMDEBUGGER_TOKEN=correct horse battery staple"), folder))) {
             try (var lines = process.inputReader()) {
                 assertThat(lines.readLine()).startsWith("log in, once, with: ");
                 var address = address(lines);
@@ -196,7 +187,7 @@ class ServeCommandTest {
         } finally {
             process.destroyForcibly();
         }
-        var limited = serve(folder, List.of("prlimit", "--nofile=200"));
+        var limited = Processes.serve(List.of("prlimit", "--nofile=200"), folder);
         try (var lines = limited.inputReader()) {
             var address = address(lines);
             var flood = flood(address, 180);

@@ -3,6 +3,15 @@ package org.lmdebugger.app.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.lmdebugger.app.server.TestServer.PROMPT;
 
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
@@ -11,6 +20,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.app.values.Processes;
 
 /** Many requests: each gets what the first of its kind got, and nothing of them stays. How long they take, bench/serve tells. */
 class SoakTest {
@@ -28,19 +41,27 @@ class SoakTest {
         server.close();
     }
 
+    private interface Server {
+        HttpResponse<String> send(String method, String path, String body);
+    }
+
     private record Request(String method, String path, String body) {
         static Request post(String path, String fields) {
             return new Request("POST", path, "{\"prompt\": \"%s\", %s}".formatted(PROMPT, fields));
         }
 
         String answer() {
+            return answerOf(server::send);
+        }
+
+        String answerOf(Server server) {
             var answer = server.send(method, path, body);
             var made = answer.headers().firstValue("Location");
             if (made.isEmpty()) {
                 return answer.statusCode() + answer.body();
             }
-            var results = path.endsWith("sweeps") ? server.get(made.get() + "/events").body().replaceAll("(?s).*event: end", "")
-                    + server.get(made.get() + "/strongest?top=3").body() : server.get(made.get()).body().replaceAll("\"saved\":\"[^\"]*\"", "");
+            var results = path.endsWith("sweeps") ? server.send("GET", made.get() + "/events", null).body().replaceAll("(?s).*event: end", "")
+                    + server.send("GET", made.get() + "/strongest?top=3", null).body() : server.send("GET", made.get(), null).body().replaceAll("\"saved\":\"[^\"]*\"", "");
             assertThat(server.send("DELETE", made.get(), null).statusCode()).isEqualTo(204);
             return (answer.statusCode() + results).replace(made.get().replaceFirst(".*/", ""), "ID");
         }
@@ -90,6 +111,66 @@ class SoakTest {
         }
         assertThat(Kept.now()).isEqualTo(before).isEqualTo(new Kept(1, before.deviceBytes(), 0));
         assertThat(heap()).isLessThan(heapBefore + HEAP);
+    }
+
+    /** What the operating system counts of a process. */
+    private record Used(long bytes, long threads, long files) {
+        static Used by(Process process) throws Exception {
+            var collect = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/jcmd").toString(), String.valueOf(process.pid()), "GC.run");
+            assertThat(collect.redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor()).isZero();
+            var proc = Path.of("/proc", String.valueOf(process.pid()));
+            var resident = Files.readString(proc.resolve("status")).replaceFirst("(?s).*VmRSS:\\s*(\\d+) kB.*", "$1");
+            return new Used(1024 * Long.parseLong(resident), threads(proc.resolve("task")), entries(proc.resolve("fd")).size());
+        }
+
+        /** Without those of the compilers and of virtual threads, which come and go. */
+        private static long threads(Path tasks) throws IOException {
+            return entries(tasks).stream().filter(task -> {
+                try {
+                    return !Files.readString(task.resolve("comm")).matches("(?s)(C[12] Compiler|ForkJoinPool).*");
+                } catch (IOException ended) {
+                    return false;
+                }
+            }).count();
+        }
+
+        private static List<Path> entries(Path folder) throws IOException {
+            try (var entries = Files.list(folder)) {
+                return entries.toList();
+            }
+        }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void twoThousandRequestsTakeNoMoreMemoryThreadsOrFiles(@TempDir Path folder) throws Exception {
+        var process = Processes.serve(List.of(), folder, "--cache", folder.resolve("cache").toString());
+        try (var lines = process.inputReader(); var http = HttpClient.newHttpClient()) {
+            var address = URI.create(lines.readLine().replaceFirst(".*(http://\\S+).*", "$1"));
+            Server other = (method, path, body) -> {
+                try {
+                    return http.send(HttpRequest.newBuilder(address.resolve(path)).header("Content-Type", "application/json")
+                            .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body)).build(), BodyHandlers.ofString());
+                } catch (IOException | InterruptedException failure) {
+                    throw new AssertionError(failure);
+                }
+            };
+            Used before = null;
+            for (int i = 0; i < 2_000; i++) {
+                if (i == 500) { // after the first collection, which starts threads of its own
+                    Used.by(process);
+                    before = Used.by(process);
+                }
+                assertThat(MIX.get(i % MIX.size()).answerOf(other)).doesNotStartWith("5");
+            }
+            var after = Used.by(process);
+            System.out.println("soak: after 500 requests " + before + ", after 2000 " + after);
+            assertThat(after.bytes()).isLessThan(before.bytes() + before.bytes() / 20);
+            assertThat(after.threads()).isLessThanOrEqualTo(before.threads());
+            assertThat(after.files()).isLessThanOrEqualTo(before.files());
+        } finally {
+            process.destroyForcibly();
+        }
     }
 
     /** Everyone with interventions of their own, in every way to ask. */
