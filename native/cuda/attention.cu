@@ -15,9 +15,9 @@ struct Context {
     }
 };
 
-// q . k for each key of a tile, by warps.
+// q . k / divisor for each key of a tile, by warps.
 __device__ inline void scoreTile(float* scores, const float* q, const Context& keys, int64_t first, int count,
-                                 int64_t offset, int64_t headSize) {
+                                 int64_t offset, int64_t headSize, float divisor) {
     int lane = threadIdx.x % 32;
     for (int k = threadIdx.x / 32; k < count; k += WARPS) {
         const float* key = keys.row(first + k) + offset;
@@ -27,7 +27,7 @@ __device__ inline void scoreTile(float* scores, const float* q, const Context& k
         }
         sum = warpSum(sum);
         if (lane == 0) {
-            scores[k] = sum / sqrtf(static_cast<float>(headSize));
+            scores[k] = sum / divisor;
         }
     }
 }
@@ -35,7 +35,7 @@ __device__ inline void scoreTile(float* scores, const float* q, const Context& k
 // `width` threads, a power of two, hold neighbouring columns of the result; THREADS / width such groups share the keys.
 __global__ void __launch_bounds__(THREADS)
 attention(View<float> out, View<const float> queries, Context keys, Context values, const int32_t* length,
-          int64_t queriesPerSequence, int64_t headSize, int width) {
+          int64_t queriesPerSequence, int64_t headSize, float divisor, int width) {
     __shared__ float weights[THREADS];
     int64_t sequence = blockIdx.x / queriesPerSequence;
     keys.own0 = values.own0 = sequence * keys.rowsPerSequence;
@@ -47,7 +47,7 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
     for (int64_t first = 0; first < visible; first += THREADS) {
         int count = static_cast<int>(visible - first < THREADS ? visible - first : THREADS);
         __syncthreads(); // the weights of the tile before have been used
-        scoreTile(weights, queries.row(blockIdx.x) + offset, keys, first, count, offset, headSize);
+        scoreTile(weights, queries.row(blockIdx.x) + offset, keys, first, count, offset, headSize, divisor);
         __syncthreads();
         bool mine = threadIdx.x < static_cast<unsigned>(count);
         float score = mine ? weights[threadIdx.x] : -INFINITY;
@@ -77,7 +77,7 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
 int32_t lmdebugger_attention(const lmdebugger_matrix* out, const lmdebugger_matrix* queries,
                              const lmdebugger_matrix* prefix_keys, const lmdebugger_matrix* prefix_values,
                              const lmdebugger_matrix* keys, const lmdebugger_matrix* values,
-                             const lmdebugger_matrix* length, int32_t heads, int32_t sequences,
+                             const lmdebugger_matrix* length, int32_t heads, int32_t sequences, float divisor,
                              lmdebugger_stream* stream) {
     if (out->rows == 0) {
         return cudaSuccess;
@@ -91,5 +91,5 @@ int32_t lmdebugger_attention(const lmdebugger_matrix* out, const lmdebugger_matr
     Context v{view<const float>(prefix_values), view<const float>(values), prefix_keys->rows, 0, k.rowsPerSequence};
     dim3 grid(static_cast<unsigned>(out->rows), static_cast<unsigned>(heads), parts(headSize, width, 65535));
     return LAUNCH(stream, grid, THREADS, attention, view<float>(out), view<const float>(queries), k, v,
-                  view<const int32_t>(length).data, out->rows / sequences, headSize, width);
+                  view<const int32_t>(length).data, out->rows / sequences, headSize, divisor, width);
 }

@@ -32,6 +32,11 @@ struct Gelu {
     }
 };
 
+// gelu(z) = z * P(N(0, 1) < z), and P = erfc(-z / sqrt 2) / 2.
+struct GeluErf {
+    __device__ float operator()(float z) const { return 0.5f * z * erfcf(-0.7071067812f * z); }
+};
+
 template <int W, class F>
 __global__ void __launch_bounds__(THREADS) addBias(View<float> x, const float* bias, int64_t columns) {
     FOR_COLUMNS(c, W, columns) {
@@ -138,6 +143,10 @@ int32_t lmdebugger_add_bias(const lmdebugger_matrix* x, const lmdebugger_matrix*
 
 int32_t lmdebugger_bias_gelu(const lmdebugger_matrix* m, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
     return launchBias<Gelu>(m, bias, stream);
+}
+
+int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix* m, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
+    return launchBias<GeluErf>(m, bias, stream);
 }
 
 int32_t lmdebugger_bias_residual(const lmdebugger_matrix* x, const lmdebugger_matrix* y, const lmdebugger_matrix* bias,

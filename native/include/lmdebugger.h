@@ -70,19 +70,22 @@ int32_t lmdebugger_add_bias(const lmdebugger_matrix *x, const lmdebugger_matrix 
 /* m = gelu_new(m + bias), for every row. */
 int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream);
 
+/* m = gelu(m + bias) by the error function, for every row. */
+int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream);
+
 /* x += y + bias, for every row. */
 int32_t lmdebugger_bias_residual(const lmdebugger_matrix *x, const lmdebugger_matrix *y, const lmdebugger_matrix *bias,
                                  lmdebugger_stream *stream);
 
 /*
  * Causal attention of `sequences` sequences that share a prefix of P >= 0 positions; each has rows(keys) / sequences
- * rows of its own in keys and values. Query j of a sequence sees the prefix and its own positions 0 ... length + j.
- * length is [1, 1] I32 in device memory.
+ * rows of its own in keys and values. Query j of a sequence sees the prefix and its own positions 0 ... length + j, with
+ * weights softmax(q . k / divisor). length is [1, 1] I32 in device memory.
  */
 int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries,
                              const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values,
                              const lmdebugger_matrix *keys, const lmdebugger_matrix *values,
-                             const lmdebugger_matrix *length, int32_t heads, int32_t sequences,
+                             const lmdebugger_matrix *length, int32_t heads, int32_t sequences, float divisor,
                              lmdebugger_stream *stream);
 
 /* m[rows[e], neurons[e]] = scales[e] * itself + shifts[e], and shifts[e] where scales[e] is 0; all [1, E]. */

@@ -7,6 +7,7 @@ import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.Measures;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Session;
@@ -127,7 +128,7 @@ public class OperationBenchmark {
 
     @Benchmark
     public void biasGelu() {
-        run(session -> session.biasGelu(wide, wideVector));
+        run(session -> session.biasGelu(wide, wideVector, Gelu.TANH));
     }
 
     @Benchmark
@@ -137,7 +138,7 @@ public class OperationBenchmark {
 
     @Benchmark
     public void attention() {
-        run(session -> session.attention(y, x, context));
+        run(session -> session.attention(y, x, context, 8));
     }
 
     @Benchmark

@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Grows with the header's; a library of another number is refused. */
-    static final int ABI = 2;
+    static final int ABI = 3;
 
     /** What the elements of a matrix are. */
     public enum Type {
@@ -83,16 +83,20 @@ public final class CudaKernels {
         check("lmdebugger_bias_gelu", LmDebugger.lmdebugger_bias_gelu(at(0, m), at(1, bias), stream), m);
     }
 
+    public void biasGeluErf(Matrix m, Matrix bias) {
+        check("lmdebugger_bias_gelu_erf", LmDebugger.lmdebugger_bias_gelu_erf(at(0, m), at(1, bias), stream), m);
+    }
+
     public void biasResidual(Matrix x, Matrix y, Matrix bias) {
         check("lmdebugger_bias_residual", LmDebugger.lmdebugger_bias_residual(at(0, x), at(1, y), at(2, bias),
                 stream), x);
     }
 
     public void attention(Matrix out, Matrix queries, Matrix prefixKeys, Matrix prefixValues, Matrix keys,
-                          Matrix values, Matrix length, int heads, int sequences) {
+                          Matrix values, Matrix length, int heads, int sequences, float divisor) {
         check("lmdebugger_attention", LmDebugger.lmdebugger_attention(at(0, out), at(1, queries), at(2,
                 prefixKeys), at(3, prefixValues), at(4, keys), at(5, values), at(6, length), heads, sequences,
-                stream), out);
+                divisor, stream), out);
     }
 
     public void editCoefficients(Matrix m, Matrix rows, Matrix neurons, Matrix scales, Matrix shifts) {

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
  * The operations of a device, in the order in which they are asked for. Used by one thread; see {@link Device#call}.
  *
  * <p>All matrices are row-major; a <em>row</em> is one position of one sequence. Shapes: R rows, d the model's width,
- * 4d its feed-forward width, V the vocabulary, k a small count. Outputs come first. Unless said otherwise, tensors of
+ * f its feed-forward width, V the vocabulary, k a small count. Outputs come first. Unless said otherwise, tensors of
  * numbers are F32, tensors of indices I32, an output may not overlap an input, and windows are welcome everywhere. A
  * shape or type that does not fit throws {@link IllegalArgumentException} naming it; nothing is written then.
  * <b>Indices in device memory are trusted</b>: whoever uploads ids, rows or neurons has checked them.
@@ -69,11 +69,8 @@ public interface Session {
     /** x += bias, for every row. Shapes: x [R, n], bias [1, n]. */
     void addBias(Tensor x, Tensor bias);
 
-    /**
-     * m = gelu_new(m + bias), for every row: 0.5·z·(1 + tanh(√(2/π)·(z + 0.044715·z³))).
-     * Shapes: m [R, 4d], bias [1, 4d].
-     */
-    void biasGelu(Tensor m, Tensor bias);
+    /** m = gelu(m + bias), for every row. Shapes: m [R, n], bias [1, n]. */
+    void biasGelu(Tensor m, Tensor bias, Gelu gelu);
 
     /** x += y + bias, for every row. Shapes: x and y [R, d], bias [1, d]. */
     void biasResidual(Tensor x, Tensor y, Tensor bias);
@@ -82,19 +79,19 @@ public interface Session {
      * Causal self-attention of S sequences that share a prefix. The rows of {@code out} and {@code queries} are n
      * consecutive positions of sequence 0, then of sequence 1, and so on (R = S·n). Query j of sequence s attends to
      * all P rows of the prefix and to the sequence's own positions 0 … {@code length}+j, whose keys and values are the
-     * rows s·(own rows ÷ S) … of {@code context}. Weights are softmax(q·k/√(d/heads)).
+     * rows s·(own rows ÷ S) … of {@code context}. Weights are softmax(q·k/divisor).
      * A row that attends to NaN or an infinity becomes NaN, and the other rows of its sequence may.
      * Shapes: out and queries [R, d].
      */
-    void attention(Tensor out, Tensor queries, AttentionContext context);
+    void attention(Tensor out, Tensor queries, AttentionContext context, double divisor);
 
     /**
      * The edits of coefficients: m[rows[e], neurons[e]] = scales[e]·m[rows[e], neurons[e]] + shifts[e], and exactly
-     * shifts[e] where scales[e] is 0. No (row, neuron) comes twice. Shapes: m [R, 4d], the others [1, E].
+     * shifts[e] where scales[e] is 0. No (row, neuron) comes twice. Shapes: m [R, f], the others [1, E].
      */
     void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts);
 
-    /** x[r] += shift[r]·values[neurons[r]]. Shapes: x [R, d], shift and neurons [1, R], values [4d, d]. */
+    /** x[r] += shift[r]·values[neurons[r]]. Shapes: x [R, d], shift and neurons [1, R], values [f, d]. */
     void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values);
 
     // ---- reading it
@@ -104,7 +101,7 @@ public interface Session {
 
     /**
      * The k largest scores |m|·norms of each row, in the order of {@link #topK}; the coefficients keep their sign.
-     * Shapes: neurons, coefficients and scores [R, k], m [R, 4d], norms [1, 4d].
+     * Shapes: neurons, coefficients and scores [R, k], m [R, f], norms [1, f].
      */
     void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms);
 
@@ -141,7 +138,7 @@ public interface Session {
 
     /**
      * contributions[r, j] = coefficients[r, j]·(values[neurons[r, j]]·reader[r]).
-     * Shapes: contributions, neurons and coefficients [R, k], values [4d, d], reader [R, d].
+     * Shapes: contributions, neurons and coefficients [R, k], values [f, d], reader [R, d].
      */
     void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader);
 

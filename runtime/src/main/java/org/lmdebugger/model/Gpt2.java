@@ -18,7 +18,7 @@ import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
- * A GPT-2 (Radford et al., 2019) on a device: pre-LN blocks, learned positions, {@code gelu_new}. Numbers agree with
+ * A GPT-2 (Radford et al., 2019) on a device: pre-LN blocks, learned positions, GELU. Numbers agree with
  * Hugging Face's: no LayerNorm is folded, no weight centred.
  *
  * <p>Weights are immutable and shared by all threads. {@link #close()} ends everything that was computed with them.
@@ -221,7 +221,7 @@ public final class Gpt2 implements AutoCloseable {
         hook.at(Site.QUERY, l, rows.queries);
         hook.at(Site.KEY, l, rows.keys);
         hook.at(Site.VALUE, l, rows.values);
-        session.attention(rows.z, rows.queries, rows.context);
+        session.attention(rows.z, rows.queries, rows.context, config.attentionDivisor(l));
         hook.at(Site.Z, l, rows.z);
         session.multiply(rows.out, rows.z, layer.attentionOut());
         hook.at(Site.ATTENTION_OUT, l, rows.out);
@@ -231,7 +231,7 @@ public final class Gpt2 implements AutoCloseable {
         var normed = rows.z; // its memory
         session.layerNorm(normed, rows.stream, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
         session.multiply(rows.coefficients, normed, layer.keys());
-        session.biasGelu(rows.coefficients, layer.keysBias());
+        session.biasGelu(rows.coefficients, layer.keysBias(), config.activation());
         hook.at(Site.COEFFICIENTS, l, rows.coefficients);
         session.multiply(rows.out, rows.coefficients, layer.values());
         hook.at(Site.FFN_OUT, l, rows.out);

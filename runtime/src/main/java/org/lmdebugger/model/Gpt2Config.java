@@ -1,36 +1,53 @@
 package org.lmdebugger.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.OptionalInt;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.lmdebugger.device.Gelu;
 import org.lmdebugger.text.Shown;
 
 /**
- * The shape of a GPT-2.
+ * The shape of a GPT-2, and the variant of it.
  *
- * @param layers         number of blocks, L
- * @param heads          attention heads of a block
- * @param width          d, the width of the residual stream; a multiple of {@code heads}
- * @param positions      longest sequence
- * @param vocabularySize V, the number of rows of the token embedding
- * @param epsilon        of the LayerNorms
- * @param endOfText      the token that ends a text, if there is one
- * @param tiedHead       whether the output embedding is the token embedding, whatever else the weights hold
+ * @param layers            number of blocks, L
+ * @param heads             attention heads of a block
+ * @param width             d, the width of the residual stream; a multiple of {@code heads}
+ * @param feedForwardWidth  f, the number of value vectors of a layer; 4d unless the configuration says otherwise
+ * @param positions         longest sequence
+ * @param vocabularySize    V, the number of rows of the token embedding
+ * @param epsilon           of the LayerNorms
+ * @param activation        of the feed-forward layer
+ * @param scaledByHeadSize  whether attention scores are divided by √(d/heads)
+ * @param scaledByLayer     whether those of block l are divided by l+1
+ * @param endTokens         ids of the tokens that end a text; often one, or none
+ * @param tiedHead          whether the output embedding is the token embedding where the weights hold no head
  */
-public record Gpt2Config(int layers, int heads, int width, int positions, int vocabularySize, float epsilon,
-                         OptionalInt endOfText, boolean tiedHead) {
-    private static final Set<String> ARCHITECTURES = Set.of("GPT2LMHeadModel", "GPT2Model", "GPT2DoubleHeadsModel");
+public record Gpt2Config(int layers, int heads, int width, int feedForwardWidth, int positions, int vocabularySize,
+                         float epsilon, Gelu activation, boolean scaledByHeadSize, boolean scaledByLayer,
+                         Set<Integer> endTokens, boolean tiedHead) {
+    private static final Set<String> ARCHITECTURES = Set.of("GPT2LMHeadModel", "GPT2Model", "GPT2DoubleHeadsModel",
+            "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2ForQuestionAnswering");
+    /** As transformers calls them; the tanh forms differ in the order of operations alone. */
+    private static final Map<String, Gelu> ACTIVATIONS = Map.of("gelu_new", Gelu.TANH, "gelu_pytorch_tanh", Gelu.TANH,
+            "gelu_fast", Gelu.TANH, "gelu_python_tanh", Gelu.TANH, "gelu_accurate", Gelu.TANH,
+            "gelu", Gelu.ERF, "gelu_python", Gelu.ERF);
     private static final int LARGEST = 1 << 24; // keeps every product of two sizes within a long, and 4d within an int
 
-    /** Width of the feed-forward layer: the number of value vectors of a layer, 4d. */
-    public int feedForwardWidth() {
-        return 4 * width;
+    /** What products of queries and keys are divided by in block {@code layer}, before the softmax. */
+    public double attentionDivisor(int layer) {
+        int headSize = width / heads;
+        return (scaledByHeadSize ? Math.sqrt(headSize) : 1) * (scaledByLayer ? layer + 1 : 1);
     }
 
     /**
-     * Reads a {@code config.json}. Fields that do not change what GPT-2 computes are ignored.
+     * Reads a {@code config.json} as transformers does: a field that is missing has GPT-2's value, and those that do not
+     * change what GPT-2 computes are ignored. End tokens are those of a {@code generation_config.json} beside it, if there
+     * is one.
      *
      * @throws InvalidModelException if it is missing, or of a model that computes anything but GPT-2's function; it
      *                               names the file, the field, its value and what was expected
@@ -42,59 +59,60 @@ public record Gpt2Config(int layers, int heads, int width, int positions, int vo
     private record Reader(Path file, JsonNode json) {
         Gpt2Config config() {
             requireGpt2();
-            if (json.has("activation_function")) { // it is gelu_new where it is left out
-                require("activation_function", "gelu_new");
+            if (flag("add_cross_attention", false)) {
+                throw wrong("add_cross_attention", "false");
             }
-            flag("scale_attn_weights", true);
-            flag("scale_attn_by_inverse_layer_idx", false);
-            flag("reorder_and_upcast_attn", false);
-            flag("add_cross_attention", false);
-            int width = size("n_embd");
-            int heads = size("n_head");
-            int positions = size("n_positions");
-            int vocabularySize = size("vocab_size");
+            int width = size("n_embd", "hidden_size", 768);
+            int heads = size("n_head", "num_attention_heads", 12);
+            int vocabularySize = size("vocab_size", "vocab_size", 50257);
             if (width % heads != 0) {
-                throw wrong("n_head", "a divisor of n_embd, " + width);
+                throw new InvalidModelException("%s: n_head: %d (expected: a divisor of n_embd, %d)".formatted(file, heads, width));
             }
-            nullOr("n_inner", 4L * width, "4·n_embd");
-            nullOr("n_ctx", positions, "n_positions");
-            return new Gpt2Config(size("n_layer"), heads, width, positions, vocabularySize, epsilon(),
-                    endOfText(vocabularySize), tiedHead());
+            return new Gpt2Config(size("n_layer", "num_hidden_layers", 12), heads, width,
+                    json.hasNonNull("n_inner") ? size("n_inner", "n_inner", 0) : 4 * width,
+                    size("n_positions", "max_position_embeddings", 1024), vocabularySize, epsilon(), activation(),
+                    flag("scale_attn_weights", true), flag("scale_attn_by_inverse_layer_idx", false),
+                    endTokens(vocabularySize), flag("tie_word_embeddings", true));
         }
 
         private void requireGpt2() {
-            if (json.hasNonNull("model_type") || !json.hasNonNull("architectures")) {
-                require("model_type", "gpt2");
+            if ((json.hasNonNull("model_type") || !json.hasNonNull("architectures"))
+                    && !json.path("model_type").asText().equals("gpt2")) {
+                throw wrong("model_type", "\"gpt2\"");
             }
             for (var architecture : json.path("architectures")) {
                 if (!ARCHITECTURES.contains(architecture.asText())) {
-                    throw wrong("architectures", "one of " + String.join(", ", new TreeSet<>(ARCHITECTURES)));
+                    throw wrong("architectures", oneOf(ARCHITECTURES));
                 }
             }
         }
 
-        private void require(String field, String expected) {
-            if (!json.path(field).asText("").equals(expected)) {
-                throw wrong(field, "\"" + expected + "\"");
-            }
+        private static String oneOf(Set<String> names) {
+            return "one of " + String.join(", ", new TreeSet<>(names));
         }
 
-        /** These switches change the function; the models that this code computes have them as they are by default. */
-        private void flag(String field, boolean expected) {
+        private Gelu activation() {
+            var activation = ACTIVATIONS.get(json.has("activation_function") ? json.get("activation_function").asText() : "gelu_new");
+            if (activation == null) {
+                throw wrong("activation_function", oneOf(ACTIVATIONS.keySet()));
+            }
+            return activation;
+        }
+
+        private boolean flag(String field, boolean byDefault) {
             var value = json.path(field);
-            if (json.hasNonNull(field) && !(value.isBoolean() && value.asBoolean() == expected)) {
-                throw wrong(field, String.valueOf(expected));
+            if (json.hasNonNull(field) && !value.isBoolean()) {
+                throw wrong(field, "true or false");
             }
+            return value.asBoolean(byDefault);
         }
 
-        private void nullOr(String field, long expected, String meaning) {
-            var value = json.path(field);
-            if (json.hasNonNull(field) && !(value.isIntegralNumber() && value.asLong() == expected)) {
-                throw wrong(field, "null or %s, %d".formatted(meaning, expected));
+        /** Where both names of a field are there, the alias counts. */
+        private int size(String name, String alias, int byDefault) {
+            var field = json.has(alias) ? alias : name;
+            if (!json.has(field)) {
+                return byDefault;
             }
-        }
-
-        private int size(String field) {
             var value = json.path(field);
             if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < 1 || value.asInt() > LARGEST) {
                 throw wrong(field, "a whole number from 1 to " + LARGEST);
@@ -105,7 +123,7 @@ public record Gpt2Config(int layers, int heads, int width, int positions, int vo
         private float epsilon() {
             var value = json.path("layer_norm_epsilon");
             if (value.isMissingNode()) {
-                return 1e-5f; // what the field means when it is left out
+                return 1e-5f;
             }
             if (!value.isNumber() || !(value.floatValue() >= 0) || value.floatValue() > 1) {
                 throw wrong("layer_norm_epsilon", "a number from 0 to 1");
@@ -113,24 +131,18 @@ public record Gpt2Config(int layers, int heads, int width, int positions, int vo
             return value.floatValue();
         }
 
-        private boolean tiedHead() {
-            var value = json.path("tie_word_embeddings");
-            if (json.hasNonNull("tie_word_embeddings") && !value.isBoolean()) {
-                throw wrong("tie_word_embeddings", "true or false");
-            }
-            return value.asBoolean(true);
-        }
-
-        /** An id beyond the vocabulary, often GPT-2's own left in the file of a smaller model, never occurs. */
-        private OptionalInt endOfText(int vocabularySize) {
-            var value = json.path("eos_token_id");
-            if (!json.hasNonNull("eos_token_id")) {
-                return OptionalInt.empty();
-            }
-            if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < 0) {
-                throw wrong("eos_token_id", "null or a token's id");
-            }
-            return value.asInt() < vocabularySize ? OptionalInt.of(value.asInt()) : OptionalInt.empty();
+        /** Ids that no token has, such as -1 or GPT-2's own in the file of a smaller model, end nothing. */
+        private Set<Integer> endTokens(int vocabularySize) {
+            var generation = file.resolveSibling("generation_config.json");
+            var from = Files.exists(generation) ? new Reader(generation, JsonFiles.read(generation)) : this;
+            var value = from.json.path("eos_token_id");
+            var ids = value.isArray() ? value.valueStream() : from.json.hasNonNull("eos_token_id") ? Stream.of(value) : Stream.<JsonNode>of();
+            return ids.map(id -> {
+                if (!id.isIntegralNumber() || !id.canConvertToInt()) {
+                    throw from.wrong("eos_token_id", "null, a token's id, or a list of them");
+                }
+                return id.intValue();
+            }).filter(id -> id >= 0 && id < vocabularySize).collect(Collectors.toUnmodifiableSet());
         }
 
         private InvalidModelException wrong(String field, String expected) {

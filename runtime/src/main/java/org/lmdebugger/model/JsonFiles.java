@@ -1,11 +1,13 @@
 package org.lmdebugger.model;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -14,7 +16,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** JSON as a model's files hold it: one object in UTF-8, no name twice. */
+/** JSON as a model's files hold it, one object in UTF-8, read as Python reads it: of a name that comes twice the last counts. */
 public final class JsonFiles {
     private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
@@ -22,16 +24,18 @@ public final class JsonFiles {
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(100).maxNameLength(100_000).build())
                     .build())
-            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
+    private static final ObjectReader LENIENT = MAPPER.reader();
+    private static final ObjectReader STRICT = LENIENT.with(StreamReadFeature.STRICT_DUPLICATE_DETECTION);
 
     private JsonFiles() {
     }
 
     /** The object in {@code file}. @throws InvalidModelException if it is missing or something else */
     public static JsonNode read(Path file) {
-        return parse(text(file), file);
+        return parse(LENIENT, text(file), file);
     }
 
     /** The text of {@code file}, after a byte order mark. @throws InvalidModelException if it is missing or not UTF-8 */
@@ -51,10 +55,14 @@ public final class JsonFiles {
         }
     }
 
-    /** The object in {@code text}, which came from {@code file}. */
-    static JsonNode parse(String text, Path file) {
+    /** The object in {@code text}, which came from {@code file}; no name comes twice. */
+    static JsonNode strict(String text, Path file) {
+        return parse(STRICT, text, file);
+    }
+
+    private static JsonNode parse(ObjectReader reader, String text, Path file) {
         try {
-            var node = MAPPER.readTree(text);
+            var node = reader.readTree(text);
             if (!node.isObject()) {
                 throw new InvalidModelException(file + ": %s (expected: a JSON object)".formatted(node.getNodeType()));
             }

@@ -6,7 +6,7 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 
 /**
- * The weights of one block, on a device. Matrices are stored [in, out].
+ * The weights of one block, on a device. Matrices are stored [in, out]; f is the width of the feed-forward layer.
  *
  * @param ln1Gain        gain of the LayerNorm before attention, [1, d]
  * @param ln1Bias        its bias, [1, d]
@@ -16,11 +16,11 @@ import org.lmdebugger.device.TensorScope;
  * @param attentionBias  its bias, [1, d]
  * @param ln2Gain        gain of the LayerNorm before the FFN, [1, d]
  * @param ln2Bias        its bias, [1, d]
- * @param keys           W_fc of the FFN, [d, 4d]
- * @param keysBias       its bias, [1, 4d]
- * @param values         W_proj of the FFN: row i is the value vector of neuron i, [4d, d]
+ * @param keys           W_fc of the FFN, [d, f]
+ * @param keysBias       its bias, [1, f]
+ * @param values         W_proj of the FFN: row i is the value vector of neuron i, [f, d]
  * @param valuesBias     its bias, [1, d]
- * @param valueNorms     ‖v_i‖₂ of every value vector, [1, 4d]
+ * @param valueNorms     ‖v_i‖₂ of every value vector, [1, f]
  */
 public record Layer(Tensor ln1Gain, Tensor ln1Bias, Tensor queryKeyValue, Tensor queryKeyBias,
                     Tensor attentionOut, Tensor attentionBias, Tensor ln2Gain, Tensor ln2Bias,

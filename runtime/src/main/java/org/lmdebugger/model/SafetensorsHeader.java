@@ -47,7 +47,7 @@ final class SafetensorsHeader {
                     .formatted(file, Long.toUnsignedString(length), longest, size, COMPLETE));
         }
         var text = JsonFiles.utf8(mapped.asSlice(8, length).toArray(ValueLayout.JAVA_BYTE), file);
-        return new SafetensorsHeader(file, mapped.asSlice(8 + length)).entries(JsonFiles.parse(text, file));
+        return new SafetensorsHeader(file, mapped.asSlice(8 + length)).entries(JsonFiles.strict(text, file));
     }
 
     private record Placed(long begin, long end, StoredTensor entry) {

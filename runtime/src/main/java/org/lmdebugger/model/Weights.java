@@ -115,7 +115,8 @@ public final class Weights implements AutoCloseable {
     /**
      * The tensor of that name, with a leading {@code transformer.} or, if there is none with it, without.
      *
-     * @throws InvalidModelException if there is none, or it has another shape, or elements that are not F32, F16, BF16
+     * @throws InvalidModelException if there is none, or it has another shape, or elements that are not F32, F16, BF16,
+     *                               F64, which are rounded to F32, or not finite: all are read
      */
     public StoredTensor get(String name, long... shape) {
         var entry = find(name);
@@ -128,9 +129,10 @@ public final class Weights implements AutoCloseable {
             throw entry.wrong("shape", entry.shape(), expected + (entry.shape().equals(expected.reversed())
                     ? ", not transposed" : ""));
         }
-        entry.type();
+        var numbers = entry.rounded(arena);
+        numbers.requireFinite();
         unread.remove(entry.name());
-        return entry;
+        return numbers;
     }
 
     private StoredTensor find(String name) {

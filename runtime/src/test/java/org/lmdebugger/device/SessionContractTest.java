@@ -279,9 +279,9 @@ class SessionContractTest {
             s.layerNorm(normed, rows, one.on(device, scope), one.on(device, scope), 1e-5f);
             s.multiply(product, rows, square.on(device, scope));
             s.multiplyTransposed(transposed, rows, square.on(device, scope));
-            s.biasGelu(gelu, one.on(device, scope));
+            s.biasGelu(gelu, one.on(device, scope), Gelu.TANH);
             s.biasResidual(residual, rows, one.on(device, scope));
-            s.attention(attended, normed, new AttentionContext(4, 1, empty(0, d), empty(0, d), normed, normed, ints(0)));
+            s.attention(attended, normed, new AttentionContext(4, 1, empty(0, d), empty(0, d), normed, normed, ints(0)), Math.sqrt(d / 4.0));
             s.measure(new Measures(null, one.on(device, scope), logSumExp, entropy, kl, null, null), normed);
         });
         for (var tensor : List.of(normed, product, transposed)) {
@@ -320,14 +320,27 @@ class SessionContractTest {
         var added = x.windowOn(device, scope);
         var residual = x.windowOn(device, scope);
         var gelu = x.windowOn(device, scope);
+        var geluErf = x.windowOn(device, scope);
         run(s -> {
             s.addBias(added, bias.on(device, scope));
             s.biasResidual(residual, y.windowOn(device, scope), bias.on(device, scope));
-            s.biasGelu(gelu, bias.on(device, scope));
+            s.biasGelu(gelu, bias.on(device, scope), Gelu.TANH);
+            s.biasGelu(geluErf, bias.on(device, scope), Gelu.ERF);
         });
         assertClose(added, FEW, 0, (r, i) -> x.at(r, i) + bias.at(0, i));
         assertClose(residual, FEW, 0, (r, i) -> x.at(r, i) + y.at(r, i) + bias.at(0, i));
         assertClose(gelu, FEW, FEW, (r, i) -> gelu((float) x.at(r, i) + (float) bias.at(0, i)));
+        assertClose(geluErf, FEW, FEW, (r, i) -> geluErf((float) x.at(r, i) + (float) bias.at(0, i)));
+    }
+
+    /** x·Φ(x), the integral of the normal density from −12 on by Simpson's rule. */
+    static double geluErf(double x) {
+        int steps = 2000;
+        double from = -12;
+        double h = (x - from) / steps;
+        double sum = IntStream.rangeClosed(0, steps).mapToDouble(i -> (i == 0 || i == steps ? 1 : i % 2 == 0 ? 2 : 4)
+                * Math.exp(-Math.pow(from + i * h, 2) / 2)).sum();
+        return x * sum * h / 3 / Math.sqrt(2 * Math.PI);
     }
 
     static double gelu(double x) {
@@ -341,6 +354,7 @@ class SessionContractTest {
         "4, 16, 5, 1, 9, 3, 4", "2, 31, 3, 4, 17, 2, 8", "2, 8, 70, 2, 33, 1, 3", "12, 64, 1, 1, 0, 300, 301", "1, 64, 2, 65, 31, 1, 66"})
     void attention(int heads, int size, int sequences, int queries, int prefix, int length, int capacity) {
         int d = heads * size;
+        double divisor = 1.5 * size;
         var q = Matrix.random(sequences * queries, d, 1);
         var pk = Matrix.random(prefix, d, 2);
         var pv = Matrix.random(prefix, d, 3);
@@ -348,16 +362,16 @@ class SessionContractTest {
         var v = Matrix.random(sequences * capacity, d, 5);
         var out = q.windowOn(device, scope);
         run(s -> s.attention(out, q.windowOn(device, scope), new AttentionContext(heads, sequences, pk.windowOn(device, scope),
-                pv.windowOn(device, scope), k.windowOn(device, scope), v.windowOn(device, scope), ints(length))));
+                pv.windowOn(device, scope), k.windowOn(device, scope), v.windowOn(device, scope), ints(length)), divisor));
         var dense = empty(sequences * queries, d); // memory that ends with the last row, so that reading on shows
         run(s -> s.attention(dense, q.on(device, scope), new AttentionContext(heads, sequences, pk.on(device, scope),
-                pv.on(device, scope), k.on(device, scope), v.on(device, scope), ints(length))));
+                pv.on(device, scope), k.on(device, scope), v.on(device, scope), ints(length)), divisor));
         ToDoubleBiFunction<Integer, Integer> expected = (r, column) -> {
             int sequence = r / queries;
             int own = length + r % queries + 1;
             int first = column / size * size;
             var scores = IntStream.range(0, prefix + own).mapToDouble(t -> IntStream.range(first, first + size).mapToDouble(i ->
-                    q.at(r, i) * (t < prefix ? pk.at(t, i) : k.at(sequence * capacity + t - prefix, i))).sum() / Math.sqrt(size)).toArray();
+                    q.at(r, i) * (t < prefix ? pk.at(t, i) : k.at(sequence * capacity + t - prefix, i))).sum() / divisor).toArray();
             double max = Arrays.stream(scores).max().orElseThrow();
             double sum = Arrays.stream(scores).map(x -> Math.exp(x - max)).sum();
             return IntStream.range(0, scores.length).mapToDouble(t -> Math.exp(scores[t] - max) / sum
@@ -734,7 +748,7 @@ class SessionContractTest {
         assertThatThrownBy(() -> run(s -> s.linkClusters(empty(2, 2), 1, 1))).hasMessage("clusters: 1 and 1 (expected: two different ones below 2)");
         assertThatThrownBy(() -> run(s -> s.upload(x, new float[3]))).hasMessage("from: 3 elements (expected: 16)");
         assertThatThrownBy(() -> run(s -> s.upload(x, new int[16]))).hasMessageContaining("expected: type I32");
-        assertThatThrownBy(() -> run(s -> s.attention(x, x, new AttentionContext(3, 1, empty(0, 8), empty(0, 8), empty(2, 8), empty(2, 8), ints(0)))))
+        assertThatThrownBy(() -> run(s -> s.attention(x, x, new AttentionContext(3, 1, empty(0, 8), empty(0, 8), empty(2, 8), empty(2, 8), ints(0)), 1)))
                 .hasMessageStartingWith("heads: 3");
         assertThat(x.toFloats()).isEqualTo(before);
     }

@@ -96,7 +96,7 @@ class WeightsTest {
             assertThat(tensors.get("w", 1).type()).isEqualTo(ElementType.BF16);
             assertThat(tensors.get("none", 0, 7).data().byteSize()).isZero();
             assertThatThrownBy(() -> tensors.get("h.0.attn.bias", 2, 1)).isInstanceOf(InvalidModelException.class)
-                    .hasMessageEndingWith("model.safetensors: h.0.attn.bias: dtype: BOOL (expected: F32, F16 or BF16)");
+                    .hasMessageEndingWith("model.safetensors: h.0.attn.bias: dtype: BOOL (expected: F32, F16, BF16 or F64)");
         }
     }
 

@@ -621,6 +621,68 @@ public class LmDebugger extends LmDebugger$shared {
         }
     }
 
+    private static class lmdebugger_bias_gelu_erf {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_bias_gelu_erf");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_bias_gelu_erf$descriptor() {
+        return lmdebugger_bias_gelu_erf.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_bias_gelu_erf$handle() {
+        return lmdebugger_bias_gelu_erf.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_bias_gelu_erf$address() {
+        return lmdebugger_bias_gelu_erf.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_bias_gelu_erf(MemorySegment m, MemorySegment bias, MemorySegment stream) {
+        var mh$ = lmdebugger_bias_gelu_erf.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_bias_gelu_erf", m, bias, stream);
+            }
+            return (int)mh$.invokeExact(m, bias, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lmdebugger_bias_residual {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LmDebugger.C_INT,
@@ -696,6 +758,7 @@ public class LmDebugger extends LmDebugger$shared {
             LmDebugger.C_POINTER,
             LmDebugger.C_INT,
             LmDebugger.C_INT,
+            LmDebugger.C_FLOAT,
             LmDebugger.C_POINTER
         );
 
@@ -707,7 +770,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
      * }
      */
     public static FunctionDescriptor lmdebugger_attention$descriptor() {
@@ -717,7 +780,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
      * }
      */
     public static MethodHandle lmdebugger_attention$handle() {
@@ -727,7 +790,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
      * }
      */
     public static MemorySegment lmdebugger_attention$address() {
@@ -736,16 +799,16 @@ public class LmDebugger extends LmDebugger$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * int32_t lmdebugger_attention(const lmdebugger_matrix *out, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *keys, const lmdebugger_matrix *values, const lmdebugger_matrix *length, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
      * }
      */
-    public static int lmdebugger_attention(MemorySegment out, MemorySegment queries, MemorySegment prefix_keys, MemorySegment prefix_values, MemorySegment keys, MemorySegment values, MemorySegment length, int heads, int sequences, MemorySegment stream) {
+    public static int lmdebugger_attention(MemorySegment out, MemorySegment queries, MemorySegment prefix_keys, MemorySegment prefix_values, MemorySegment keys, MemorySegment values, MemorySegment length, int heads, int sequences, float divisor, MemorySegment stream) {
         var mh$ = lmdebugger_attention.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lmdebugger_attention", out, queries, prefix_keys, prefix_values, keys, values, length, heads, sequences, stream);
+                traceDowncall("lmdebugger_attention", out, queries, prefix_keys, prefix_values, keys, values, length, heads, sequences, divisor, stream);
             }
-            return (int)mh$.invokeExact(out, queries, prefix_keys, prefix_values, keys, values, length, heads, sequences, stream);
+            return (int)mh$.invokeExact(out, queries, prefix_keys, prefix_values, keys, values, length, heads, sequences, divisor, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

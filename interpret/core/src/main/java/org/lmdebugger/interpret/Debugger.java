@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Tensor;
@@ -213,7 +212,7 @@ public final class Debugger {
             var token = new Generation.Token(id, decoder.append(id), logProbability);
             tokens.add(token);
             text.append(token.text());
-            if (model.config().endOfText().equals(OptionalInt.of(id))) {
+            if (model.config().endTokens().contains(id)) {
                 end = Generation.End.END_OF_TEXT;
             }
             return listener.token(continuation, token);

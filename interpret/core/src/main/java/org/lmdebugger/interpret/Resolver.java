@@ -18,7 +18,7 @@ final class Resolver implements AutoCloseable {
     private final int[] prompt;
     private final int length; // positions that will be computed: the prompt's, and generated ones
     private final Map<List<Integer>, Run> runs = new HashMap<>(); // clean ones, by token ids
-    private final Map<RunLayer, float[]> coefficients = new HashMap<>(); // [T·4d], of what edits take from
+    private final Map<RunLayer, float[]> coefficients = new HashMap<>(); // [T·f], of what edits take from
     private final Map<Integer, Float> valuesWhenOn = new HashMap<>(); // by layer
 
     private record RunLayer(Run run, int layer) {
@@ -96,7 +96,7 @@ final class Resolver implements AutoCloseable {
                 key -> Run.forward(model, ids, Intervention.NONE, Run.Keep.ALL));
     }
 
-    /** What LM-Debugger makes of "on": gelu(largest score of the layer at the clean prompt's last position + 0.01). */
+    /** What LM-Debugger makes of "on": the activation of (largest score of the layer at the clean prompt's last position + 0.01). */
     private float valueWhenOn(int layer) {
         var run = cleanRun(prompt);
         try (var scope = new TensorScope(model.device())) {
@@ -105,16 +105,10 @@ final class Resolver implements AutoCloseable {
                 var coefficient = scope.allocate(ElementType.F32, 1, 1);
                 var score = scope.allocate(ElementType.F32, 1, 1);
                 session.dominant(neuron, coefficient, score, run.coefficients(layer).row(prompt.length - 1), model.layer(layer).valueNorms());
-                var largest = new float[1];
-                session.download(largest, score);
-                return gelu(largest[0] + 0.01);
+                session.biasGelu(score, scope.vector(session, 0.01f), model.config().activation());
+                return score.toFloats()[0];
             });
         }
-    }
-
-    /** gelu_new of one number, as the network computes it. */
-    private static float gelu(double x) {
-        return (float) (0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))));
     }
 
     @Override

@@ -23,7 +23,7 @@ public final class Run implements AutoCloseable {
     private final TensorScope scope;
     private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer
     private final List<Tensor> before = new ArrayList<>(); // [T, d]
-    private final List<Tensor> coefficients = new ArrayList<>(); // [T, 4d]
+    private final List<Tensor> coefficients = new ArrayList<>(); // [T, f]
     private final List<Tensor> after = new ArrayList<>(); // [T, d]
 
     /** How much of a forward is kept. */
@@ -120,7 +120,7 @@ public final class Run implements AutoCloseable {
         return after.get(layer);
     }
 
-    /** The coefficients of a layer's value vectors, after the activation and the edits, [T, 4d]. */
+    /** The coefficients of a layer's value vectors, after the activation and the edits, [T, f]. */
     public Tensor coefficients(int layer) {
         return coefficients.get(layer);
     }

@@ -27,7 +27,7 @@ final class SweepEngine implements AutoCloseable {
     private final TensorScope scope;
     private final Run clean;
     private final List<SweepItem> items;
-    private final float[][] cleanCoefficients; // [T·4d] of each layer where an intervention begins
+    private final float[][] cleanCoefficients; // [T·f] of each layer where an intervention begins
     private final Tensor cleanLogits; // [1, V]; null unless KL is measured
     private final Effects cleanEffects;
     private int most = Integer.MAX_VALUE; // sequences at a time, after the device ran out of memory

@@ -113,10 +113,12 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
     /** Of one intervention: whole layers, the top layer with one row but for keys and values, and the head. */
     private static double flop(Gpt2Config config, Readout.Layout readout, int firstLayer, int positions, int length) {
         double d = config.width();
-        double attention = 4 * d * length;
+        double attention = 4 * d * d + 4 * d * length; // but for keys and values
+        double keysAndValues = 4 * d * d;
+        double feedForward = 4 * d * config.feedForwardWidth();
         int above = config.layers() - 1 - firstLayer;
-        double row = 24 * d * d + attention;
-        double top = above == 0 ? 0 : 20 * d * d + attention + positions * 4 * d * d;
+        double row = attention + keysAndValues + feedForward;
+        double top = above == 0 ? 0 : attention + positions * keysAndValues + feedForward;
         return Math.max(0, above - 1) * positions * row + top + 2 * d * readout.columns();
     }
 }

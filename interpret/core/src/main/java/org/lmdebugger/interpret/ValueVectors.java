@@ -17,14 +17,14 @@ import org.lmdebugger.interpret.Projections.Projection;
 import org.lmdebugger.model.Gpt2;
 
 /**
- * The value vectors of a model, all L·4d of them: what they say, which of them promote or suppress given tokens, and
+ * The value vectors of a model, f in each of L layers: what they say, which of them promote or suppress given tokens, and
  * which are like another. Any thread may ask; the same question gives the same bits every time on one device. A
- * vector's index is layer·4d + neuron.
+ * vector's index is layer·f + neuron.
  */
 public final class ValueVectors {
     private final Gpt2 model;
     private final int layers;
-    private final int width; // vectors of a layer, 4d
+    private final int width; // vectors of a layer, f
 
     /** The value vectors of {@code model}, which its owner closes. */
     public ValueVectors(Gpt2 model) {

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -75,6 +76,8 @@ class CheckpointTest {
         try (var model = Gpt2.load(files, device, new LoadOptions(false, warnings::add))) {
             var ids = ints(EXPECTED.get("ids"));
             var expected = EXPECTED.at("/cases/" + name);
+            assertThat(model.config().endTokens()).isEqualTo(Arrays.stream(ints(expected.get("ends")))
+                    .filter(id -> id >= 0 && id < model.config().vocabularySize()).boxed().collect(Collectors.toSet()));
             try (var run = Run.forward(model, Arrays.copyOf(ids, Math.min(ids.length, model.config().positions())), Intervention.NONE, Run.Keep.ALL);
                  var logits = run.logits()) {
                 var last = logits.row(run.length() - 1).toFloats();

@@ -20,6 +20,7 @@ final class Attention implements Workers.Job {
     private Tensor out;
     private Tensor queries;
     private AttentionContext context;
+    private float scale; // of scores
     private int perSequence; // queries of a sequence
     private int blocksPerSequence; // of a long one
     private int sequencesPerBlock; // of short ones
@@ -31,10 +32,11 @@ final class Attention implements Workers.Job {
         this.workers = workers;
     }
 
-    void run(Tensor out, Tensor queries, AttentionContext context) {
+    void run(Tensor out, Tensor queries, AttentionContext context, double divisor) {
         this.out = out;
         this.queries = queries;
         this.context = context;
+        scale = (float) (1 / divisor);
         perSequence = (int) (out.rows() / context.sequences());
         length = index(context.length(), 0);
         prefix = (int) context.prefixKeys().rows();
@@ -86,7 +88,7 @@ final class Attention implements Workers.Job {
         }
         for (int r = 0; r < rows; r++) {
             int visible = prefix + length + firstQuery + r % count + 1;
-            softmax(scores, 4 * r * width, visible, prefix + own, (float) (1 / Math.sqrt(size)));
+            softmax(scores, 4 * r * width, visible, prefix + own, scale);
         }
         if (prefix > 0) {
             mix(scores, 0, firstRow, rows, context.prefixValues(), 0, 0, prefix, size, column, false);

@@ -6,6 +6,7 @@ import static org.lmdebugger.device.ElementType.I32;
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.Measures;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Session;
@@ -147,12 +148,12 @@ final class CpuSession implements Session {
     }
 
     @Override
-    public void biasGelu(Tensor m, Tensor bias) {
+    public void biasGelu(Tensor m, Tensor bias, Gelu gelu) {
         Arguments.addBias(m, bias);
         if (small(m)) {
-            Elementwise.biasGelu(m, bias, 0, m.rows());
+            Elementwise.biasGelu(m, bias, gelu, 0, m.rows());
         } else {
-            share(m.rows(), (from, to) -> Elementwise.biasGelu(m, bias, from, to));
+            share(m.rows(), (from, to) -> Elementwise.biasGelu(m, bias, gelu, from, to));
         }
     }
 
@@ -167,9 +168,9 @@ final class CpuSession implements Session {
     }
 
     @Override
-    public void attention(Tensor out, Tensor queries, AttentionContext context) {
+    public void attention(Tensor out, Tensor queries, AttentionContext context, double divisor) {
         Arguments.attention(out, queries, context);
-        attention.run(out, queries, context);
+        attention.run(out, queries, context, divisor);
     }
 
     @Override

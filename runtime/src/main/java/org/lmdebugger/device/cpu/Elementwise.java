@@ -5,6 +5,7 @@ import static org.lmdebugger.device.cpu.Layouts.I32;
 import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
+import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.Tensor;
 
 /** The operations that treat each row, or each element, by itself; each for the rows from … to−1. */
@@ -88,7 +89,7 @@ final class Elementwise {
         return 1 / Math.sqrt(Reductions.wideSquaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns() + epsilon);
     }
 
-    static void biasGelu(Tensor m, Tensor bias, long from, long to) {
+    static void biasGelu(Tensor m, Tensor bias, Gelu gelu, long from, long to) {
         MemorySegment ms = CpuMemory.of(m), bs = CpuMemory.of(bias);
         var block = Block.ofThread();
         float[] x = block.x, b = block.y;
@@ -100,7 +101,10 @@ final class Elementwise {
                 for (int i = 0; i < n; i++) {
                     x[i] += b[i];
                 }
-                VectorMath.gelu(x, block.z, n);
+                switch (gelu) {
+                    case TANH -> VectorMath.gelu(x, block.z, n);
+                    case ERF -> VectorMath.geluErf(x, block.y, block.z, n);
+                }
                 Block.store(ms, row(m, r) + 4 * at, x, n);
             }
         }

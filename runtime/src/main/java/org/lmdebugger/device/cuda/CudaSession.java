@@ -18,6 +18,7 @@ import org.lmdebugger.bindings.CudaStream;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.Measures;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Sampling;
@@ -248,9 +249,12 @@ final class CudaSession implements Session, AutoCloseable {
     }
 
     @Override
-    public void biasGelu(Tensor m, Tensor bias) {
+    public void biasGelu(Tensor m, Tensor bias, Gelu gelu) {
         Arguments.addBias(m, bias);
-        kernels.biasGelu(matrix(m), matrix(bias));
+        switch (gelu) {
+            case TANH -> kernels.biasGelu(matrix(m), matrix(bias));
+            case ERF -> kernels.biasGeluErf(matrix(m), matrix(bias));
+        }
     }
 
     @Override
@@ -260,10 +264,10 @@ final class CudaSession implements Session, AutoCloseable {
     }
 
     @Override
-    public void attention(Tensor out, Tensor queries, AttentionContext context) {
+    public void attention(Tensor out, Tensor queries, AttentionContext context, double divisor) {
         Arguments.attention(out, queries, context);
         kernels.attention(matrix(out), matrix(queries), matrix(context.prefixKeys()), matrix(context.prefixValues()),
-                matrix(context.keys()), matrix(context.values()), matrix(context.length()), context.heads(), context.sequences());
+                matrix(context.keys()), matrix(context.values()), matrix(context.length()), context.heads(), context.sequences(), (float) divisor);
     }
 
     @Override
