@@ -57,7 +57,8 @@ record HubCache(Path root) {
         try {
             var commit = Files.readString(ref).strip();
             if (!COMMIT.matcher(commit).matches()) {
-                throw new InvalidModelException("%s: %s (expected: the name of a snapshot)".formatted(ref, Shown.of(commit)));
+                throw new InvalidModelException("%s: %s (expected: the name of a snapshot)"
+                        .formatted(ref, Shown.of(commit)));
             }
             return commit;
         } catch (IOException failure) {
@@ -99,6 +100,12 @@ record HubCache(Path root) {
         return names(root).filter(name -> name.startsWith(PREFIX))
                 .map(name -> name.substring(PREFIX.length()).replaceFirst("--", "/"))
                 .flatMap(this::list).toList();
+    }
+
+    /** Returns words for a revision that is not here, with those that are. */
+    String instead(String id) {
+        var others = list(id).map(ModelFiles::name).toList();
+        return "not there" + (others.isEmpty() ? "" : ", but " + String.join(", ", others));
     }
 
     private Stream<ModelFiles> list(String id) {

@@ -215,7 +215,8 @@ final class HubClient implements AutoCloseable {
         try {
             next = from.resolve(new URI(location));
         } catch (URISyntaxException failure) {
-            throw new IOException("%s: redirected to %s (expected: an address)".formatted(from, Shown.of(location)), failure);
+            throw new IOException("%s: redirected to %s (expected: an address)".formatted(from, Shown.of(location)),
+                    failure);
         }
         if (next.getHost() == null || !"https".equals(next.getScheme()) && !next.getScheme().equals(from.getScheme())) {
             throw new IOException("%s: redirected to %s (expected: https)".formatted(from, Shown.of(next)));

@@ -123,7 +123,7 @@ public final class ModelSource {
         var cache = cache();
         for (var id : ids(parts.group("id"))) {
             var snapshot = cache.find(id, revision);
-            var missing = snapshot.isEmpty() ? Optional.of("not there") : HubCache.missing(snapshot.get());
+            var missing = snapshot.isEmpty() ? Optional.of(cache.instead(id)) : HubCache.missing(snapshot.get());
             if (missing.isEmpty()) {
                 return Optional.of(new ModelFiles(name, snapshot.get()));
             }

@@ -367,14 +367,16 @@ class HubDownloadTest {
     void refusesAModelWithoutWeights() {
         hub.remove(ID, "model.safetensors");
         assertThatThrownBy(() -> source().find(ID)).isInstanceOf(InvalidModelException.class)
-                .hasMessage("model: org/tiny: no usable weights (expected: all of a GPT-2 with model.safetensors or pytorch_model.bin)");
+                .hasMessage("model: org/tiny: no usable weights (expected: all of a GPT-2 with model.safetensors or "
+                        + "pytorch_model.bin)");
     }
 
     @ParameterizedTest
     @CsvSource({"model.safetensors.index.json, safetensors", "pytorch_model.bin.index.json, bin"})
     void fetchesTheFilesOfAnIndex(String index, String ending) throws IOException {
         hub.remove(ID, "model.safetensors");
-        hub.put(ID, index, bytes("{\"weight_map\":{\"a\":\"m-1.%s\",\"b\":\"m-2.%s\"}}".formatted(ending, ending)), false);
+        hub.put(ID, index, bytes("{\"weight_map\":{\"a\":\"m-1.%s\",\"b\":\"m-2.%s\"}}"
+                .formatted(ending, ending)), false);
         hub.put(ID, "m-1." + ending, weights(10), true);
         hub.put(ID, "m-2." + ending, weights(20), true);
         var found = source().find(ID);

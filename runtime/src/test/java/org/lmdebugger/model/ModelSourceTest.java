@@ -128,6 +128,13 @@ class ModelSourceTest {
     }
 
     @Test
+    void saysWhichOtherRevisionsTheCacheHolds() throws IOException {
+        Files.delete(cached("org/name").resolve("../../refs/main"));
+        assertThatThrownBy(() -> source(NO_BUNDLES).find("org/name")).isInstanceOf(InvalidModelException.class)
+                .hasMessageContaining("models--org--name: not there, but org/name@" + REVISION);
+    }
+
+    @Test
     void listsWholeGpt2sAlone() throws IOException {
         cached("org/good");
         TestFiles.write(cached("org/bert").resolve("config.json"), "{\"model_type\": \"bert\"}");
