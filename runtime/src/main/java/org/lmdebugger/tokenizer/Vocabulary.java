@@ -105,7 +105,8 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
         var lost = IntStream.range(0, 256).filter(b -> b < 0xc0 || b > 0xc1 && b < 0xf5) // the others are in no text
                 .filter(b -> unknown == null && !ids.containsKey(ByteAlphabet.spell((byte) b)))
                 .mapToObj("%02x"::formatted).toList();
-        return lost.isEmpty() ? List.of() : List.of("%s: no token stands for %s, which texts lose: %s%s".formatted(origin,
+        return lost.isEmpty() ? List.of()
+                : List.of("%s: no token stands for %s, which texts lose: %s%s".formatted(origin,
                 lost.size() == 1 ? "1 byte" : lost.size() + " bytes",
                 String.join(" ", lost.subList(0, Math.min(lost.size(), SHOWN))), lost.size() > SHOWN ? " …" : ""));
     }

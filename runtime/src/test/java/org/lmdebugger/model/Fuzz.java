@@ -1,23 +1,25 @@
 package org.lmdebugger.model;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
-import java.util.Random;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.random.RandomGenerator;
 
 /**
- * Seeded trials of something with spoilt input. {@code -Dtest.fuzz=N} sets their number, {@code -Dtest.seed=S} the seed;
- * what came of them is printed.
+ * Seeded trials of something with spoilt input. {@code -Dtest.fuzz=N} sets their number, {@code -Dtest.seed=S} the
+ * seed; what came of them is printed.
  */
 public final class Fuzz {
-    private static final byte[] LIKELY = "\"[]{},:-0123456789eE. \n\\u\0\u007f".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+    private static final byte[] LIKELY = "\"[]{},:-0123456789eE. \n\\u\0\u007f".getBytes(StandardCharsets.US_ASCII);
 
     private Fuzz() {
     }
 
     /** One trial; returns what came of it, in a word. */
     public interface Trial {
-        String run(Random random) throws Exception;
+        String run(RandomGenerator random) throws Exception;
     }
 
     /** Returns how often what came of it. A trial that throws fails the test, with the seed that repeats it. */
@@ -27,9 +29,10 @@ public final class Fuzz {
         var outcomes = new TreeMap<String, Integer>();
         for (int i = 0; i < trials; i++) {
             try {
-                outcomes.merge(trial.run(new Random(seed + i)), 1, Integer::sum);
+                outcomes.merge(trial.run(new SplittableRandom(seed + i)), 1, Integer::sum);
             } catch (Throwable failure) {
-                throw new AssertionError("%s: -Dtest.seed=%d -Dtest.fuzz=1 repeats it".formatted(what, seed + i), failure);
+                throw new AssertionError("%s: -Dtest.seed=%d -Dtest.fuzz=1 repeats it".formatted(what, seed + i),
+                        failure);
             }
         }
         System.out.printf("fuzz: %s, %d times: %s%n", what, trials, outcomes);
@@ -37,7 +40,7 @@ public final class Fuzz {
     }
 
     /** Returns {@code bytes} with one or two changes: bits, bytes, and stretches that are lost, repeated or moved. */
-    public static byte[] spoilt(byte[] bytes, Random random) {
+    public static byte[] spoilt(byte[] bytes, RandomGenerator random) {
         var spoilt = bytes.clone();
         for (int changes = 1 + random.nextInt(4) / 3; changes > 0 && spoilt.length > 0; changes--) {
             boolean whole = random.nextBoolean(); // lines or items, so that what is left may look right
@@ -50,7 +53,8 @@ public final class Fuzz {
                 case 3 -> spoilt = Arrays.copyOf(spoilt, at);
                 case 4 -> spoilt = spliced(spoilt, at, length, at, 0);
                 case 5 -> spoilt = spliced(spoilt, at, 0, at, length);
-                default -> spoilt = spliced(spoilt, at, length, start(spoilt, random.nextInt(spoilt.length - length + 1), whole), length);
+                default -> spoilt = spliced(spoilt, at, length,
+                        start(spoilt, random.nextInt(spoilt.length - length + 1), whole), length);
             }
         }
         return spoilt;

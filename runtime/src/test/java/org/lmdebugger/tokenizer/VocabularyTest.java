@@ -79,7 +79,8 @@ class VocabularyTest {
     @Test
     void warnsOfBytesThatTextsLose() {
         var bytes = vocabulary();
-        write(folder, bytes.without(List.of(ByteAlphabet.spell((byte) 'z'), ByteAlphabet.spell((byte) 0xff)))); // ff is in no text
+        write(folder, bytes.without(List.of(ByteAlphabet.spell((byte) 'z'),
+                ByteAlphabet.spell((byte) 0xff)))); // ff is in no text
         assertThat(Tokenizer.read(folder, 300).warnings()).containsExactly(folder.resolve("vocab.json")
                 + ": no token stands for 1 byte, which texts lose: 7a");
         assertThat(Tokenizer.read(folder, 300).encode("az")).hasSize(1);

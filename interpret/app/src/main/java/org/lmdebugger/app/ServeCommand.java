@@ -42,12 +42,14 @@ final class ServeCommand implements Callable<Integer> {
     private TokenOption given = new TokenOption();
 
     private static final class TokenOption {
-        @Option(names = "--token", paramLabel = "T", description = "What programs show in the header Authorization: Bearer T "
+        @Option(names = "--token", paramLabel = "T",
+                description = "What programs show in the header Authorization: Bearer T "
                 + "(default: the variable LMDEBUGGER_TOKEN; else none on loopback, a random one beyond). "
                 + "Other users of this machine can see arguments.")
         private String token;
 
-        @Option(names = "--token-file", paramLabel = "FILE", description = "Reads the token from a file that holds nothing else.")
+        @Option(names = "--token-file", paramLabel = "FILE",
+                description = "Reads the token from a file that holds nothing else.")
         private Path file;
 
         /** The token that was given, or null. */
@@ -58,8 +60,8 @@ final class ServeCommand implements Callable<Integer> {
             try {
                 return Files.readString(file).strip();
             } catch (IOException failure) {
-                throw new IllegalArgumentException("token file: %s cannot be read: %s (expected: a file that holds the token)"
-                        .formatted(file, failure.getClass().getSimpleName()), failure);
+                throw new IllegalArgumentException(("token file: %s cannot be read: %s "
+                        + "(expected: a file that holds the token)").formatted(file, failure.getClass().getSimpleName()), failure);
             }
         }
     }

@@ -135,12 +135,14 @@ class ServeCommandTest {
                 assertThat(lines.readLine()).startsWith("log in, once, with: ");
                 var address = address(lines);
                 assertThat(get(address).statusCode()).isEqualTo(401);
-                assertThat(get(address, "Authorization", "Bearer correct horse battery staple").statusCode()).isEqualTo(200);
+                assertThat(get(address, "Authorization", "Bearer correct horse battery staple").statusCode())
+                        .isEqualTo(200);
             } finally {
                 process.destroyForcibly();
             }
         }
-        assertRefused("token file: " + folder.resolve("none") + " cannot be read", "serve", "--port", "0", "--token-file", folder.resolve("none").toString());
+        assertRefused("token file: " + folder.resolve("none") + " cannot be read", "serve", "--port", "0",
+                "--token-file", folder.resolve("none").toString());
     }
 
     /** Opens connections that send nothing, as far as the operating system lets it. */
@@ -167,7 +169,8 @@ class ServeCommandTest {
     }
 
     private static void allowFiles(Process process, int most) throws Exception {
-        assertThat(new ProcessBuilder("prlimit", "--pid", String.valueOf(process.pid()), "--nofile=" + most + ":200").inheritIO().start().waitFor()).isZero();
+        assertThat(new ProcessBuilder("prlimit", "--pid", String.valueOf(process.pid()), "--nofile=" + most + ":200")
+                .inheritIO().start().waitFor()).isZero();
     }
 
     /** Without room for another file, nothing can be accepted and no class be read; it is said, and passes. */
@@ -192,7 +195,7 @@ class ServeCommandTest {
             var address = address(lines);
             var flood = flood(address, 180);
             awaitLine(errors, "connections are open, which is the limit");
-            assertThat(Files.list(Path.of("/proc/" + limited.pid() + "/fd"))).hasSizeLessThan(180);
+            assertThat(Path.of("/proc", String.valueOf(limited.pid()), "fd").toFile().list()).hasSizeLessThan(180);
             close(flood);
             assertThat(get(address + "api/v1/model").statusCode()).isEqualTo(200);
         } finally {

@@ -18,7 +18,8 @@ final class Client {
 
     /** The client of a request whose body has been read. */
     Client(Context context) {
-        connection = ServletContextRequest.getServletContextRequest(context.req()).getConnectionMetaData().getConnection();
+        connection = ServletContextRequest.getServletContextRequest(context.req()).getConnectionMetaData()
+                .getConnection();
     }
 
     /** Whether the connection is closed. Called by the thread that handles the request, as only that may read from it. */

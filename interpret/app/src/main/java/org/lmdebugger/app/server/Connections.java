@@ -51,8 +51,11 @@ final class Connections extends NetworkConnectionLimit {
 
     /** Returns how many connections this process can have: {@code most}, or fewer where it may open few files. */
     static int affordable(int most) {
-        return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
-                ? (int) Math.clamp(unix.getMaxFileDescriptorCount() - unix.getOpenFileDescriptorCount() - DESCRIPTORS, FEWEST, most) : most;
+        if (ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix) {
+            long free = unix.getMaxFileDescriptorCount() - unix.getOpenFileDescriptorCount();
+            return (int) Math.clamp(free - DESCRIPTORS, FEWEST, most);
+        }
+        return most;
     }
 
     /** Writes a warning to nowhere, so that later ones need no class, no time zone and no text from a file. */
@@ -91,7 +94,8 @@ final class Connections extends NetworkConnectionLimit {
         long requests = connection.getMessagesIn();
         long answers = connection.getMessagesOut();
         long bytes = connection.getBytesIn();
-        boolean isHeader = last != null && requests == answers && requests + answers == last.messages() && bytes > last.bytes();
+        boolean isHeader = last != null && requests == answers && requests + answers == last.messages()
+                && bytes > last.bytes();
         return isHeader ? last : new Seen(requests + answers, bytes, System.nanoTime());
     }
 
@@ -100,7 +104,8 @@ final class Connections extends NetworkConnectionLimit {
         super.limit();
         if (System.nanoTime() - warned >= TimeUnit.SECONDS.toNanos(QUIET)) {
             warned = System.nanoTime();
-            LOG.warn("{} connections are open, which is the limit: more have to wait until some are closed", getMaxNetworkConnectionCount());
+            LOG.warn("{} connections are open, which is the limit: more have to wait until some are closed",
+                    getMaxNetworkConnectionCount());
         }
     }
 }

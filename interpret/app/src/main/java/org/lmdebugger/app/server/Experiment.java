@@ -18,8 +18,8 @@ import org.lmdebugger.app.TraceJson;
  * @param view        what a page needs to show it again; any JSON, or null
  * @param results     any JSON, or null
  */
-record Experiment(int version, String id, String name, String saved, String lmdebug, String model, String fingerprint, String prompt,
-                  String mode, List<String> edits, JsonNode view, JsonNode results) {
+record Experiment(int version, String id, String name, String saved, String lmdebug, String model, String fingerprint,
+                  String prompt, String mode, List<String> edits, JsonNode view, JsonNode results) {
     static final int VERSION = 1;
 
     private static final int NAME = 200; // characters
@@ -68,13 +68,14 @@ record Experiment(int version, String id, String name, String saved, String lmde
 
     /** The same under the id of its file, whatever the file says. */
     Experiment withId(String file) {
-        return new Experiment(version, file, name, saved, lmdebug, model, fingerprint, prompt, mode, edits, view, results);
+        return new Experiment(version, file, name, saved, lmdebug, model, fingerprint, prompt, mode, edits, view,
+                results);
     }
 
     /** What a list shows of it: all but view and results. */
     Map<String, Object> head() {
-        return TraceJson.object("version", version, "id", id, "name", name, "saved", saved, "lmdebug", lmdebug, "model", model,
-                "fingerprint", fingerprint, "prompt", prompt, "mode", mode, "edits", edits);
+        return TraceJson.object("version", version, "id", id, "name", name, "saved", saved, "lmdebug", lmdebug,
+                "model", model, "fingerprint", fingerprint, "prompt", prompt, "mode", mode, "edits", edits);
     }
 
     Map<String, Object> json() {

@@ -25,18 +25,21 @@ final class ExperimentRoutes {
         routes.delete("/api/v1/experiments/{id}", this::delete);
     }
 
-    record ExperimentRequest(int version, String name, String prompt, List<String> edits, String mode, JsonNode view, JsonNode results) {
+    record ExperimentRequest(int version, String name, String prompt, List<String> edits, String mode, JsonNode view,
+            JsonNode results) {
     }
 
     private void save(Context context) {
         var request = Requests.read(context, ExperimentRequest.class);
+        var name = Objects.requireNonNullElse(request.name(), "").strip();
         var edits = TraceRoutes.edits(request.edits(), request.mode());
         var model = inference.debugger().model();
-        var experiment = new Experiment(request.version(), null, Objects.requireNonNullElse(request.name(), "").strip(), Instant.now().toString(),
-                Main.VERSION, model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
+        var experiment = new Experiment(request.version(), null, name, Instant.now().toString(), Main.VERSION,
+                model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
                 request.view(), request.results()).checked();
         if (experiments.size() >= Experiments.MOST) {
-            throw new Problem(409, "Full", "%d experiments are kept (expected: fewer); delete some first".formatted(experiments.size()));
+            throw new Problem(409, "Full",
+                    "%d experiments are kept (expected: fewer); delete some first".formatted(experiments.size()));
         }
         var kept = experiments.save(experiment);
         context.status(201).header("Location", "/api/v1/experiments/" + kept.id());

@@ -30,7 +30,7 @@ final class Experiments {
     private static final String ID = "[\\w-]{1,100}";
 
     private final Path folder;
-    private final Map<String, Seen> seen = new HashMap<>(); // by id, so that a list reads only what is new; guarded by this
+    private final Map<String, Seen> seen = new HashMap<>(); // by id: a list reads only what is new; guarded by this
 
     /** A file as it was when it was read: what a list shows of it, or the problem, and how large that is. */
     private record Seen(FileTime time, long bytes, Map<String, Object> head, String problem, int characters) {
@@ -76,8 +76,8 @@ final class Experiments {
     }
 
     /**
-     * Returns the experiments without results and view, the newest first; the damaged files, with what is wrong; and how
-     * many files are left out because of their number or size.
+     * Returns the experiments without results and view, the newest first; the damaged files, with what is wrong; and
+     * how many files are left out because of their number or size.
      */
     synchronized Map<String, Object> list() {
         var files = files();
@@ -135,7 +135,8 @@ final class Experiments {
         var kept = experiment.withId(Tokens.random());
         var bytes = Json.print(kept.json()).getBytes(StandardCharsets.UTF_8);
         if (bytes.length > Limits.BODY) {
-            throw new Problem(413, "Too large", "experiment: %,d bytes as a file (expected: at most %,d)".formatted(bytes.length, Limits.BODY));
+            throw new Problem(413, "Too large",
+                    "experiment: %,d bytes as a file (expected: at most %,d)".formatted(bytes.length, Limits.BODY));
         }
         try {
             Files.createDirectories(folder);

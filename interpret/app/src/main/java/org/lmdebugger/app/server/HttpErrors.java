@@ -17,7 +17,8 @@ final class HttpErrors extends ErrorHandler {
     }
 
     @Override
-    protected void generateResponse(Request request, Response response, int status, String reason, Throwable cause, Callback callback) {
+    protected void generateResponse(Request request, Response response, int status, String reason, Throwable cause,
+            Callback callback) {
         var problem = new Problem(status, "Refused", "%s (expected: a request of HTTP/1.1)".formatted(reason));
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problem.TYPE);
         response.write(true, ByteBuffer.wrap(Json.line(problem.fields()).getBytes(StandardCharsets.UTF_8)), callback);

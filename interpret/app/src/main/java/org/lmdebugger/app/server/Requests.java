@@ -41,6 +41,8 @@ final class Requests {
                 .build();
     }
 
+    private static final long DRAINED = 16L * Limits.BODY; // bytes; of what is larger nothing is read
+
     private Requests() {
     }
 
@@ -101,11 +103,13 @@ final class Requests {
 
     private static byte[] body(Context context) {
         try {
-            if (context.req().getContentLengthLong() <= Limits.BODY) {
-                var bytes = context.req().getInputStream().readNBytes(Limits.BODY + 1);
+            if (context.req().getContentLengthLong() <= DRAINED) {
+                var input = context.req().getInputStream();
+                var bytes = input.readNBytes(Limits.BODY + 1);
                 if (bytes.length <= Limits.BODY) {
                     return bytes;
                 }
+                input.skip(DRAINED); // else who still sends would see a connection that broke, and no answer
             }
         } catch (IOException failure) {
             throw Problem.badRequest("body: it ended early");

@@ -34,7 +34,8 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
             throw new IllegalArgumentException("token: %d characters (expected: at least 16)".formatted(token.length()));
         }
         if (token != null && !token.matches("[!-~]([ -~]*[!-~])?")) {
-            throw new IllegalArgumentException("token: a character in it that a header cannot carry (expected: ASCII, no space around it)");
+            throw new IllegalArgumentException("token: a character in it that a header cannot carry "
+                    + "(expected: ASCII, no space around it)");
         }
     }
 

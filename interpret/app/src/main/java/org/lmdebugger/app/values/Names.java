@@ -31,7 +31,8 @@ public final class Names {
 
     private static final int VERSION = 1;
     private static final int BYTES = 64 << 20; // of a file, at most: a name for each neuron of a gpt2-xl fits
-    private static final ObjectMapper MAPPER = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final ObjectMapper MAPPER = new ObjectMapper()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Comparator<Neuron> ORDER = Comparator.comparingInt(Neuron::layer).thenComparingInt(Neuron::neuron);
 
     private final Path folder;
@@ -80,7 +81,8 @@ public final class Names {
             throw damaged(new IOException("no names of version " + VERSION));
         }
         try {
-            json.get("names").properties().forEach(each -> names.put(Neuron.parse(each.getKey()), checked(each.getValue().textValue())));
+            json.get("names").properties()
+                    .forEach(each -> names.put(Neuron.parse(each.getKey()), checked(each.getValue().textValue())));
         } catch (IllegalArgumentException failure) {
             throw damaged(new IOException(failure.getMessage()));
         }
@@ -88,8 +90,8 @@ public final class Names {
     }
 
     private UncheckedIOException damaged(IOException why) {
-        return new UncheckedIOException("%s: not a file of names (expected: what lmdebug wrote; mend it, or move it away): %s"
-                .formatted(file(), Shown.of(why.getMessage())), why);
+        return new UncheckedIOException(("%s: not a file of names "
+                + "(expected: what lmdebug wrote; mend it, or move it away): %s").formatted(file(), Shown.of(why.getMessage())), why);
     }
 
     /** Its name, if it has one. */

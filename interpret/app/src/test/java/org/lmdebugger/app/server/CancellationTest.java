@@ -227,7 +227,8 @@ class CancellationTest {
 
     @Test
     void stoppingTellsThoseWhoseRequestRuns() throws Exception {
-        for (var request : Map.of("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"verdict\": true}".formatted(LONG),
+        for (var request : Map.of("/api/v1/trace",
+                "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"verdict\": true}".formatted(LONG),
                 "/generate", "{\"prompt\": \"Once\", \"generate_k\": 120, \"interventions\": []}").entrySet()) {
             try (var stopped = new TestServer()) {
                 server.close();

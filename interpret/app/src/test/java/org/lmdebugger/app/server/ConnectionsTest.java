@@ -78,7 +78,8 @@ class ConnectionsTest {
     void soDoThoseOfALaterRequest() throws Exception {
         try (var socket = connect()) {
             RawRequests.write(socket, REQUEST);
-            assertThat(new String(socket.getInputStream().readNBytes(8), StandardCharsets.US_ASCII)).isEqualTo("HTTP/1.1");
+            assertThat(new String(socket.getInputStream().readNBytes(8), StandardCharsets.US_ASCII))
+                    .isEqualTo("HTTP/1.1");
             RawRequests.write(socket, "GET / HTTP/1.1\nX: ");
             drip(socket);
         }

@@ -47,7 +47,8 @@ class ExperimentsPageTest extends PageTest {
     @Test
     void aDamagedFileIsShownAndDeleted() throws IOException {
         server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"beside\", \"prompt\": \"a\"}");
-        var file = Files.writeString(server.options.data().resolve("experiments").resolve("from-elsewhere.json"), "{\"version\": 1, \"edits\": null}");
+        var file = Files.writeString(server.options.data().resolve("experiments").resolve("from-elsewhere.json"),
+                "{\"version\": 1, \"edits\": null}");
         browser.open("#/experiments");
         browser.untilText(".experiments tbody th", "beside");
         browser.untilText(".experiments .damaged", "This file is damaged: prompt: missing");

@@ -19,8 +19,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What lies in the data folder may come from anywhere: a bad file is said, and harms nothing else. */
 class SavedFilesTest {
     private static final String GOOD = """
-            {"version": 1, "id": "elsewhere", "name": "good", "saved": "2026-01-31T12:00:00Z", "lmdebug": "0.1.0", "model": "sample",
-             "fingerprint": "f", "prompt": "a b", "mode": "exact", "edits": ["L0D5=2"], "view": null, "results": {"kl": 1}}""";
+            {"version": 1, "id": "elsewhere", "name": "good", "saved": "2026-01-31T12:00:00Z", "lmdebug": "0.1.0",
+             "model": "sample", "fingerprint": "f", "prompt": "a b", "mode": "exact", "edits": ["L0D5=2"], "view": null,
+             "results": {"kl": 1}}""";
 
     @TempDir
     private Path data;
@@ -69,12 +70,13 @@ class SavedFilesTest {
             "`\"view\": null` | `\"more\": 1` | more: unknown",
             "`\"results\": {\"kl\": 1}` | `\"results\": 1e999` | too large",
             "`\"results\": {\"kl\": 1}}` | `\"results\"` | not JSON"})
-    void aDamagedExperimentIsListedAsSuchAndCanBeDeleted(String part, String instead, String problem) throws IOException {
+    void aDamagedExperimentIsSaidAndCanBeDeleted(String part, String instead, String problem) throws IOException {
         assertThat(GOOD).contains(part);
         write("good", GOOD);
         var file = write("bad", GOOD.replace(part, instead));
         var list = list(server);
-        assertThat(list.get("experiments")).singleElement().satisfies(each -> assertThat(each.get("id").textValue()).isEqualTo("good"));
+        assertThat(list.get("experiments")).singleElement()
+                .satisfies(each -> assertThat(each.get("id").textValue()).isEqualTo("good"));
         assertThat(list.at("/damaged/0/id").textValue()).isEqualTo("bad");
         assertThat(list.at("/damaged/0/problem").textValue()).contains(problem).hasSizeLessThan(500);
         assertThat(status("GET", "bad")).isEqualTo(422);
@@ -96,7 +98,8 @@ class SavedFilesTest {
         for (var id : new String[] {"one", "two", "elsewhere"}) {
             write(id, GOOD);
         }
-        assertThat(list(server).get("experiments")).extracting(each -> each.get("id").textValue()).containsExactlyInAnyOrder("one", "two", "elsewhere");
+        assertThat(list(server).get("experiments")).extracting(each -> each.get("id").textValue())
+                .containsExactlyInAnyOrder("one", "two", "elsewhere");
         assertThat(status("DELETE", "two")).isEqualTo(204);
         assertThat(json(server.get("/api/v1/experiments/one")).get("id").textValue()).isEqualTo("one");
         assertThat(status("GET", "two")).isEqualTo(404);
@@ -106,7 +109,8 @@ class SavedFilesTest {
     @Test
     void serversThatShareAFolderSeeTheSame() throws IOException {
         try (var other = server()) {
-            var saved = json(server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}")).get("id").textValue();
+            var saved = json(server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}"))
+                    .get("id").textValue();
             assertThat(list(other)).isEqualTo(list(server));
             assertThat(other.send("DELETE", "/api/v1/experiments/" + saved, null).statusCode()).isEqualTo(204);
             assertThat(list(server).get("experiments")).isEmpty();
@@ -124,7 +128,8 @@ class SavedFilesTest {
         }
         assertThat(list(server).get("damaged")).hasSize(Experiments.MOST);
         assertThat(list(server).get("more").intValue()).isEqualTo(3);
-        assertThat(server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}").statusCode()).isEqualTo(409);
+        assertThat(server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}")
+                .statusCode()).isEqualTo(409);
     }
 
     @Test
@@ -143,13 +148,17 @@ class SavedFilesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "{", "[]", "{\"version\": 1, \"names\": {\"L0D5\": null}}", "{\"version\": 1, \"names\": {\"L0D5\": 3}}",
-            "{\"version\": 1, \"names\": {\"L0D5\": \"\\u001b[31m\"}}", "{\"version\": 1, \"names\": {\"L0D\": \"a\"}}", "{\"version\": 1, \"names\": {}} x"})
+    @ValueSource(strings = {"", "{", "[]", "{\"version\": 1, \"names\": {\"L0D5\": null}}",
+            "{\"version\": 1, \"names\": {\"L0D5\": 3}}",
+            "{\"version\": 1, \"names\": {\"L0D5\": \"\\u001b[31m\"}}",
+            "{\"version\": 1, \"names\": {\"L0D\": \"a\"}}", "{\"version\": 1, \"names\": {}} x"})
     void aDamagedFileOfNamesIsSaidAndKeepsNothingElseFromWorking(String content) throws IOException {
-        var file = Files.writeString(data.resolve("names").resolve(server.debugger.model().fingerprint() + ".json"), content);
+        var file = Files.writeString(data.resolve("names").resolve(server.debugger.model().fingerprint() + ".json"),
+                content);
         var answer = server.get("/api/v1/names");
         assertThat(answer.statusCode()).isEqualTo(500);
-        assertThat(json(answer).get("detail").textValue()).contains(file.toString(), "not a file of names (expected: ").doesNotContain("\u001b");
+        assertThat(json(answer).get("detail").textValue()).contains(file.toString(), "not a file of names (expected: ")
+                .doesNotContain("\u001b");
         assertThat(server.send("PUT", "/api/v1/names/L0D5", "{\"name\": \"a\"}").statusCode()).isEqualTo(507);
         assertThat(server.send("DELETE", "/api/v1/names/L0D5", null).statusCode()).isEqualTo(500);
         assertThat(json(server.get("/api/v1/values/L0D5")).get("name").isNull()).isTrue();

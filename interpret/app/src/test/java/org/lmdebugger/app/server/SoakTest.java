@@ -60,8 +60,10 @@ class SoakTest {
             if (made.isEmpty()) {
                 return answer.statusCode() + answer.body();
             }
-            var results = path.endsWith("sweeps") ? server.send("GET", made.get() + "/events", null).body().replaceAll("(?s).*event: end", "")
-                    + server.send("GET", made.get() + "/strongest?top=3", null).body() : server.send("GET", made.get(), null).body().replaceAll("\"saved\":\"[^\"]*\"", "");
+            var results = path.endsWith("sweeps") ? server.send("GET", made.get() + "/events", null).body()
+                    .replaceAll("(?s).*event: end", "")
+                    + server.send("GET", made.get() + "/strongest?top=3", null).body()
+                    : server.send("GET", made.get(), null).body().replaceAll("\"saved\":\"[^\"]*\"", "");
             assertThat(server.send("DELETE", made.get(), null).statusCode()).isEqualTo(204);
             return (answer.statusCode() + results).replace(made.get().replaceFirst(".*/", ""), "ID");
         }
@@ -116,11 +118,13 @@ class SoakTest {
     /** What the operating system counts of a process. */
     private record Used(long bytes, long threads, long files) {
         static Used by(Process process) throws Exception {
-            var collect = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/jcmd").toString(), String.valueOf(process.pid()), "GC.run");
+            var collect = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/jcmd").toString(),
+                    String.valueOf(process.pid()), "GC.run");
             assertThat(collect.redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor()).isZero();
             var proc = Path.of("/proc", String.valueOf(process.pid()));
             var resident = Files.readString(proc.resolve("status")).replaceFirst("(?s).*VmRSS:\\s*(\\d+) kB.*", "$1");
-            return new Used(1024 * Long.parseLong(resident), threads(proc.resolve("task")), entries(proc.resolve("fd")).size());
+            return new Used(1024 * Long.parseLong(resident), threads(proc.resolve("task")),
+                    entries(proc.resolve("fd")).size());
         }
 
         /** Without those of the compilers and of virtual threads, which come and go. */
@@ -149,8 +153,10 @@ class SoakTest {
             var address = URI.create(lines.readLine().replaceFirst(".*(http://\\S+).*", "$1"));
             Server other = (method, path, body) -> {
                 try {
-                    return http.send(HttpRequest.newBuilder(address.resolve(path)).header("Content-Type", "application/json")
-                            .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body)).build(), BodyHandlers.ofString());
+                    return http.send(HttpRequest.newBuilder(address.resolve(path))
+                            .header("Content-Type", "application/json")
+                            .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body))
+                            .build(), BodyHandlers.ofString());
                 } catch (IOException | InterruptedException failure) {
                     throw new AssertionError(failure);
                 }

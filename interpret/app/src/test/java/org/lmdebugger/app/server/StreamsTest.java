@@ -189,7 +189,8 @@ class StreamsTest {
             var list = json(second.get("/api/v1/experiments")).get("experiments");
             assertThat(list).hasSize(1);
             assertThat(list.get(0).has("results")).isFalse();
-            assertThat(json(second.get("/api/v1/experiments")).at("/damaged/0/problem").textValue()).isEqualTo("version: 2 (expected: 1)");
+            assertThat(json(second.get("/api/v1/experiments")).at("/damaged/0/problem").textValue())
+                    .isEqualTo("version: 2 (expected: 1)");
             var loaded = json(second.get("/api/v1/experiments/" + id));
             assertThat(loaded.get("name").textValue()).isEqualTo("<b>mine</b>");
             assertThat(loaded.at("/edits/0").textValue()).isEqualTo("L1D2*=2@last");

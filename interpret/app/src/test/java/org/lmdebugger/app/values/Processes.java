@@ -18,14 +18,16 @@ public final class Processes {
     /** {@code lmdebug serve} on a free port of loopback, started by {@code starter}, with the flags of the command. */
     public static Process serve(List<String> starter, Path folder, String... options) throws IOException {
         var command = new ArrayList<>(starter);
-        command.addAll(java(Main.class, "serve", "--port", "0", "--device", "cpu", "--data", folder.resolve("data").toString()));
+        command.addAll(java(Main.class, "serve", "--port", "0", "--device", "cpu", "--data",
+                folder.resolve("data").toString()));
         command.addAll(List.of(options));
         return new ProcessBuilder(command).redirectError(folder.resolve("errors").toFile()).start();
     }
 
     private static List<String> java(Class<?> main, String... arguments) {
         var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-XX:+UseSerialGC", "-Xmn16m",
+                "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-XX:+UseSerialGC",
+                "-Xmn16m",
                 "-cp", System.getProperty("java.class.path"), main.getName()));
         command.addAll(List.of(arguments));
         return command;
