@@ -137,6 +137,9 @@ class ApiTest {
         try (var slow = new TestServer()) {
             var queue = slow.server.queue();
             queue.interactive(job -> await(go));
+            while (queue.running().isEmpty()) {
+                Thread.sleep(5); // else this job is the one that waits
+            }
             var cancelled = new ArrayList<Job<?>>();
             try (var socket = new Socket("127.0.0.1", slow.address().getPort())) {
                 send(socket, "{\"prompt\": \"a\"}");
