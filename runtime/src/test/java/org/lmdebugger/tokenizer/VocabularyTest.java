@@ -164,8 +164,17 @@ class VocabularyTest {
         write(folder, good(), MERGES);
         TestFiles.write(folder.resolve("merges.txt"), new byte[] {'a', ' ', (byte) 0xc3});
         assertRefused("merges.txt: not a text in UTF-8");
-        TestFiles.write(folder.resolve("vocab.json"), "{\"a\": 1, \"a\": 2}");
-        assertRefused("vocab.json: not JSON: Duplicate field 'a'");
+        write(folder, good(), MERGES);
+        TestFiles.write(folder.resolve("vocab.json"), "{\"a\": 1, \"b\"");
+        assertRefused("vocab.json: not JSON");
+    }
+
+    /** As Python reads JSON, and so transformers: the last id counts. */
+    @Test
+    void theLastOfTwoIdsOfATokenCounts() {
+        write(folder, good(), MERGES);
+        TestFiles.write(folder.resolve("vocab.json"), good().toString().replaceFirst("\\{", "{\"th\":299,"));
+        assertThat(Tokenizer.read(folder, 300).encode("th")).containsExactly(256);
     }
 
     @Test
