@@ -24,7 +24,7 @@ final class BuildBar implements Progress, AutoCloseable {
     @Override
     public void report(int done, int total) {
         if (bar == null) {
-            bar = new ProgressBarBuilder().setTaskName(name).setInitialMax(total).build();
+            bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(total));
         }
         bar.maxHint(total);
         bar.stepTo(done);

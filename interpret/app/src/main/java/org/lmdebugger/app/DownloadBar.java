@@ -14,7 +14,7 @@ final class DownloadBar implements DownloadProgress, AutoCloseable {
         if (!name.equals(file)) {
             close();
             file = name;
-            bar = new ProgressBarBuilder().setTaskName(name).setInitialMax(size).setUnit(" MB", 1_000_000).showSpeed().build();
+            bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(size).setUnit(" MB", 1_000_000).showSpeed());
         }
         bar.stepTo(done);
     }

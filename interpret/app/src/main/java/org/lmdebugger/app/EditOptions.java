@@ -1,8 +1,5 @@
 package org.lmdebugger.app;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,8 +12,6 @@ import picocli.CommandLine.TypeConversionException;
 
 /** What is changed. */
 final class EditOptions {
-    private static final String BETWEEN = ";(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"; // not within a quoted prompt
-
     @Option(names = "--edit", paramLabel = "E", description = {
         "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5 or L3D42=from:\"other prompt\", then @all (default), @prompt, "
             + "@generated, @last, @3, @1,4 or @2..5. Repeatable; edits hold together, in order."})
@@ -38,16 +33,32 @@ final class EditOptions {
 
     /** One intervention a line: edits with semicolons between. */
     static List<Edits> read(Path file, Mode mode) {
-        return lines(file).stream().map(line -> Edits.parse(mode, List.of(line.split(BETWEEN)))).toList();
+        return Utf8.lines(file).entrySet().stream().map(line -> {
+            try {
+                return Edits.parse(mode, split(line.getValue()));
+            } catch (IllegalArgumentException wrong) {
+                throw new IllegalArgumentException(file + ": line " + line.getKey() + ": " + wrong.getMessage(), wrong);
+            }
+        }).toList();
     }
 
-    /** The lines of a file that are not blank. */
-    static List<String> lines(Path file) {
-        try (var lines = Files.lines(file)) {
-            return lines.filter(line -> !line.isBlank()).toList();
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be read", failure);
+    /** Returns what stands between semicolons, but for those within a quoted prompt. */
+    private static List<String> split(String line) {
+        var edits = new ArrayList<String>();
+        boolean quoted = false;
+        int begin = 0;
+        for (int i = 0; i < line.length(); i++) {
+            if (line.charAt(i) == '"') {
+                quoted = !quoted;
+            } else if (line.charAt(i) == ';' && !quoted) {
+                edits.add(line.substring(begin, i));
+                begin = i + 1;
+            }
         }
+        if (!line.substring(begin).isBlank()) { // a semicolon may end the line
+            edits.add(line.substring(begin));
+        }
+        return edits;
     }
 
     static final class ModeConverter implements ITypeConverter<Mode> {

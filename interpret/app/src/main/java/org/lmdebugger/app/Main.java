@@ -2,20 +2,25 @@ package org.lmdebugger.app;
 
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Locale;
 import org.lmdebugger.bindings.NativeLibraryException;
+import org.lmdebugger.bindings.Terminal;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.model.InvalidModelException;
+import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command {@code lmdebug}. Exit codes: 0 done, 1 it could not be done, 2 the command line was wrong. */
 @Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Main.VERSION,
         description = "See and change how a GPT-2 model makes a prediction.",
         subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class, ValuesCommand.class,
-            ServeCommand.class, ModelsCommand.class, DevicesCommand.class, HelpCommand.class},
+            ServeCommand.class, ModelsCommand.class, DevicesCommand.class,
+            GenerateCompletion.class, HelpCommand.class},
         footerHeading = "%nExamples:%n", footer = {
             "  lmdebug trace \"Once upon a time there was a little\"",
             "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --token \" girl\"",
@@ -23,13 +28,18 @@ import picocli.CommandLine.ParameterException;
             "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
             "  lmdebug values show L3D42",
             "  lmdebug help trace"})
-public final class Main {
+public final class Main extends CommandGroup {
     public static final String VERSION = "0.1.0";
+    private static final int HELP_WIDTH = 100; // columns: no example is broken
 
     private Main() {
     }
 
     public static void main(String[] arguments) {
+        var standardError = Integer.getInteger("lmdebug.stderr"); // where it leads after the JVM's start, see the launcher
+        if (standardError != null) {
+            Terminal.standardErrorTo(standardError);
+        }
         Locale.setDefault(Locale.ROOT); // for libraries that ask for it; this project's own code does not
         System.setOut(Utf8.stream(System.out));
         System.setErr(Utf8.stream(System.err));
@@ -45,6 +55,7 @@ public final class Main {
     static CommandLine commandLine() {
         var commandLine = new CommandLine(new Main());
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+        commandLine.setUsageHelpWidth(HELP_WIDTH);
         commandLine.setParameterExceptionHandler(Main::wrongUsage);
         commandLine.setExecutionExceptionHandler(Main::failed);
         return commandLine;
@@ -52,7 +63,9 @@ public final class Main {
 
     private static int wrongUsage(ParameterException failure, String[] arguments) {
         var commandLine = failure.getCommandLine();
-        commandLine.getErr().println("lmdebug: %s (see: %s --help)".formatted(failure.getMessage(),
+        var meant = failure instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.<String>of();
+        commandLine.getErr().println("lmdebug: %s (%ssee: %s --help)".formatted(failure.getMessage(),
+                meant.isEmpty() ? "" : "did you mean " + String.join(" or ", meant) + "? ",
                 commandLine.getCommandSpec().qualifiedName()));
         return CommandLine.ExitCode.USAGE;
     }

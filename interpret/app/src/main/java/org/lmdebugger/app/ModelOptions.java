@@ -58,7 +58,7 @@ final class ModelOptions {
         var opened = new ArrayDeque<AutoCloseable>();
         try {
             var debuggers = new ArrayList<Debugger>();
-            for (var name : device.split(",")) {
+            for (var name : device.split(",", -1)) {
                 var one = Devices.open(name, precision);
                 opened.push(one);
                 var loaded = Gpt2.load(files, one, loading());

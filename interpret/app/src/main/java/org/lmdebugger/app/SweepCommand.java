@@ -59,6 +59,7 @@ final class SweepCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         var sweep = options.sweep();
+        options.showPrompts(spec.commandLine().getErr());
         checkOut();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
@@ -147,8 +148,8 @@ final class SweepCommand implements Callable<Integer> {
 
     /** For work of more than one chunk: how much is done, how fast, and how long it will take. */
     private static ProgressBar bar(SweepPlan plan, long done) {
-        return plan.chunks().size() == 1 ? null : new ProgressBarBuilder().setTaskName("sweep").setInitialMax(plan.effects())
-                .startsFrom(done, Duration.ZERO).setUnit(" effects", 1).showSpeed().build();
+        return plan.chunks().size() == 1 ? null : Bars.build(new ProgressBarBuilder().setTaskName("sweep")
+                .setInitialMax(plan.effects()).startsFrom(done, Duration.ZERO).setUnit(" effects", 1).showSpeed());
     }
 
     private static void print(PrintWriter out, SweepPlan plan) {

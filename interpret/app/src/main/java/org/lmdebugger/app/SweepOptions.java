@@ -1,9 +1,11 @@
 package org.lmdebugger.app;
 
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Edit;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Mode;
@@ -16,6 +18,7 @@ import picocli.CommandLine.Parameters;
 
 /** What is swept. */
 public final class SweepOptions {
+    private static final int SHOWN = 8;
     private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
 
     @Parameters(paramLabel = "PROMPT", arity = "0..*", description = "Texts; effects are read at the last token of each.")
@@ -55,7 +58,7 @@ public final class SweepOptions {
     Sweep sweep() {
         var texts = new ArrayList<>(prompts);
         if (promptFile != null) {
-            texts.addAll(EditOptions.lines(promptFile));
+            texts.addAll(Utf8.lines(promptFile).values());
         }
         var sweep = Sweep.of(texts.toArray(String[]::new)).at(Positions.parse(at)).memory((long) memory << 20)
                 .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse).toArray(Measure[]::new));
@@ -68,6 +71,14 @@ public final class SweepOptions {
             throw new IllegalArgumentException("--op: no neurons (expected: --neurons, such as all)");
         }
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
+    }
+
+    /** Shows several prompts before they cost time: they may be the words of one that lacks its quotation marks. */
+    void showPrompts(PrintWriter out) {
+        if (prompts.size() > 1) {
+            out.println(prompts.stream().limit(SHOWN).map(prompt -> '"' + Text.fit(Text.visible(prompt), 40).strip() + '"')
+                    .collect(Collectors.joining(", ", prompts.size() + " prompts: ", prompts.size() > SHOWN ? ", …" : "")));
+        }
     }
 
     /** @throws IllegalArgumentException if {@code text} is not what {@code --op} takes */

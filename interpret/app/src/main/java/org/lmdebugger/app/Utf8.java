@@ -2,11 +2,15 @@ package org.lmdebugger.app;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** The encoding of all text that comes in and goes out, whatever the locale. */
@@ -38,7 +42,7 @@ final class Utf8 {
             return false;
         }
         try {
-            decode(Files.readAllBytes(COMMAND_LINE));
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(Files.readAllBytes(COMMAND_LINE)));
             return true;
         } catch (CharacterCodingException wrong) {
             return false;
@@ -47,8 +51,33 @@ final class Utf8 {
         }
     }
 
-    /** Text of {@code bytes}. @throws CharacterCodingException if they are not UTF-8 */
-    static String decode(byte[] bytes) throws CharacterCodingException {
-        return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    /**
+     * Returns the lines of a file that are not blank, by their numbers from 1. A byte order mark is no part of the text.
+     *
+     * @throws IllegalArgumentException if there are none, or the file is not UTF-8
+     * @throws UncheckedIOException     if it cannot be read
+     */
+    static SortedMap<Integer, String> lines(Path file) {
+        var lines = new TreeMap<Integer, String>();
+        text(file).lines().forEach(line -> lines.put(lines.size() + 1, line));
+        lines.values().removeIf(String::isBlank);
+        if (lines.isEmpty()) {
+            throw new IllegalArgumentException(file + ": empty (expected: at least one line)");
+        }
+        return lines;
+    }
+
+    private static String text(Path file) {
+        try {
+            var bytes = ByteBuffer.wrap(Files.readAllBytes(file));
+            var text = CharBuffer.allocate(bytes.remaining());
+            if (StandardCharsets.UTF_8.newDecoder().decode(bytes, text, true).isError()) {
+                throw new IllegalArgumentException(file + ": line " + (text.flip().chars().filter(c -> c == '\n').count() + 1)
+                        + ": not UTF-8 (expected: UTF-8; iconv -f latin1 -t utf8 makes it of Latin-1)");
+            }
+            return text.flip().toString().replaceFirst("^\ufeff", "");
+        } catch (IOException failure) {
+            throw new UncheckedIOException(file + ": cannot be read", failure);
+        }
     }
 }

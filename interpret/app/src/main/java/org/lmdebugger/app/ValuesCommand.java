@@ -15,5 +15,5 @@ import picocli.CommandLine.Command;
             "  lmdebug values similar L3D42",
             "  lmdebug values cluster L3D42",
             "  lmdebug values name L3D42 \"royalty\""})
-final class ValuesCommand {
+final class ValuesCommand extends CommandGroup {
 }

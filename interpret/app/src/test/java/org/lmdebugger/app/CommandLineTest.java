@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.model.CheckpointCases;
+import org.lmdebugger.model.Fuzz;
 import org.lmdebugger.model.TestFiles;
 
 /** The command as a user types it. */
@@ -214,6 +216,101 @@ class CommandLineTest {
     void aWrongCommandLineIsSaidInALine(String arguments) {
         assertThat(lmdebug(arguments.split(" "))).isEqualTo(2);
         assertThat(err.toString()).startsWith("lmdebug: ").contains("--help").hasLineCount(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            trase Once|did you mean trace
+            trace Once --edits L0D0=0|did you mean --edit
+            sweep Once --device ,|device:  (expected: cpu, cuda, or cuda:1 for the second GPU)
+            """)
+    void whoMistypesIsShownTheWay(String arguments, String message) {
+        assertThat(lmdebug(arguments.split(" "))).isPositive();
+        assertThat(err.toString()).contains(message).hasLineCount(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "values"})
+    void aCommandGroupAloneListsItsCommandsWithAnExample(String arguments) {
+        assertThat(lmdebug(arguments.isEmpty() ? new String[0] : arguments.split(" "))).isEqualTo(2);
+        assertThat(err.toString()).contains("Usage: lmdebug", arguments.isEmpty() ? "trace " : "similar ",
+                "For example:" + System.lineSeparator() + "  lmdebug ");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @Test
+    void noExampleOfTheHelpIsBroken() {
+        var commands = Main.commandLine().getSubcommands();
+        for (var command : commands.values()) {
+            for (var line : command.getCommandSpec().usageMessage().footer()) {
+                assertThat(command.getUsageMessage()).contains(line);
+            }
+        }
+    }
+
+    @Test
+    void severalPromptsAreShownAsTheyMayBeOneWithoutQuotationMarks() {
+        assertThat(lmdebug("sweep", "Once", "upon", "--neurons", "L0D0")).isZero();
+        assertThat(err.toString()).contains("2 prompts: \"Once\", \"upon\"").hasLineCount(1);
+    }
+
+    @Test
+    void aShellCompletesTheCommands() {
+        assertThat(lmdebug("generate-completion")).isZero();
+        assertThat(out.toString()).contains("complete -F", "_picocli_lmdebug_trace");
+    }
+
+    @Test
+    void longLinesOfInterventionsAreReadInOnePass(@TempDir Path folder) throws Exception {
+        var edits = Files.writeString(folder.resolve("edits"), "L0D0=0; ".repeat(40_000) + "L0D768=0");
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", edits.toString())).isEqualTo(1);
+        assertThat(err.toString()).startsWith("lmdebug: edit: L0D768 (expected: ").hasLineCount(1);
+        err.getBuffer().setLength(0);
+        var prompts = Files.writeString(edits, "L0D0=from:\"a;b\"; ".repeat(2_000) + "L9D0=0");
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", prompts.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("L9D0 (expected: ").hasLineCount(1);
+    }
+
+    @Test
+    void aFileThatIsNoTextIsNamed(@TempDir Path folder) throws Exception {
+        var latin = Files.write(folder.resolve("latin1"), "Once\nna\u00efve\n".getBytes(StandardCharsets.ISO_8859_1));
+        for (var option : List.of("--prompts", "--interventions")) {
+            err.getBuffer().setLength(0);
+            assertThat(lmdebug("sweep", "--neurons", "L0D0", option, latin.toString())).isEqualTo(1);
+            assertThat(err.toString()).startsWith("lmdebug: " + latin + ": line 2: not UTF-8 (expected: ").hasLineCount(1);
+            err.getBuffer().setLength(0);
+            assertThat(lmdebug("sweep", "--neurons", "L0D0", option, folder.toString())).isEqualTo(1);
+            assertThat(err.toString()).startsWith("lmdebug: " + folder + ": cannot be read").hasLineCount(1);
+        }
+    }
+
+    @Test
+    void aByteOrderMarkIsNoText(@TempDir Path folder) throws Exception {
+        var edits = Files.writeString(folder.resolve("edits"), "\ufeffL0D1=0\n\nL0D2=x\n");
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", edits.toString())).isEqualTo(1);
+        assertThat(err.toString()).startsWith("lmdebug: " + edits + ": line 3: edit: L0D2=x").hasLineCount(1);
+        Files.writeString(edits, "\ufeffL0D1=0\n");
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", edits.toString())).isZero();
+    }
+
+    @Test
+    void spoiltCommandLinesAreRefusedInALineOrRun() {
+        var right = List.of("trace|Once|--edit|L1D2*=2@last|--token| a|--top|3", "generate|Once upon|--tokens|2|--seed|7|--top-p|0.9",
+                "sweep|Once upon|--neurons|L0D0-3|--op|set:3|--at|last|--measure|rank:\" a\"|--top|2",
+                "values|promote| king| queen|--top|3", "models", "devices");
+        var outcomes = Fuzz.run("command lines", 60, random -> {
+            var arguments = right.get(random.nextInt(right.size())).split("\\|");
+            int which = random.nextInt(arguments.length);
+            var text = arguments[which].getBytes(StandardCharsets.UTF_8);
+            arguments[which] = new String(Fuzz.spoilt(text, random), StandardCharsets.UTF_8);
+            err.getBuffer().setLength(0);
+            int code = lmdebug(arguments);
+            assertThat(code).as("%s", List.of(arguments)).isBetween(0, 2);
+            assertThat(err.toString()).as("%s", List.of(arguments)).doesNotContain("\tat ", "Exception");
+            assertThat(code == 1 && !err.toString().startsWith("lmdebug: ")).as("%s", List.of(arguments)).isFalse();
+            return code == 0 ? "ran" : "refused";
+        });
+        assertThat(outcomes.keySet()).isSubsetOf("ran", "refused");
     }
 
     @Test

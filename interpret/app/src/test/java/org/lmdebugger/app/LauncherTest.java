@@ -7,6 +7,7 @@ import java.io.FileOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
@@ -25,7 +26,7 @@ class LauncherTest {
     private static final String SWEEP = """
             printf 'ein Mädchen\\n' > wörter.txt
             ./lmdebug sweep "Ein größerer Bär — 小熊 🐻" --prompts wörter.txt --neurons L0-1D0-99 --memory 1 --measure kl \\
-                --measure top:2 --out größe > table
+                --measure top:2 --out größe/ > table
             ls größe >> table
             cat größe/manifest.json >> table
             """;
@@ -44,7 +45,14 @@ class LauncherTest {
         manifest.getMainAttributes().put(Attributes.Name.CLASS_PATH,
                 entries.map(entry -> Path.of(entry).toUri().toString()).collect(Collectors.joining(" ")));
         new JarOutputStream(new FileOutputStream(target.resolve("lib/all.jar").toFile()), manifest).close();
-        Files.createFile(target.resolve("built"));
+        for (var sources : List.of("bindings/src/main", "interpret/app/src/main", "native/cuda", "native/include")) {
+            Files.createDirectories(home.resolve(sources));
+        }
+        for (var source : List.of("pom.xml", "bindings/pom.xml", "interpret/app/pom.xml", "native/build",
+                "native/CMakeLists.txt")) {
+            Files.createFile(home.resolve(source));
+        }
+        Files.createFile(target.resolve("built")); // after all sources
         return home;
     }
 
@@ -93,5 +101,23 @@ class LauncherTest {
                 + Main.class.getName() + " trace größer", "LC_ALL=C");
         assertThat(withoutScript.waitFor()).isEqualTo(2);
         assertThat(home.resolve("err")).content().contains("lmdebug: arguments: not UTF-8, or read as ANSI_X3.4-1968");
+    }
+
+    @Test
+    void standardErrorHasWhatTheProgramSaysAlone() throws Exception {
+        var home = install("errors");
+        assertThat(start(home, "./lmdebug devices").waitFor()).isZero();
+        assertThat(home.resolve("err")).isEmptyFile();
+        assertThat(start(home, "./lmdebug trace Once --device x").waitFor()).isEqualTo(1);
+        assertThat(home.resolve("err")).content().startsWith("lmdebug: device: x ").hasLineCount(1);
+        assertThat(start(home, "./lmdebug devices 2>&-").waitFor()).isZero();
+        assertThat(home.resolve("err")).isEmptyFile();
+    }
+
+    @Test
+    void anErrorOfTheJvmsStartIsShown() throws Exception {
+        var home = install("start");
+        start(home, "./lmdebug devices || :; sleep 1", "JDK_JAVA_OPTIONS=-XX:NoSuchFlag").waitFor();
+        assertThat(home.resolve("err")).content().contains("NoSuchFlag");
     }
 }
