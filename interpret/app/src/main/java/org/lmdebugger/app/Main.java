@@ -16,7 +16,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command {@code lmdebug}. Exit codes: 0 done, 1 it could not be done, 2 the command line was wrong. */
-@Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Main.VERSION,
+@Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Version.NUMBER,
         description = "See and change how a GPT-2 model makes a prediction.",
         subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class, ValuesCommand.class,
             ServeCommand.class, ModelsCommand.class, DevicesCommand.class,
@@ -29,7 +29,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  lmdebug values show L3D42",
             "  lmdebug help trace"})
 public final class Main extends CommandGroup {
-    public static final String VERSION = "0.1.0";
     private static final int HELP_WIDTH = 100; // columns: no example is broken
 
     private Main() {

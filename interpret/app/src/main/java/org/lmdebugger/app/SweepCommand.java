@@ -161,7 +161,7 @@ final class SweepCommand implements Callable<Integer> {
     private static Map<String, Object> manifest(Debugger debugger, SweepPlan plan) {
         var model = debugger.model();
         var sweep = plan.sweep();
-        return TraceJson.object("version", Main.VERSION, "model", model.files().name(), "fingerprint", model.fingerprint(),
+        return TraceJson.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint", model.fingerprint(),
                 "device", model.device().name() + ": " + model.device().description(), "precision", model.device().precision().toString(),
                 "prompts", sweep.prompts().stream().map(Sweep.Prompt::text).toList(), "neurons", String.valueOf(sweep.neurons()),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),

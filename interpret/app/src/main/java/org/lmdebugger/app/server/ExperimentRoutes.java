@@ -6,7 +6,7 @@ import io.javalin.router.JavalinDefaultRoutingApi;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
-import org.lmdebugger.app.Main;
+import org.lmdebugger.app.Version;
 
 /** Experiments: a prompt, edits, and what came of them, kept and loaded as versioned JSON. */
 final class ExperimentRoutes {
@@ -34,7 +34,7 @@ final class ExperimentRoutes {
         var name = Objects.requireNonNullElse(request.name(), "").strip();
         var edits = TraceRoutes.edits(request.edits(), request.mode());
         var model = inference.debugger().model();
-        var experiment = new Experiment(request.version(), null, name, Instant.now().toString(), Main.VERSION,
+        var experiment = new Experiment(request.version(), null, name, Instant.now().toString(), Version.NUMBER,
                 model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
                 request.view(), request.results()).checked();
         if (experiments.size() >= Experiments.MOST) {

@@ -5,8 +5,8 @@ import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
-import org.lmdebugger.app.Main;
 import org.lmdebugger.app.TraceJson;
+import org.lmdebugger.app.Version;
 
 /** What the model is, and how it reads text. */
 final class ModelRoutes {
@@ -24,7 +24,7 @@ final class ModelRoutes {
     private void model(Context context) {
         var model = inference.debugger().model();
         var config = model.config();
-        Responses.json(context, TraceJson.object("version", Main.VERSION, "model", model.files().name(),
+        Responses.json(context, TraceJson.object("version", Version.NUMBER, "model", model.files().name(),
                 "fingerprint", model.fingerprint(), "device", model.device().name(), "hardware", model.device().description(),
                 "precision", model.device().precision().toString().toLowerCase(Locale.ROOT), "layers", config.layers(),
                 "neurons", config.feedForwardWidth(), "width", config.width(), "heads", config.heads(),
