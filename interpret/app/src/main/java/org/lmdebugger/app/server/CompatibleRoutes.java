@@ -18,12 +18,11 @@ import org.slf4j.LoggerFactory;
 
 /**
  * LM-Debugger's own HTTP interface, so that its page works with this server. What its page makes of a failure decides how
- * it is answered, beside the reason in the header {@value #REASON} and in the log. Of a trace it takes {@code 200 {}}, the
+ * it is answered, beside the reason in the header {@value Responses#REASON} and in the log. Of a trace it takes {@code 200 {}}, the
  * original's answer, for "Failed prediction". Anything in JSON that is no continuation or no value vector breaks it until
  * it is loaded again; what is not JSON it calls "Failed generation" or "Failed getting details", and goes on.
  */
 final class CompatibleRoutes {
-    static final String REASON = "LM-Debugger-Error";
     private static final int TOP = 10;
     private static final int PROJECTED = 50;
 
@@ -49,8 +48,8 @@ final class CompatibleRoutes {
         try {
             Responses.json(context, work.get());
         } catch (RuntimeException failure) {
-            var problem = Server.problem(failure, context.path());
-            if (problem != Server.GONE) {
+            var problem = Problem.of(failure, context.path());
+            if (problem != Problem.CLIENT_GONE) {
                 say(context, problem.getMessage());
             }
             context.status(problem.status()).contentType("text/plain; charset=utf-8").result(problem.getMessage());
@@ -60,7 +59,7 @@ final class CompatibleRoutes {
     private static void say(Context context, String reason) {
         var line = reason.replaceAll("[^\\x20-\\x7e]", "?");
         LoggerFactory.getLogger(CompatibleRoutes.class).info("{}: {}", context.path(), line);
-        context.header(REASON, line);
+        context.header(Responses.REASON, line);
     }
 
     private static Edits edits(Request request) {

@@ -100,7 +100,7 @@ final class GenerateRoutes {
 
     private static void end(Context context, List<Continuation> continuations, Job<List<Generation>> job, EventStream stream) {
         if (job.result().isCompletedExceptionally()) {
-            stream.send("problem", Server.problem(job.result().exceptionNow(), "generate").fields());
+            stream.send("problem", Problem.of(job.result().exceptionNow(), "generate").fields());
             return;
         }
         var generations = job.result().resultNow();

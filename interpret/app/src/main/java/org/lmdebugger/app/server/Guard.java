@@ -27,9 +27,16 @@ final class Guard {
     private final Set<String> origins;
     private final Tokens tokens; // null if none is needed
 
-    Guard(ServerOptions options, Tokens tokens) {
-        hosts = hosts(options.host());
-        origins = options.origins();
+    /**
+     * A guard of one server.
+     *
+     * @param host    the address that it listens on
+     * @param origins those of other pages that may use it
+     * @param tokens  null if none is needed
+     */
+    Guard(String host, Set<String> origins, Tokens tokens) {
+        hosts = hosts(host);
+        this.origins = origins;
         this.tokens = tokens;
     }
 
@@ -93,7 +100,7 @@ final class Guard {
             }
         } else if (origins.contains(origin)) {
             context.header("Access-Control-Allow-Origin", origin).header("Vary", "Origin")
-                    .header("Access-Control-Expose-Headers", CompatibleRoutes.REASON);
+                    .header("Access-Control-Expose-Headers", Responses.REASON);
             if (context.method() == HandlerType.OPTIONS) {
                 context.header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE").header("Access-Control-Max-Age", "600")
                         .header("Access-Control-Allow-Headers", "Content-Type, Authorization");

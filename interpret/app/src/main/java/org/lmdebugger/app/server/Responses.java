@@ -5,6 +5,9 @@ import org.lmdebugger.app.Json;
 
 /** Answers. */
 final class Responses {
+    /** The header with the reason of a failure, which pages of other origins may read. */
+    static final String REASON = "LM-Debugger-Error";
+
     private Responses() {
     }
 

@@ -7,22 +7,16 @@ import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import io.javalin.util.JavalinException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.Set;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
-import org.eclipse.jetty.http.BadMessageException;
-import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.AbstractConnector;
 import org.eclipse.jetty.server.handler.GracefulHandler;
-import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
 
@@ -42,9 +36,6 @@ public final class Server implements AutoCloseable {
         Connections.prepareWarnings();
     }
 
-    /** What nobody hears. */
-    static final Problem GONE = new Problem(499, "Cancelled", "The client went away.");
-
     private final ServerOptions options;
     private final Assets assets = new Assets();
     private final WorkQueue queue = new WorkQueue(Limits.QUEUE);
@@ -61,9 +52,9 @@ public final class Server implements AutoCloseable {
     public Server(Debugger debugger, ServerOptions options, Consumer<URI> link) {
         this.options = options;
         var tokens = options.token() == null ? null : new Tokens(options.token(), path -> link.accept(address().resolve(path)));
-        var guard = new Guard(options, tokens);
+        var guard = new Guard(options.host(), options.origins(), tokens);
         var inference = new Inference(debugger, queue);
-        values = new ValueStore(inference, options);
+        values = new ValueStore(inference, options.data(), options.cache());
         CompletableFuture.runAsync(debugger.model()::fingerprint); // so that the first who asks need not wait
         javalin = Javalin.create(config -> {
             configure(config);
@@ -143,27 +134,7 @@ public final class Server implements AutoCloseable {
     }
 
     private static void failed(Exception failure, Context context) {
-        problem(failure, context.method() + " " + Shown.of(context.path())).send(context);
-    }
-
-    /** What to say of a failure; what is our own mistake is logged. */
-    static Problem problem(Throwable failure, String request) {
-        return switch (failure) {
-            case Problem problem -> problem;
-            case HttpResponseException wrong -> new Problem(wrong.getStatus(), "Not possible", request + ": " + wrong.getMessage()
-                    + " (expected: what GET /api/v1/openapi.yaml describes)");
-            case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
-            case InvalidModelException changed -> new Problem(503, "Model changed", changed.getMessage());
-            case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
-            case UncheckedIOException file -> new Problem(500, "File not usable", file.getMessage());
-            case CancellationException gone -> GONE;
-            case EofException gone -> GONE;
-            case BadMessageException bad -> new Problem(bad.getCode(), "Bad request", bad.getReason() + " (expected: all of the request, and soon)");
-            default -> {
-                LOG.error(request, failure);
-                yield new Problem(500, "Internal error", "This is a mistake in the server; its log says more.");
-            }
-        };
+        Problem.of(failure, context.method() + " " + Shown.of(context.path())).send(context);
     }
 
     WorkQueue queue() {

@@ -58,7 +58,7 @@ final class SweepJob {
         queued = inference.queue().background(running -> run(running, inference.debugger(), inference.queue()));
         queued.result().whenComplete((nothing, failure) -> {
             if (failure != null) {
-                fail(Server.problem(failure, "sweep " + id));
+                fail(Problem.of(failure, "sweep " + id));
             }
         });
     }

@@ -2,6 +2,7 @@ package org.lmdebugger.app.server;
 
 import io.javalin.http.Context;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Map;
 import org.lmdebugger.app.values.Names;
 import org.lmdebugger.app.values.ValueCache;
@@ -16,16 +17,22 @@ final class ValueStore implements AutoCloseable {
     private final Build<Projections, WordSearch> words;
     private final Build<Clusters, Clusters> clusters;
     private final Inference inference;
-    private final ServerOptions options;
+    private final Path folder;
     private ValueCache cache; // guarded by this; null before it is needed, as a fingerprint takes a while
     private boolean closed;
 
-    ValueStore(Inference inference, ServerOptions options) {
+    /**
+     * The value vectors of a server's model.
+     *
+     * @param data  the folder of what users save
+     * @param cache the folder of what can be computed again
+     */
+    ValueStore(Inference inference, Path data, Path cache) {
         this.inference = inference;
-        this.options = options;
+        folder = cache;
         var model = inference.debugger().model();
         int steps = model.config().layers() * model.config().feedForwardWidth();
-        names = new Names(options.data(), model::fingerprint);
+        names = new Names(data, model::fingerprint);
         words = new Build<>("projections", steps, inference.queue(), () -> cache().projections(),
                 projections -> new WordSearch(projections, cache().vectors(), model.tokenizer()));
         clusters = new Build<>("clusters", steps, inference.queue(), () -> cache().clusters(), built -> built);
@@ -37,7 +44,7 @@ final class ValueStore implements AutoCloseable {
         }
         if (cache == null) {
             var model = inference.debugger().model();
-            cache = new ValueCache(options.cache(), model, model.fingerprint());
+            cache = new ValueCache(folder, model, model.fingerprint());
         }
         return cache;
     }

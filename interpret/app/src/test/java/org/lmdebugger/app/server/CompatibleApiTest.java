@@ -70,7 +70,7 @@ class CompatibleApiTest {
     private static JsonNode good(String path, String body) {
         var response = server.post(path, body);
         assertThat(response.statusCode()).isEqualTo(200);
-        assertThat(response.headers().firstValue(CompatibleRoutes.REASON)).isEmpty();
+        assertThat(response.headers().firstValue(Responses.REASON)).isEmpty();
         return json(response);
     }
 
@@ -246,7 +246,7 @@ class CompatibleApiTest {
         var answer = server.post("/get_data", bad);
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.body()).isEqualTo("{}");
-        assertThat(answer.headers().firstValue(CompatibleRoutes.REASON).orElseThrow()).contains("expected: ");
+        assertThat(answer.headers().firstValue(Responses.REASON).orElseThrow()).contains("expected: ");
         assertFailedForThePage(server.post("/generate", bad.replaceFirst("\\{(?=\"prompt)", "{\"generate_k\": 5,")));
         assertThat(server.post("/get_data", body(PROMPT, off(1, 5))).body()).isEqualTo(before);
     }
@@ -257,7 +257,7 @@ class CompatibleApiTest {
         assertThat(answer.headers().firstValue("Content-Type").orElseThrow()).startsWith("text/plain");
         assertThatThrownBy(() -> TestServer.JSON.readTree(answer.body())).isInstanceOf(JsonProcessingException.class);
         assertThat(answer.body()).contains("expected: ");
-        assertThat(answer.headers().firstValue(CompatibleRoutes.REASON)).hasValue(answer.body());
+        assertThat(answer.headers().firstValue(Responses.REASON)).hasValue(answer.body());
     }
 
     @ParameterizedTest
