@@ -12,6 +12,9 @@ import org.eclipse.jetty.util.BufferUtil;
  * write to it; this class looks.
  */
 final class Client {
+    /** The pause between two looks. */
+    static final long POLL_MILLIS = 200;
+
     private final Connection connection;
     private final ByteBuffer ahead = BufferUtil.allocate(1 << 10);
     private boolean sentMore;

@@ -118,7 +118,7 @@ final class CompatibleRoutes {
         }
         Generation generation = inference.callLong(context, job -> inference.debugger().generate(request.prompt(), List.of(Continuation.of(edits)),
                 GenerationOptions.greedy(request.generate_k()), (continuation, token) -> {
-                    job.goOn();
+                    job.throwIfCancelled();
                     return true;
                 }).getFirst());
         return Map.of("generate_text", generation.text());

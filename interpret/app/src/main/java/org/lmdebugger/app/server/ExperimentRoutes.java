@@ -37,7 +37,7 @@ final class ExperimentRoutes {
         var experiment = new Experiment(request.version(), null, name, Instant.now().toString(), Version.NUMBER,
                 model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
                 request.view(), request.results()).checked();
-        if (experiments.size() >= Experiments.MOST) {
+        if (experiments.size() >= Experiments.MAX_COUNT) {
             throw new Problem(409, "Full",
                     "%d experiments are kept (expected: fewer); delete some first".formatted(experiments.size()));
         }

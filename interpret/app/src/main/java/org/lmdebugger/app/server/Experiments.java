@@ -23,8 +23,8 @@ import org.lmdebugger.files.AtomicFile;
  * damaged leaves the others as they are. Any thread may ask.
  */
 final class Experiments {
-    /** Files, at most. */
-    static final int MOST = 1000;
+    /** How many experiments may be kept. */
+    static final int MAX_COUNT = 1000;
 
     private static final int SHOWN = 8 << 20; // characters of prompts and edits in a list
     private static final String ID = "[\\w-]{1,100}";
@@ -85,7 +85,7 @@ final class Experiments {
         var damaged = new ArrayList<Map<String, Object>>();
         int characters = 0;
         int shown = 0;
-        for (; shown < Math.min(files.size(), MOST) && characters < SHOWN; shown++) {
+        for (; shown < Math.min(files.size(), MAX_COUNT) && characters < SHOWN; shown++) {
             var file = look(files.get(shown));
             if (file.problem() == null) {
                 experiments.add(file.head());

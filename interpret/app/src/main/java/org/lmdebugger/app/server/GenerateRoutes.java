@@ -19,7 +19,6 @@ import org.lmdebugger.interpret.GenerationOptions;
 
 /** Continuations of a prompt, token by token: events {@code token}, then {@code end} or {@code problem}. */
 final class GenerateRoutes {
-    private static final long GLANCE = 200; // milliseconds between looks at whether the client is still there
     private static final Map<String, Object> DONE = Map.of();
 
     private final Inference inference;
@@ -91,7 +90,7 @@ final class GenerateRoutes {
 
     private static Map<String, Object> next(BlockingQueue<Map<String, Object>> events) {
         try {
-            return events.poll(GLANCE, TimeUnit.MILLISECONDS);
+            return events.poll(Client.POLL_MILLIS, TimeUnit.MILLISECONDS);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             throw new CancellationException();

@@ -9,8 +9,6 @@ import java.util.function.Consumer;
 
 /** A piece of inference that waits, runs or has run. Cancelling it drops it, or asks it to end soon. */
 final class Job<T> implements Comparable<Job<?>> {
-    private static final long GLANCE = 200; // milliseconds between looks at whether the client is still there
-
     private final Work<T> work;
     private final boolean interactive;
     private final long number;
@@ -40,8 +38,8 @@ final class Job<T> implements Comparable<Job<?>> {
         return cancelled != null;
     }
 
-    /** @throws RuntimeException the reason if it was cancelled */
-    void goOn() {
+    /** Does nothing until the job is cancelled. @throws RuntimeException the reason, from then on */
+    void throwIfCancelled() {
         var reason = cancelled;
         if (reason != null) {
             throw reason;
@@ -60,7 +58,7 @@ final class Job<T> implements Comparable<Job<?>> {
 
     void run() {
         try {
-            goOn();
+            throwIfCancelled();
             result.complete(work.run(this));
         } catch (Throwable failure) { // goes to the thread that waits for the result
             result.completeExceptionally(failure);
@@ -75,7 +73,7 @@ final class Job<T> implements Comparable<Job<?>> {
     T await(Client client) {
         while (true) {
             try {
-                return result.get(GLANCE, TimeUnit.MILLISECONDS);
+                return result.get(Client.POLL_MILLIS, TimeUnit.MILLISECONDS);
             } catch (TimeoutException notYet) {
                 if (client.hasGone()) {
                     cancel();

@@ -32,10 +32,8 @@ final class SearchRoutes {
         var terms = WordSearch.keywords(words);
         int top = Requests.number(context, "top", 20, Limits.TOP);
         boolean weigh = Requests.flag(context, "weigh");
-        var search = store.words(context);
-        if (search != null) {
-            Responses.json(context, ValueJson.of(terms, search.search(words, top, weigh), store.shownNames()));
-        }
+        store.withWords(context, search ->
+                Responses.json(context, ValueJson.of(terms, search.search(words, top, weigh), store.shownNames())));
     }
 
     private void tokens(Context context) {

@@ -160,7 +160,7 @@ final class SweepJob {
     private synchronized void pause(long sent) {
         try {
             if (done == sent && !state.isFinal()) {
-                wait(200);
+                wait(Client.POLL_MILLIS);
             }
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();

@@ -9,6 +9,7 @@ import java.util.Objects;
 import org.lmdebugger.app.Said;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.app.ValueJson;
+import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.Debugger.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
@@ -90,10 +91,7 @@ final class ValueRoutes {
 
     private void clusterOf(Context context) {
         var vector = vector(context);
-        var clusters = store.clusters(context);
-        if (clusters != null) {
-            cluster(context, clusters.label(vector));
-        }
+        store.withClusters(context, clusters -> cluster(context, clusters, clusters.label(vector)));
     }
 
     private void cluster(Context context) {
@@ -101,14 +99,10 @@ final class ValueRoutes {
         if (!label.matches("\\d{1,9}")) {
             throw Problem.badRequest("cluster: not a number (expected: one from 0 on)");
         }
-        cluster(context, Integer.parseInt(label));
+        store.withClusters(context, clusters -> cluster(context, clusters, Integer.parseInt(label)));
     }
 
-    private void cluster(Context context, int label) {
-        var clusters = store.clusters(context);
-        if (clusters == null) {
-            return;
-        }
+    private void cluster(Context context, Clusters clusters, int label) {
         if (label >= clusters.count()) {
             throw Problem.notFound("cluster: %d (expected: 0 to %d)".formatted(label, clusters.count() - 1));
         }

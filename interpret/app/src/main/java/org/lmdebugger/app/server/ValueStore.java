@@ -4,6 +4,7 @@ import io.javalin.http.Context;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.lmdebugger.app.values.Names;
 import org.lmdebugger.app.values.ValueCache;
 import org.lmdebugger.app.values.WordSearch;
@@ -14,8 +15,8 @@ import org.lmdebugger.interpret.Projections;
 /** What the server keeps of the model's value vectors: names, and what is built of them when it is first asked for. */
 final class ValueStore implements AutoCloseable {
     private final Names names;
-    private final Build<Projections, WordSearch> words;
-    private final Build<Clusters, Clusters> clusters;
+    private final LazyBuild<Projections, WordSearch> words;
+    private final LazyBuild<Clusters, Clusters> clusters;
     private final Inference inference;
     private final Path folder;
     private ValueCache cache; // guarded by this; null before it is needed, as a fingerprint takes a while
@@ -33,9 +34,9 @@ final class ValueStore implements AutoCloseable {
         var model = inference.debugger().model();
         int steps = model.config().layers() * model.config().feedForwardWidth();
         names = new Names(data, model::fingerprint);
-        words = new Build<>("projections", steps, inference.queue(), () -> cache().projections(),
+        words = new LazyBuild<>("projections", steps, inference.queue(), () -> cache().projections(),
                 projections -> new WordSearch(projections, cache().vectors(), model.tokenizer()));
-        clusters = new Build<>("clusters", steps, inference.queue(), () -> cache().clusters(), built -> built);
+        clusters = new LazyBuild<>("clusters", steps, inference.queue(), () -> cache().clusters(), built -> built);
     }
 
     private synchronized ValueCache cache() {
@@ -62,14 +63,21 @@ final class ValueStore implements AutoCloseable {
         }
     }
 
-    /** The search by words; null while it is being made, and then the answer is given. */
-    WordSearch words(Context context) {
-        return words.get(context);
+    /** Has {@code answer} given by the search by words; while that is being built, answers how far it is. */
+    void withWords(Context context, Consumer<WordSearch> answer) {
+        with(context, words, answer);
     }
 
-    /** The usual clusters; null while they are being made, and then the answer is given. */
-    Clusters clusters(Context context) {
-        return clusters.get(context);
+    /** Has {@code answer} given by the usual clusters; while these are being built, answers how far they are. */
+    void withClusters(Context context, Consumer<Clusters> answer) {
+        with(context, clusters, answer);
+    }
+
+    private static <T> void with(Context context, LazyBuild<?, T> build, Consumer<T> answer) {
+        build.get().ifPresentOrElse(answer, () -> {
+            context.status(202);
+            Responses.json(context, build.progress());
+        });
     }
 
     @Override

@@ -123,10 +123,10 @@ class SavedFilesTest {
 
     @Test
     void aListIsBoundedInNumber() throws IOException {
-        for (int i = 0; i < Experiments.MOST + 3; i++) {
+        for (int i = 0; i < Experiments.MAX_COUNT + 3; i++) {
             write("x" + i, "{");
         }
-        assertThat(list(server).get("damaged")).hasSize(Experiments.MOST);
+        assertThat(list(server).get("damaged")).hasSize(Experiments.MAX_COUNT);
         assertThat(list(server).get("more").intValue()).isEqualTo(3);
         assertThat(server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\"}")
                 .statusCode()).isEqualTo(409);

@@ -1,6 +1,7 @@
 package org.lmdebugger.app.server;
 
-import io.javalin.http.Context;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -11,11 +12,17 @@ import java.util.function.Supplier;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.app.values.ValueCache;
 
-/** Something of the value vectors that is built when it is first asked for, between other work, or was built before. */
-final class Build<C, T> {
-    private static final int GLANCE = 300; // milliseconds in which something that was built before may be ready
+/**
+ * A result that is loaded from the cache, or built in the background, when it is first requested. The build yields to
+ * interactive work. All methods may be called from any thread.
+ *
+ * @param <C> what the cache keeps
+ * @param <T> the result, made of that
+ */
+final class LazyBuild<C, T> {
+    private static final int CACHE_HIT_MILLIS = 300; // in which a result from the cache is usually loaded
 
-    private final String what;
+    private final String name;
     private final WorkQueue queue;
     private final Supplier<ValueCache.Entry<C>> entry;
     private final Function<C, T> finish;
@@ -24,27 +31,28 @@ final class Build<C, T> {
     private CompletableFuture<T> result; // guarded by this; null before the first request, and after a failure
 
     /**
-     * @param what   its name in answers
+     * A result that nobody has requested yet.
+     *
+     * @param name   its name in answers
      * @param total  a first guess at the number of steps
-     * @param finish makes of what the cache keeps what is wanted, off the inference thread
+     * @param entry  the cache's
+     * @param finish makes the result, off the inference thread
      */
-    Build(String what, int total, WorkQueue queue, Supplier<ValueCache.Entry<C>> entry, Function<C, T> finish) {
-        this.what = what;
+    LazyBuild(String name, int total, WorkQueue queue, Supplier<ValueCache.Entry<C>> entry, Function<C, T> finish) {
+        this.name = name;
         this.total = total;
         this.queue = queue;
         this.entry = entry;
         this.finish = finish;
     }
 
-    /** What is built; null while it is not, and then the answer is given: 202, and how far it is. */
-    T get(Context context) {
+    /** Returns the result, or empty while it is being built. @throws RuntimeException if the build failed */
+    Optional<T> get() {
         var future = start();
         try {
-            return future.get(GLANCE, TimeUnit.MILLISECONDS);
+            return Optional.of(future.get(CACHE_HIT_MILLIS, TimeUnit.MILLISECONDS));
         } catch (TimeoutException notYet) {
-            context.status(202);
-            Responses.json(context, TraceJson.object("state", "building", "what", what, "done", done, "total", total));
-            return null;
+            return Optional.empty();
         } catch (ExecutionException failure) {
             forget(future);
             throw Job.unwrapped(failure.getCause());
@@ -54,10 +62,15 @@ final class Build<C, T> {
         }
     }
 
+    /** Returns how far the build is, as it is answered. */
+    Map<String, Object> progress() {
+        return TraceJson.object("state", "building", "what", name, "done", done, "total", total);
+    }
+
     private synchronized CompletableFuture<T> start() {
         if (result == null) {
             var future = new CompletableFuture<T>();
-            Thread.ofVirtual().name(what).start(() -> {
+            Thread.ofVirtual().name(name).start(() -> {
                 try {
                     future.complete(finish.apply(build(entry.get())));
                 } catch (Throwable failure) { // goes to whoever asks next
@@ -81,7 +94,7 @@ final class Build<C, T> {
                 done = steps;
                 total = all;
                 queue.yield();
-                running.goOn();
+                running.throwIfCancelled();
             }));
             try {
                 return job.result().get();
