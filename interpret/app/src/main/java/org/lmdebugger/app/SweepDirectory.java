@@ -2,7 +2,6 @@ package org.lmdebugger.app;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -33,7 +32,6 @@ import org.lmdebugger.tokenizer.Tokenizer;
  * is there; what is there and whole after an interruption is not done again.
  */
 final class SweepDirectory implements SweepOutput {
-    private static final ObjectMapper MAPPER = new ObjectMapper();
     private static final String MANIFEST = "manifest.json";
     private static final String CHECKSUMS = "SHA256SUMS"; // as sha256sum writes and checks it
     private static final Pattern CHECKSUM = Pattern.compile("([0-9a-f]{64}) [ *](part-\\d{6,10}\\.parquet)");
@@ -96,7 +94,7 @@ final class SweepDirectory implements SweepOutput {
         } else if (!resume) {
             throw new IllegalArgumentException(directory + ": holds results (expected: a new directory, or --resume to go on)");
         } else {
-            compare(manifest(directory), MAPPER.readTree(MAPPER.writeValueAsString(manifest)));
+            compare(manifest(directory), Json.tree(Json.line(manifest).getBytes(StandardCharsets.UTF_8)));
         }
     }
 
@@ -220,7 +218,7 @@ final class SweepDirectory implements SweepOutput {
             throw new IllegalArgumentException(directory + ": no manifest.json (expected: a directory that sweep --out wrote)");
         }
         try {
-            var manifest = MAPPER.readTree(Files.readAllBytes(file));
+            var manifest = Json.tree(Files.readAllBytes(file));
             if (manifest.path("chunks").isArray()) {
                 return manifest;
             }

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.lmdebugger.app.Json;
+import org.lmdebugger.app.JsonReader;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.files.AtomicFile;
 
@@ -124,7 +125,7 @@ final class Experiments {
             if (bytes.length > Limits.BODY) {
                 throw Problem.badRequest("larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
             }
-            return Requests.parse(bytes, Experiment.class).withId(id).checked();
+            return JsonReader.read(bytes, Experiment.class).withId(id).checked();
         } catch (IllegalArgumentException wrong) {
             throw Problem.badRequest(wrong.getMessage());
         }

@@ -1,9 +1,7 @@
 package org.lmdebugger.app.values;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -11,11 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.lmdebugger.app.Json;
+import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.files.ProcessLock;
 import org.lmdebugger.interpret.Edits.Neuron;
@@ -31,8 +32,6 @@ public final class Names {
 
     private static final int VERSION = 1;
     private static final int BYTES = 64 << 20; // of a file, at most: a name for each neuron of a gpt2-xl fits
-    private static final ObjectMapper MAPPER = new ObjectMapper()
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Comparator<Neuron> ORDER = Comparator.comparingInt(Neuron::layer).thenComparingInt(Neuron::neuron);
 
     private final Path folder;
@@ -69,7 +68,7 @@ public final class Names {
             if (Files.size(file()) > BYTES) {
                 throw damaged(new IOException("more than %,d bytes".formatted(BYTES)));
             }
-            json = MAPPER.readTree(Files.readAllBytes(file()));
+            json = Json.tree(Files.readAllBytes(file()));
         } catch (NoSuchFileException none) {
             return names;
         } catch (JsonProcessingException failure) {
@@ -136,10 +135,10 @@ public final class Names {
         try (var lock = ProcessLock.take(file().resolveSibling(file().getFileName() + ".lock"), () -> { })) {
             var names = read();
             edit.accept(names);
-            var json = MAPPER.createObjectNode().put("version", VERSION);
-            var list = json.putObject("names");
+            var list = new LinkedHashMap<String, String>();
             names.forEach((vector, text) -> list.put(vector.toString(), text));
-            AtomicFile.write(file(), MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
+            var json = Json.print(TraceJson.object("version", VERSION, "names", list));
+            AtomicFile.write(file(), json.getBytes(StandardCharsets.UTF_8));
         } catch (IOException failure) {
             throw new UncheckedIOException(file() + ": cannot be written (see --data)", failure);
         }
