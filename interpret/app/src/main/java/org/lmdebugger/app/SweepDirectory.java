@@ -24,6 +24,7 @@ import org.lmdebugger.files.ProcessLock;
 import org.lmdebugger.interpret.Effects;
 import org.lmdebugger.interpret.SweepPlan;
 import org.lmdebugger.model.Digests;
+import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
@@ -103,13 +104,9 @@ final class SweepDirectory implements SweepOutput {
             var other = found.path(field.getKey());
             if (!other.equals(field.getValue())) {
                 throw new IllegalArgumentException(("%s: %s is %s (expected: %s; results of another sweep are not mixed, "
-                        + "use another directory)").formatted(directory.resolve(MANIFEST), field.getKey(), shortly(other), shortly(field.getValue())));
+                        + "use another directory)").formatted(directory.resolve(MANIFEST), field.getKey(), Shown.of(other), Shown.of(field.getValue())));
             }
         });
-    }
-
-    private static String shortly(JsonNode value) {
-        return Text.fit(value.toString(), 60).strip();
     }
 
     /** Sorts out what is there. */

@@ -18,9 +18,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * LM-Debugger's own HTTP interface, so that its page works with this server. What its page makes of a failure decides how
- * it is answered, beside the reason in the header {@value Responses#REASON} and in the log. Of a trace it takes {@code 200 {}}, the
- * original's answer, for "Failed prediction". Anything in JSON that is no continuation or no value vector breaks it until
- * it is loaded again; what is not JSON it calls "Failed generation" or "Failed getting details", and goes on.
+ * it is answered, beside the reason in the header {@value Responses#REASON} and in the log. Of a trace it takes
+ * {@code 200 {}}, the original's answer, for "Failed prediction". Anything in JSON that is no continuation or no value
+ * vector breaks it until it is loaded again; what is not JSON it calls "Failed generation" or "Failed getting details",
+ * and goes on.
  */
 final class CompatibleRoutes {
     private static final int TOP = 10;
@@ -62,12 +63,21 @@ final class CompatibleRoutes {
         context.header(Responses.REASON, line);
     }
 
+    private static Request read(Context context) {
+        var request = Requests.readKnown(context, Request.class);
+        if (request.prompt() != null) {
+            Limits.prompt(request.prompt());
+        }
+        if (request.interventions() != null) {
+            Limits.check("interventions", request.interventions(), Limits.EDITS);
+        }
+        return request;
+    }
+
     private static Edits edits(Request request) {
         if (request.prompt() == null || request.interventions() == null) {
             throw new IllegalArgumentException("body: no prompt or no interventions (expected: both)");
         }
-        Limits.prompt(request.prompt());
-        Limits.check("interventions", request.interventions(), Limits.EDITS);
         var switches = new LinkedHashMap<Edits.Neuron, Boolean>();
         for (var each : request.interventions()) {
             if (each.layer() == null || each.dim() == null || each.coeff() == null || each.layer() < 0 || each.dim() < 0) {
@@ -79,7 +89,7 @@ final class CompatibleRoutes {
     }
 
     private Object data(Context context) {
-        var request = Requests.readKnown(context, Request.class);
+        var request = read(context);
         try {
             return data(context, request);
         } catch (IllegalArgumentException wrong) {
@@ -111,7 +121,7 @@ final class CompatibleRoutes {
     }
 
     private Object generate(Context context) {
-        var request = Requests.readKnown(context, Request.class);
+        var request = read(context);
         var edits = edits(request);
         if (request.generate_k() == null || request.generate_k() < 1 || request.generate_k() > Limits.TOKENS) {
             throw new IllegalArgumentException("generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));

@@ -25,12 +25,11 @@ record Experiment(int version, String id, String name, String saved, String lmde
     private static final int NAME = 200; // characters
     private static final int EDITS = 32_768; // characters of all edits together
 
-    /** Returns this if it is all there and within bounds. @throws Problem naming what is not, else */
+    /** Returns this if it is all there and within bounds. @throws IllegalArgumentException naming what is not, else */
     Experiment checked() {
         if (version != VERSION) {
-            throw Problem.badRequest("version: %d (expected: %d)".formatted(version, VERSION));
+            throw new IllegalArgumentException("version: %d (expected: %d)".formatted(version, VERSION));
         }
-        Limits.prompt(prompt);
         checkLength("name", name, NAME);
         checkLength("lmdebug", lmdebug, NAME);
         checkLength("model", model, NAME);
@@ -43,18 +42,18 @@ record Experiment(int version, String id, String name, String saved, String lmde
     private static void checkLength(String what, String text, int most) {
         int length = Objects.requireNonNullElse(text, "").strip().length();
         if (length == 0 || length > most) {
-            throw Problem.badRequest("%s: %d characters (expected: 1 to %d)".formatted(what, length, most));
+            throw new IllegalArgumentException("%s: %d characters (expected: 1 to %d)".formatted(what, length, most));
         }
     }
 
     private void checkEdits() {
         if (edits == null || mode == null) {
-            throw Problem.badRequest("edits or mode: missing (expected: both)");
+            throw new IllegalArgumentException("edits or mode: missing (expected: both)");
         }
-        TraceRoutes.edits(edits, mode);
         int length = edits.stream().mapToInt(String::length).sum();
         if (length > EDITS) {
-            throw Problem.badRequest("edits: %,d characters (expected: at most %,d)".formatted(length, EDITS));
+            throw new IllegalArgumentException("edits: %,d characters (expected: at most %,d)"
+                    .formatted(length, EDITS));
         }
     }
 
@@ -62,7 +61,7 @@ record Experiment(int version, String id, String name, String saved, String lmde
         try {
             Instant.parse(Objects.requireNonNullElse(saved, ""));
         } catch (DateTimeException failure) {
-            throw Problem.badRequest("saved: no time (expected: such as 2026-01-31T12:00:00Z)");
+            throw new IllegalArgumentException("saved: no time (expected: such as 2026-01-31T12:00:00Z)");
         }
     }
 

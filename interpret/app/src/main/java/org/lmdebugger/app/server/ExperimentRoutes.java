@@ -3,9 +3,12 @@ package org.lmdebugger.app.server;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.lmdebugger.app.Version;
 
 /** Experiments: a prompt, edits, and what came of them, kept and loaded as versioned JSON. */
@@ -13,9 +16,15 @@ final class ExperimentRoutes {
     private final Inference inference;
     private final Experiments experiments;
 
-    ExperimentRoutes(Inference inference, Experiments experiments) {
+    /** @param folder of the experiments' files */
+    ExperimentRoutes(Inference inference, Path folder) {
         this.inference = inference;
-        this.experiments = experiments;
+        experiments = new Experiments(folder, Limits.BODY, ExperimentRoutes::check);
+    }
+
+    private static void check(Experiment experiment) {
+        Limits.prompt(experiment.prompt());
+        TraceRoutes.edits(experiment.edits(), experiment.mode());
     }
 
     void add(JavalinDefaultRoutingApi routes) {
@@ -34,24 +43,35 @@ final class ExperimentRoutes {
         var name = Objects.requireNonNullElse(request.name(), "").strip();
         var edits = TraceRoutes.edits(request.edits(), request.mode());
         var model = inference.debugger().model();
-        var experiment = new Experiment(request.version(), null, name, Instant.now().toString(), Version.NUMBER,
-                model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
+        Limits.prompt(request.prompt());
+        var experiment = new Experiment(request.version(), Tokens.random(), name, Instant.now().toString(),
+                Version.NUMBER, model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
                 request.view(), request.results()).checked();
         if (experiments.size() >= Experiments.MAX_COUNT) {
             throw new Problem(409, "Full",
                     "%d experiments are kept (expected: fewer); delete some first".formatted(experiments.size()));
         }
-        var kept = experiments.save(experiment);
-        context.status(201).header("Location", "/api/v1/experiments/" + kept.id());
-        Responses.json(context, kept.json());
+        try {
+            experiments.save(experiment);
+        } catch (IllegalArgumentException large) {
+            throw new Problem(413, "Too large", large.getMessage());
+        } catch (UncheckedIOException failure) {
+            throw new Problem(507, "Not saved", failure.getMessage());
+        }
+        context.status(201).header("Location", "/api/v1/experiments/" + experiment.id());
+        Responses.json(context, experiment.json());
     }
 
     private void load(Context context) {
-        var experiment = experiments.load(context.pathParam("id"));
-        if (experiment == null) {
-            throw none();
+        Responses.json(context, find(context.pathParam("id")).orElseThrow(ExperimentRoutes::none).json());
+    }
+
+    private Optional<Experiment> find(String id) {
+        try {
+            return experiments.load(id);
+        } catch (IllegalArgumentException damaged) {
+            throw new Problem(422, "Damaged", "experiment: its file is damaged: " + damaged.getMessage());
         }
-        Responses.json(context, experiment.json());
     }
 
     private void delete(Context context) {

@@ -13,6 +13,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 import org.lmdebugger.app.Json;
 import org.lmdebugger.app.JsonReader;
 import org.lmdebugger.app.TraceJson;
@@ -31,6 +33,8 @@ final class Experiments {
     private static final String ID = "[\\w-]{1,100}";
 
     private final Path folder;
+    private final int maxBytes;
+    private final Consumer<Experiment> check;
     private final Map<String, Seen> seen = new HashMap<>(); // by id: a list reads only what is new; guarded by this
 
     /** A file as it was when it was read: what a list shows of it, or the problem, and how large that is. */
@@ -40,8 +44,16 @@ final class Experiments {
     private record Found(String id, FileTime time, long bytes) {
     }
 
-    Experiments(Path folder) {
+    /**
+     * The experiments in a folder.
+     *
+     * @param maxBytes of a file
+     * @param check    throws {@link IllegalArgumentException} if an experiment is not one to show
+     */
+    Experiments(Path folder, int maxBytes, Consumer<Experiment> check) {
         this.folder = folder;
+        this.maxBytes = maxBytes;
+        this.check = check;
     }
 
     /** The files there are, the newest first. */
@@ -111,56 +123,60 @@ final class Experiments {
             now = new Seen(file.time(), file.bytes(), experiment.head(), null, experiment.size());
         } catch (IOException failure) {
             now = new Seen(file.time(), file.bytes(), null, "cannot be read: " + failure.getClass().getSimpleName(), 0);
-        } catch (Problem wrong) {
+        } catch (IllegalArgumentException wrong) {
             now = new Seen(file.time(), file.bytes(), null, wrong.getMessage(), wrong.getMessage().length());
         }
         seen.put(file.id(), now);
         return now;
     }
 
-    /** @throws Problem if the file is damaged */
+    /** @throws IllegalArgumentException if the file is damaged */
     private Experiment read(String id) throws IOException {
         try (var file = Files.newInputStream(file(id))) {
-            var bytes = file.readNBytes(Limits.BODY + 1);
-            if (bytes.length > Limits.BODY) {
-                throw Problem.badRequest("larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
+            var bytes = file.readNBytes(maxBytes + 1);
+            if (bytes.length > maxBytes) {
+                throw new IllegalArgumentException("larger than %,d bytes (expected: at most that)"
+                        .formatted(maxBytes));
             }
-            return JsonReader.read(bytes, Experiment.class).withId(id).checked();
-        } catch (IllegalArgumentException wrong) {
-            throw Problem.badRequest(wrong.getMessage());
+            var experiment = JsonReader.read(bytes, Experiment.class).withId(id);
+            check.accept(experiment);
+            return experiment.checked();
         }
     }
 
-    /** Keeps {@code experiment} under a new id, with which it is returned. */
-    Experiment save(Experiment experiment) {
-        var kept = experiment.withId(Tokens.random());
-        var bytes = Json.print(kept.json()).getBytes(StandardCharsets.UTF_8);
-        if (bytes.length > Limits.BODY) {
-            throw new Problem(413, "Too large",
-                    "experiment: %,d bytes as a file (expected: at most %,d)".formatted(bytes.length, Limits.BODY));
+    /**
+     * Keeps {@code experiment} under its id.
+     *
+     * @throws IllegalArgumentException if its file would be too large
+     * @throws UncheckedIOException     if it cannot be written
+     */
+    void save(Experiment experiment) {
+        var bytes = Json.print(experiment.json()).getBytes(StandardCharsets.UTF_8);
+        if (bytes.length > maxBytes) {
+            throw new IllegalArgumentException("experiment: %,d bytes as a file (expected: at most %,d)"
+                    .formatted(bytes.length, maxBytes));
         }
         try {
             Files.createDirectories(folder);
-            AtomicFile.write(file(kept.id()), bytes);
+            AtomicFile.write(file(experiment.id()), bytes);
         } catch (IOException failure) {
-            throw new Problem(507, "Not saved", "%s cannot be written (%s); start the server with another --data".formatted(folder, failure));
+            throw new UncheckedIOException("%s cannot be written (%s); start the server with another --data"
+                    .formatted(folder, failure), failure);
         }
-        return kept;
     }
 
-    /** A whole experiment; null if there is none of that id. @throws Problem if its file is damaged */
-    Experiment load(String id) {
-        if (!isThere(id)) {
-            return null;
-        }
+    /**
+     * Reads a whole experiment; empty if there is none of that id.
+     *
+     * @throws IllegalArgumentException if its file is damaged
+     */
+    Optional<Experiment> load(String id) {
         try {
-            return read(id);
+            return isThere(id) ? Optional.of(read(id)) : Optional.empty();
         } catch (NoSuchFileException deleted) { // meanwhile
-            return null;
+            return Optional.empty();
         } catch (IOException failure) {
             throw new UncheckedIOException(file(id) + ": cannot be read", failure);
-        } catch (Problem damaged) {
-            throw new Problem(422, "Damaged", "experiment: its file is damaged: " + damaged.getMessage());
         }
     }
 

@@ -41,16 +41,17 @@ final class Limits {
 
     static void check(String name, long value, long least, long most) {
         if (value < least || value > most) {
-            throw Problem.badRequest("%s: %d (expected: %d to %d)".formatted(name, value, least, most));
+            throw new IllegalArgumentException("%s: %d (expected: %d to %d)".formatted(name, value, least, most));
         }
     }
 
     static void check(String name, Collection<?> values, int most) {
         if (values.size() > most) {
-            throw Problem.badRequest("%s: %d of them (expected: at most %d)".formatted(name, values.size(), most));
+            throw new IllegalArgumentException("%s: %d of them (expected: at most %d)"
+                    .formatted(name, values.size(), most));
         }
         if (values.stream().anyMatch(Objects::isNull)) {
-            throw Problem.badRequest(name + ": null among them (expected: a value)");
+            throw new IllegalArgumentException(name + ": null among them (expected: a value)");
         }
     }
 
@@ -64,10 +65,11 @@ final class Limits {
     /** Returns {@code prompt} if it is there and not too long. */
     static String prompt(String prompt) {
         if (prompt == null) {
-            throw Problem.badRequest("prompt: missing (expected: a text)");
+            throw new IllegalArgumentException("prompt: missing (expected: a text)");
         }
         if (prompt.length() > PROMPT) {
-            throw Problem.badRequest("prompt: %,d characters (expected: at most %,d)".formatted(prompt.length(), PROMPT));
+            throw new IllegalArgumentException("prompt: %,d characters (expected: at most %,d)"
+                    .formatted(prompt.length(), PROMPT));
         }
         return prompt;
     }

@@ -51,7 +51,7 @@ final class Requests {
             return otherwise;
         }
         if (!text.matches("\\d{1,9}")) {
-            throw Problem.badRequest("%s: not a number (expected: 1 to %d)".formatted(name, most));
+            throw new IllegalArgumentException("%s: not a number (expected: 1 to %d)".formatted(name, most));
         }
         Limits.check(name, Integer.parseInt(text), 1, most);
         return Integer.parseInt(text);
@@ -63,7 +63,7 @@ final class Requests {
             case null -> false;
             case "false" -> false;
             case "true" -> true;
-            default -> throw Problem.badRequest(name + ": of another kind (expected: true or false)");
+            default -> throw new IllegalArgumentException(name + ": of another kind (expected: true or false)");
         };
     }
 
@@ -73,7 +73,7 @@ final class Requests {
             case null -> Mode.EXACT;
             case "exact" -> Mode.EXACT;
             case "lm-debugger" -> Mode.LM_DEBUGGER;
-            default -> throw Problem.badRequest("mode: of another kind (expected: exact or lm-debugger)");
+            default -> throw new IllegalArgumentException("mode: of another kind (expected: exact or lm-debugger)");
         };
     }
 }

@@ -75,7 +75,7 @@ public final class Server implements AutoCloseable {
         new TraceRoutes(inference).add(routes);
         new GenerateRoutes(inference).add(routes);
         new SweepRoutes(inference).add(routes);
-        new ExperimentRoutes(inference, new Experiments(options.data().resolve("experiments"))).add(routes);
+        new ExperimentRoutes(inference, options.data().resolve("experiments")).add(routes);
         new ValueRoutes(inference, values).add(routes);
         new SearchRoutes(inference, values).add(routes);
         new CompatibleRoutes(inference).add(routes);
