@@ -3,6 +3,7 @@ package org.lmdebugger.bench;
 import java.io.IOException;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.interpret.ClusterOptions;
+import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.ValueVectors;
 import org.lmdebugger.model.Gpt2;
 
@@ -17,7 +18,7 @@ public final class Clustering {
             var vectors = new ValueVectors(model);
             long start = System.nanoTime();
             long[] rows = new long[1]; // when the matrix was there
-            var clusters = vectors.clusters(ClusterOptions.of(vectors), (done, total) -> {
+            var clusters = Clusters.of(vectors, ClusterOptions.of(vectors), (done, total) -> {
                 if (done == vectors.count()) {
                     rows[0] = System.nanoTime();
                 }

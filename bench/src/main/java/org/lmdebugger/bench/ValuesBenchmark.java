@@ -15,6 +15,7 @@ import org.lmdebugger.interpret.ValueVectors;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import org.lmdebugger.interpret.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.progress.Progress;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -70,7 +71,7 @@ public class ValuesBenchmark {
     /** The strongest {@value #K} tokens of each vector, at the top and at the bottom. Prints what they are of one, and the memory. */
     @Benchmark
     public Projections project() throws IOException {
-        var projections = vectors.project(K, Reading.RAW, memory, done -> { });
+        var projections = vectors.project(K, Reading.RAW, memory, Progress.NONE);
         System.out.printf("# top: %d%n", projections.topIds(vectors.index(VECTOR))[0]);
         System.out.printf("# anonymous memory at most: %s MB%n", megabytes());
         return projections;

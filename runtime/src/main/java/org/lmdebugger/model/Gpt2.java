@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
@@ -164,6 +165,38 @@ public final class Gpt2 implements AutoCloseable {
         return fingerprint.value();
     }
 
+    /**
+     * Returns the ids of a prompt's tokens.
+     *
+     * @throws IllegalArgumentException if the prompt is empty, or has more tokens than the model has positions
+     */
+    public int[] encode(String prompt) {
+        if (prompt.length() > (long) config.positions() * tokenizer.longest()) { // to tokenize it would take long
+            throw new IllegalArgumentException("prompt: %,d characters (expected: at most %,d tokens in this model)"
+                    .formatted(prompt.length(), config.positions()));
+        }
+        return checkPrompt(tokenizer.encode(prompt));
+    }
+
+    /**
+     * Returns {@code ids} if they can be a prompt.
+     *
+     * @throws IllegalArgumentException if there are none, too many for the model's positions, or one that is no token's
+     */
+    public int[] checkPrompt(int[] ids) {
+        if (ids.length == 0) {
+            throw new IllegalArgumentException("prompt: empty (expected: at least one token)");
+        }
+        if (ids.length > config.positions()) {
+            throw new IllegalArgumentException("prompt: %d tokens (expected: at most %d in this model)"
+                    .formatted(ids.length, config.positions()));
+        }
+        for (int id : ids) {
+            tokenizer.raw(id); // throws for an id that is none
+        }
+        return ids;
+    }
+
     public ModelFiles files() {
         return files;
     }
@@ -265,6 +298,35 @@ public final class Gpt2 implements AutoCloseable {
     public void readLogits(Session session, Tensor logits, Tensor x, Tensor normed, Tensor rows) {
         session.layerNorm(normed, x, finalGain, finalBias, config.epsilon());
         session.multiplyTransposed(logits, normed, rows);
+    }
+
+    /** Takes the logits of some rows; {@code logits} [n, V] are overwritten by those of the next. */
+    @FunctionalInterface
+    public interface LogitTile {
+        /** @param from index of the first of the rows */
+        void take(int from, Tensor logits);
+    }
+
+    /**
+     * Reads any number of rows of the residual stream as logits, LN_f(x)·headᵀ, a tile of rows at a time: logits are by
+     * far the widest of what a model computes. Shapes: x [R, d], tile [n, V], normed [n, d] or larger.
+     */
+    public void readLogits(Session session, Tensor x, Tensor normed, Tensor tile, LogitTile each) {
+        tiles(x, tile, (logits, rows) -> readLogits(session, logits, rows, normed.rows(0, rows.rows())), each);
+    }
+
+    /** Reads any number of vectors as they are, x·headᵀ, without the final LayerNorm. Shapes: x [R, d], tile [n, V]. */
+    public void readRaw(Session session, Tensor x, Tensor tile, LogitTile each) {
+        tiles(x, tile, (logits, rows) -> session.multiplyTransposed(logits, rows, head), each);
+    }
+
+    private static void tiles(Tensor x, Tensor tile, BiConsumer<Tensor, Tensor> read, LogitTile each) {
+        for (long from = 0; from < x.rows(); from += tile.rows()) {
+            long count = Math.min(tile.rows(), x.rows() - from);
+            var logits = tile.rows(0, count);
+            read.accept(logits, x.rows(from, count));
+            each.take((int) from, logits);
+        }
     }
 
     /**

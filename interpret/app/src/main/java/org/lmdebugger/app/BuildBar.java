@@ -3,7 +3,7 @@ package org.lmdebugger.app;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.app.values.ValueCache;
-import org.lmdebugger.interpret.ValueVectors.Progress;
+import org.lmdebugger.progress.Progress;
 
 /** Shows on stderr how far work is that is done once; nothing if there is none to do. */
 final class BuildBar implements Progress, AutoCloseable {
@@ -22,7 +22,7 @@ final class BuildBar implements Progress, AutoCloseable {
     }
 
     @Override
-    public void report(int done, int total) {
+    public void report(long done, long total) {
         if (bar == null) {
             bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(total));
         }

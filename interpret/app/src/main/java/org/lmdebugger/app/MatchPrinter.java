@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import picocli.CommandLine.Model.CommandSpec;

@@ -7,7 +7,7 @@ import org.lmdebugger.app.values.WordSearch.Found;
 import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Clusters.Cluster;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections.Projection;
 import org.lmdebugger.interpret.ValueVectors.Match;

@@ -2,9 +2,17 @@ package org.lmdebugger.interpret;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.TokenLogit;
+import org.lmdebugger.progress.Progress;
 
 /** A division of all value vectors of a model into clusters, which are numbered from 0. Any thread may ask. */
 public final class Clusters {
@@ -32,7 +40,60 @@ public final class Clusters {
     public record Cluster(int label, List<Neuron> members, Neuron representative, List<TokenLogit> tokens) {
     }
 
-    Clusters(ValueVectors vectors, Method method, int[] labels) {
+    /**
+     * Divides all value vectors into clusters by cosine distance: exactly if the matrix of all similarities fits, else
+     * by k-means; {@link #method()} tells which. The same options give the same clusters.
+     *
+     * @param progress of the rows of the matrix and the merges, or of k-means' rounds
+     * @throws IllegalArgumentException if the number of clusters is not from 1 to that of the vectors
+     */
+    public static Clusters of(ValueVectors vectors, ClusterOptions options, Progress progress) {
+        return of(vectors, options, vectors.count(), progress);
+    }
+
+    /** Divides the first {@code n} vectors alone. */
+    static Clusters of(ValueVectors vectors, ClusterOptions options, int n, Progress progress) {
+        ValueVectors.check("clusters", options.count(), n);
+        var model = vectors.model();
+        return model.call(session -> {
+            try (var scope = new TensorScope(model.device())) {
+                var unit = unitVectors(model, session, scope, n);
+                if (CompleteLinkage.byteSize(n) <= options.memory()) {
+                    IntConsumer done = steps -> progress.report(steps, CompleteLinkage.steps(n));
+                    try (var linkage = new CompleteLinkage(session, unit, done)) {
+                        return new Clusters(vectors, Method.COMPLETE_LINKAGE, linkage.labels(options.count(), done));
+                    } catch (OutOfDeviceMemoryException tooLarge) {
+                        // the method of the result tells it
+                    }
+                }
+                IntConsumer done = rounds -> progress.report(rounds, SphericalKMeans.ROUNDS);
+                return new Clusters(vectors, Method.SPHERICAL_K_MEANS, new SphericalKMeans(session, unit, options).labels(done));
+            }
+        });
+    }
+
+    private static Tensor unitVectors(Gpt2 model, Session session, TensorScope scope, int n) {
+        int width = model.config().feedForwardWidth();
+        var unit = scope.allocate(ElementType.F32, n, model.config().width());
+        for (int from = 0; from < n; from += width) {
+            int rows = Math.min(width, n - from);
+            var vectors = Vectors.download(session, model.layer(from / width).values().rows(0, rows));
+            Vectors.normalise(vectors, model.config().width());
+            session.upload(unit.rows(from, rows), vectors);
+        }
+        return unit;
+    }
+
+    /** Returns a division that was computed before: the cluster of each vector. */
+    public static Clusters of(ValueVectors vectors, Method method, int[] labels) {
+        if (labels.length != vectors.count()) {
+            throw new IllegalArgumentException("labels: %d (expected: %d, one for each vector)"
+                    .formatted(labels.length, vectors.count()));
+        }
+        return new Clusters(vectors, method, labels.clone());
+    }
+
+    private Clusters(ValueVectors vectors, Method method, int[] labels) {
         this.vectors = vectors;
         this.method = method;
         this.labels = labels;

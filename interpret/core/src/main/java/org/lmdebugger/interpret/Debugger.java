@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.IntStream;
-import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Tensor;
-import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.TokenLogit;
+import org.lmdebugger.progress.Progress;
 import org.lmdebugger.tokenizer.StreamDecoder;
 
 /**
@@ -44,7 +44,7 @@ public final class Debugger {
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit does not fit model or prompt
      */
     public Run run(String prompt, Edits edits) {
-        return run(encode(model, prompt), edits);
+        return run(model.encode(prompt), edits);
     }
 
     private Run run(int[] ids, Edits edits) {
@@ -70,16 +70,16 @@ public final class Debugger {
      *     number of listed tokens does not fit, or numbers of the network are not finite
      */
     public Trace trace(String prompt, Edits edits, TraceOptions options) {
-        return trace(prompt, edits, options, () -> { });
+        return trace(prompt, edits, options, Progress.NONE);
     }
 
     /**
-     * The same, and it can be ended: verdicts of many positions take a while.
+     * Traces as {@link #trace(String, Edits, TraceOptions)} does; verdicts of many positions take a while.
      *
-     * @param between called between parts of the measuring of verdicts; what it throws ends the trace
+     * @param progress of the verdicts' positions
      */
-    public Trace trace(String prompt, Edits edits, TraceOptions options, Runnable between) {
-        var ids = encode(model, prompt);
+    public Trace trace(String prompt, Edits edits, TraceOptions options, Progress progress) {
+        var ids = model.encode(prompt);
         int most = Math.min(model.config().vocabularySize(), model.config().feedForwardWidth());
         if (options.top() < 1 || options.top() > most) {
             throw new IllegalArgumentException("top: %d (expected: 1 to %d)".formatted(options.top(), most));
@@ -92,7 +92,7 @@ public final class Debugger {
         var cleanTargets = clean.stream().mapToInt(position -> position.contributionTo().id()).toArray();
         var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
         if (options.verdict()) {
-            clean = clean.stream().map(position -> Verdicts.add(this, ids, position, between)).toList();
+            clean = Verdicts.add(model, ids, clean, progress);
         }
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
                 edits.mode().toString(), prompt, tokens(ids), model.tokenizer().added(ids.length), clean, edited);
@@ -136,7 +136,7 @@ public final class Debugger {
      *     positions, an edit does not fit, or numbers of the network are not finite (after the tokens before that came)
      */
     public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
-        var ids = encode(model, prompt);
+        var ids = model.encode(prompt);
         if (options.tokens() > model.config().positions() - ids.length) {
             throw new IllegalArgumentException("tokens: %d after a prompt of %d (expected: at most %d together in this model)"
                     .formatted(options.tokens(), ids.length, model.config().positions()));
@@ -251,17 +251,7 @@ public final class Debugger {
 
     /** The same, from chunk {@code firstChunk} of a plan on: what is left after an interruption. */
     public void sweep(SweepPlan plan, int firstChunk, Effects.Listener listener) {
-        int last = plan.chunks().size();
-        for (int chunk = Objects.checkIndex(firstChunk, last + 1); chunk < last; ) {
-            int prompt = plan.chunks().get(chunk).prompt();
-            try (var engine = new SweepEngine(model, plan, prompt)) {
-                for (; chunk < last && plan.chunks().get(chunk).prompt() == prompt; chunk++) {
-                    if (!listener.take(engine.compute(chunk))) {
-                        return;
-                    }
-                }
-            }
-        }
+        SweepEngine.run(model, plan, firstChunk, listener);
     }
 
     /**
@@ -278,7 +268,7 @@ public final class Debugger {
         if (debuggers.size() == 1) {
             debuggers.getFirst().sweep(plan, firstChunk, listener);
         } else {
-            new SharedSweep(debuggers, plan, firstChunk).run(listener);
+            new SharedSweep(debuggers.stream().map(Debugger::model).toList(), plan, firstChunk).run(listener);
         }
     }
 
@@ -291,46 +281,8 @@ public final class Debugger {
      * @throws IllegalArgumentException if a product is not finite
      */
     public List<List<TokenLogit>> project(Tensor vectors, int k) {
-        int rows = Math.toIntExact(vectors.rows());
-        var ids = new int[rows * k];
-        var logits = new float[rows * k];
-        try (var scope = new TensorScope(model.device())) {
-            model.call(session -> {
-                var products = scope.allocate(ElementType.F32, rows, model.config().vocabularySize());
-                var topIds = scope.allocate(ElementType.I32, rows, k);
-                var topLogits = scope.allocate(ElementType.F32, rows, k);
-                session.multiplyTransposed(products, vectors, model.head());
-                session.topK(topIds, topLogits, products);
-                session.download(ids, topIds);
-                session.download(logits, topLogits);
-                return null;
-            });
-        }
-        Vectors.finite(logits);
-        return IntStream.range(0, rows).mapToObj(r -> IntStream.range(r * k, (r + 1) * k)
-                .mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList()).toList();
-    }
-
-    /** A token and a logit, or a dot product with its embedding. */
-    public record TokenLogit(int id, String token, float logit) {
-    }
-
-    static int[] encode(Gpt2 model, String prompt) {
-        if (prompt.length() > (long) model.config().positions() * model.tokenizer().longest()) { // to tokenize it would take long
-            throw new IllegalArgumentException("prompt: %,d characters (expected: at most %,d tokens in this model)"
-                    .formatted(prompt.length(), model.config().positions()));
-        }
-        return checked(model, model.tokenizer().encode(prompt));
-    }
-
-    static int[] checked(Gpt2 model, int[] ids) {
-        if (ids.length == 0) {
-            throw new IllegalArgumentException("prompt: empty (expected: at least one token)");
-        }
-        if (ids.length > model.config().positions()) {
-            throw new IllegalArgumentException("prompt: %d tokens (expected: at most %d in this model)"
-                    .formatted(ids.length, model.config().positions()));
-        }
-        return ids;
+        var top = Lens.raw(model).top(vectors, k);
+        Vectors.finite(top.logits());
+        return IntStream.range(0, Math.toIntExact(vectors.rows())).mapToObj(row -> top.tokens(row, model.tokenizer())).toList();
     }
 }

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
 
 /**

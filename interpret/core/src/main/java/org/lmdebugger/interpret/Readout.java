@@ -117,9 +117,10 @@ final class Readout {
     /** Measures the rows of {@code x} [n, d] into {@code to} from row {@code at} on; {@code normed} [n, d] is scratch. */
     void read(Session session, Tensor x, Tensor normed, Effects to, int at) {
         int n = (int) x.rows();
-        for (int from = 0; from < n; from += TILE) {
-            int count = Math.min(TILE, n - from);
-            readTile(session, x.rows(from, count), normed.rows(from, count), from, count);
+        if (layout.whole) {
+            model.readLogits(session, x, normed, logits, (from, part) -> readTile(session, part, from, (int) part.rows()));
+        } else {
+            model.readLogits(session, chosen.rows(0, n), x, normed, head);
         }
         var normaliser = floats(session, columns(logSumExp, 0, n));
         var tokenLogits = floats(session, rows(chosen, 0, n));
@@ -145,12 +146,7 @@ final class Readout {
         }
     }
 
-    private void readTile(Session session, Tensor x, Tensor normed, int from, int count) {
-        var part = layout.whole ? logits.rows(0, count) : chosen.rows(from, count);
-        model.readLogits(session, part, x, normed, head);
-        if (!layout.whole) {
-            return;
-        }
+    private void readTile(Session session, Tensor part, int from, int count) {
         session.measure(new Measures(tokens, clean, columns(logSumExp, from, count), columns(entropy, from, count),
                 columns(kl, from, count), rows(chosen, from, count), rows(ranks, from, count)), part);
         if (topIds != null) {

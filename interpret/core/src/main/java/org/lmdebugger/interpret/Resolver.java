@@ -74,7 +74,7 @@ final class Resolver implements AutoCloseable {
     }
 
     private IntFunction<Affine> from(Edit edit, String other) {
-        var run = cleanRun(Debugger.encode(model, other));
+        var run = cleanRun(model.encode(other));
         for (int position = run.length(); position < length; position++) {
             if (edit.positions().contains(position, prompt.length)) {
                 throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that \"%s\" has)"

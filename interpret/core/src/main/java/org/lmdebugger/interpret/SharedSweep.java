@@ -8,13 +8,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.lmdebugger.model.Gpt2;
 
 /**
  * One sweep on several devices: each takes the next chunk that nobody has, and effects come in the plan's order all the
  * same. At most two chunks a device wait to be delivered.
  */
 final class SharedSweep {
-    private final List<Debugger> debuggers;
+    private final List<Gpt2> models;
     private final SweepPlan plan;
     private final int first;
     private final AtomicInteger next;
@@ -22,22 +23,22 @@ final class SharedSweep {
     private final ConcurrentHashMap<Integer, CompletableFuture<Effects>> results = new ConcurrentHashMap<>(); // by chunk
     private volatile boolean stopped;
 
-    SharedSweep(List<Debugger> debuggers, SweepPlan plan, int firstChunk) {
-        this.debuggers = debuggers;
+    SharedSweep(List<Gpt2> models, SweepPlan plan, int firstChunk) {
+        this.models = models;
         this.plan = plan;
         first = firstChunk;
         next = new AtomicInteger(firstChunk);
-        room = new Semaphore(2 * debuggers.size());
+        room = new Semaphore(2 * models.size());
     }
 
     void run(Effects.Listener listener) {
-        try (var threads = Executors.newFixedThreadPool(debuggers.size())) { // platform threads: a GPU's session needs one
+        try (var threads = Executors.newFixedThreadPool(models.size())) { // platform threads: a GPU's session needs one
             try {
-                debuggers.forEach(debugger -> threads.submit(worker(debugger)));
+                models.forEach(model -> threads.submit(worker(model)));
                 deliver(listener);
             } finally {
                 stopped = true;
-                room.release(debuggers.size()); // whoever waits for room sees that it is over
+                room.release(models.size()); // whoever waits for room sees that it is over
             }
         }
     }
@@ -67,7 +68,7 @@ final class SharedSweep {
         return results.computeIfAbsent(chunk, key -> new CompletableFuture<>());
     }
 
-    private Callable<Void> worker(Debugger debugger) {
+    private Callable<Void> worker(Gpt2 model) {
         return () -> {
             SweepEngine engine = null;
             int prompt = -1;
@@ -79,7 +80,7 @@ final class SharedSweep {
                         if (engine != null) {
                             engine.close();
                         }
-                        engine = new SweepEngine(debugger.model(), plan, prompt);
+                        engine = new SweepEngine(model, plan, prompt);
                     }
                     result(chunk).complete(engine.compute(chunk));
                 }

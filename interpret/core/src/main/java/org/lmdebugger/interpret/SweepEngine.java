@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
@@ -57,6 +58,21 @@ final class SweepEngine implements AutoCloseable {
         } catch (Throwable failure) {
             close();
             throw failure;
+        }
+    }
+
+    /** Computes the chunks of a plan from {@code firstChunk} on, one prompt after the other. */
+    static void run(Gpt2 model, SweepPlan plan, int firstChunk, Effects.Listener listener) {
+        int last = plan.chunks().size();
+        for (int chunk = Objects.checkIndex(firstChunk, last + 1); chunk < last; ) {
+            int prompt = plan.chunks().get(chunk).prompt();
+            try (var engine = new SweepEngine(model, plan, prompt)) {
+                for (; chunk < last && plan.chunks().get(chunk).prompt() == prompt; chunk++) {
+                    if (!listener.take(engine.compute(chunk))) {
+                        return;
+                    }
+                }
+            }
         }
     }
 

@@ -50,7 +50,8 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         var chunks = new ArrayList<Chunk>();
         long bytes = 0;
         for (var prompt : sweep.prompts()) {
-            var ids = prompt.text() != null ? Debugger.encode(model, prompt.text()) : ids(model, prompt.ids());
+            var ids = prompt.text() != null ? model.encode(prompt.text())
+                    : model.checkPrompt(prompt.ids().stream().mapToInt(id -> id).toArray());
             prompts.add(ids);
             try (var resolver = new Resolver(model, ids, ids.length)) {
                 var items = SweepItem.of(model, sweep, resolver, ids.length);
@@ -77,11 +78,6 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         if (sweep.positions() == Positions.GENERATED) {
             throw new IllegalArgumentException("positions: generated (expected: positions of the prompt)");
         }
-    }
-
-    private static int[] ids(Gpt2 model, List<Integer> ids) {
-        ids.forEach(model.tokenizer()::raw); // throws for an id that is none
-        return Debugger.checked(model, ids.stream().mapToInt(id -> id).toArray());
     }
 
     /** Divides one prompt's interventions; returns the bytes of its largest chunk. */

@@ -82,14 +82,12 @@ final class Tracer implements AutoCloseable {
         var wanted = tokens.length == 0 ? null : scope.vector(session, tokens);
         var chosen = tokens.length == 0 ? null : scope.allocate(ElementType.F32, rows, tokens.length);
         var ranks = tokens.length == 0 ? null : scope.allocate(ElementType.I32, rows, tokens.length);
-        for (int from = 0; from < rows; from += tile) {
-            int count = Math.min(tile, rows - from);
-            var part = logits.rows(0, count);
-            model.readLogits(session, part, hidden.rows(from, count), normed.rows(0, count));
+        model.readLogits(session, hidden, normed, logits, (from, part) -> {
+            long count = part.rows();
             session.topK(ids.rows(from, count), values.rows(from, count), part);
             session.measure(Measures.ofTokens(wanted, sums.columns(from, count), chosen == null ? null : chosen.rows(from, count),
                     ranks == null ? null : ranks.rows(from, count)), part);
-        }
+        });
         session.download(topIds, ids);
         session.download(topLogits, values);
         session.download(logSumExp, sums);

@@ -3,15 +3,12 @@ package org.lmdebugger.interpret;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.Device;
-import org.lmdebugger.device.ElementType;
-import org.lmdebugger.device.OutOfDeviceMemoryException;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.model.TokenLogit;
+import org.lmdebugger.progress.Progress;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections.Projection;
 import org.lmdebugger.model.Gpt2;
@@ -48,13 +45,6 @@ public final class ValueVectors {
     public record Match(Neuron vector, float score) {
     }
 
-    /** Hears how far long work is, from the thread that does it; what it throws ends the work. */
-    @FunctionalInterface
-    public interface Progress {
-        /** {@code done} of {@code total} steps are done. */
-        void report(int done, int total);
-    }
-
     /** How many there are. */
     public int count() {
         return layers * width;
@@ -72,6 +62,10 @@ public final class ValueVectors {
     /** The vector of an index. */
     public Neuron at(int index) {
         return new Neuron(index / width, index % width);
+    }
+
+    Gpt2 model() {
+        return model;
     }
 
     Device device() {
@@ -92,7 +86,9 @@ public final class ValueVectors {
         checkTokens(k);
         try (var scope = new TensorScope(model.device())) {
             var tensor = model.call(session -> scope.vector(session, vector));
-            return new Debugger(model).project(tensor, k).getFirst();
+            var top = Lens.raw(model).top(tensor, k);
+            Vectors.finite(top.logits());
+            return top.tokens(0, model.tokenizer());
         }
     }
 
@@ -123,9 +119,9 @@ public final class ValueVectors {
      *
      * @param k    tokens of each vector, at the top and at the bottom
      * @param into host memory of exactly {@link #byteSize} bytes, in which the result lives
-     * @param done hears, from this thread, how many vectors are done; what it throws ends the work
+     * @param progress of the vectors
      */
-    public Projections project(int k, Reading reading, MemorySegment into, IntConsumer done) {
+    public Projections project(int k, Reading reading, MemorySegment into, Progress progress) {
         var all = projections(k, into);
         model.call(session -> {
             try (var projector = new Projector(model, session, k, reading, width)) {
@@ -135,7 +131,7 @@ public final class ValueVectors {
                         int from = (int) (width * t / tiles);
                         int to = (int) (width * (t + 1) / tiles);
                         projector.project(model.layer(l).values().rows(from, to - from), l * width + from, all::put);
-                        done.accept(l * width + to);
+                        progress.report(l * width + to, count());
                     }
                 }
             }
@@ -179,56 +175,7 @@ public final class ValueVectors {
         return new ExactSearch(model, this).similar(vector, k);
     }
 
-    /**
-     * Divides all vectors into clusters by cosine distance: exactly if the matrix of all similarities fits, else by
-     * k-means; {@link Clusters#method()} says which. The same options give the same clusters.
-     *
-     * @param progress of the rows of the matrix and the merges, or of k-means' rounds
-     */
-    public Clusters clusters(ClusterOptions options, Progress progress) {
-        return clusters(options, count(), progress);
-    }
-
-    /** The same of the first {@code n} vectors alone. */
-    Clusters clusters(ClusterOptions options, int n, Progress progress) {
-        check("clusters", options.count(), n);
-        return model.call(session -> {
-            try (var scope = new TensorScope(model.device())) {
-                var unit = unitVectors(session, scope, n);
-                if (CompleteLinkage.byteSize(n) <= options.memory()) {
-                    IntConsumer done = steps -> progress.report(steps, CompleteLinkage.steps(n));
-                    try (var linkage = new CompleteLinkage(session, unit, done)) {
-                        return new Clusters(this, Clusters.Method.COMPLETE_LINKAGE, linkage.labels(options.count(), done));
-                    } catch (OutOfDeviceMemoryException tooLarge) {
-                        // the method of the result says so
-                    }
-                }
-                IntConsumer done = rounds -> progress.report(rounds, SphericalKMeans.ROUNDS);
-                return new Clusters(this, Clusters.Method.SPHERICAL_K_MEANS, new SphericalKMeans(session, unit, options).labels(done));
-            }
-        });
-    }
-
-    private Tensor unitVectors(Session session, TensorScope scope, int n) {
-        var unit = scope.allocate(ElementType.F32, n, model.config().width());
-        for (int from = 0; from < n; from += width) {
-            int rows = Math.min(width, n - from);
-            var vectors = Vectors.download(session, model.layer(from / width).values().rows(0, rows));
-            Vectors.normalise(vectors, model.config().width());
-            session.upload(unit.rows(from, rows), vectors);
-        }
-        return unit;
-    }
-
-    /** What was computed before: the cluster of each vector. */
-    public Clusters clusters(Clusters.Method method, int[] labels) {
-        if (labels.length != count()) {
-            throw new IllegalArgumentException("labels: %d (expected: %d, one for each vector)".formatted(labels.length, count()));
-        }
-        return new Clusters(this, method, labels.clone());
-    }
-
-    private static void check(String name, int value, int most) {
+    static void check(String name, int value, int most) {
         if (value < 1 || value > most) {
             throw new IllegalArgumentException("%s: %d (expected: 1 to %d)".formatted(name, value, most));
         }

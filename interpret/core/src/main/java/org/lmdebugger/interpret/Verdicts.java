@@ -2,26 +2,36 @@ package org.lmdebugger.interpret;
 
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.progress.Progress;
 
 /** What the dominant sub-updates of a traced position cause: each is switched off by itself, by a sweep. */
 final class Verdicts {
     private Verdicts() {
     }
 
-    /** The same position with verdicts. What comes after it cannot change it, so that it is the last of the sweep. */
-    static Trace.Position add(Debugger debugger, int[] ids, Trace.Position position, Runnable between) {
+    /** Returns the same positions with verdicts; {@code progress} is called after each chunk of their sweeps. */
+    static List<Trace.Position> add(Gpt2 model, int[] ids, List<Trace.Position> positions, Progress progress) {
+        return IntStream.range(0, positions.size()).mapToObj(i ->
+                add(model, ids, positions.get(i), () -> progress.report(i, positions.size()))).toList();
+    }
+
+    /** What comes after a position cannot change it, so that it is the last of the sweep. */
+    private static Trace.Position add(Gpt2 model, int[] ids, Trace.Position position, Runnable afterChunk) {
         var neurons = position.layers().stream().flatMap(layer -> layer.dominant().stream())
                 .map(update -> new Edits.Neuron(update.layer(), update.neuron())).toArray(Edits.Neuron[]::new);
         var measure = Measure.of(Measure.Quantity.LOG_PROBABILITY, position.contributionTo().id());
         var sweep = Sweep.ofIds(Arrays.copyOf(ids, position.position() + 1)).neurons(Neurons.of(neurons)).off().atLast().measure(measure);
         var verdicts = new HashMap<Edits.Neuron, Float>();
-        debugger.sweep(sweep, effects -> {
+        SweepEngine.run(model, SweepPlan.of(model, sweep), 0, effects -> {
             for (int i = 0; i < effects.size(); i++) {
                 verdicts.put(new Edits.Neuron(effects.layers()[i], effects.neurons()[i]),
                         effects.values(measure)[i] - effects.clean(measure));
             }
-            between.run();
+            afterChunk.run();
             return true;
         });
         return new Trace.Position(position.position(), position.contributionTo(),

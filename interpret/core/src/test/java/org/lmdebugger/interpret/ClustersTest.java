@@ -142,27 +142,27 @@ class ClustersTest {
     }
 
     private Clusters clusters(ClusterOptions options) {
-        return vectors.clusters(options, some(), (done, total) -> { });
+        return Clusters.of(vectors, options, some(), (done, total) -> { });
     }
 
     @Test
     void exactly() {
         var options = ClusterOptions.of(vectors);
-        var told = new ArrayList<Integer>();
+        var told = new ArrayList<Long>();
         assertThat(options.count()).isEqualTo(256);
-        var clusters = vectors.clusters(options.count(80), some(), (done, total) -> told.add(done));
+        var clusters = Clusters.of(vectors, options.count(80), some(), (done, total) -> told.add(done));
         assertThat(clusters.method()).isEqualTo(Clusters.Method.COMPLETE_LINKAGE);
         assertThat(clusters.count()).isEqualTo(80);
-        assertThat(told).isSorted().startsWith(Math.min(some(), 1024)).endsWith(2 * some() - 1);
+        assertThat(told).isSorted().startsWith((long) Math.min(some(), 1024)).endsWith(2L * some() - 1);
         assertThat(clusters(options.count(80)).labels()).isEqualTo(clusters.labels());
-        assertThatThrownBy(() -> vectors.clusters(options, (done, total) -> {
+        assertThatThrownBy(() -> Clusters.of(vectors, options, (done, total) -> {
             throw new CancellationException();
         })).isInstanceOf(CancellationException.class);
     }
 
     @Test
     void aClusterToLookAt() {
-        var clusters = vectors.clusters(Clusters.Method.COMPLETE_LINKAGE, IntStream.range(0, vectors.count()).map(i -> i % 300).toArray());
+        var clusters = Clusters.of(vectors, Clusters.Method.COMPLETE_LINKAGE, IntStream.range(0, vectors.count()).map(i -> i % 300).toArray());
         int label = clusters.label(new Neuron(1, 100));
         var cluster = clusters.cluster(label, 30);
         assertThat(label).isEqualTo(868 % 300);
@@ -211,8 +211,8 @@ class ClustersTest {
 
     @Test
     void whatCannotBeClusteredIsSaid() {
-        assertThatThrownBy(() -> vectors.clusters(ClusterOptions.of(vectors).count(0), (done, total) -> { })).hasMessage("clusters: 0 (expected: 1 to 3072)");
-        assertThatThrownBy(() -> vectors.clusters(ClusterOptions.of(vectors).count(3073), (done, total) -> { })).hasMessage("clusters: 3073 (expected: 1 to 3072)");
-        assertThatThrownBy(() -> vectors.clusters(Clusters.Method.COMPLETE_LINKAGE, new int[3])).hasMessage("labels: 3 (expected: 3072, one for each vector)");
+        assertThatThrownBy(() -> Clusters.of(vectors, ClusterOptions.of(vectors).count(0), (done, total) -> { })).hasMessage("clusters: 0 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> Clusters.of(vectors, ClusterOptions.of(vectors).count(3073), (done, total) -> { })).hasMessage("clusters: 3073 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> Clusters.of(vectors, Clusters.Method.COMPLETE_LINKAGE, new int[3])).hasMessage("labels: 3 (expected: 3072, one for each vector)");
     }
 }

@@ -212,10 +212,10 @@ class CudaTest {
             }
             var options = ClusterOptions.of(vectors).count(5);
             try (var exact = TestDevice.open()) {
-                var clusters = vectors.clusters(options, (done, total) -> { });
+                var clusters = Clusters.of(vectors, options, (done, total) -> { });
                 if (precision == Precision.TF32) { // the same weights
                     try (var exactModel = Gpt2.load(files, exact)) {
-                        assertThat(clusters.labels()).isEqualTo(new ValueVectors(exactModel).clusters(options, (done, total) -> { }).labels());
+                        assertThat(clusters.labels()).isEqualTo(Clusters.of(new ValueVectors(exactModel), options, (done, total) -> { }).labels());
                     }
                 }
                 assertThat(clusters.count()).isEqualTo(5);

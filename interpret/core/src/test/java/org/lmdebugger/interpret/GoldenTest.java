@@ -21,6 +21,8 @@ import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.TokenLogit;
+import org.lmdebugger.progress.Progress;
 
 /** What PyTorch computes in double precision for a checkpoint is what we compute. One subclass a checkpoint. */
 @OnEveryDevice
@@ -188,7 +190,7 @@ abstract class GoldenTest {
         var vectors = new ValueVectors(model);
         try (var arena = Arena.ofConfined()) {
             var memory = arena.allocate(vectors.byteSize(50));
-            var all = TestDevice.isCpu() ? vectors.project(50, ValueVectors.Reading.RAW, memory, done -> { }) : null; // minutes elsewhere
+            var all = TestDevice.isCpu() ? vectors.project(50, ValueVectors.Reading.RAW, memory, Progress.NONE) : null; // minutes elsewhere
             for (var expected : golden.get("value_vectors")) {
                 var neuron = new Edits.Neuron(expected.get("layer").asInt(), expected.get("neuron").asInt());
                 var alone = vectors.project(neuron, 50, ValueVectors.Reading.RAW);
@@ -206,15 +208,15 @@ abstract class GoldenTest {
         var expected = golden.get("clusters");
         var vectors = new ValueVectors(model);
         var options = ClusterOptions.of(vectors).count(expected.get("count").asInt());
-        var clusters = vectors.clusters(options, expected.at("/neurons/1").asInt(), (done, total) -> { });
+        var clusters = Clusters.of(vectors, options, expected.at("/neurons/1").asInt(), (done, total) -> { });
         assertThat(clusters.method()).isEqualTo(Clusters.Method.COMPLETE_LINKAGE);
         assertThat(clusters.labels()).isEqualTo(ClustersTest.canonical(ints(expected.get("labels"))));
     }
 
-    private static void assertLogits(List<Debugger.TokenLogit> actual, JsonNode expected) {
+    private static void assertLogits(List<TokenLogit> actual, JsonNode expected) {
         // the file's numbers are in the order of the ranking, which descends or ascends
         double sign = expected.get("values").get(0).asDouble() > expected.get("values").get(49).asDouble() ? 1 : -1;
-        assertRanking(actual.stream().map(Debugger.TokenLogit::id).toList(), actual.stream().map(t -> sign * t.logit()).toList(),
+        assertRanking(actual.stream().map(TokenLogit::id).toList(), actual.stream().map(t -> sign * t.logit()).toList(),
                 list(expected.get("ids"), JsonNode::asInt), list(expected.get("values"), v -> sign * v.asDouble()), LOGIT);
     }
 

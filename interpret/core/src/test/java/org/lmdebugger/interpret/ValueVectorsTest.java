@@ -86,12 +86,12 @@ class ValueVectorsTest {
         var files = ModelFiles.of(new RandomCheckpoint(2, 1, 8, 16, 8192).write(directory, 1));
         try (var small = Gpt2.load(files, device); var arena = Arena.ofConfined()) {
             var all = new ValueVectors(small);
-            var told = new ArrayList<Integer>();
+            var told = new ArrayList<Long>();
             var memory = arena.allocate(all.byteSize(7));
             for (var reading : Reading.values()) {
                 told.clear();
-                var projections = all.project(7, reading, memory, told::add);
-                assertThat(told).isSorted().endsWith(64);
+                var projections = all.project(7, reading, memory, (done, total) -> told.add(done));
+                assertThat(told).isSorted().endsWith(64L);
                 assertThat(projections.k()).isEqualTo(7);
                 for (int i = 0; i < all.count(); i++) {
                     var together = all.projections(7, memory).of(all.at(i));
@@ -102,7 +102,7 @@ class ValueVectorsTest {
                     }
                 }
             }
-            assertThatThrownBy(() -> all.project(7, Reading.RAW, memory, done -> {
+            assertThatThrownBy(() -> all.project(7, Reading.RAW, memory, (done, total) -> {
                 throw new CancellationException();
             })).isInstanceOf(CancellationException.class);
             assertThatThrownBy(() -> all.projections(8, memory)).hasMessage("data: 7168 bytes (expected: 8192)");

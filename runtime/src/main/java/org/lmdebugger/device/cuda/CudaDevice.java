@@ -58,19 +58,6 @@ public final class CudaDevice implements Device {
         return lifetimes;
     }
 
-    /** Whether CUDA and a GPU can be used; {@link #count} says why not. */
-    public static boolean isUsable() {
-        return CudaLibraries.load() instanceof CudaLibraries.Loaded;
-    }
-
-    /** How many GPUs there are. @throws NativeLibraryException if CUDA cannot be used */
-    public static int count() {
-        if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
-            throw unavailable.exception("cuda");
-        }
-        return CudaDevices.count();
-    }
-
     @Override
     public String name() {
         return "cuda:" + ordinal;

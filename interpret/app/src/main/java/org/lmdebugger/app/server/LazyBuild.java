@@ -26,8 +26,8 @@ final class LazyBuild<C, T> {
     private final WorkQueue queue;
     private final Supplier<ValueCache.Entry<C>> entry;
     private final Function<C, T> finish;
-    private volatile int done;
-    private volatile int total;
+    private volatile long done;
+    private volatile long total;
     private CompletableFuture<T> result; // guarded by this; null before the first request, and after a failure
 
     /**

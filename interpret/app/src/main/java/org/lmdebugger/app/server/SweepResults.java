@@ -7,7 +7,7 @@ import org.lmdebugger.app.Said;
 import org.lmdebugger.app.Strongest;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Effects;
 import org.lmdebugger.interpret.Measure;

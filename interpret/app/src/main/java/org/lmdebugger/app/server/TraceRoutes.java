@@ -47,7 +47,7 @@ final class TraceRoutes {
                 Boolean.TRUE.equals(request.verdict()));
         checkCells(prompt, options);
         Responses.json(context, inference.callLong(context, job -> {
-            var json = TraceJson.of(inference.debugger().trace(prompt, edits, options, job::throwIfCancelled));
+            var json = TraceJson.of(inference.debugger().trace(prompt, edits, options, (done, total) -> job.throwIfCancelled()));
             json.put("coefficients", coefficients(inference.debugger(), prompt, edits));
             return json;
         }));

@@ -11,7 +11,7 @@ import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.app.ValueJson;
 import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Debugger.TokenLogit;
+import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.ValueVectors;
 import org.lmdebugger.interpret.ValueVectors.Match;

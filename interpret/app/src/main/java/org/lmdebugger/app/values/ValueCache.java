@@ -16,7 +16,7 @@ import org.lmdebugger.interpret.ClusterOptions;
 import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Projections;
 import org.lmdebugger.interpret.ValueVectors;
-import org.lmdebugger.interpret.ValueVectors.Progress;
+import org.lmdebugger.progress.Progress;
 import org.lmdebugger.interpret.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
 import org.slf4j.Logger;
@@ -65,7 +65,7 @@ public final class ValueCache implements AutoCloseable {
     public Entry<Projections> projections() {
         return new Entry<>("projections", "%d tokens, raw".formatted(TOKENS), vectors.byteSize(TOKENS),
                 data -> vectors.projections(TOKENS, data),
-                (data, progress) -> vectors.project(TOKENS, Reading.RAW, data, done -> progress.report(done, vectors.count())));
+                (data, progress) -> vectors.project(TOKENS, Reading.RAW, data, progress));
     }
 
     /** All vectors in as many clusters as usual. */
@@ -76,9 +76,9 @@ public final class ValueCache implements AutoCloseable {
     /** All vectors in {@code count} clusters. */
     public Entry<Clusters> clusters(int count) {
         int n = vectors.count();
-        return new Entry<>("clusters-" + count, count + " clusters", 4L * (n + 1), data -> vectors.clusters(
-                Clusters.Method.values()[data.getAtIndex(I32, 0)], data.asSlice(4).toArray(I32)), (data, progress) -> {
-            var clusters = vectors.clusters(ClusterOptions.of(vectors).count(count), progress);
+        return new Entry<>("clusters-" + count, count + " clusters", 4L * (n + 1), data -> Clusters.of(
+                vectors, Clusters.Method.values()[data.getAtIndex(I32, 0)], data.asSlice(4).toArray(I32)), (data, progress) -> {
+            var clusters = Clusters.of(vectors, ClusterOptions.of(vectors).count(count), progress);
             data.setAtIndex(I32, 0, clusters.method().ordinal());
             MemorySegment.copy(clusters.labels(), 0, data, I32, 4, n);
         });

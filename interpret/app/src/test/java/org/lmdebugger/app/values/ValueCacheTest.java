@@ -28,7 +28,7 @@ import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections;
-import org.lmdebugger.interpret.ValueVectors.Progress;
+import org.lmdebugger.progress.Progress;
 import org.lmdebugger.model.Fuzz;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.ModelFiles;
@@ -76,13 +76,13 @@ class ValueCacheTest {
 
     @Test
     void builtOnceThenRead() throws IOException {
-        var told = new ArrayList<Integer>();
+        var told = new ArrayList<Long>();
         try (var cache = cache()) {
             assertThat(cache.projections().find()).isEmpty();
             assertThat(cache.clusters().find()).isEmpty();
             var built = content(cache.projections().get((done, total) -> told.add(done)));
             var labels = cache.clusters().get(NOBODY).labels();
-            assertThat(told).isSorted().endsWith(3072);
+            assertThat(told).isSorted().endsWith(3072L);
             try (var other = cache()) {
                 assertThat(content(other.projections().get(MUST_NOT))).isEqualTo(built);
                 assertThat(other.clusters().get(MUST_NOT).labels()).isEqualTo(labels);

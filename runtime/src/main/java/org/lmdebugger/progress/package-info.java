@@ -1,0 +1,2 @@
+/** The one form in which long work reports its progress and is cancelled. */
+package org.lmdebugger.progress;
