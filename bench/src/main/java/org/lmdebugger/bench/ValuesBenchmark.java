@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.Projections;
 import org.lmdebugger.interpret.ValueVectors;
 import org.lmdebugger.interpret.ValueVectors.Match;

@@ -13,7 +13,6 @@ import org.duckdb.DuckDBAppender;
 import org.duckdb.DuckDBConnection;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.Edit;
-import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Effects;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.tokenizer.Tokenizer;
@@ -92,7 +91,7 @@ public final class EffectTable implements AutoCloseable {
                 } else {
                     appender.append(layers[i]);
                     appender.append(neurons[i]);
-                    appendOperation(appender, edits);
+                    appendOperation(appender, edits.list().getFirst());
                 }
                 for (var measure : measures) {
                     append(appender, effects, measure, i);
@@ -104,25 +103,22 @@ public final class EffectTable implements AutoCloseable {
         }
     }
 
-    /** Operation, value and positions of the only edit. */
-    private static void appendOperation(DuckDBAppender to, Edits edits) throws SQLException {
-        if (edits.list().isEmpty()) {
-            to.append(edits.switches().containsValue(true) ? "on" : "off");
-            to.appendNull();
-            to.append("all");
-            return;
-        }
-        var edit = edits.list().getFirst();
+    /** Operation, value and positions of an edit. */
+    private static void appendOperation(DuckDBAppender to, Edit edit) throws SQLException {
         switch (edit.operation()) {
             case Edit.Operation.Set(float value) -> appendOperation(to, "set", value);
             case Edit.Operation.Scale(float factor) -> appendOperation(to, "scale", factor);
             case Edit.Operation.Add(float amount) -> appendOperation(to, "add", amount);
-            case Edit.Operation.From(String prompt) -> {
-                to.append("from:\"" + prompt + "\"");
-                to.appendNull();
-            }
+            case Edit.Operation.From(String prompt) -> appendOperation(to, "from:\"" + prompt + "\"");
+            case Edit.Operation.On _ -> appendOperation(to, "on");
+            case Edit.Operation.Off _ -> appendOperation(to, "off");
         }
         to.append(edit.positions().toString());
+    }
+
+    private static void appendOperation(DuckDBAppender to, String name) throws SQLException {
+        to.append(name);
+        to.appendNull();
     }
 
     private static void appendOperation(DuckDBAppender to, String name, float value) throws SQLException {

@@ -7,8 +7,8 @@ import java.util.Map;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.model.TokenLogit;
-import org.lmdebugger.interpret.Edits.Neuron;
 
 /** What a few value vectors say. */
 public final class Said {

@@ -6,8 +6,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.Neuron;
 
 /** The strongest effects of a sweep as lines for people, with the tokens that each neuron's value vector promotes most. */
 final class StrongestTable {

@@ -82,29 +82,29 @@ public final class SweepOptions {
     }
 
     /** @throws IllegalArgumentException if {@code text} is not what {@code --op} takes */
-    public static Sweep.Operation operation(String text, Mode mode) {
+    public static Edit.Operation operation(String text, Mode mode) {
         if (mode == Mode.LM_DEBUGGER) {
             if (text.equals("on") || text.equals("off")) {
-                return new Sweep.Operation.Switch(text.equals("on"));
+                return text.equals("on") ? new Edit.Operation.On() : new Edit.Operation.Off();
             }
             throw new IllegalArgumentException("operation: " + Shown.of(text) + " (expected: on or off in this mode)");
         }
         if (text.equals("off")) {
-            return new Sweep.Operation.Change(new Edit.Operation.Set(0));
+            return new Edit.Operation.Set(0);
         }
         var parts = OPERATION.matcher(text);
         if (!parts.matches()) {
             throw new IllegalArgumentException("operation: " + Shown.of(text) + " (expected: off, set:3, scale:2, add:1.5 or from:\"other prompt\")");
         }
         if (parts.group(3) != null) {
-            return new Sweep.Operation.Change(new Edit.Operation.From(parts.group(3)));
+            return new Edit.Operation.From(parts.group(3));
         }
         float value = number(text, parts.group(2));
-        return new Sweep.Operation.Change(switch (parts.group(1)) {
+        return switch (parts.group(1)) {
             case "set" -> new Edit.Operation.Set(value);
             case "scale" -> new Edit.Operation.Scale(value);
             default -> new Edit.Operation.Add(value);
-        });
+        };
     }
 
     private static float number(String operation, String text) {

@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.Trace;
 import picocli.CommandLine.Help.Ansi;
 

@@ -6,7 +6,7 @@ import java.util.stream.Collectors;
 import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Clusters.Cluster;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

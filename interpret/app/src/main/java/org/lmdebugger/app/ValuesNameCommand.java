@@ -1,7 +1,7 @@
 package org.lmdebugger.app;
 
 import java.util.concurrent.Callable;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.ValueVectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

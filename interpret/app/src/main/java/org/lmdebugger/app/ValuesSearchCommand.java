@@ -6,7 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.values.WordSearch;
 import org.lmdebugger.app.values.WordSearch.Found;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

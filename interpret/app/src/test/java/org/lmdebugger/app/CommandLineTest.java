@@ -119,7 +119,10 @@ class CommandLineTest {
     @Test
     void lmDebuggerMode() throws Exception {
         assertThat(lmdebug("trace", PROMPT, "--mode", "lm-debugger", "--edit", "L1D5=on", "--json")).isZero();
-        assertThat(new ObjectMapper().readTree(out.toString()).get("mode").asText()).isEqualTo("lm-debugger");
+        var trace = new ObjectMapper().readTree(out.toString());
+        assertThat(trace.get("mode").asText()).isEqualTo("lm-debugger");
+        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=on", "--json")).isZero();
+        assertThat(new ObjectMapper().readTree(out.toString())).isEqualTo(trace);
     }
 
     @Test

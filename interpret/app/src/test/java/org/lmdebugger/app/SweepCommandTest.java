@@ -133,6 +133,17 @@ class SweepCommandTest {
     }
 
     @Test
+    void switchesAreOperationsOfTheTable() throws Exception {
+        var file = Files.writeString(directory.resolve("edits"), "L1D2=on@last\nL3D4=off\nL1D2=on; L3D4*=2\n");
+        var csv = directory.resolve("e.csv");
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--out", csv.toString()))
+                .as("%s", err).isZero();
+        assertThat(Files.readAllLines(csv)).anyMatch(row -> row.startsWith("0,L1D2=on@last,1,2,on,,last,"))
+                .anyMatch(row -> row.startsWith("0,L3D4=off,3,4,off,,all,"))
+                .anyMatch(row -> row.startsWith("0,L1D2=on; L3D4*=2,,,,,,"));
+    }
+
+    @Test
     void aDryRunSaysWhatWouldBeDone() {
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "all", "--dry-run")).isZero();
         assertThat(out.toString()).startsWith("3,072 effects: 3,072 rows in 1 chunk, ").contains("GFLOP", "MB");

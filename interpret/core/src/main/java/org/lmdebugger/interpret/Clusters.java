@@ -9,7 +9,6 @@ import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
-import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;

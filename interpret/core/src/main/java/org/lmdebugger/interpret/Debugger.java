@@ -94,8 +94,9 @@ public final class Debugger {
         if (options.verdict()) {
             clean = Verdicts.add(model, ids, clean, progress);
         }
+        var mode = edits.list().stream().anyMatch(edit -> edit.operation().isSwitch()) ? Mode.LM_DEBUGGER : Mode.EXACT;
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
-                edits.mode().toString(), prompt, tokens(ids), model.tokenizer().added(ids.length), clean, edited);
+                mode.toString(), prompt, tokens(ids), model.tokenizer().added(ids.length), clean, edited);
     }
 
     private List<Trace.Position> read(int[] ids, Edits edits, int[] positions, int top, int[] tokens, int[] targets) {

@@ -8,14 +8,15 @@ import org.lmdebugger.text.Shown;
  * positions. What is set is what the network uses.
  *
  * <p>Text form: {@code L12D345} and one of {@code =0} (set), {@code *=2} (scale), {@code +=1.5} (add),
- * {@code =from:"other prompt"} (the coefficient at the same position of another prompt's run), then, unless all
- * positions are meant, {@code @} and {@link Positions}: {@code L12D345*=2@last}.
+ * {@code =from:"other prompt"} (the coefficient at the same position of another prompt's run), {@code =on} or
+ * {@code =off} (LM-Debugger's switch), then, unless all positions are meant, {@code @} and {@link Positions}:
+ * {@code L12D345*=2@last}.
  */
 public record Edit(int layer, int neuron, Operation operation, Positions positions) {
     private static final Pattern HEAD = Pattern.compile("L(\\d{1,9})D(\\d{1,9})\\s*+(=|\\*=|\\+=)\\s*+");
     private static final String FROM = "from:\"";
-    private static final String FORM = "(expected: L12D345=0, L12D345*=2, L12D345+=1.5 or L12D345=from:\"other prompt\", "
-            + "then @last, @generated, @3, @1,4 or @2..5 if not all positions are meant)";
+    private static final String FORM = "(expected: L12D345=0, L12D345*=2, L12D345+=1.5, L12D345=from:\"other prompt\", "
+            + "L12D345=on or L12D345=off, then @last, @generated, @3, @1,4 or @2..5 if not all positions are meant)";
 
     public Edit {
         if (layer < 0 || neuron < 0) {
@@ -48,6 +49,22 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
 
         /** m becomes what it is at the same position of {@code prompt}, unedited; that prompt must have the position. */
         record From(String prompt) implements Operation {
+        }
+
+        /**
+         * LM-Debugger's (Geva et al., 2022) switch to on: before the activation the neuron becomes the largest score of
+         * its layer at the last position of the unedited prompt, plus 0.01.
+         */
+        record On() implements Operation {
+        }
+
+        /** LM-Debugger's switch to off: before the activation the neuron becomes 0. */
+        record Off() implements Operation {
+        }
+
+        /** Whether this is LM-Debugger's switch, {@link On} or {@link Off}. */
+        default boolean isSwitch() {
+            return this instanceof On || this instanceof Off;
         }
 
         private static void finite(float value) {
@@ -85,6 +102,11 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
     }
 
     private static Operation operation(String text, String sign, String number) {
+        if (sign.equals("=") && number.equals("on")) {
+            return new Operation.On();
+        } else if (sign.equals("=") && number.equals("off")) {
+            return new Operation.Off();
+        }
         float value;
         try {
             value = Float.parseFloat(number);
@@ -113,6 +135,8 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
             case Operation.Scale scale -> "*=" + number(scale.factor());
             case Operation.Add add -> "+=" + number(add.amount());
             case Operation.From from -> "=from:\"" + from.prompt() + "\"";
+            case Operation.On _ -> "=on";
+            case Operation.Off _ -> "=off";
         };
         return "L" + layer + "D" + neuron + change + (positions.equals(Positions.ALL) ? "" : "@" + positions);
     }

@@ -2,6 +2,7 @@ package org.lmdebugger.interpret;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.ToIntFunction;
 import org.lmdebugger.text.Shown;
 
 /**
@@ -12,6 +13,8 @@ public final class Effects {
     private final SweepPlan plan;
     private final int chunk;
     private final List<SweepItem> items;
+    private final int[] layers;
+    private final int[] neurons;
     private final float[][] values; // by measure
     private final int top;
     private final int[] topIds;
@@ -30,6 +33,8 @@ public final class Effects {
         this.chunk = chunk;
         this.items = items;
         this.clean = clean;
+        layers = items.stream().mapToInt(item -> edited(item, Edit::layer)).toArray();
+        neurons = items.stream().mapToInt(item -> edited(item, Edit::neuron)).toArray();
         values = new float[plan.sweep().measures().size()][size];
         top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max().orElse(0);
         topIds = new int[size * top];
@@ -83,27 +88,19 @@ public final class Effects {
         return items.get(i).edits(plan.sweep());
     }
 
-    /** The layer of each intervention's edit; −1 if it has several edits. */
+    /** The layer of each intervention's edit; −1 if it has not exactly one. */
     public int[] layers() {
-        return items.stream().mapToInt(item -> edited(item).layer()).toArray();
+        return layers;
     }
 
-    /** The neuron of each intervention's edit; −1 if it has several edits. */
+    /** The neuron of each intervention's edit; −1 if it has not exactly one. */
     public int[] neurons() {
-        return items.stream().mapToInt(item -> edited(item).neuron()).toArray();
+        return neurons;
     }
 
-    private Neuron edited(SweepItem item) {
-        if (item.neuron() >= 0) {
-            return new Neuron(item.firstLayer(), item.neuron());
-        }
-        var edits = item.edits(plan.sweep());
-        var neurons = edits.neurons();
-        return neurons.size() == 1 && edits.list().size() <= 1
-                ? new Neuron(neurons.getFirst().layer(), neurons.getFirst().neuron()) : new Neuron(-1, -1);
-    }
-
-    private record Neuron(int layer, int neuron) {
+    private int edited(SweepItem item, ToIntFunction<Edit> number) {
+        var edits = item.edits(plan.sweep()).list();
+        return edits.size() == 1 ? number.applyAsInt(edits.getFirst()) : -1;
     }
 
     /**

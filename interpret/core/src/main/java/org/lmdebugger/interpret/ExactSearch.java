@@ -6,7 +6,6 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.TensorScope;
-import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import org.lmdebugger.model.Gpt2;
 

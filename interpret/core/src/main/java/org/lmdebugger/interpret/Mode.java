@@ -2,14 +2,13 @@ package org.lmdebugger.interpret;
 
 import java.util.Locale;
 
-/** What an edit writes into a coefficient. */
+/** A way to read the texts of edits. */
 public enum Mode {
-    /** What it says. */
+    /** Every text form of an {@link Edit}. */
     EXACT,
     /**
-     * What LM-Debugger (Geva et al., 2022) writes: before the activation and at every position, 0 for off, and for on
-     * the largest score of the layer at the last position of the clean prompt, plus 0.01. Edits read
-     * {@code L12D345=on} or {@code L12D345=off}.
+     * LM-Debugger's switches alone, at all positions: {@code L12D345=on} or {@code L12D345=off}. The last switch of a
+     * neuron counts.
      */
     LM_DEBUGGER;
 

@@ -88,7 +88,7 @@ public sealed interface Neurons {
         return new Ranges(Arrays.stream(layers).mapToObj(l -> new Range(l, l, 0, Range.END)).toList());
     }
 
-    static Neurons of(Edits.Neuron... neurons) {
+    static Neurons of(Neuron... neurons) {
         return new Ranges(Arrays.stream(neurons).map(n -> new Range(n.layer(), n.layer(), n.neuron(), n.neuron())).toList());
     }
 

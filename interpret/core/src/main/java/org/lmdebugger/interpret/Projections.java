@@ -5,7 +5,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
 import org.lmdebugger.model.TokenLogit;
-import org.lmdebugger.interpret.Edits.Neuron;
 
 /**
  * What all value vectors of a model promote and suppress most, in host memory: of each vector k tokens with the largest

@@ -37,14 +37,10 @@ final class Resolver implements AutoCloseable {
         for (var edit : edits.list()) {
             intervention.add(edit.layer(), edit.neuron(), edit.positions(), change(edit));
         }
-        edits.switches().forEach((neuron, on) -> {
-            float value = on ? valuesWhenOn.computeIfAbsent(neuron.layer(), this::valueWhenOn) : 0;
-            intervention.add(neuron.layer(), neuron.neuron(), Positions.ALL, position -> new Affine(0, value));
-        });
         return intervention;
     }
 
-    private void check(Edits.Neuron neuron) {
+    private void check(Neuron neuron) {
         int layers = model.config().layers();
         int width = model.config().feedForwardWidth();
         if (neuron.layer() >= layers || neuron.neuron() >= width) {
@@ -66,6 +62,8 @@ final class Resolver implements AutoCloseable {
             case Operation.Scale scale -> always(new Affine(scale.factor(), 0));
             case Operation.Add add -> always(new Affine(1, add.amount()));
             case Operation.From from -> from(edit, from.prompt());
+            case Operation.On _ -> always(new Affine(0, valuesWhenOn.computeIfAbsent(edit.layer(), this::valueWhenOn)));
+            case Operation.Off _ -> always(new Affine(0, 0)); // GELU(0)
         };
     }
 

@@ -18,30 +18,19 @@ import java.util.stream.Stream;
  *
  * @param prompts       each is measured by itself, at its last position
  * @param neurons       those that the operations are done to, one at a time; null for none
- * @param operations    what is done to each of them
+ * @param operations    what is done to each of them; LM-Debugger's on and off at all positions
  * @param interventions further interventions, of any number of edits
- * @param positions     where the operations are done; without effect on {@code interventions}
+ * @param positions     where the other operations are done; without effect on {@code interventions}
  * @param measures      what is measured: only that is computed
  * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run
  */
-public record Sweep(List<Prompt> prompts, Neurons neurons, List<Operation> operations, List<Edits> interventions,
+public record Sweep(List<Prompt> prompts, Neurons neurons, List<Edit.Operation> operations, List<Edits> interventions,
                     Positions positions, List<Measure> measures, long memory) {
     /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
     private static final long MEMORY = 256L << 20;
 
     /** A text, or the ids of its tokens; one of both is null. */
     public record Prompt(String text, List<Integer> ids) {
-    }
-
-    /** What is done to a neuron. */
-    public sealed interface Operation {
-        /** Its coefficient is changed. */
-        record Change(Edit.Operation change) implements Operation {
-        }
-
-        /** LM-Debugger's switch ({@link Mode#LM_DEBUGGER}), at all positions. */
-        record Switch(boolean on) implements Operation {
-        }
     }
 
     public Sweep {
@@ -87,7 +76,7 @@ public record Sweep(List<Prompt> prompts, Neurons neurons, List<Operation> opera
     }
 
     /** Does this, too, to each neuron, by itself. */
-    public Sweep operation(Operation operation) {
+    public Sweep operation(Edit.Operation operation) {
         return new Sweep(prompts, neurons, append(operations, Stream.of(operation)), interventions, positions, measures, memory);
     }
 
@@ -96,25 +85,25 @@ public record Sweep(List<Prompt> prompts, Neurons neurons, List<Operation> opera
     }
 
     public Sweep set(float value) {
-        return operation(new Operation.Change(new Edit.Operation.Set(value)));
+        return operation(new Edit.Operation.Set(value));
     }
 
     public Sweep scale(float factor) {
-        return operation(new Operation.Change(new Edit.Operation.Scale(factor)));
+        return operation(new Edit.Operation.Scale(factor));
     }
 
     public Sweep add(float amount) {
-        return operation(new Operation.Change(new Edit.Operation.Add(amount)));
+        return operation(new Edit.Operation.Add(amount));
     }
 
     /** The coefficient becomes what it is at the same position of {@code prompt}. */
     public Sweep from(String prompt) {
-        return operation(new Operation.Change(new Edit.Operation.From(prompt)));
+        return operation(new Edit.Operation.From(prompt));
     }
 
     /** On or off as LM-Debugger does it, at all positions. */
     public Sweep lmDebugger(boolean on) {
-        return operation(new Operation.Switch(on));
+        return operation(on ? new Edit.Operation.On() : new Edit.Operation.Off());
     }
 
     /** Adds interventions, each of one or more edits that hold together. */
@@ -143,6 +132,11 @@ public record Sweep(List<Prompt> prompts, Neurons neurons, List<Operation> opera
 
     public Sweep memory(long bytes) {
         return new Sweep(prompts, neurons, operations, interventions, positions, measures, bytes);
+    }
+
+    /** Returns where {@code operation} is done. */
+    Positions positions(Edit.Operation operation) {
+        return operation.isSwitch() ? Positions.ALL : positions;
     }
 
     private static <T> List<T> append(List<T> list, Stream<T> more) {

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
@@ -27,11 +26,8 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
         if (neuron < 0) {
             return sweep.interventions().get(index);
         }
-        return switch (sweep.operations().get(index)) {
-            case Sweep.Operation.Change change -> Edits.of(new Edit(firstLayer, neuron, change.change(), sweep.positions()));
-            case Sweep.Operation.Switch(boolean on) ->
-                new Edits(Mode.LM_DEBUGGER, List.of(), Map.of(new Edits.Neuron(firstLayer, neuron), on));
-        };
+        var operation = sweep.operations().get(index);
+        return Edits.of(new Edit(firstLayer, neuron, operation, sweep.positions(operation)));
     }
 
     /** All interventions on one prompt: those that need the same positions together, the lowest layers first. */
@@ -40,8 +36,8 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
         int top = model.config().layers() - 1;
         if (sweep.neurons() != null) {
             var all = neurons(model, sweep.neurons(), resolver, length);
-            var starts = sweep.operations().stream().mapToInt(operation -> operation instanceof Sweep.Operation.Switch
-                    ? 0 : first(sweep.positions(), length)).toArray();
+            var starts = sweep.operations().stream()
+                    .mapToInt(operation -> first(sweep.positions(operation), length)).toArray();
             for (int l = 0; l < all.size(); l++) {
                 for (int neuron : all.get(l)) {
                     for (int o = 0; o < starts.length; o++) {
@@ -58,11 +54,10 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
     }
 
     private static SweepItem ofEdits(Edits edits, int index, int top, int length) {
-        int layer = edits.neurons().stream().mapToInt(Edits.Neuron::layer).min().orElse(top);
+        int layer = edits.list().stream().mapToInt(Edit::layer).min().orElse(top);
         int below = edits.list().stream().filter(edit -> edit.layer() < top)
                 .mapToInt(edit -> first(edit.positions(), length)).min().orElse(length - 1);
-        boolean switched = edits.switches().keySet().stream().anyMatch(neuron -> neuron.layer() < top);
-        return new SweepItem(-1, index, layer, switched ? 0 : below);
+        return new SweepItem(-1, index, layer, below);
     }
 
     /** The first position of a prompt at which an edit holds; its last if there is none. */

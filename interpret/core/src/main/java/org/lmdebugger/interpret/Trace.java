@@ -8,7 +8,7 @@ import java.util.List;
  * @param model     the model's name
  * @param device    where it was computed
  * @param precision the arithmetic of its GEMMs
- * @param mode      what edits wrote
+ * @param mode      {@code lm-debugger} if an edit is one of its switches, on or off, else {@code exact}
  * @param prompt    the text
  * @param tokens    its tokens
  * @param added     positions of those that the tokenizer adds by itself, in ascending order

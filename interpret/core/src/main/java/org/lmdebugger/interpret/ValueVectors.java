@@ -9,7 +9,6 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;
-import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.Projections.Projection;
 import org.lmdebugger.model.Gpt2;
 

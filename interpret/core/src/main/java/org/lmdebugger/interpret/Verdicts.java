@@ -22,13 +22,13 @@ final class Verdicts {
     /** What comes after a position cannot change it, so that it is the last of the sweep. */
     private static Trace.Position add(Gpt2 model, int[] ids, Trace.Position position, Runnable afterChunk) {
         var neurons = position.layers().stream().flatMap(layer -> layer.dominant().stream())
-                .map(update -> new Edits.Neuron(update.layer(), update.neuron())).toArray(Edits.Neuron[]::new);
+                .map(update -> new Neuron(update.layer(), update.neuron())).toArray(Neuron[]::new);
         var measure = Measure.of(Measure.Quantity.LOG_PROBABILITY, position.contributionTo().id());
         var sweep = Sweep.ofIds(Arrays.copyOf(ids, position.position() + 1)).neurons(Neurons.of(neurons)).off().atLast().measure(measure);
-        var verdicts = new HashMap<Edits.Neuron, Float>();
+        var verdicts = new HashMap<Neuron, Float>();
         SweepEngine.run(model, SweepPlan.of(model, sweep), 0, effects -> {
             for (int i = 0; i < effects.size(); i++) {
-                verdicts.put(new Edits.Neuron(effects.layers()[i], effects.neurons()[i]),
+                verdicts.put(new Neuron(effects.layers()[i], effects.neurons()[i]),
                         effects.values(measure)[i] - effects.clean(measure));
             }
             afterChunk.run();
@@ -38,9 +38,9 @@ final class Verdicts {
                 position.layers().stream().map(layer -> add(layer, verdicts)).toList());
     }
 
-    private static Trace.Layer add(Trace.Layer layer, Map<Edits.Neuron, Float> verdicts) {
+    private static Trace.Layer add(Trace.Layer layer, Map<Neuron, Float> verdicts) {
         return new Trace.Layer(layer.layer(), layer.before(), layer.after(), layer.dominant().stream().map(update ->
                 new Trace.SubUpdate(update.layer(), update.neuron(), update.coefficient(), update.score(), update.contribution(),
-                        verdicts.get(new Edits.Neuron(update.layer(), update.neuron())))).toList(), layer.chosen());
+                        verdicts.get(new Neuron(update.layer(), update.neuron())))).toList(), layer.chosen());
     }
 }

@@ -23,7 +23,6 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.device.TestDevice;
-import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.model.Gpt2;
 
 /** Clusters against the definition; {@link GoldenTest} compares them with SciPy's. */

@@ -86,6 +86,29 @@ class DebuggerTest {
     }
 
     @Test
+    void switchesOfLmDebuggerHoldWhereTheyAreSaidToAndInOrderWithOtherEdits() {
+        try (var clean = debugger.run(PROMPT); var on = debugger.run(PROMPT, Edits.parse("L1D5=on"));
+             var mixed = debugger.run(PROMPT, Edits.parse("L1D5+=1", "L1D5=on@last", "L1D5*=2@last", "L1D6=off@0"))) {
+            var untouched = clean.coefficients(1).columns(5, 1).toFloats();
+            var switchedOn = on.coefficients(1).columns(5, 1).toFloats();
+            var edited = mixed.coefficients(1).columns(5, 1).toFloats();
+            assertThat(switchedOn).containsOnly(switchedOn[0]).doesNotContain(0);
+            for (int position = 0; position < LENGTH - 1; position++) {
+                assertThat(edited[position]).isEqualTo(untouched[position] + 1);
+            }
+            assertThat(edited[LENGTH - 1]).isEqualTo(2 * switchedOn[0]);
+            assertThat(mixed.coefficients(1).columns(6, 1).toFloats()[0]).isZero();
+            assertThat(mixed.coefficients(1).columns(6, 1).toFloats()[1]).isNotZero();
+        }
+    }
+
+    @Test
+    void aTraceIsOfLmDebuggersModeIfAnEditIsASwitch() {
+        assertThat(debugger.trace(PROMPT, Edits.parse("L1D5=2", "L1D6=off")).mode()).isEqualTo("lm-debugger");
+        assertThat(debugger.trace(PROMPT, Edits.parse("L1D5=2")).mode()).isEqualTo("exact");
+    }
+
+    @Test
     void coefficientsOfAnotherPrompt() {
         var other = "Once upon a time there was a big";
         try (var run = debugger.run(other); var edited = debugger.run(PROMPT, Edits.parse("L2D9=from:\"" + other + "\""))) {

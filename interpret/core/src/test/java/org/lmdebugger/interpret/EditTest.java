@@ -21,17 +21,21 @@ class EditTest {
         assertThat(Edit.parse("L1D2=3@2..5,0")).isEqualTo(new Edit(1, 2, new Operation.Set(3), Positions.at(0, 2, 3, 4, 5)));
         assertThat(Edit.parse("L1D2=from:\"a \"quoted\" @last prompt\"@prompt"))
                 .isEqualTo(new Edit(1, 2, new Operation.From("a \"quoted\" @last prompt"), Positions.PROMPT));
+        assertThat(Edit.parse("L1D2=on")).isEqualTo(new Edit(1, 2, new Operation.On(), Positions.ALL));
+        assertThat(Edit.parse(" L1D2 = off @1,4")).isEqualTo(new Edit(1, 2, new Operation.Off(), Positions.at(1, 4)));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"L12D345=0", "L1D2*=2.5", "L1D2+=-1.5@last", "L1D2=3@1,4", "L1D2=3@0,1", "L1D2=3@0,2..5", "L1D2=from:\"other\"@prompt", "L0D0=1.0E10"})
+    @ValueSource(strings = {"L12D345=0", "L1D2*=2.5", "L1D2+=-1.5@last", "L1D2=3@1,4", "L1D2=3@0,1", "L1D2=3@0,2..5", "L1D2=from:\"other\"@prompt",
+        "L0D0=1.0E10", "L1D2=on", "L1D2=off@last"})
     void anEditPrintsAsItIsWritten(String text) {
         assertThat(Edit.parse(text)).hasToString(text);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"", "L1", "L1D2", "L1D2=", "l1d2=0", "L-1D2=0", "L1D2=x", "L1D2=0@", "L1D2=0@nowhere", "L1D2=0@5..2", "L1D2=0@-1",
-        "L1D2==0", "L1D2-=1", "L1D2=from:other", "L12345678901D2=0", "L1D2=0 L1D3=0"})
+        "L1D2==0", "L1D2-=1", "L1D2=from:other", "L12345678901D2=0", "L1D2=0 L1D3=0", "L1D2*=on",
+        "L1D2=ON", "L1D2=onn"})
     void whatIsNoEditIsRefusedWithTheFormsThatAre(String text) {
         assertThatThrownBy(() -> Edit.parse(text)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("expected: ");
     }
@@ -57,6 +61,23 @@ class EditTest {
         var edits = Edits.parse(Mode.LM_DEBUGGER, List.of("L1D2=on", "L3D4=off", "L1D2=off"));
         assertThat(edits.texts()).containsExactly("L1D2=off", "L3D4=off");
         assertThatThrownBy(() -> Edits.parse(Mode.LM_DEBUGGER, List.of("L1D2=3"))).hasMessageContaining("L12D345=on");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"L1D2=3", "L1D2=on@last", "L1D2=off@all", "L1D2*=on", "L1D2"})
+    void lmDebuggersModeTakesOnAndOffAlone(String text) {
+        assertThatThrownBy(() -> Edits.parse(Mode.LM_DEBUGGER, List.of("L1D2=on", text)))
+                .hasMessage("edit: %s (expected: L12D345=on or L12D345=off in this mode)", text);
+    }
+
+    @Test
+    void switchesStandAmongOtherEdits() {
+        var texts = new String[] {"L1D2=on@last", "L1D2*=2", "L0D1=off", "L1D2=off@0"};
+        var edits = Edits.parse(texts);
+        assertThat(edits.texts()).containsExactly(texts);
+        assertThat(edits.neurons()).containsExactly(new Neuron(1, 2), new Neuron(0, 1));
+        assertThat(Edits.parse("L1D2=on", "L0D1=off"))
+                .isEqualTo(Edits.parse(Mode.LM_DEBUGGER, List.of("L1D2=on", "L0D1=off")));
     }
 
     /** Folding several edits into one is what applying them in order would be. */

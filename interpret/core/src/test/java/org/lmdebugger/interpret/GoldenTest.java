@@ -192,7 +192,7 @@ abstract class GoldenTest {
             var memory = arena.allocate(vectors.byteSize(50));
             var all = TestDevice.isCpu() ? vectors.project(50, ValueVectors.Reading.RAW, memory, Progress.NONE) : null; // minutes elsewhere
             for (var expected : golden.get("value_vectors")) {
-                var neuron = new Edits.Neuron(expected.get("layer").asInt(), expected.get("neuron").asInt());
+                var neuron = new Neuron(expected.get("layer").asInt(), expected.get("neuron").asInt());
                 var alone = vectors.project(neuron, 50, ValueVectors.Reading.RAW);
                 for (var projection : all == null ? List.of(alone) : List.of(alone, all.of(neuron))) {
                     assertLogits(projection.top(), expected.get("top"));

@@ -49,7 +49,7 @@ class OverflowTest {
         fill(directory.resolve("model.safetensors"), List.of("h.0.mlp.c_proj.weight", "wte.weight"), 1e20f);
         try (var device = TestDevice.open(); var model = Gpt2.load(ModelFiles.of(directory), device)) {
             var vectors = new ValueVectors(model);
-            var vector = new Edits.Neuron(0, 3);
+            var vector = new Neuron(0, 3);
             for (ThrowingCallable call : List.<ThrowingCallable>of(() -> vectors.project(vector, 3, ValueVectors.Reading.RAW),
                     () -> vectors.similar(vector, 3), () -> vectors.promote(new int[] {1}, 3), () -> vectors.suppress(new int[] {1}, 3),
                     () -> new Debugger(model).project(model.layer(0).values().row(3), 3))) {

@@ -83,7 +83,7 @@ class SweepPropertyTest {
                 var positions = Arbitraries.oneOf(Arbitraries.of(Positions.ALL, Positions.LAST, Positions.PROMPT),
                         Arbitraries.integers().between(0, ids.length - 1).array(int[].class).ofMinSize(1).ofMaxSize(3).map(Positions::at));
                 var operation = Arbitraries.oneOf(value.map(Edit.Operation.Set::new), value.map(Edit.Operation.Scale::new),
-                        value.map(Edit.Operation.Add::new));
+                        value.map(Edit.Operation.Add::new), Arbitraries.of(new Edit.Operation.On(), new Edit.Operation.Off()));
                 var layer = Arbitraries.integers().between(0, layers - 1);
                 var neuron = Arbitraries.integers().between(0, neurons - 1);
                 var edit = Combinators.combine(layer, neuron, operation, positions).as(Edit::new);
@@ -98,7 +98,8 @@ class SweepPropertyTest {
     void equalsAWholeForward(@ForAll("cases") Case random) {
         var model = MODELS.get(random.model());
         var neurons = new Neurons.Ranges(List.of(new Neurons.Range(random.layer(), Neurons.Range.END, random.neuron(), random.neuron())));
-        var sweep = Sweep.ofIds(random.ids()).neurons(neurons).off().add(random.value()).scale(random.value()).at(random.positions())
+        var sweep = Sweep.ofIds(random.ids()).neurons(neurons).off().add(random.value()).scale(random.value())
+                .lmDebugger(true).lmDebugger(false).at(random.positions())
                 .interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(), Measure.logit(TOKEN),
                         Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN), Measure.difference(TOKEN, OTHER));
         var clean = logits(model, random.ids(), Edits.NONE);
@@ -110,7 +111,7 @@ class SweepPropertyTest {
             }
             return true;
         });
-        assertThat(seen[0]).isEqualTo(3 * (model.config().layers() - random.layer()) + random.interventions().size());
+        assertThat(seen[0]).isEqualTo(5 * (model.config().layers() - random.layer()) + random.interventions().size());
         assertOnlyChosen(model, sweep);
     }
 

@@ -112,7 +112,7 @@ class SweepTest {
         assertThat(effects.clean(Measure.kl())).isZero();
         var several = run(debugger, Sweep.of(PROMPT).measure(Measure.kl()).interventions(List.of(Edits.parse("L1D2=0", "L2D3=0"), Edits.parse("L1D9=0")))).getFirst();
         assertThat(several.layers()).containsExactly(-1, 1);
-        assertThat(several.neurons()).containsExactly(-1, 9);
+        assertThat(several.neurons()).containsExactly(-1, 9).isSameAs(several.neurons());
     }
 
     @Test

@@ -20,7 +20,7 @@ import org.lmdebugger.interpret.Edit.Operation;
 class TextFormPropertyTest {
     private static final Map<String, Function<String, Object>> PARSERS = Map.of("edit", Edit::parse, "edits", Edits::parse,
             "switches", text -> Edits.parse(Mode.LM_DEBUGGER, List.of(text)), "positions", Positions::parse, "neurons", Neurons::parse,
-            "neuron", Edits.Neuron::parse, "measure", Measure::parse);
+            "neuron", Neuron::parse, "measure", Measure::parse);
 
     @Property(tries = 500, seed = "1")
     void anEditIsReadAsItIsPrinted(@ForAll("edits") Edit edit) {
@@ -40,7 +40,7 @@ class TextFormPropertyTest {
 
     @Property(tries = 500, seed = "4")
     void switchesAreReadAsTheyArePrinted(@ForAll("index") int layer, @ForAll("index") int neuron, @ForAll boolean on) {
-        var edits = new Edits(Mode.LM_DEBUGGER, List.of(), Map.of(new Edits.Neuron(layer, neuron), on));
+        var edits = Edits.of(new Edit(layer, neuron, on ? new Operation.On() : new Operation.Off(), Positions.ALL));
         assertThat(Edits.parse(Mode.LM_DEBUGGER, edits.texts())).isEqualTo(edits);
     }
 
@@ -106,7 +106,8 @@ class TextFormPropertyTest {
     Arbitrary<Edit> edits() {
         var numbers = Arbitraries.floats().edgeCases(edges -> edges.add(-0f, 0f, Float.MIN_VALUE, Float.MAX_VALUE, 0x1p31f, -0x1p31f));
         Arbitrary<Operation> operations = Arbitraries.oneOf(numbers.map(Operation.Set::new), numbers.map(Operation.Scale::new),
-                numbers.map(Operation.Add::new), texts().map(Operation.From::new));
+                numbers.map(Operation.Add::new), texts().map(Operation.From::new),
+                Arbitraries.of(new Operation.On(), new Operation.Off()));
         return Combinators.combine(index(), index(), operations, positions()).as(Edit::new);
     }
 

@@ -21,7 +21,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
-import org.lmdebugger.interpret.Edits.Neuron;
 import org.lmdebugger.interpret.ValueVectors.Match;
 import org.lmdebugger.interpret.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;

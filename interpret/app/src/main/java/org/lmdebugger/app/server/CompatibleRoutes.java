@@ -2,16 +2,17 @@ package org.lmdebugger.app.server;
 
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.interpret.Continuation;
+import org.lmdebugger.interpret.Edit;
 import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Generation;
 import org.lmdebugger.interpret.GenerationOptions;
-import org.lmdebugger.interpret.Mode;
+import org.lmdebugger.interpret.Positions;
 import org.lmdebugger.interpret.Trace;
 import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
@@ -78,14 +79,15 @@ final class CompatibleRoutes {
         if (request.prompt() == null || request.interventions() == null) {
             throw new IllegalArgumentException("body: no prompt or no interventions (expected: both)");
         }
-        var switches = new LinkedHashMap<Edits.Neuron, Boolean>();
+        var switches = new ArrayList<Edit>(); // of a neuron the last counts, as it overwrites the others
         for (var each : request.interventions()) {
             if (each.layer() == null || each.dim() == null || each.coeff() == null || each.layer() < 0 || each.dim() < 0) {
                 throw new IllegalArgumentException("interventions: %s (expected: layer and dim from 0 on, and coeff)".formatted(each));
             }
-            switches.put(new Edits.Neuron(each.layer(), each.dim()), each.coeff() > 0);
+            var operation = each.coeff() > 0 ? new Edit.Operation.On() : new Edit.Operation.Off();
+            switches.add(new Edit(each.layer(), each.dim(), operation, Positions.ALL));
         }
-        return new Edits(Mode.LM_DEBUGGER, List.of(), switches);
+        return new Edits(switches);
     }
 
     private Object data(Context context) {

@@ -45,8 +45,8 @@ final class ExperimentRoutes {
         var model = inference.debugger().model();
         Limits.prompt(request.prompt());
         var experiment = new Experiment(request.version(), Tokens.random(), name, Instant.now().toString(),
-                Version.NUMBER, model.files().name(), model.fingerprint(), request.prompt(), edits.mode().toString(), edits.texts(),
-                request.view(), request.results()).checked();
+                Version.NUMBER, model.files().name(), model.fingerprint(), request.prompt(),
+                Requests.mode(request.mode()).toString(), edits.texts(), request.view(), request.results()).checked();
         if (experiments.size() >= Experiments.MAX_COUNT) {
             throw new Problem(409, "Full",
                     "%d experiments are kept (expected: fewer); delete some first".formatted(experiments.size()));

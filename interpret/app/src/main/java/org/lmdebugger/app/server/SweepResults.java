@@ -8,9 +8,9 @@ import org.lmdebugger.app.Strongest;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.TokenLogit;
-import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Effects;
 import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.Neuron;
 
 /** What the effects of a sweep look like: the strongest as a table, all of them as a map of layers × neurons. */
 final class SweepResults {
@@ -38,16 +38,17 @@ final class SweepResults {
         chunks.forEach(strongest::add);
         var effects = strongest.effects();
         var said = Said.of(debugger, effects.stream().filter(effect -> effect.layer() >= 0)
-                .map(effect -> new Edits.Neuron(effect.layer(), effect.neuron())).toList(), SAID);
+                .map(effect -> new Neuron(effect.layer(), effect.neuron())).toList(), SAID);
         return TraceJson.object("measures", measures.stream().map(Measure::toString).toList(), "sorted_by", measure.toString(),
                 "clean", chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
                 "effects", effects.stream().map(effect -> json(effect, said)).toList());
     }
 
-    private Map<String, Object> json(Strongest.Effect effect, Map<Edits.Neuron, List<TokenLogit>> said) {
+    private Map<String, Object> json(Strongest.Effect effect, Map<Neuron, List<TokenLogit>> said) {
         return TraceJson.object("prompt", effect.chunk().prompt(), "edits", effect.chunk().edits(effect.index()).texts(),
                 "layer", effect.layer(), "neuron", effect.neuron(), "values", measures.stream().map(effect::value).toList(),
-                "says", said.getOrDefault(new Edits.Neuron(effect.layer(), effect.neuron()), List.of()).stream().map(TokenLogit::token).toList());
+                "says", said.getOrDefault(new Neuron(effect.layer(), effect.neuron()), List.of()).stream()
+                        .map(TokenLogit::token).toList());
     }
 
     /**

@@ -68,9 +68,7 @@ final class SweepRoutes {
             Mode chosen = Requests.mode(mode);
             for (var operation : wanted) {
                 var parsed = SweepOptions.operation(operation, chosen);
-                if (parsed instanceof Sweep.Operation.Change(var change)) {
-                    Limits.from(change);
-                }
+                Limits.from(parsed);
                 sweep = sweep.operation(parsed);
             }
             return sweep;

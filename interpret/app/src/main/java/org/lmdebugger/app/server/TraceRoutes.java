@@ -6,7 +6,6 @@ import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.interpret.Debugger;
@@ -100,10 +99,9 @@ final class TraceRoutes {
         if (edits.isEmpty()) {
             return List.of();
         }
-        var neurons = Stream.concat(edits.list().stream().map(edit -> new Edits.Neuron(edit.layer(), edit.neuron())),
-                edits.switches().keySet().stream()).distinct();
         try (var run = debugger.run(prompt)) {
-            return neurons.map(neuron -> TraceJson.object("layer", neuron.layer(), "neuron", neuron.neuron(), "clean",
+            return edits.neurons().stream().map(neuron -> TraceJson.object("layer", neuron.layer(),
+                    "neuron", neuron.neuron(), "clean",
                     run.coefficients(neuron.layer()).columns(neuron.neuron(), 1).toFloats())).toList();
         }
     }

@@ -9,7 +9,7 @@ import org.lmdebugger.app.values.Names;
 import org.lmdebugger.app.values.ValueCache;
 import org.lmdebugger.app.values.WordSearch;
 import org.lmdebugger.interpret.Clusters;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.Projections;
 
 /** What the server keeps of the model's value vectors: names, and what is built of them when it is first asked for. */

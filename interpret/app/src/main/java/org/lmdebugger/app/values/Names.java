@@ -19,7 +19,7 @@ import org.lmdebugger.app.Json;
 import org.lmdebugger.app.TraceJson;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.files.ProcessLock;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.text.Shown;
 
 /**

@@ -29,7 +29,7 @@ import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.store.ByteBuffersDirectory;
 import org.apache.lucene.util.QueryBuilder;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.Projections;
 import org.lmdebugger.interpret.ValueVectors;
 import org.lmdebugger.tokenizer.Tokenizer;

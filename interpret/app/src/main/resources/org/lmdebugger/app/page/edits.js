@@ -5,10 +5,18 @@ const REST = /^(?:=\s*from:"(.*)"|=\s*(on|off)|(=|\*=|\+=)\s*([-+]?(?:\d+\.?\d*|
 const POSITIONS = /^(all|prompt|generated|last|\d+(\.\.\d+)?(,\d+(\.\.\d+)?)*)$/;
 
 export const FORM =
-    'L12D34 (switch it off), L12D34=3.5, L12D34*=2 or L12D34+=1, then @last, @3 or @2..5 if not all positions are meant';
+    'L12D34 (switch it off), L12D34=3.5, L12D34*=2, L12D34+=1, or LM-Debugger’s L12D34=on or L12D34=off, ' +
+    'then @last, @3 or @2..5 if not all positions are meant';
 let lastKey = 0;
 
-export const OPERATIONS = { '=': 'set to', '*=': 'times', '+=': 'plus', from: 'as in' };
+export const OPERATIONS = {
+    '=': 'set to',
+    '*=': 'times',
+    '+=': 'plus',
+    from: 'as in',
+    off: 'LM-Debugger’s off',
+    on: 'LM-Debugger’s on'
+};
 export const NAMED_POSITIONS = ['all', 'prompt', 'generated', 'last'];
 
 /** An intervention that switches a value vector off at all positions; `changes` says what is else. */
@@ -22,7 +30,6 @@ export function newEdit(layer, neuron, changes = {}) {
         value: 0,
         from: '',
         at: 'all',
-        switchedOn: false,
         ...changes
     };
 }
@@ -63,16 +70,27 @@ export function parseEdit(text) {
     if (from !== undefined) {
         return { ...edit, operation: 'from', from, at };
     }
-    return switched ? { ...edit, switchedOn: switched.toLowerCase() === 'on' } : { ...edit, operation, value: Number(value), at };
+    return switched ? { ...edit, operation: switched.toLowerCase(), at } : { ...edit, operation, value: Number(value), at };
 }
 
-/** The text form in a mode: `exact`, or `lm-debugger`, which knows on and off alone. */
+/** Whether an intervention is LM-Debugger's switch, on or off, and thus has no value. */
+export function isSwitch(edit) {
+    return edit.operation === 'on' || edit.operation === 'off';
+}
+
+/** The text form in a mode: `exact`, or `lm-debugger`, which has on and off alone, at all positions. */
 export function editText(edit, mode) {
     if (mode === 'lm-debugger') {
-        return `${label(edit)}=${edit.switchedOn ? 'on' : 'off'}`;
+        return `${label(edit)}=${edit.operation === 'on' ? 'on' : 'off'}`;
     }
-    const change = edit.operation === 'from' ? `=from:"${edit.from}"` : edit.operation + edit.value;
-    return label(edit) + change + (edit.at === 'all' ? '' : '@' + edit.at);
+    return label(edit) + change(edit) + (edit.at === 'all' ? '' : '@' + edit.at);
+}
+
+function change(edit) {
+    if (edit.operation === 'from') {
+        return `=from:"${edit.from}"`;
+    }
+    return isSwitch(edit) ? '=' + edit.operation : edit.operation + edit.value;
 }
 
 export function isPositions(text) {

@@ -12,6 +12,7 @@ import org.lmdebugger.interpret.TraceOptions;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
+import org.openqa.selenium.support.ui.Select;
 
 /** How a prediction comes about, and what interventions make of it, as a user sees it. */
 class PredictionPageTest extends PageTest {
@@ -187,6 +188,16 @@ class PredictionPageTest extends PageTest {
         browser.until("in the link", () -> browser.address().contains("mode=lm-debugger") && browser.address().contains("L1D483%3Don"));
         assertShowsEdited(Edits.parse(Mode.LM_DEBUGGER, List.of("L1D483=on")));
         browser.screenshots("lm-debugger");
+    }
+
+    @Test
+    void lmDebuggersSwitchesAmongOtherEdits() {
+        open("&edit=L1D483%3Don%40last&edit=L2D253%3D3");
+        assertShowsEdited(Edits.parse("L1D483=on@last", "L2D253=3"));
+        assertThat(browser.all(".edit input.number")).hasSize(1);
+        new Select(browser.find(".edit select")).selectByValue("off");
+        browser.until("in the link", () -> browser.address().contains("L1D483%3Doff%40last"));
+        assertShowsEdited(Edits.parse("L1D483=off@last", "L2D253=3"));
     }
 
     @Test

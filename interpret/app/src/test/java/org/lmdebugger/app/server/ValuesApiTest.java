@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.lmdebugger.app.values.Names;
 import org.lmdebugger.app.values.ValueCache;
 import org.lmdebugger.app.values.WordSearch;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.ValueVectors;
 import org.lmdebugger.interpret.ValueVectors.Reading;
 

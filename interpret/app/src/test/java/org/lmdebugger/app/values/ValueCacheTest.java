@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.app.Main;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
-import org.lmdebugger.interpret.Edits.Neuron;
+import org.lmdebugger.interpret.Neuron;
 import org.lmdebugger.interpret.Projections;
 import org.lmdebugger.progress.Progress;
 import org.lmdebugger.model.Fuzz;

@@ -1,7 +1,7 @@
 // The interventions: what happens to which coefficients, and where.
 import { computed, h, ref } from '/lib/vue.js';
 import { post } from '../api.js';
-import { copyOf, FORM, isPositions, label, NAMED_POSITIONS, OPERATIONS, parseEdit } from '../edits.js';
+import { copyOf, FORM, isPositions, isSwitch, label, NAMED_POSITIONS, OPERATIONS, parseEdit } from '../edits.js';
 import { useLoad } from '../load.js';
 import { session, state } from '../state.js';
 import { fixed } from '../text.js';
@@ -64,7 +64,8 @@ export const Interventions = {
             );
 
         const amount = (edit, name) =>
-            edit.operation === 'from'
+            !isSwitch(edit) &&
+            (edit.operation === 'from'
                 ? h('input', {
                       class: 'other-prompt',
                       type: 'text',
@@ -83,7 +84,7 @@ export const Interventions = {
                           'aria-label': `Value for ${name}, as a number`,
                           onChange: event => (edit.value = Number(event.target.value))
                       })
-                  ];
+                  ]);
 
         const where = (edit, name) =>
             h('input', {
@@ -113,11 +114,11 @@ export const Interventions = {
             segments(
                 `Switch ${name}`,
                 [
-                    [false, 'off'],
-                    [true, 'on']
+                    ['off', 'off'],
+                    ['on', 'on']
                 ],
-                edit.switchedOn,
-                on => (edit.switchedOn = on)
+                edit.operation === 'on' ? 'on' : 'off',
+                value => (edit.operation = value)
             );
 
         const row = edit => {
