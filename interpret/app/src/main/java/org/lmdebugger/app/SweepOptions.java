@@ -4,22 +4,18 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.lmdebugger.interpret.Edit;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Mode;
 import org.lmdebugger.interpret.Neurons;
 import org.lmdebugger.interpret.Positions;
 import org.lmdebugger.interpret.Sweep;
-import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** What is swept. */
-public final class SweepOptions {
+final class SweepOptions {
     private static final int SHOWN = 8;
-    private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
 
     @Parameters(paramLabel = "PROMPT", arity = "0..*", description = "Texts; effects are read at the last token of each.")
     private List<String> prompts = new ArrayList<>();
@@ -65,7 +61,7 @@ public final class SweepOptions {
         if (neurons != null) {
             sweep = sweep.neurons(Neurons.parse(neurons));
             for (var text : operations.isEmpty() ? List.of("off") : operations) {
-                sweep = sweep.operation(operation(text, mode));
+                sweep = sweep.operation(mode.operation(text));
             }
         } else if (!operations.isEmpty()) {
             throw new IllegalArgumentException("--op: no neurons (expected: --neurons, such as all)");
@@ -78,40 +74,6 @@ public final class SweepOptions {
         if (prompts.size() > 1) {
             out.println(prompts.stream().limit(SHOWN).map(prompt -> '"' + Text.fit(Text.visible(prompt), 40).strip() + '"')
                     .collect(Collectors.joining(", ", prompts.size() + " prompts: ", prompts.size() > SHOWN ? ", …" : "")));
-        }
-    }
-
-    /** @throws IllegalArgumentException if {@code text} is not what {@code --op} takes */
-    public static Edit.Operation operation(String text, Mode mode) {
-        if (mode == Mode.LM_DEBUGGER) {
-            if (text.equals("on") || text.equals("off")) {
-                return text.equals("on") ? new Edit.Operation.On() : new Edit.Operation.Off();
-            }
-            throw new IllegalArgumentException("operation: " + Shown.of(text) + " (expected: on or off in this mode)");
-        }
-        if (text.equals("off")) {
-            return new Edit.Operation.Set(0);
-        }
-        var parts = OPERATION.matcher(text);
-        if (!parts.matches()) {
-            throw new IllegalArgumentException("operation: " + Shown.of(text) + " (expected: off, set:3, scale:2, add:1.5 or from:\"other prompt\")");
-        }
-        if (parts.group(3) != null) {
-            return new Edit.Operation.From(parts.group(3));
-        }
-        float value = number(text, parts.group(2));
-        return switch (parts.group(1)) {
-            case "set" -> new Edit.Operation.Set(value);
-            case "scale" -> new Edit.Operation.Scale(value);
-            default -> new Edit.Operation.Add(value);
-        };
-    }
-
-    private static float number(String operation, String text) {
-        try {
-            return Float.parseFloat(text);
-        } catch (NumberFormatException failure) {
-            throw new IllegalArgumentException("operation: %s: %s is not a number".formatted(Shown.of(operation), Shown.of(text)), failure);
         }
     }
 }

@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import org.lmdebugger.app.EffectTable;
-import org.lmdebugger.app.SweepOptions;
 import org.lmdebugger.bindings.TemporaryFolders;
 import org.lmdebugger.interpret.Measure;
 import org.lmdebugger.interpret.Mode;
@@ -67,7 +66,7 @@ final class SweepRoutes {
                     .measure(measured.stream().map(Measure::parse).toArray(Measure[]::new));
             Mode chosen = Requests.mode(mode);
             for (var operation : wanted) {
-                var parsed = SweepOptions.operation(operation, chosen);
+                var parsed = chosen.operation(operation);
                 Limits.from(parsed);
                 sweep = sweep.operation(parsed);
             }
