@@ -1,6 +1,7 @@
 package org.lmdebugger.bindings;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaCall;
@@ -34,6 +35,10 @@ public final class ArchitectureRules {
     public static final ArchRule GENERATED_CLASSES_IN_BINDINGS_ONLY = noClasses()
             .that().resideOutsideOfPackage("org.lmdebugger.bindings..")
             .should().dependOnClassesThat().resideInAPackage("org.lmdebugger.bindings.*..").allowEmptyShould(true);
+
+    /** A package can be read, tested and moved without those that use it. */
+    public static final ArchRule PACKAGES_WITHOUT_CYCLES = slices().matching("org.lmdebugger.(**)")
+            .should().beFreeOfCycles().allowEmptyShould(true);
 
     private ArchitectureRules() {
     }

@@ -16,6 +16,24 @@ import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import org.eclipse.jetty.server.AbstractConnector;
 import org.eclipse.jetty.server.handler.GracefulHandler;
+import org.lmdebugger.app.server.http.AccessTokens;
+import org.lmdebugger.app.server.http.Assets;
+import org.lmdebugger.app.server.http.Connections;
+import org.lmdebugger.app.server.http.Guard;
+import org.lmdebugger.app.server.http.HttpErrors;
+import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.app.server.routes.CompatibleRoutes;
+import org.lmdebugger.app.server.routes.ExperimentRoutes;
+import org.lmdebugger.app.server.routes.GenerateRoutes;
+import org.lmdebugger.app.server.routes.Limits;
+import org.lmdebugger.app.server.routes.ModelRoutes;
+import org.lmdebugger.app.server.routes.SearchRoutes;
+import org.lmdebugger.app.server.routes.SweepRoutes;
+import org.lmdebugger.app.server.routes.TraceRoutes;
+import org.lmdebugger.app.server.routes.ValueRoutes;
+import org.lmdebugger.app.server.routes.ValueStore;
+import org.lmdebugger.app.server.work.Inference;
+import org.lmdebugger.app.server.work.WorkQueue;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
@@ -51,7 +69,8 @@ public final class Server implements AutoCloseable {
      */
     public Server(Debugger debugger, ServerOptions options, Consumer<URI> link) {
         this.options = options;
-        var tokens = options.token() == null ? null : new Tokens(options.token(), path -> link.accept(address().resolve(path)));
+        var tokens = options.token() == null ? null : new AccessTokens(options.token(),
+                path -> link.accept(address().resolve(path)));
         var guard = new Guard(options.host(), options.origins(), tokens);
         var inference = new Inference(debugger, queue);
         values = new ValueStore(inference, options.data(), options.cache());

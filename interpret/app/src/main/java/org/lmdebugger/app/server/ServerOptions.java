@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.Set;
+import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.text.Shown;
 
 /**
@@ -50,6 +51,6 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
 
     /** A token that cannot be guessed. */
     public static String randomToken() {
-        return Tokens.random();
+        return AccessTokens.random();
     }
 }

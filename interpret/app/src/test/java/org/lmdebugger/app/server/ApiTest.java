@@ -17,6 +17,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.lmdebugger.app.server.work.Job;
 
 /** Model, tokens and traces, as programs ask for them. */
 class ApiTest {

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.interpret.Edits;
 import org.lmdebugger.interpret.Mode;
 

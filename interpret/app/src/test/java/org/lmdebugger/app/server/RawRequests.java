@@ -6,15 +6,15 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 
 /** Requests that no HTTP client would send. */
-final class RawRequests {
+public final class RawRequests {
     private RawRequests() {
     }
 
-    static Socket connect(URI address) throws IOException {
+    public static Socket connect(URI address) throws IOException {
         return connect(address.getPort());
     }
 
-    static Socket connect(int port) throws IOException {
+    public static Socket connect(int port) throws IOException {
         var socket = new Socket("127.0.0.1", port);
         socket.setSoTimeout(20_000);
         return socket;
@@ -31,12 +31,12 @@ final class RawRequests {
         }
     }
 
-    static void write(Socket socket, String head) throws IOException {
+    public static void write(Socket socket, String head) throws IOException {
         socket.getOutputStream().write(head.replace("\n", "\r\n").getBytes(StandardCharsets.ISO_8859_1));
         socket.getOutputStream().flush();
     }
 
-    static String read(Socket socket) throws IOException {
+    public static String read(Socket socket) throws IOException {
         return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
 }

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.app.server.routes.Limits;
+import org.lmdebugger.app.store.Experiments;
 
 /** What lies in the data folder may come from anywhere: a bad file is said, and harms nothing else. */
 class SavedFilesTest {

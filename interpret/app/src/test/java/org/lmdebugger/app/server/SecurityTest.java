@@ -22,6 +22,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.app.server.http.AccessTokens;
+import org.lmdebugger.app.server.routes.Limits;
 
 /** What is refused, and how. */
 class SecurityTest {
@@ -356,7 +358,7 @@ class SecurityTest {
     /** Times cannot be asserted; which methods are called can. */
     @Test
     void tokensAreComparedInConstantTime() {
-        var called = new ClassFileImporter().importClasses(Tokens.class).get(Tokens.class).getMethodCallsFromSelf().stream()
+        var called = new ClassFileImporter().importClasses(AccessTokens.class).get(AccessTokens.class).getMethodCallsFromSelf().stream()
                 .map(call -> call.getTarget().getFullName().replaceFirst("\\(.*", "")).toList();
         assertThat(called).contains("java.security.MessageDigest.isEqual").doesNotContain("java.lang.String.equals", "java.util.Objects.equals",
                 "java.lang.String.contentEquals", "java.lang.String.compareTo", "java.util.Arrays.equals");

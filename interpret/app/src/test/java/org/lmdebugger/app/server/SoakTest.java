@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import org.lmdebugger.app.values.Processes;
+import org.lmdebugger.app.store.Processes;
 
 /** Many requests: each gets what the first of its kind got, and nothing of them stays. How long they take, bench/serve tells. */
 class SoakTest {

@@ -1,0 +1,39 @@
+package org.lmdebugger.app.cli;
+
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import org.lmdebugger.app.store.ValueCache;
+import org.lmdebugger.progress.Progress;
+
+/** Shows on stderr how far work is that is done once; nothing if there is none to do. */
+final class BuildBar implements Progress, AutoCloseable {
+    private final String name;
+    private ProgressBar bar;
+
+    private BuildBar(String name) {
+        this.name = name;
+    }
+
+    /** What is there, else what is built now. @param anew whether it is built in any case */
+    static <T> T get(ValueCache.Entry<T> entry, boolean anew) {
+        try (var bar = new BuildBar(entry.name())) {
+            return anew ? entry.rebuild(bar) : entry.get(bar);
+        }
+    }
+
+    @Override
+    public void report(long done, long total) {
+        if (bar == null) {
+            bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(total));
+        }
+        bar.maxHint(total);
+        bar.stepTo(done);
+    }
+
+    @Override
+    public void close() {
+        if (bar != null) {
+            bar.close();
+        }
+    }
+}

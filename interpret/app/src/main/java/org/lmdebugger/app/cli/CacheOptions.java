@@ -1,0 +1,26 @@
+package org.lmdebugger.app.cli;
+
+import java.nio.file.Path;
+import java.util.function.Function;
+import org.lmdebugger.app.store.Folders;
+import org.lmdebugger.app.store.ValueCache;
+import org.lmdebugger.interpret.Debugger;
+import picocli.CommandLine.Option;
+
+/** Where what was computed of value vectors is. */
+final class CacheOptions {
+    @Option(names = "--cache", paramLabel = "DIR", description = "Where what is computed once for a model is kept (default: "
+            + "$XDG_CACHE_HOME/lmdebugger, else ~/.cache/lmdebugger).")
+    private Path cache;
+
+    Path folder() {
+        return cache == null ? Folders.cache() : cache;
+    }
+
+    /** Has {@code work} done with the cache of a model. */
+    <T> T with(Debugger debugger, Function<ValueCache, T> work) {
+        try (var opened = new ValueCache(folder(), debugger.model(), debugger.model().fingerprint())) {
+            return work.apply(opened);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package org.lmdebugger.app.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.interpret.Continuation;
+import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.Generation;
+import org.lmdebugger.interpret.GenerationOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(name = "generate", mixinStandardHelpOptions = true,
+        description = "Goes on from a prompt, token by token: the likeliest one each time, or drawn at a temperature.",
+        footerHeading = "%nExamples:%n", footer = {
+            "  lmdebug generate \"Once upon a time\" --tokens 40",
+            "  lmdebug generate \"Once upon a time\" --edit \"L2D7=6@generated\" --compare",
+            "  lmdebug generate \"My wife is working as a\" --model gpt2 --temperature 0.8 --top-p 0.95 --seed 7"})
+final class GenerateCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "PROMPT", description = "The text to go on from.")
+    private String prompt;
+
+    @Mixin
+    private ModelOptions model;
+
+    @Mixin
+    private EditOptions edits;
+
+    @Option(names = "--tokens", paramLabel = "N", defaultValue = "20", description = "How many at most (default: ${DEFAULT-VALUE}).")
+    private int tokens;
+
+    @Option(names = "--temperature", paramLabel = "T", description = "Draws tokens, with logits divided by T; 0 takes the "
+            + "likeliest (default: 0, or 1 with --top-k, --top-p or --seed).")
+    private Float temperature;
+
+    @Option(names = "--top-k", paramLabel = "K", defaultValue = "0", description = "Draws from the K likeliest tokens (0: from all).")
+    private int topK;
+
+    @Option(names = "--top-p", paramLabel = "P", defaultValue = "1", description = "Draws from the fewest likeliest tokens whose "
+            + "probabilities reach P.")
+    private float topP;
+
+    @Option(names = "--seed", paramLabel = "S", description = "Seed of the random numbers: the same seed, the same text (default: 0).")
+    private Long seed;
+
+    @Option(names = "--compare", description = "Shows the unedited continuation beside the edited one.")
+    private boolean compare;
+
+    @Option(names = "--interventions", paramLabel = "FILE", description = "Goes on under each of these interventions, all as one "
+            + "batch; one a line, each of one or more edits: L1D2=0@generated; L3D4*=2")
+    private Path interventions;
+
+    @Option(names = "--json", description = "Prints JSON, with each token's log-probability.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        var wanted = edits.edits();
+        if (compare && wanted.isEmpty() && interventions == null) {
+            throw new IllegalArgumentException("--compare: no edits (expected: at least one --edit)");
+        }
+        var options = new GenerationOptions(tokens, sampling());
+        var continuations = new ArrayList<Continuation>();
+        if (compare) {
+            continuations.add(new Continuation(Edits.NONE, seed == null ? 0 : seed));
+        }
+        if (interventions != null) {
+            if (!wanted.isEmpty()) {
+                throw new IllegalArgumentException("--interventions: with --edit (expected: one of both)");
+            }
+            edits.read(interventions).forEach(each -> continuations.add(new Continuation(each, seed == null ? 0 : seed)));
+        } else {
+            continuations.add(new Continuation(wanted, seed == null ? 0 : seed));
+        }
+        var out = spec.commandLine().getOut();
+        boolean stream = !json && !compare && interventions == null;
+        var before = new StringBuilder(prompt); // printed with the first token, when nothing can be wrong any more
+        var generations = model.with(debugger -> debugger.generate(prompt, continuations, options, (continuation, token) -> {
+            if (stream) {
+                out.print(before + token.text());
+                out.flush();
+                before.setLength(0);
+            }
+            return true;
+        }));
+        if (json) {
+            out.println(Json.print(json(continuations, generations)));
+        } else if (interventions != null) {
+            for (int i = 0; i < generations.size(); i++) {
+                var texts = continuations.get(i).edits().texts();
+                print(out, texts.isEmpty() ? "clean: " : String.join("; ", texts) + ": ", generations.get(i));
+            }
+        } else if (compare) {
+            print(out, "clean: ", generations.getFirst());
+            print(out, "edited: ", generations.getLast());
+        } else {
+            out.println();
+        }
+        return 0;
+    }
+
+    private Sampling sampling() {
+        boolean drawn = topK != 0 || topP != 1 || seed != null;
+        return new Sampling(temperature != null ? temperature : drawn ? 1 : 0, topK, topP);
+    }
+
+    private static void print(PrintWriter out, String label, Generation generation) {
+        out.println(label + generation.text());
+    }
+
+    private static Map<String, Object> json(List<Continuation> continuations, List<Generation> generations) {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("prompt", generations.getFirst().prompt());
+        var list = new ArrayList<Map<String, Object>>();
+        for (int i = 0; i < generations.size(); i++) {
+            var generation = generations.get(i);
+            var one = new LinkedHashMap<String, Object>();
+            one.put("edits", continuations.get(i).edits().texts());
+            one.put("continuation", generation.continuation());
+            one.put("end", generation.end().name().toLowerCase(Locale.ROOT));
+            one.put("tokens", generation.tokens().stream().map(GenerateCommand::token).toList());
+            list.add(one);
+        }
+        json.put("generations", list);
+        return json;
+    }
+
+    private static Map<String, Object> token(Generation.Token token) {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("id", token.id());
+        json.put("text", token.text());
+        json.put("log_probability", token.logProbability());
+        return json;
+    }
+}

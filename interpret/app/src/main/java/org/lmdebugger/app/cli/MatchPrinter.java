@@ -1,0 +1,56 @@
+package org.lmdebugger.app.cli;
+
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.ValueJson;
+import org.lmdebugger.app.ranking.TopTokens;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.ValueVectors.Match;
+import org.lmdebugger.model.TokenLogit;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** How many value vectors are listed, and how: as a table, each with the tokens that it promotes most, or as JSON. */
+final class MatchPrinter {
+    private static final int WIDTH = 80;
+
+    @Option(names = "--top", paramLabel = "N", defaultValue = "10", description = "How many (default: ${DEFAULT-VALUE}).")
+    private int top;
+
+    @Option(names = "--json", description = "Prints JSON.")
+    private boolean json;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
+
+    int top() {
+        return top;
+    }
+
+    /**
+     * @param what  what scores are
+     * @param named names of vectors
+     */
+    void print(List<Match> matches, String what, Debugger debugger, Map<Neuron, String> named) {
+        var out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Json.print(matches.stream().map(ValueJson::of).toList()));
+            return;
+        }
+        out.println("%s %s  promotes".formatted(Text.fit("vector", 10), Text.fit(what, 10)));
+        var said = TopTokens.of(debugger, matches.stream().map(Match::vector).toList(), TopTokens.DEFAULT_COUNT);
+        for (var match : matches) {
+            out.println(Text.fit("%s %+10.4f  %s".formatted(Text.fit(match.vector().toString(), 10), match.score(),
+                    Text.named(named.get(match.vector()), tokens(said.get(match.vector())))), WIDTH).stripTrailing());
+        }
+        out.flush();
+    }
+
+    private static String tokens(List<TokenLogit> tokens) {
+        return tokens.stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
+    }
+}

@@ -1,0 +1,59 @@
+package org.lmdebugger.app.cli;
+
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.lmdebugger.app.ranking.StrongestEffects;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.Neuron;
+
+/** The strongest effects of a sweep as lines for people, with the tokens that each neuron's value vector promotes most. */
+final class StrongestTable {
+    private static final int WIDTH = 80;
+
+    private final PrintWriter out;
+    private final List<Measure> measures; // of one number each
+
+    StrongestTable(PrintWriter out, List<Measure> measures) {
+        this.out = out;
+        this.measures = measures;
+    }
+
+    void print(StrongestEffects strongest, Debugger debugger, Map<Neuron, String> named) {
+        var effects = strongest.effects();
+        if (effects.isEmpty()) {
+            return;
+        }
+        boolean prompts = effects.stream().anyMatch(effect -> effect.chunk().prompt() > 0);
+        var names = measures.stream().map(measure -> Text.visible(measure.toString())).toList();
+        out.println(line(prompts ? "prompt" : "", "intervention", names, "its value vector says"));
+        for (var effect : effects) {
+            var tokens = effect.layer() < 0 ? "" : debugger.project(debugger.model().layer(effect.layer()).values().row(effect.neuron()), 8)
+                    .getFirst().stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
+            var intervention = String.join("; ", effect.chunk().edits(effect.index()).texts());
+            var values = measures.stream().map(measure -> number(measure, effect.value(measure))).toList();
+            var says = Text.named(named.get(new Neuron(effect.layer(), effect.neuron())), tokens);
+            out.println(line(prompts ? String.valueOf(effect.chunk().prompt()) : "", intervention, values, says));
+        }
+        if (strongest.notFinite() > 0) {
+            out.println("not finite, and so without an order: %,d effect%s (the network overflows)"
+                    .formatted(strongest.notFinite(), strongest.notFinite() == 1 ? "" : "s"));
+        }
+        out.flush();
+    }
+
+    private static String number(Measure measure, float value) {
+        boolean isWhole = measure instanceof Measure.OfToken of && of.quantity() == Measure.Quantity.RANK;
+        return isWhole && Float.isFinite(value) ? String.valueOf((int) value) : String.format(Locale.ROOT, "%.4g", value);
+    }
+
+    private static String line(String prompt, String intervention, List<String> values, String tokens) {
+        var line = new StringBuilder(prompt.isEmpty() ? "" : Text.fit(prompt, 7)).append(Text.fit(intervention, 18));
+        values.forEach(value -> line.append(' ').append(Text.fit(value, 12)));
+        int left = Math.max(20, WIDTH - line.length() - 1);
+        return line.append(' ').append(Text.fit(tokens, left)).toString().stripTrailing();
+    }
+}

@@ -1,0 +1,94 @@
+package org.lmdebugger.app.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.TraceJson;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.text.Shown;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(name = "trace", mixinStandardHelpOptions = true,
+        description = "Shows how the prediction after a prompt is built up, layer by layer: the likeliest tokens before and "
+            + "after each feed-forward layer, and the value vectors that weigh most in between.",
+        footerHeading = "%nExamples:%n", footer = {
+            "  lmdebug trace \"Once upon a time there was a little\"",
+            "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --edit \"L2D7*=2@last\"",
+            "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json"})
+final class TraceCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "PROMPT", description = "The text whose continuation is predicted.")
+    private String prompt;
+
+    @Mixin
+    private ModelOptions model;
+
+    @Mixin
+    private NameOptions names;
+
+    @Mixin
+    private EditOptions edits;
+
+    @Option(names = "--position", paramLabel = "P", description = "An index from 0, last (default) or all. Repeatable.")
+    private List<String> positions = new ArrayList<>();
+
+    @Option(names = "--top", paramLabel = "K", defaultValue = "10", description = "How many of each (default: ${DEFAULT-VALUE}).")
+    private int top;
+
+    @Option(names = "--token", paramLabel = "T", description = "Follows a token's probability and rank; mind the leading "
+            + "space. The first one is what contributions are measured to. Repeatable.")
+    private List<String> tokens = new ArrayList<>();
+
+    @Option(names = "--verdict", description = "Measures what each listed value vector causes: the change of the log-probability of "
+            + "the token that contributions are to, when it alone is switched off at that position.")
+    private boolean verdict;
+
+    @Option(names = "--json", description = "Prints JSON.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        var wanted = edits.edits();
+        var out = spec.commandLine().getOut();
+        return model.with(debugger -> {
+            var trace = debugger.trace(prompt, wanted, options(debugger));
+            if (json) {
+                out.println(Json.print(TraceJson.of(trace)));
+            } else {
+                new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all()).print(trace);
+            }
+            return 0;
+        });
+    }
+
+    private TraceOptions options(Debugger debugger) {
+        var ids = tokens.stream().map(debugger.model().tokenizer()::single).toList();
+        return new TraceOptions(positions(), top, ids, verdict);
+    }
+
+    private List<Integer> positions() {
+        if (positions.contains("all")) {
+            return null;
+        }
+        return positions.isEmpty() ? List.of(-1) : positions.stream().map(TraceCommand::position).toList();
+    }
+
+    private static Integer position(String text) {
+        if (text.equals("last")) {
+            return -1;
+        }
+        if (!text.matches("\\d{1,9}")) {
+            throw new IllegalArgumentException("position: " + Shown.of(text) + " (expected: an index from 0, last or all)");
+        }
+        return Integer.valueOf(text);
+    }
+}

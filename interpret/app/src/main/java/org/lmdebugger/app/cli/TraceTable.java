@@ -1,0 +1,123 @@
+package org.lmdebugger.app.cli;
+
+import java.io.PrintWriter;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.Trace;
+import picocli.CommandLine.Help.Ansi;
+
+/** A trace as tables of 80 columns; colour only where {@code ansi} allows it. */
+final class TraceTable {
+    private static final int WIDTH = 80;
+
+    private final PrintWriter out;
+    private final Ansi ansi;
+    private final Map<Neuron, String> named;
+
+    TraceTable(PrintWriter out, Ansi ansi, Map<Neuron, String> named) {
+        this.out = out;
+        this.ansi = ansi;
+        this.named = named;
+    }
+
+    void print(Trace trace) {
+        out.println("%s on %s, %s, edits %s".formatted(trace.model(), trace.device(), trace.precision(), trace.mode()));
+        out.println(Text.wrap(IntStream.range(0, trace.tokens().size())
+                .mapToObj(i -> i + ":" + Text.visible(trace.tokens().get(i).text())).toList(), WIDTH));
+        if (!trace.added().isEmpty()) {
+            out.println(Text.wrap(Stream.concat(Stream.of("added by the tokenizer"),
+                    trace.added().stream().map(String::valueOf)).toList(), WIDTH));
+        }
+        for (int i = 0; i < trace.positions().size(); i++) {
+            var clean = trace.positions().get(i);
+            out.println();
+            out.println(bold("Position %d, %s".formatted(clean.position(), Text.visible(trace.tokens().get(clean.position()).text())))
+                    + "   contributions to " + Text.visible(clean.contributionTo().text()));
+            if (trace.edited() == null) {
+                clean.layers().forEach(this::layer);
+            } else {
+                var edited = trace.edited().get(i);
+                for (int l = 0; l < clean.layers().size(); l++) {
+                    sideBySide(clean.layers().get(l), edited.layers().get(l));
+                }
+            }
+        }
+        out.flush();
+    }
+
+    private void layer(Trace.Layer layer) {
+        out.println();
+        out.println(bold("Layer %-2d before         dominant      coeff.  score contrib.  after".formatted(layer.layer())));
+        for (int i = 0; i < layer.before().size(); i++) {
+            out.println("  %s  %s  %s".formatted(prediction(layer.before().get(i), 11), subUpdate(layer.dominant().get(i)),
+                    prediction(layer.after().get(i), 11)).stripTrailing());
+        }
+        layer.chosen().forEach(chosen -> out.println("  %s before %s   after %s".formatted(
+                Text.fit(Text.visible(chosen.token()), 14), standing(chosen.before()), standing(chosen.after()))));
+        names(layer.dominant().stream());
+        verdicts(layer);
+    }
+
+    /** What those sub-updates are called that have names. */
+    private void names(Stream<Trace.SubUpdate> updates) {
+        var called = updates.map(update -> new Neuron(update.layer(), update.neuron())).distinct().filter(named::containsKey)
+                .map(vector -> vector + " [" + named.get(vector) + "]").toList();
+        if (!called.isEmpty()) {
+            out.println(Text.wrap(Stream.concat(Stream.of("  named"), called.stream()).toList(), WIDTH));
+        }
+    }
+
+    /** By how much the log-probability changes without each sub-update. */
+    private void verdicts(Trace.Layer layer) {
+        var measured = layer.dominant().stream().filter(update -> update.verdict() != null)
+                .map(update -> "-L%dD%d: %+.4f".formatted(update.layer(), update.neuron(), update.verdict())).toList();
+        if (!measured.isEmpty()) {
+            out.println(Text.wrap(Stream.concat(Stream.of("  log p without"), measured.stream()).toList(), WIDTH));
+        }
+    }
+
+    /** What changed is marked with a star. */
+    private void sideBySide(Trace.Layer clean, Trace.Layer edited) {
+        out.println();
+        out.println(bold("Layer %-2d clean: before    after              edited: before    after".formatted(clean.layer())));
+        for (int i = 0; i < clean.before().size(); i++) {
+            out.println("  %s %s | %s%s %s%s".formatted(prediction(clean.before().get(i), 10), prediction(clean.after().get(i), 10),
+                    prediction(edited.before().get(i), 10), mark(clean.before().get(i).id(), edited.before().get(i).id()),
+                    prediction(edited.after().get(i), 10), mark(clean.after().get(i).id(), edited.after().get(i).id())).stripTrailing());
+        }
+        out.println("  dominant      coeff.  score contrib. | dominant      coeff.  score contrib.");
+        for (int i = 0; i < clean.dominant().size(); i++) {
+            out.println("  %s | %s%s".formatted(subUpdate(clean.dominant().get(i)), subUpdate(edited.dominant().get(i)),
+                    mark(clean.dominant().get(i).neuron(), edited.dominant().get(i).neuron())).stripTrailing());
+        }
+        for (int c = 0; c < clean.chosen().size(); c++) {
+            out.println("  %s after: clean %s   edited %s".formatted(Text.fit(Text.visible(clean.chosen().get(c).token()), 14),
+                    standing(clean.chosen().get(c).after()), standing(edited.chosen().get(c).after())));
+        }
+        names(Stream.concat(clean.dominant().stream(), edited.dominant().stream()));
+        verdicts(clean);
+    }
+
+    private static String mark(int clean, int edited) {
+        return clean == edited ? " " : "*";
+    }
+
+    private static String prediction(Trace.Prediction prediction, int width) {
+        return Text.fit(Text.visible(prediction.token()), width) + " %6.4f".formatted(prediction.probability());
+    }
+
+    private static String subUpdate(Trace.SubUpdate update) {
+        return "%s %+8.3f %6.2f %+8.3f".formatted(Text.fit("L" + update.layer() + "D" + update.neuron(), 10),
+                update.coefficient(), update.score(), update.contribution());
+    }
+
+    private static String standing(Trace.Standing standing) {
+        return "%.4g (rank %d)".formatted(standing.probability(), standing.rank());
+    }
+
+    private String bold(String text) {
+        return ansi.enabled() ? "\u001b[1m" + text + "\u001b[0m" : text;
+    }
+}

@@ -1,0 +1,76 @@
+package org.lmdebugger.app.server.routes;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Objects;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.store.Names;
+import org.lmdebugger.interpret.Edit;
+
+/** How much one request may ask for. */
+public final class Limits {
+    public static final int CONNECTIONS = 512;
+    public static final Duration HEADERS = Duration.ofSeconds(10); // of a request, from the first byte to the last
+    public static final int BODY = 4 << 20; // bytes
+    public static final int BODY_RATE = 256; // bytes a second, at least; a slower request is refused
+    public static final int PROMPT = 32_768; // characters; the model bounds the tokens
+    public static final int EDITS = 256;
+    static final int TOKENS = 512; // generated
+    static final int CONTINUATIONS = 8;
+    static final int TOP = 100;
+    static final int FOLLOWED = 32; // chosen tokens
+    static final int CELLS = 300_000; // positions × layers × listed tokens of a trace
+    static final int VERDICTS = 10_000; // positions × layers × listed sub-updates of a trace with verdicts
+    static final int PROMPTS = 64; // of a sweep, and so on
+    static final int OPERATIONS = 8;
+    static final int EFFECTS = 1_000_000;
+    static final int NUMBERS = 4_000_000; // effects × numbers of each, which the server keeps
+    static final int WORDS = 1000; // characters of a search
+    public static final int QUEUE = 128; // requests that wait
+    static final int SWEEPS = 32; // that are kept
+
+    private Limits() {
+    }
+
+    static Object json() {
+        return Json.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
+                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS, "trace_verdicts", VERDICTS,
+                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "sweep_numbers", NUMBERS, "search_characters", WORDS,
+                "name_characters", Names.LENGTH, "queued_requests", QUEUE, "sweeps", SWEEPS);
+    }
+
+    static void check(String name, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException("%s: %d (expected: %d to %d)".formatted(name, value, least, most));
+        }
+    }
+
+    static void check(String name, Collection<?> values, int most) {
+        if (values.size() > most) {
+            throw new IllegalArgumentException("%s: %d of them (expected: at most %d)"
+                    .formatted(name, values.size(), most));
+        }
+        if (values.stream().anyMatch(Objects::isNull)) {
+            throw new IllegalArgumentException(name + ": null among them (expected: a value)");
+        }
+    }
+
+    /** Checks the prompt that {@code operation} takes a coefficient from, if it does. */
+    static void from(Edit.Operation operation) {
+        if (operation instanceof Edit.Operation.From(var prompt)) {
+            prompt(prompt);
+        }
+    }
+
+    /** Returns {@code prompt} if it is there and not too long. */
+    static String prompt(String prompt) {
+        if (prompt == null) {
+            throw new IllegalArgumentException("prompt: missing (expected: a text)");
+        }
+        if (prompt.length() > PROMPT) {
+            throw new IllegalArgumentException("prompt: %,d characters (expected: at most %,d)"
+                    .formatted(prompt.length(), PROMPT));
+        }
+        return prompt;
+    }
+}

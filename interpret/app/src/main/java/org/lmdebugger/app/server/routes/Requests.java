@@ -1,0 +1,80 @@
+package org.lmdebugger.app.server.routes;
+
+import io.javalin.http.Context;
+import java.io.IOException;
+import org.lmdebugger.app.json.JsonReader;
+import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.interpret.Mode;
+
+/** Bodies of requests: JSON of bounded size and depth, read into records. */
+final class Requests {
+    private static final long DRAINED = 16L * Limits.BODY; // bytes; of what is larger nothing is read
+
+    private Requests() {
+    }
+
+    /**
+     * Returns the body as a {@code type}.
+     *
+     * @throws IllegalArgumentException naming what is wrong
+     * @throws Problem                  413 if it is too large
+     */
+    static <T> T read(Context context, Class<T> type) {
+        return JsonReader.read(body(context), type);
+    }
+
+    /** Returns the same, where fields that are unknown are ignored. */
+    static <T> T readKnown(Context context, Class<T> type) {
+        return JsonReader.readKnown(body(context), type);
+    }
+
+    private static byte[] body(Context context) {
+        try {
+            if (context.req().getContentLengthLong() <= DRAINED) {
+                var input = context.req().getInputStream();
+                var bytes = input.readNBytes(Limits.BODY + 1);
+                if (bytes.length <= Limits.BODY) {
+                    return bytes;
+                }
+                input.skip(DRAINED); // else who still sends would see a connection that broke, and no answer
+            }
+        } catch (IOException failure) {
+            throw Problem.badRequest("body: it ended early");
+        }
+        context.header("Connection", "close"); // what is left of the body is not read
+        throw new Problem(413, "Too large", "body: larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
+    }
+
+    /** A number from 1 on in the query; {@code otherwise} where there is none. */
+    static int number(Context context, String name, int otherwise, int most) {
+        var text = context.queryParam(name);
+        if (text == null) {
+            return otherwise;
+        }
+        if (!text.matches("\\d{1,9}")) {
+            throw new IllegalArgumentException("%s: not a number (expected: 1 to %d)".formatted(name, most));
+        }
+        Limits.check(name, Integer.parseInt(text), 1, most);
+        return Integer.parseInt(text);
+    }
+
+    /** Whether the query says {@code true} to {@code name}; without it, no. */
+    static boolean flag(Context context, String name) {
+        return switch (context.queryParam(name)) {
+            case null -> false;
+            case "false" -> false;
+            case "true" -> true;
+            default -> throw new IllegalArgumentException(name + ": of another kind (expected: true or false)");
+        };
+    }
+
+    /** The mode of that name; exact edits where there is none. */
+    static Mode mode(String name) {
+        return switch (name) {
+            case null -> Mode.EXACT;
+            case "exact" -> Mode.EXACT;
+            case "lm-debugger" -> Mode.LM_DEBUGGER;
+            default -> throw new IllegalArgumentException("mode: of another kind (expected: exact or lm-debugger)");
+        };
+    }
+}

@@ -1,0 +1,57 @@
+package org.lmdebugger.app.server.routes;
+
+import io.javalin.http.Context;
+import io.javalin.router.JavalinDefaultRoutingApi;
+import java.util.Arrays;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.ValueJson;
+import org.lmdebugger.app.ranking.WordSearch;
+import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.app.server.http.Responses;
+import org.lmdebugger.app.server.work.Inference;
+import org.lmdebugger.interpret.ValueVectors;
+
+/** Searches for value vectors: by words, as LM-Debugger's exploration view, and exactly by tokens. */
+public final class SearchRoutes {
+    private final Inference inference;
+    private final ValueStore store;
+
+    public SearchRoutes(Inference inference, ValueStore store) {
+        this.inference = inference;
+        this.store = store;
+    }
+
+    public void add(JavalinDefaultRoutingApi routes) {
+        routes.get("/api/v1/search", this::words);
+        routes.get("/api/v1/search/tokens", this::tokens);
+    }
+
+    private void words(Context context) {
+        var words = context.queryParam("words");
+        if (words == null || words.length() > Limits.WORDS) {
+            throw Problem.badRequest("words: %s (expected: keywords of at most %d characters, separated by commas)"
+                    .formatted(words == null ? "missing" : words.length() + " characters", Limits.WORDS));
+        }
+        var terms = WordSearch.keywords(words);
+        int top = Requests.number(context, "top", 20, Limits.TOP);
+        boolean weigh = Requests.flag(context, "weigh");
+        store.withWords(context, search ->
+                Responses.json(context, ValueJson.of(terms, search.search(words, top, weigh), store.shownNames())));
+    }
+
+    private void tokens(Context context) {
+        var texts = context.queryParams("token");
+        Limits.check("token", texts, Limits.FOLLOWED);
+        var tokenizer = inference.debugger().model().tokenizer();
+        var ids = texts.stream().mapToInt(text -> TraceRoutes.id(tokenizer, text)).toArray();
+        boolean suppress = Requests.flag(context, "suppress");
+        var vectors = new ValueVectors(inference.debugger().model());
+        int top = Math.min(Requests.number(context, "top", 20, Limits.TOP), vectors.count());
+        var named = store.shownNames();
+        Responses.json(context, inference.call(context, debugger -> {
+            var found = suppress ? vectors.suppress(ids, top) : vectors.promote(ids, top);
+            return Json.object("tokens", Arrays.stream(ids).mapToObj(id -> Json.object("id", id, "token", tokenizer.text(id))).toList(),
+                    "suppress", suppress, "results", ValueRoutes.matches(debugger, found, named));
+        }));
+    }
+}

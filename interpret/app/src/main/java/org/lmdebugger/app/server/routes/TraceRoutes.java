@@ -1,0 +1,112 @@
+package org.lmdebugger.app.server.routes;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.javalin.http.Context;
+import io.javalin.router.JavalinDefaultRoutingApi;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.StreamSupport;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.TraceJson;
+import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.app.server.http.Responses;
+import org.lmdebugger.app.server.work.Inference;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.tokenizer.Tokenizer;
+
+/** How a prediction comes about, clean and edited. */
+public final class TraceRoutes {
+    private final Inference inference;
+
+    public TraceRoutes(Inference inference) {
+        this.inference = inference;
+    }
+
+    public void add(JavalinDefaultRoutingApi routes) {
+        routes.post("/api/v1/trace", this::trace);
+    }
+
+    /**
+     * @param positions a list of indices, "last" (default) or "all"
+     * @param tokens    what is followed: texts that are one token each, or ids as {@code #12}
+     */
+    record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top, List<String> tokens,
+                        Boolean verdict) {
+    }
+
+    private void trace(Context context) {
+        var request = Requests.read(context, TraceRequest.class);
+        var prompt = Limits.prompt(request.prompt());
+        var edits = edits(request.edits(), request.mode());
+        int top = Objects.requireNonNullElse(request.top(), 10);
+        Limits.check("top", top, 1, Limits.TOP);
+        var followed = Objects.requireNonNullElse(request.tokens(), List.<String>of());
+        Limits.check("tokens", followed, Limits.FOLLOWED);
+        var tokenizer = inference.debugger().model().tokenizer();
+        var options = new TraceOptions(positions(request.positions()), top, followed.stream().map(text -> id(tokenizer, text)).toList(),
+                Boolean.TRUE.equals(request.verdict()));
+        checkCells(prompt, options);
+        Responses.json(context, inference.callLong(context, job -> {
+            var json = TraceJson.of(inference.debugger().trace(prompt, edits, options, (done, total) -> job.throwIfCancelled()));
+            json.put("coefficients", coefficients(inference.debugger(), prompt, edits));
+            return json;
+        }));
+    }
+
+    static Edits edits(List<String> texts, String mode) {
+        var list = Objects.requireNonNullElse(texts, List.<String>of());
+        Limits.check("edits", list, Limits.EDITS);
+        var edits = Edits.parse(Requests.mode(mode), list);
+        edits.list().forEach(edit -> Limits.from(edit.operation()));
+        return edits;
+    }
+
+    /** A token's id: {@code #12}, or a text that is exactly one token. */
+    static int id(Tokenizer tokenizer, String text) {
+        if (text.matches("#\\d{1,9}")) {
+            int id = Integer.parseInt(text.substring(1));
+            tokenizer.raw(id); // throws for an id that is none
+            return id;
+        }
+        return tokenizer.single(text);
+    }
+
+    private static List<Integer> positions(JsonNode positions) {
+        if (positions == null || positions.isNull() || positions.isTextual() && positions.textValue().equals("last")) {
+            return List.of(-1);
+        } else if (positions.isTextual() && positions.textValue().equals("all")) {
+            return null;
+        }
+        var list = StreamSupport.stream(positions.spliterator(), false).toList();
+        if (!positions.isArray() || !list.stream().allMatch(JsonNode::canConvertToInt) || !list.stream().allMatch(JsonNode::isInt)) {
+            throw Problem.badRequest("positions: of another kind (expected: a list of indices, \"last\" or \"all\")");
+        }
+        return list.stream().map(JsonNode::intValue).toList();
+    }
+
+    private void checkCells(String prompt, TraceOptions options) {
+        var model = inference.debugger().model();
+        long positions = options.positions() == null ? model.tokenizer().encode(prompt).length : options.positions().size();
+        long cells = positions * model.config().layers() * options.top();
+        int most = options.verdict() ? Limits.VERDICTS : Limits.CELLS;
+        if (cells > most) {
+            throw Problem.badRequest("positions: %,d × %d layers × top %d are %,d %s (expected: at most %,d; ask for fewer positions or a smaller top)"
+                    .formatted(positions, model.config().layers(), options.top(), cells, options.verdict() ? "verdicts" : "tokens", most));
+        }
+    }
+
+    /** What the edited neurons' coefficients are without edits, at every position of the prompt. */
+    private static List<Map<String, Object>> coefficients(Debugger debugger, String prompt, Edits edits) {
+        if (edits.isEmpty()) {
+            return List.of();
+        }
+        try (var run = debugger.run(prompt)) {
+            return edits.neurons().stream().map(neuron -> Json.object("layer", neuron.layer(),
+                    "neuron", neuron.neuron(), "clean",
+                    run.coefficients(neuron.layer()).columns(neuron.neuron(), 1).toFloats())).toList();
+        }
+    }
+}

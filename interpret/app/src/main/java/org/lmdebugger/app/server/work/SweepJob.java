@@ -1,0 +1,184 @@
+package org.lmdebugger.app.server.work;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.server.http.AccessTokens;
+import org.lmdebugger.app.server.http.ClientConnection;
+import org.lmdebugger.app.server.http.EventStream;
+import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.Effects;
+import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.SweepPlan;
+
+/** A sweep that waits, runs or has run, and its effects so far. All methods may be called from any thread. */
+public final class SweepJob {
+    /** Nobody has looked for so long: its client has gone away. */
+    private static final long DESERTED = TimeUnit.SECONDS.toNanos(60);
+
+    private final String id = AccessTokens.random();
+    private final SweepPlan plan;
+    private final LongSupplier clock;
+    private final List<Effects> chunks = new ArrayList<>(); // guarded by this, and so on
+    private long done;
+    private State state = State.WAITING;
+    private Problem problem;
+    private int watchers;
+    private long lastLook;
+    private boolean cancelled;
+    private Job<Void> queued;
+
+    public enum State {
+        WAITING, RUNNING, DONE, CANCELLED, FAILED;
+
+        public boolean isFinal() {
+            return this != WAITING && this != RUNNING;
+        }
+    }
+
+    /** @param clock in nanoseconds */
+    public SweepJob(SweepPlan plan, LongSupplier clock) {
+        this.plan = plan;
+        this.clock = clock;
+        lastLook = clock.getAsLong();
+    }
+
+    public String id() {
+        return id;
+    }
+
+    public SweepPlan plan() {
+        return plan;
+    }
+
+    /** Takes its place in the line. @throws Problem as {@link WorkQueue#background} */
+    public void start(Inference inference) {
+        queued = inference.queue().background(running -> run(running, inference.debugger(), inference.queue()));
+        queued.result().whenComplete((nothing, failure) -> {
+            if (failure != null) {
+                fail(Problem.of(failure, "sweep " + id));
+            }
+        });
+    }
+
+    /** The sweep itself, on the inference thread. */
+    private Void run(Job<Void> job, Debugger debugger, WorkQueue queue) {
+        if (change(State.RUNNING)) {
+            debugger.sweep(plan, 0, effects -> {
+                add(effects);
+                queue.yield();
+                return !job.isCancelled() && !isUnwanted();
+            });
+            change(isComplete() ? State.DONE : State.CANCELLED);
+        }
+        return null;
+    }
+
+    private synchronized void add(Effects effects) {
+        chunks.add(effects);
+        done += effects.size();
+        notifyAll();
+    }
+
+    private synchronized boolean isComplete() {
+        return done == plan.effects();
+    }
+
+    private synchronized boolean isUnwanted() {
+        return cancelled || watchers == 0 && clock.getAsLong() - lastLook > DESERTED;
+    }
+
+    private synchronized boolean change(State next) {
+        if (cancelled && next == State.RUNNING) {
+            return false;
+        }
+        state = next;
+        notifyAll();
+        return true;
+    }
+
+    /** Has it end after the chunk that is being computed; what is there stays. */
+    public synchronized void cancel() {
+        cancelled = true;
+        if (state == State.WAITING) {
+            change(State.CANCELLED);
+            queued.cancel();
+        }
+    }
+
+    synchronized void fail(Problem why) {
+        if (!state.isFinal()) {
+            problem = why;
+            change(State.FAILED);
+        }
+    }
+
+    public synchronized void look() {
+        lastLook = clock.getAsLong();
+    }
+
+    public synchronized State state() {
+        return state;
+    }
+
+    public synchronized List<Effects> chunks() {
+        return List.copyOf(chunks);
+    }
+
+    /** Sends progress until the sweep has ended. @throws CancellationException if the client has gone */
+    public void watch(EventStream stream, ClientConnection client) {
+        watching(1);
+        try {
+            long sent = -1;
+            while (true) {
+                Map<String, Object> progress = json();
+                boolean last = state().isFinal();
+                if (last || (long) progress.get("done") != sent) {
+                    sent = (long) progress.get("done");
+                    stream.send(last ? "end" : "progress", progress);
+                }
+                if (last) {
+                    return;
+                }
+                pause(sent);
+                if (client.hasGone()) {
+                    throw new CancellationException();
+                }
+            }
+        } finally {
+            watching(-1);
+        }
+    }
+
+    private synchronized void watching(int more) {
+        watchers += more;
+        look();
+    }
+
+    private synchronized void pause(long sent) {
+        try {
+            if (done == sent && !state.isFinal()) {
+                wait(ClientConnection.POLL_MILLIS);
+            }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException();
+        }
+    }
+
+    public synchronized Map<String, Object> json() {
+        var json = Json.object("id", id, "state", state.name().toLowerCase(Locale.ROOT), "done", done, "effects", plan.effects(),
+                "chunks", plan.chunks().size(), "gflop", plan.flop() / 1e9, "measures", plan.sweep().measures().stream().map(Measure::toString).toList(),
+                "prompts", plan.sweep().prompts().stream().map(prompt -> prompt.text()).toList());
+        if (problem != null) {
+            json.put("problem", problem.fields());
+        }
+        return json;
+    }
+}

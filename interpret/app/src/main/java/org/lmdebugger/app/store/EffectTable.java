@@ -1,0 +1,210 @@
+package org.lmdebugger.app.store;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.duckdb.DuckDBAppender;
+import org.duckdb.DuckDBConnection;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.files.AtomicFile;
+import org.lmdebugger.interpret.Edit;
+import org.lmdebugger.interpret.Effects;
+import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.tokenizer.Tokenizer;
+
+/**
+ * Effects of sweeps as a table of DuckDB, in memory, and from there as a file of any {@link EffectFormat}. A measure's
+ * column is called as on the command line. Where two of these names differ in case only, which is nothing to DuckDB and
+ * other readers, the tokens' ids are in them: {@code logit:" king"#620}. A number that is not finite is written as such
+ * in Parquet, as {@code nan} or {@code inf} in CSV and TSV, as null in JSON, and as null in columns of whole numbers.
+ */
+public final class EffectTable implements AutoCloseable {
+    private final List<Measure> measures;
+    private final Tokenizer tokenizer;
+    private final DuckDBConnection database;
+
+    public EffectTable(List<Measure> measures, Tokenizer tokenizer) {
+        this.measures = measures;
+        this.tokenizer = tokenizer;
+        try {
+            database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
+            execute("create table effects (prompt_id integer, intervention varchar, layer integer, neuron integer, "
+                    + "operation varchar, value float, \"at\" varchar, "
+                    + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
+                    .collect(Collectors.joining(", ")) + ")");
+        } catch (SQLException failure) {
+            throw new IllegalStateException("DuckDB cannot make a table of " + measures, failure);
+        }
+    }
+
+    /** The measure's column in the table, whose names have no case. */
+    private static String column(int measure) {
+        return "measure_" + measure;
+    }
+
+    private static String type(Measure measure) {
+        return switch (measure) {
+            case Measure.Top top -> "varchar"; // JSON
+            case Measure.OfToken of when of.quantity() == Measure.Quantity.RANK -> "integer";
+            default -> "float";
+        };
+    }
+
+    /** The measure's column in files. */
+    private String name(Measure measure) {
+        if (measures.stream().filter(other -> lowerCase(other).equals(lowerCase(measure))).count() == 1) {
+            return measure.toString();
+        }
+        return switch (measure) {
+            case Measure.OfToken(var quantity, var token) -> quantity + ":" + withId(token);
+            case Measure.Difference(var token, var other) -> "difference:" + withId(token) + "/" + withId(other);
+            default -> throw new IllegalArgumentException("measures: %s (expected: each once)".formatted(measures));
+        };
+    }
+
+    private static String lowerCase(Measure measure) {
+        return measure.toString().toLowerCase(Locale.ROOT);
+    }
+
+    private String withId(Measure.Token token) {
+        return token.text() == null ? token.toString() : token + "#" + tokenizer.single(token.text());
+    }
+
+    public void add(Effects effects) {
+        try (var appender = database.createAppender("main", "effects")) {
+            var layers = effects.layers();
+            var neurons = effects.neurons();
+            for (int i = 0; i < effects.size(); i++) {
+                var edits = effects.edits(i);
+                appender.beginRow();
+                appender.append(effects.prompt());
+                appender.append(String.join("; ", edits.texts()));
+                if (layers[i] < 0) {
+                    for (int column = 0; column < 5; column++) {
+                        appender.appendNull();
+                    }
+                } else {
+                    appender.append(layers[i]);
+                    appender.append(neurons[i]);
+                    appendOperation(appender, edits.list().getFirst());
+                }
+                for (var measure : measures) {
+                    append(appender, effects, measure, i);
+                }
+                appender.endRow();
+            }
+        } catch (SQLException failure) {
+            throw new IllegalStateException("DuckDB cannot take an effect", failure);
+        }
+    }
+
+    /** Operation, value and positions of an edit. */
+    private static void appendOperation(DuckDBAppender to, Edit edit) throws SQLException {
+        switch (edit.operation()) {
+            case Edit.Operation.Set(float value) -> appendOperation(to, "set", value);
+            case Edit.Operation.Scale(float factor) -> appendOperation(to, "scale", factor);
+            case Edit.Operation.Add(float amount) -> appendOperation(to, "add", amount);
+            case Edit.Operation.From(String prompt) -> appendOperation(to, "from:\"" + prompt + "\"");
+            case Edit.Operation.On _ -> appendOperation(to, "on");
+            case Edit.Operation.Off _ -> appendOperation(to, "off");
+        }
+        to.append(edit.positions().toString());
+    }
+
+    private static void appendOperation(DuckDBAppender to, String name) throws SQLException {
+        to.append(name);
+        to.appendNull();
+    }
+
+    private static void appendOperation(DuckDBAppender to, String name, float value) throws SQLException {
+        to.append(name);
+        to.append(value);
+    }
+
+    private void append(DuckDBAppender to, Effects effects, Measure measure, int i) throws SQLException {
+        switch (measure) {
+            case Measure.Top(int count) when Float.isFinite(effects.topProbabilities()[i * count]) ->
+                    to.append(Json.line(IntStream.range(i * count, (i + 1) * count).mapToObj(j ->
+                            Json.object("id", effects.topIds()[j], "token", tokenizer.text(effects.topIds()[j]),
+                                    "probability", effects.topProbabilities()[j])).toList()));
+            case Measure.Top none -> to.appendNull();
+            case Measure.OfToken of when of.quantity() == Measure.Quantity.RANK -> {
+                float rank = effects.values(of)[i];
+                if (Float.isFinite(rank)) {
+                    to.append((int) rank);
+                } else {
+                    to.appendNull();
+                }
+            }
+            default -> {
+                float value = effects.values(measure)[i];
+                to.append(Float.isNaN(value) ? Float.NaN : value); // of one sign, which CSV would show
+            }
+        }
+    }
+
+    /**
+     * Writes what was added since the last time; the file is there whole or not at all.
+     *
+     * @param file its name says the format
+     * @throws UncheckedIOException if it cannot be written
+     */
+    public void write(Path file) {
+        var format = EffectFormat.of(file.toString()).orElseThrow();
+        try {
+            AtomicFile.write(file, part -> {
+                try {
+                    execute(format.copy(select(format), part, file));
+                    execute("delete from effects");
+                } catch (SQLException failure) {
+                    throw new IOException(failure.getMessage(), failure);
+                }
+            });
+        } catch (IOException failure) {
+            throw new UncheckedIOException(file + ": cannot be written", failure);
+        }
+    }
+
+    /** All rows, as a file of that format has them. */
+    private String select(EffectFormat format) {
+        var value = format == EffectFormat.JSONL ? number("value") + " as value" : "value";
+        return "select prompt_id, intervention, layer, neuron, operation, " + value + ", \"at\", "
+                + IntStream.range(0, measures.size()).mapToObj(m -> "%s as \"%s\"".formatted(
+                        format == EffectFormat.JSONL ? json(measures.get(m), column(m)) : column(m),
+                        name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", ")) + " from effects";
+    }
+
+    private static String json(Measure measure, String column) {
+        return switch (type(measure)) {
+            case "varchar" -> column + "::json";
+            case "float" -> number(column);
+            default -> column;
+        };
+    }
+
+    /** With the digits of a float, where DuckDB would take those of a double; JSON has nothing for what is not finite. */
+    private static String number(String column) {
+        return "case when isfinite(%s) then %s::varchar::json end".formatted(column, column);
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (var statement = database.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            database.close();
+        } catch (SQLException failure) {
+            throw new IllegalStateException("DuckDB cannot be closed", failure);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+package org.lmdebugger.app;
+
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+import org.lmdebugger.bindings.ArchitectureRules;
+
+class ArchitectureTest {
+    @Test
+    void rulesHoldInTheApplication() {
+        var classes = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("org.lmdebugger.app");
+        ArchitectureRules.RESTRICTED_METHODS_IN_BINDINGS_ONLY.check(classes);
+        ArchitectureRules.GENERATED_CLASSES_IN_BINDINGS_ONLY.check(classes);
+        ArchitectureRules.PACKAGES_WITHOUT_CYCLES.check(classes);
+    }
+}
