@@ -34,7 +34,7 @@ class EditTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "L1", "L1D2", "L1D2=", "l1d2=0", "L-1D2=0", "L1D2=x", "L1D2=0@", "L1D2=0@nowhere", "L1D2=0@5..2", "L1D2=0@-1",
-        "L1D2==0", "L1D2-=1", "L1D2=from:other", "L12345678901D2=0", "L1D2=0 L1D3=0", "L1D2*=on",
+        "L1D2==0", "L1D2-=1", "L1D2=1f", "L1D2=0x1p3", "L1D2=\0001", "L1D2=from:other", "L12345678901D2=0", "L1D2=0 L1D3=0", "L1D2*=on",
         "L1D2=ON", "L1D2=onn"})
     void whatIsNoEditIsRefusedWithTheFormsThatAre(String text) {
         assertThatThrownBy(() -> Edit.parse(text)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("expected: ");
