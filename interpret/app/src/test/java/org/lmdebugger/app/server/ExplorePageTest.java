@@ -96,6 +96,26 @@ class ExplorePageTest extends PageTest {
         browser.until("no name", () -> browser.all("h1 .name").isEmpty());
     }
 
+    /** A character may be two units of JavaScript's texts. */
+    @Test
+    void aNameIsAsLongAsTheServerTakesIt() {
+        var name = "\ud835\udcc1".repeat(100); // a letter of mathematics
+        browser.open("#/value/L0D478");
+        browser.type(".rename input", name, Keys.ENTER);
+        browser.untilText("h1 .name", name);
+        browser.type(".rename input", name + "a", Keys.ENTER);
+        browser.untilText(".rename .problem", "name: 101 characters (expected: 1 to 100)");
+        browser.type(".rename input", Keys.DELETE, Keys.ENTER);
+        browser.until("no name", () -> browser.all("h1 .name").isEmpty());
+    }
+
+    @Test
+    void aLabelIsOpenedInEitherCase() {
+        browser.open("#/explore");
+        browser.type("input[aria-label='Value vector']", "l2d253", Keys.ENTER);
+        browser.untilText("h1", "L2D253");
+    }
+
     @Test
     void detailsBesideThePrediction() {
         browser.open("#/prediction?" + PROMPT);

@@ -33,7 +33,6 @@ export const Rename = {
                         type: 'text',
                         value: text.value,
                         placeholder: 'Give it a name',
-                        maxlength: 200,
                         'aria-label': `Name of ${label(props)}`,
                         onInput: event => (text.value = event.target.value)
                     }),
