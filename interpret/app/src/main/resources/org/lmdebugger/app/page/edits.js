@@ -1,8 +1,13 @@
-// Interventions in their text form, as the server, the command line and links write them.
+// Interventions in their text form, as the server, the command line and links write them. White space is [ \t-\r], as
+// in the server's patterns; \s would take more.
 
-const NEURON = /^\s*L(\d{1,4})D(\d{1,6})\s*/i;
-const REST = /^(?:=\s*from:"(.*)"|=\s*(on|off)|(=|\*=|\+=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))\s*(?:@(\S+))?\s*$/is;
-const POSITIONS = /^(all|prompt|generated|last|\d+(\.\.\d+)?(,\d+(\.\.\d+)?)*)$/;
+const NEURON = /^[ \t-\r]*L(\d{1,9})D(\d{1,9})[ \t-\r]*/;
+const FROM = /^=[ \t-\r]*from:"(?<from>.*)"(?<where>[^"]*)$/s;
+const SWITCH = /^=[ \t-\r]*(?<operation>on|off)(?<where>.*)$/s;
+const CHANGE =
+    /^(?<operation>=|\*=|\+=)[ \t-\r]*(?<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?<where>.*)$/s;
+const WHERE = /^[ \t-\r]*(?:@(\S+)[ \t-\r]*)?$/;
+const RANGE = /^(\d{1,9})(?:\.\.(\d{1,9}))?$/;
 
 export const FORM =
     'L12D34 (switch it off), L12D34=3.5, L12D34*=2, L12D34+=1, or LM-Debugger’s L12D34=on or L12D34=off, ' +
@@ -62,15 +67,15 @@ export function parseEdit(text) {
     if (rest === '') {
         return edit;
     }
-    const match = REST.exec(rest);
-    if (!match || (match[5] !== undefined && !POSITIONS.test(match[5]))) {
+    const match = FROM.exec(rest) ?? SWITCH.exec(rest) ?? CHANGE.exec(rest);
+    const where = match && WHERE.exec(match.groups.where);
+    if (!where) {
         return null;
     }
-    const [, from, switched, operation, value, at = 'all'] = match;
-    if (from !== undefined) {
-        return { ...edit, operation: 'from', from, at };
-    }
-    return switched ? { ...edit, operation: switched.toLowerCase(), at } : { ...edit, operation, value: Number(value), at };
+    const { operation = 'from', from = '', value = 0 } = match.groups;
+    const at = where[1] ?? 'all';
+    const isFloat = Number.isFinite(Math.fround(value));
+    return isFloat && isPositions(at) ? { ...edit, operation, from, value: Number(value), at } : null;
 }
 
 /** Whether an intervention is LM-Debugger's switch, on or off, and thus has no value. */
@@ -94,5 +99,11 @@ function change(edit) {
 }
 
 export function isPositions(text) {
-    return POSITIONS.test(text);
+    return (
+        NAMED_POSITIONS.includes(text) ||
+        text.split(',').every(range => {
+            const [, first, last = first] = RANGE.exec(range) ?? [];
+            return Number(first) <= Number(last);
+        })
+    );
 }

@@ -74,11 +74,12 @@ function hash(all) {
     all.edits.forEach(edit => parameters.append('edit', written(edit, all.mode)));
     for (const [name, value] of Object.entries(DEFAULTS)) {
         if (JSON.stringify(all[name]) !== JSON.stringify(value)) {
-            [all[name]].flat().forEach(each => parameters.append(name, each));
+            const values = [all[name]].flat();
+            (values.length === 0 ? [''] : values).forEach(each => parameters.append(name, each));
         }
     }
     const text = parameters.toString();
-    return '#/' + all.view + (all.id === '' ? '' : '/' + all.id) + (text === '' ? '' : '?' + text);
+    return '#/' + all.view + (all.id === '' ? '' : '/' + encodeURIComponent(all.id)) + (text === '' ? '' : '?' + text);
 }
 
 /** The address of another view of the same prompt and interventions, apart from `changes`. */
@@ -101,7 +102,7 @@ function read() {
     const parameters = new URLSearchParams(query);
     const next = {
         view: VIEWS.includes(view) ? view : 'prediction',
-        id: decodeURIComponent(id),
+        id: decoded(id),
         prompt: parameters.get('prompt') ?? ''
     };
     for (const [name, value] of Object.entries(DEFAULTS)) {
@@ -118,10 +119,19 @@ function read() {
     Object.assign(state, next);
 }
 
+/** An id from an address; as it stands there if it is not encoded as it should be. */
+function decoded(id) {
+    try {
+        return decodeURIComponent(id);
+    } catch {
+        return id;
+    }
+}
+
 /** A parameter's values as something of the kind of `example`. */
 function converted(texts, example) {
     if (Array.isArray(example)) {
-        return texts;
+        return texts.filter(text => text !== ''); // an empty list is written as one empty text
     }
     const text = texts[0];
     if (typeof example === 'number') {

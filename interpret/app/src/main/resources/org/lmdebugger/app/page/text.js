@@ -2,9 +2,14 @@
 import { h } from '/lib/vue.js';
 
 const MARKS = { ' ': '␣', '\n': '⏎', '\r': '␍', '\t': '⇥' };
-const UNSEEN = /([\x00-\x20\x7f-\x9f])/; // white space and control characters
 
-const mark = character => MARKS[character] ?? '\\x' + character.charCodeAt(0).toString(16).padStart(2, '0');
+/** White space, controls, halves of characters, and formats such as a change of direction; joiners belong to words. */
+const UNSEEN = /((?![\u200c\u200d])[\p{Z}\p{Cc}\p{Cf}\p{Cs}])/u;
+
+function mark(character) {
+    const code = character.codePointAt(0).toString(16);
+    return MARKS[character] ?? (code.length > 2 ? `\\u{${code}}` : '\\x' + code.padStart(2, '0'));
+}
 
 /** The stretches of a token as {text, mark}: a mark for each character that would not be seen, everything else as it is. */
 export function parts(token) {

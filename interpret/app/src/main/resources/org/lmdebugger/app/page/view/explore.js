@@ -42,7 +42,7 @@ export const Explore = {
 
         function open(event) {
             event.preventDefault();
-            const neuron = parseNeuron(typed.value.trim());
+            const neuron = parseNeuron(typed.value.trim().toUpperCase());
             problem.value = neuron
                 ? null
                 : { title: 'Not a value vector.', message: `${typed.value} (expected: a layer and a neuron, such as L12D34)` };

@@ -1,0 +1,86 @@
+// edits.js: the page's own forms; those that the server has too are compared with its parsers.
+const { copyOf, editText, isPositions, isSwitch, label, NAMED_POSITIONS, newEdit, OPERATIONS, parseEdit, parseNeuron } =
+    await import('/edits.js');
+
+const without = ({ key, ...rest }) => rest;
+const read = text => {
+    const edit = parseEdit(text);
+    return edit && without(edit);
+};
+const off = without(newEdit(12, 345));
+
+test('a new intervention switches its value vector off at all positions', () => {
+    equal(editText(newEdit(12, 345), 'exact'), 'L12D345=0');
+    equal(newEdit(1, 2, { at: 'last' }).at, 'last');
+});
+
+test('each intervention has a key of its own, a copy too', () => {
+    const edit = newEdit(1, 2);
+    equal(without(copyOf(edit)), without(edit));
+    equal(new Set([edit.key, copyOf(edit).key, newEdit(1, 2).key, parseEdit('L1D2').key]).size, 4);
+});
+
+test('a neuron alone is switched off', () => {
+    equal(read('L12D345'), off);
+    equal(read(' L12D345 '), off);
+    equal(read('L12D345@last'), null);
+});
+
+test('a minus before it disables an intervention', () => {
+    equal(read('-L12D345'), { ...off, enabled: false });
+    equal(read('-L12D345*=-2@3'), { ...off, enabled: false, operation: '*=', value: -2, at: '3' });
+    equal(read('--L12D345'), null);
+    equal(read('+L12D345'), null);
+});
+
+test('each operation is read into what the page shows', () => {
+    equal(read('L12D345=3.5'), { ...off, value: 3.5 });
+    equal(read('L12D345*=2@last'), { ...off, operation: '*=', value: 2, at: 'last' });
+    equal(read('L12D345 += -1.5e-3 @2..5,9'), { ...off, operation: '+=', value: -0.0015, at: '2..5,9' });
+    equal(read('L12D345=from:"a "b" @c"@prompt'), { ...off, operation: 'from', from: 'a "b" @c', at: 'prompt' });
+    equal(read('L12D345=on'), { ...off, operation: 'on' });
+    equal(read('L12D345= off @last'), { ...off, operation: 'off', at: 'last' });
+});
+
+test('each operation has a name, and two of them have no value', () => {
+    const texts = ['L1D2', 'L1D2*=2', 'L1D2+=1', 'L1D2=from:"a"', 'L1D2=off', 'L1D2=on'];
+    const operations = texts.map(text => read(text).operation);
+    equal(Object.keys(OPERATIONS), operations);
+    equal(operations.filter(operation => isSwitch({ operation })), ['off', 'on']);
+});
+
+test('in LM-Debugger’s mode there are on and off alone, at all positions', () => {
+    const written = text => editText(read(text), 'lm-debugger');
+    equal(['L1D2=3@last', 'L1D2=on@last', 'L1D2=off'].map(written), ['L1D2=off', 'L1D2=on', 'L1D2=off']);
+});
+
+test('the text form is read as the same intervention', () => {
+    for (const operation of ['=', '*=', '+=']) {
+        for (const value of [0, 1, -2.5, 1e21, -1e-7, 0.1]) {
+            for (const at of [...NAMED_POSITIONS, '3', '0,2..5']) {
+                const edit = { ...off, operation, value, at };
+                equal(read(editText(edit, 'exact')), edit);
+            }
+        }
+    }
+    for (const operation of ['on', 'off']) {
+        const edit = { ...off, operation, at: '3' };
+        equal(read(editText(edit, 'exact')), edit);
+    }
+    for (const from of ['', 'a', ' "', '@last', '\n', '語🙂']) {
+        const edit = { ...off, operation: 'from', from };
+        equal(read(editText(edit, 'exact')), edit);
+    }
+});
+
+test('a label is read as the same neuron', () => {
+    equal(parseNeuron(label({ layer: 12, neuron: 345 })), { layer: 12, neuron: 345 });
+    equal(parseNeuron('L12D345=0'), null);
+});
+
+test('a text of a hundred thousand characters is refused at once', () => {
+    for (const piece of ['0', ' ', '"', '1,', '1..2,', '@', 'L1D2=']) {
+        equal(read('L1D2=1' + piece.repeat(100_000) + 'x'), null, piece);
+        equal(isPositions(piece.repeat(100_000) + 'x'), false, piece);
+    }
+});
