@@ -38,7 +38,7 @@ final class MatchPrinter {
     void print(List<Match> matches, String what, Debugger debugger, Map<Neuron, String> named) {
         var out = spec.commandLine().getOut();
         if (json) {
-            out.println(Json.print(matches.stream().map(ValueJson::of).toList()));
+            out.println(Json.print(matches.stream().map(ValueJson.Scored::of).toList()));
             return;
         }
         out.println("%s %s  promotes".formatted(Text.fit("vector", 10), Text.fit(what, 10)));

@@ -64,7 +64,7 @@ final class ValuesClusterCommand implements Callable<Integer> {
             var named = names.names(debugger).all();
             var out = spec.commandLine().getOut();
             if (json) {
-                out.println(Json.print(ValueJson.of(clusters, cluster, debugger, named)));
+                out.println(Json.print(ValueJson.VectorCluster.of(clusters, cluster, debugger, named)));
             } else {
                 out.print(table(clusters, cluster, debugger, named));
                 out.flush();

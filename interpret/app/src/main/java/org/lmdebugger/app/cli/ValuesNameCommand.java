@@ -51,7 +51,7 @@ final class ValuesNameCommand implements Callable<Integer> {
             }
             return name == null ? names.of(wanted).orElse(null) : names.put(wanted, name);
         });
-        spec.commandLine().getOut().println(json ? Json.print(ValueJson.name(wanted, now))
+        spec.commandLine().getOut().println(json ? Json.print(ValueJson.Named.of(wanted, now))
                 : wanted + (now == null ? " has no name" : "  " + now));
         return 0;
     }

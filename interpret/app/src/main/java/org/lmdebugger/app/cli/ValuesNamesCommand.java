@@ -28,7 +28,7 @@ final class ValuesNamesCommand implements Callable<Integer> {
         var named = model.with(debugger -> options.names(debugger).all());
         var out = spec.commandLine().getOut();
         if (json) {
-            out.println(Json.print(ValueJson.names(named)));
+            out.println(Json.print(ValueJson.AllNames.of(named)));
         } else {
             named.forEach((vector, name) -> out.println("%s  %s".formatted(Text.fit(vector.toString(), 10), name)));
             out.flush();

@@ -67,7 +67,7 @@ final class ValuesSearchCommand implements Callable<Integer> {
     private void print(List<String> terms, List<Found> found, Map<Neuron, String> named) {
         var out = spec.commandLine().getOut();
         if (json) {
-            out.println(Json.print(ValueJson.of(terms, found, named)));
+            out.println(Json.print(ValueJson.Search.of(terms, found, named)));
         } else if (found.isEmpty()) {
             out.println("no value vector has any of these words among its tokens: " + String.join(", ", terms));
         } else {

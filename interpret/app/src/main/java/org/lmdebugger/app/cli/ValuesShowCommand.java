@@ -46,7 +46,7 @@ final class ValuesShowCommand implements Callable<Integer> {
         return model.with(debugger -> {
             var projection = new ValueVectors(debugger.model()).project(wanted, top, finalNorm ? Reading.FINAL_NORM : Reading.RAW);
             if (json) {
-                out.println(Json.print(ValueJson.of(projection, debugger.model().tokenizer())));
+                out.println(Json.print(ValueJson.Vector.of(projection, debugger.model().tokenizer())));
             } else {
                 out.print(table(projection, names.names(debugger).of(wanted).map(name -> "  " + name).orElse("")));
                 out.flush();

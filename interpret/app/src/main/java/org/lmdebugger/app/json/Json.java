@@ -99,7 +99,7 @@ public final class Json {
         try {
             return writer.writeValueAsString(value);
         } catch (JsonProcessingException failure) {
-            throw new AssertionError("maps, lists, strings and numbers can be written", failure);
+            throw new AssertionError("records, maps, lists, texts and numbers can be written", failure);
         }
     }
 }

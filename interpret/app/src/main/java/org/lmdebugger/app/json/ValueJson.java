@@ -22,58 +22,91 @@ public final class ValueJson {
     private ValueJson() {
     }
 
-    public static Map<String, Object> of(Projection projection, Tokenizer tokenizer) {
-        return Json.object("layer", projection.vector().layer(), "neuron", projection.vector().neuron(),
-                "top", spelled(projection.top(), tokenizer), "bottom", spelled(projection.bottom(), tokenizer));
+    /** A vector and the tokens that it promotes and suppresses most, as the vocabulary spells them. */
+    public record Vector(int layer, int neuron, List<SpelledToken> top, List<SpelledToken> bottom) {
+        public static Vector of(Projection projection, Tokenizer tokenizer) {
+            return new Vector(projection.vector().layer(), projection.vector().neuron(),
+                    SpelledToken.of(projection.top(), tokenizer), SpelledToken.of(projection.bottom(), tokenizer));
+        }
     }
 
-    /** Tokens as the vocabulary spells them, with a leading space as Ġ. */
-    private static List<Map<String, Object>> spelled(List<TokenLogit> tokens, Tokenizer tokenizer) {
-        return tokens.stream().map(token -> Json.object("id", token.id(), "token", tokenizer.raw(token.id()),
-                "logit", token.logit())).toList();
+    /** @param token as the vocabulary spells it, with a leading space as Ġ */
+    public record SpelledToken(int id, String token, float logit) {
+        private static List<SpelledToken> of(List<TokenLogit> tokens, Tokenizer tokenizer) {
+            return tokens.stream().map(token -> new SpelledToken(token.id(), tokenizer.raw(token.id()), token.logit()))
+                    .toList();
+        }
     }
 
-    /** Tokens as text and as the vocabulary spells them. */
-    public static List<Map<String, Object>> tokens(List<TokenLogit> tokens, Tokenizer tokenizer) {
-        return tokens.stream().map(token -> Json.object("id", token.id(), "token", token.token(), "raw", tokenizer.raw(token.id()),
-                "logit", token.logit())).toList();
+    /** @param raw the token as the vocabulary spells it, with a leading space as Ġ */
+    public record Token(int id, String token, String raw, float logit) {
+        public static List<Token> of(List<TokenLogit> tokens, Tokenizer tokenizer) {
+            return tokens.stream().map(token ->
+                    new Token(token.id(), token.token(), tokenizer.raw(token.id()), token.logit())).toList();
+        }
     }
 
-    public static Map<String, Object> of(Match match) {
-        return Json.object("layer", match.vector().layer(), "neuron", match.vector().neuron(), "score", match.score());
+    /** A vector that was found, and how well it matches. */
+    public record Scored(int layer, int neuron, float score) {
+        public static Scored of(Match match) {
+            return new Scored(match.vector().layer(), match.vector().neuron(), match.score());
+        }
     }
 
-    /** A vector and its name; null if it has none. */
-    public static Map<String, Object> name(Neuron vector, String name) {
-        return Json.object("layer", vector.layer(), "neuron", vector.neuron(), "name", name);
+    /** @param name null if the vector has none */
+    public record Named(int layer, int neuron, String name) {
+        public static Named of(Neuron vector, String name) {
+            return new Named(vector.layer(), vector.neuron(), name);
+        }
     }
 
-    public static Map<String, Object> names(Map<Neuron, String> named) {
-        return Json.object("names", named.entrySet().stream().map(each -> name(each.getKey(), each.getValue())).toList());
+    /** All names of vectors. */
+    public record AllNames(List<Named> names) {
+        public static AllNames of(Map<Neuron, String> named) {
+            return new AllNames(named.entrySet().stream().map(each -> Named.of(each.getKey(), each.getValue()))
+                    .toList());
+        }
     }
 
-    /** What a search by words found. */
-    public static Map<String, Object> of(List<String> terms, List<Found> found, Map<Neuron, String> named) {
-        return Json.object("terms", terms, "results", found.stream().map(each -> {
-            var json = name(each.vector(), named.get(each.vector()));
-            json.put("score", each.score());
-            json.put("tokens", each.tokens().stream().map(word ->
-                    Json.object("token", word.token(), "raw", word.raw(), "matches", word.matches())).toList());
-            return json;
-        }).toList());
+    /** The vectors that a search by words found. */
+    public record Search(List<String> terms, List<SearchResult> results) {
+        public static Search of(List<String> terms, List<Found> found, Map<Neuron, String> named) {
+            return new Search(terms, found.stream().map(each -> new SearchResult(each.vector().layer(),
+                    each.vector().neuron(), named.get(each.vector()), each.score(), each.tokens().stream()
+                    .map(word -> new SearchToken(word.token(), word.raw(), word.matches())).toList())).toList());
+        }
     }
 
-    /** A cluster with those of its members that are nearest to its middle. */
-    public static Map<String, Object> of(Clusters clusters, Cluster cluster, Debugger debugger, Map<Neuron, String> named) {
-        var tokenizer = debugger.model().tokenizer();
-        var members = cluster.members().stream().limit(MEMBERS).toList();
-        var said = TopTokens.of(debugger, members, MEMBER_TOKENS);
-        return Json.object("label", cluster.label(), "clusters", clusters.count(), "method", clusters.method().name().toLowerCase(Locale.ROOT),
-                "size", cluster.members().size(), "representative", name(cluster.representative(), named.get(cluster.representative())),
-                "tokens", tokens(cluster.tokens(), tokenizer), "members", members.stream().map(member -> {
-                    var json = name(member, named.get(member));
-                    json.put("top", tokens(said.get(member), tokenizer));
-                    return json;
-                }).toList());
+    /** @param name null if the vector has none */
+    public record SearchResult(int layer, int neuron, String name, float score, List<SearchToken> tokens) {
+    }
+
+    /** @param matches whether one of the words matches the token */
+    public record SearchToken(String token, String raw, boolean matches) {
+    }
+
+    /**
+     * A cluster, with those of its members that are nearest to its centre.
+     *
+     * @param clusters how many there are
+     * @param size     the number of its members
+     */
+    public record VectorCluster(int label, int clusters, String method, int size, Named representative,
+            List<Token> tokens, List<Member> members) {
+        public static VectorCluster of(Clusters clusters, Cluster cluster, Debugger debugger,
+                Map<Neuron, String> named) {
+            var tokenizer = debugger.model().tokenizer();
+            var members = cluster.members().stream().limit(MEMBERS).toList();
+            var top = TopTokens.of(debugger, members, MEMBER_TOKENS);
+            return new VectorCluster(cluster.label(), clusters.count(),
+                    clusters.method().name().toLowerCase(Locale.ROOT), cluster.members().size(),
+                    Named.of(cluster.representative(), named.get(cluster.representative())),
+                    Token.of(cluster.tokens(), tokenizer), members.stream().map(member -> new Member(member.layer(),
+                    member.neuron(), named.get(member), Token.of(top.get(member), tokenizer))).toList());
+        }
+    }
+
+    /** @param top the tokens that the vector promotes most */
+    public record Member(int layer, int neuron, String name, List<Token> top) {
     }
 }

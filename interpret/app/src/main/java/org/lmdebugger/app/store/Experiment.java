@@ -4,9 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import org.lmdebugger.app.json.Json;
 
 /**
  * A prompt, edits, and what came of them, as they are in a file and in answers.
@@ -24,6 +22,11 @@ public record Experiment(int version, String id, String name, String saved, Stri
 
     private static final int NAME = 200; // characters
     private static final int EDITS = 32_768; // characters of all edits together
+
+    /** An experiment without view and results. */
+    public record Head(int version, String id, String name, String saved, String lmdebug, String model,
+            String fingerprint, String prompt, String mode, List<String> edits) {
+    }
 
     /** Returns this if it is all there and within bounds. @throws IllegalArgumentException naming what is not, else */
     public Experiment checked() {
@@ -50,6 +53,9 @@ public record Experiment(int version, String id, String name, String saved, Stri
         if (edits == null || mode == null) {
             throw new IllegalArgumentException("edits or mode: missing (expected: both)");
         }
+        if (edits.contains(null)) {
+            throw new IllegalArgumentException("edits: null among them (expected: a value)");
+        }
         int length = edits.stream().mapToInt(String::length).sum();
         if (length > EDITS) {
             throw new IllegalArgumentException("edits: %,d characters (expected: at most %,d)"
@@ -71,17 +77,9 @@ public record Experiment(int version, String id, String name, String saved, Stri
                 results);
     }
 
-    /** What a list shows of it: all but view and results. */
-    Map<String, Object> head() {
-        return Json.object("version", version, "id", id, "name", name, "saved", saved, "lmdebug", lmdebug,
-                "model", model, "fingerprint", fingerprint, "prompt", prompt, "mode", mode, "edits", edits);
-    }
-
-    public Map<String, Object> json() {
-        var json = head();
-        json.put("view", view);
-        json.put("results", results);
-        return json;
+    /** Returns the part that a list shows. */
+    Head head() {
+        return new Head(version, id, name, saved, lmdebug, model, fingerprint, prompt, mode, edits);
     }
 
     /** Characters of what a list shows, about. */

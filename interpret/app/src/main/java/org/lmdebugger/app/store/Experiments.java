@@ -37,7 +37,19 @@ public final class Experiments {
     private final Map<String, Seen> seen = new HashMap<>(); // by id: a list reads only what is new; guarded by this
 
     /** A file as it was when it was read: what a list shows of it, or the problem, and how large that is. */
-    private record Seen(FileTime time, long bytes, Map<String, Object> head, String problem, int characters) {
+    private record Seen(FileTime time, long bytes, Experiment.Head head, String problem, int characters) {
+    }
+
+    /** A file that is no experiment, and why. */
+    public record Damaged(String id, String problem) {
+    }
+
+    /**
+     * A list of experiments, the newest first.
+     *
+     * @param more files that are left out because of their number or size
+     */
+    public record Listing(List<Experiment.Head> experiments, List<Damaged> damaged, int more) {
     }
 
     private record Found(String id, FileTime time, long bytes) {
@@ -87,14 +99,11 @@ public final class Experiments {
         return files().size();
     }
 
-    /**
-     * Returns the experiments without results and view, the newest first; the damaged files, with what is wrong; and
-     * how many files are left out because of their number or size.
-     */
-    public synchronized Map<String, Object> list() {
+    /** Returns the experiments that are there, and the damaged files. */
+    public synchronized Listing list() {
         var files = files();
-        var experiments = new ArrayList<Map<String, Object>>();
-        var damaged = new ArrayList<Map<String, Object>>();
+        var experiments = new ArrayList<Experiment.Head>();
+        var damaged = new ArrayList<Damaged>();
         int characters = 0;
         int shown = 0;
         for (; shown < Math.min(files.size(), MAX_COUNT) && characters < SHOWN; shown++) {
@@ -102,13 +111,13 @@ public final class Experiments {
             if (file.problem() == null) {
                 experiments.add(file.head());
             } else {
-                damaged.add(Json.object("id", files.get(shown).id(), "problem", file.problem()));
+                damaged.add(new Damaged(files.get(shown).id(), file.problem()));
             }
             characters += file.characters();
         }
         seen.keySet().retainAll(files.stream().limit(shown).map(Found::id).toList());
-        experiments.sort(Comparator.comparing(head -> (String) head.get("saved"), Comparator.reverseOrder()));
-        return Json.object("experiments", experiments, "damaged", damaged, "more", files.size() - shown);
+        experiments.sort(Comparator.comparing(Experiment.Head::saved).reversed());
+        return new Listing(experiments, damaged, files.size() - shown);
     }
 
     private Seen look(Found file) {
@@ -137,9 +146,9 @@ public final class Experiments {
                 throw new IllegalArgumentException("larger than %,d bytes (expected: at most that)"
                         .formatted(maxBytes));
             }
-            var experiment = JsonReader.read(bytes, Experiment.class).withId(id);
+            var experiment = JsonReader.read(bytes, Experiment.class).withId(id).checked();
             check.accept(experiment);
-            return experiment.checked();
+            return experiment;
         }
     }
 
@@ -150,7 +159,7 @@ public final class Experiments {
      * @throws UncheckedIOException     if it cannot be written
      */
     public void save(Experiment experiment) {
-        var bytes = Json.print(experiment.json()).getBytes(StandardCharsets.UTF_8);
+        var bytes = Json.print(experiment).getBytes(StandardCharsets.UTF_8);
         if (bytes.length > maxBytes) {
             throw new IllegalArgumentException("experiment: %,d bytes as a file (expected: at most %,d)"
                     .formatted(bytes.length, maxBytes));

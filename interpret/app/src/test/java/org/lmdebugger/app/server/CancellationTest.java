@@ -187,7 +187,8 @@ class CancellationTest {
             job.start(inference);
             sweeps.add(job.id());
             job.cancel();
-            assertThat(job.json()).containsEntry("state", "cancelled").doesNotContainKey("problem");
+            assertThat(job.progress().state()).isEqualTo("cancelled");
+            assertThat(job.progress().problem()).isNull();
         }
         assertThat(sweeps).doesNotHaveDuplicates();
         assertThat(server.server.queue().waiting()).isEmpty();
@@ -208,7 +209,7 @@ class CancellationTest {
         go.countDown();
         await(() -> deserted.state().isFinal() && asked.state() == SweepJob.State.RUNNING);
         assertThat(deserted.state()).isEqualTo(SweepJob.State.CANCELLED);
-        assertThat((long) deserted.json().get("done")).isLessThan(plan.effects());
+        assertThat(deserted.progress().done()).isLessThan(plan.effects());
         asked.look();
         asked.cancel();
     }

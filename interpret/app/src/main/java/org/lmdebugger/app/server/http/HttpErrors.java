@@ -21,6 +21,6 @@ public final class HttpErrors extends ErrorHandler {
             Callback callback) {
         var problem = new Problem(status, "Refused", "%s (expected: a request of HTTP/1.1)".formatted(reason));
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Problem.TYPE);
-        response.write(true, ByteBuffer.wrap(Json.line(problem.fields()).getBytes(StandardCharsets.UTF_8)), callback);
+        response.write(true, ByteBuffer.wrap(Json.line(problem.details()).getBytes(StandardCharsets.UTF_8)), callback);
     }
 }

@@ -3,7 +3,6 @@ package org.lmdebugger.app.server.http;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import java.io.UncheckedIOException;
-import java.util.Map;
 import java.util.concurrent.CancellationException;
 import org.eclipse.jetty.http.BadMessageException;
 import org.eclipse.jetty.io.EofException;
@@ -26,6 +25,10 @@ public final class Problem extends RuntimeException {
 
     private final int status;
     private final String title;
+
+    /** The fields of a problem as RFC 9457 has them. */
+    public record Details(String type, String title, int status, String detail) {
+    }
 
     public Problem(int status, String title, String detail) {
         super(detail.length() <= DETAIL ? detail : detail.substring(0, DETAIL) + "…", null, false, false);
@@ -74,11 +77,12 @@ public final class Problem extends RuntimeException {
         return status;
     }
 
-    public Map<String, Object> fields() {
-        return Json.object("type", "about:blank", "title", title, "status", status, "detail", getMessage());
+    /** Returns this as it is answered. */
+    public Details details() {
+        return new Details("about:blank", title, status, getMessage());
     }
 
     public void send(Context context) {
-        context.status(status).contentType(TYPE).result(Json.line(fields()));
+        context.status(status).contentType(TYPE).result(Json.line(details()));
     }
 }

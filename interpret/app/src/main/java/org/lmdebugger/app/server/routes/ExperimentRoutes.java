@@ -65,11 +65,11 @@ public final class ExperimentRoutes {
             throw new Problem(507, "Not saved", failure.getMessage());
         }
         context.status(201).header("Location", "/api/v1/experiments/" + experiment.id());
-        Responses.json(context, experiment.json());
+        Responses.json(context, experiment);
     }
 
     private void load(Context context) {
-        Responses.json(context, find(context.pathParam("id")).orElseThrow(ExperimentRoutes::none).json());
+        Responses.json(context, find(context.pathParam("id")).orElseThrow(ExperimentRoutes::none));
     }
 
     private Optional<Experiment> find(String id) {

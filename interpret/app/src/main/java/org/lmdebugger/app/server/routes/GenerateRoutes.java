@@ -104,7 +104,7 @@ public final class GenerateRoutes {
 
     private static void end(Context context, List<Continuation> continuations, Job<List<Generation>> job, EventStream stream) {
         if (job.result().isCompletedExceptionally()) {
-            stream.send("problem", Problem.of(job.result().exceptionNow(), "generate").fields());
+            stream.send("problem", Problem.of(job.result().exceptionNow(), "generate").details());
             return;
         }
         var generations = job.result().resultNow();

@@ -3,7 +3,7 @@ package org.lmdebugger.app.server.routes;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.Arrays;
-import org.lmdebugger.app.json.Json;
+import java.util.List;
 import org.lmdebugger.app.json.ValueJson;
 import org.lmdebugger.app.ranking.WordSearch;
 import org.lmdebugger.app.server.http.Problem;
@@ -35,8 +35,15 @@ public final class SearchRoutes {
         var terms = WordSearch.keywords(words);
         int top = Requests.number(context, "top", 20, Limits.TOP);
         boolean weigh = Requests.flag(context, "weigh");
-        store.withWords(context, search ->
-                Responses.json(context, ValueJson.of(terms, search.search(words, top, weigh), store.shownNames())));
+        store.withWords(context, search -> Responses.json(context,
+                ValueJson.Search.of(terms, search.search(words, top, weigh), store.shownNames())));
+    }
+
+    record Token(int id, String token) {
+    }
+
+    /** @param suppress whether the results suppress the tokens, and do not promote them */
+    record TokenSearch(List<Token> tokens, boolean suppress, List<ValueRoutes.NamedMatch> results) {
     }
 
     private void tokens(Context context) {
@@ -50,8 +57,8 @@ public final class SearchRoutes {
         var named = store.shownNames();
         Responses.json(context, inference.call(context, debugger -> {
             var found = suppress ? vectors.suppress(ids, top) : vectors.promote(ids, top);
-            return Json.object("tokens", Arrays.stream(ids).mapToObj(id -> Json.object("id", id, "token", tokenizer.text(id))).toList(),
-                    "suppress", suppress, "results", ValueRoutes.matches(debugger, found, named));
+            var tokens = Arrays.stream(ids).mapToObj(id -> new Token(id, tokenizer.text(id))).toList();
+            return new TokenSearch(tokens, suppress, ValueRoutes.matches(debugger, found, named));
         }));
     }
 }

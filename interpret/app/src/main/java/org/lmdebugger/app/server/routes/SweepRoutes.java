@@ -40,7 +40,7 @@ public final class SweepRoutes {
 
     public void add(JavalinDefaultRoutingApi routes) {
         routes.post("/api/v1/sweeps", this::start);
-        routes.get("/api/v1/sweeps/{id}", context -> Responses.json(context, find(context).json()));
+        routes.get("/api/v1/sweeps/{id}", context -> Responses.json(context, find(context).progress()));
         routes.get("/api/v1/sweeps/{id}/events", this::events);
         routes.get("/api/v1/sweeps/{id}/strongest", this::strongest);
         routes.get("/api/v1/sweeps/{id}/map", context -> {
@@ -99,7 +99,7 @@ public final class SweepRoutes {
             sweeps.put(job.id(), job);
         }
         context.status(201).header("Location", "/api/v1/sweeps/" + job.id());
-        Responses.json(context, job.json());
+        Responses.json(context, job.progress());
     }
 
     private static int numbers(Measure measure) {

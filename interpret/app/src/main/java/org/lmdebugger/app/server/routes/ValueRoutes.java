@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.ValueJson;
 import org.lmdebugger.app.ranking.TopTokens;
 import org.lmdebugger.app.server.http.Problem;
@@ -39,7 +38,7 @@ public final class ValueRoutes {
         routes.get("/api/v1/values/{vector}/similar", this::similar);
         routes.get("/api/v1/values/{vector}/cluster", this::clusterOf);
         routes.get("/api/v1/clusters/{label}", this::cluster);
-        routes.get("/api/v1/names", context -> Responses.json(context, ValueJson.names(store.names().all())));
+        routes.get("/api/v1/names", context -> Responses.json(context, ValueJson.AllNames.of(store.names().all())));
         routes.put("/api/v1/names/{vector}", this::name);
         routes.delete("/api/v1/names/{vector}", context -> {
             store.names().remove(vector(context));
@@ -53,6 +52,11 @@ public final class ValueRoutes {
         return vector;
     }
 
+    /** @param name null if the vector has none */
+    record Vector(int layer, int neuron, String name, String reading, float norm, List<ValueJson.Token> top,
+            List<ValueJson.Token> bottom) {
+    }
+
     private void show(Context context) {
         var vector = vector(context);
         int top = Requests.number(context, "top", 50, Limits.TOP);
@@ -61,35 +65,43 @@ public final class ValueRoutes {
             case "final-norm" -> Reading.FINAL_NORM;
             default -> throw Problem.badRequest("reading: of another kind (expected: raw or final-norm)");
         };
-        var json = ValueJson.name(vector, store.shownNames().get(vector));
+        var name = store.shownNames().get(vector);
         Responses.json(context, inference.call(context, debugger -> {
             var model = debugger.model();
-            var said = vectors.project(vector, Math.min(top, model.config().vocabularySize()), reading);
-            json.put("reading", reading == Reading.RAW ? "raw" : "final-norm");
-            json.put("norm", model.layer(vector.layer()).valueNorms().columns(vector.neuron(), 1).toFloats()[0]);
-            json.put("top", ValueJson.tokens(said.top(), model.tokenizer()));
-            json.put("bottom", ValueJson.tokens(said.bottom(), model.tokenizer()));
-            return json;
+            var projection = vectors.project(vector, Math.min(top, model.config().vocabularySize()), reading);
+            float norm = model.layer(vector.layer()).valueNorms().columns(vector.neuron(), 1).toFloats()[0];
+            return new Vector(vector.layer(), vector.neuron(), name, reading == Reading.RAW ? "raw" : "final-norm",
+                    norm, ValueJson.Token.of(projection.top(), model.tokenizer()),
+                    ValueJson.Token.of(projection.bottom(), model.tokenizer()));
         }));
+    }
+
+    record Similar(int layer, int neuron, List<NamedMatch> similar) {
     }
 
     private void similar(Context context) {
         var vector = vector(context);
         int top = Math.min(Requests.number(context, "top", 10, Limits.TOP), vectors.count() - 1);
         var named = store.shownNames();
-        Responses.json(context, inference.call(context, debugger -> Json.object("layer", vector.layer(), "neuron", vector.neuron(),
-                "similar", matches(debugger, vectors.similar(vector, top), named))));
+        Responses.json(context, inference.call(context, debugger -> new Similar(vector.layer(), vector.neuron(),
+                matches(debugger, vectors.similar(vector, top), named))));
     }
 
-    /** Vectors that were found, with their names and a few of the tokens that they promote. */
-    static List<Map<String, Object>> matches(Debugger debugger, List<Match> found, Map<Neuron, String> named) {
-        var said = TopTokens.of(debugger, found.stream().map(Match::vector).toList(), TopTokens.DEFAULT_COUNT);
-        return found.stream().map(match -> {
-            var json = ValueJson.name(match.vector(), named.get(match.vector()));
-            json.put("score", match.score());
-            json.put("tokens", said.get(match.vector()).stream().map(TokenLogit::token).toList());
-            return json;
-        }).toList();
+    /**
+     * A vector that was found.
+     *
+     * @param name   null if it has none
+     * @param tokens some that it promotes
+     */
+    record NamedMatch(int layer, int neuron, String name, float score, List<String> tokens) {
+    }
+
+    /** Returns vectors that were found, with their names and the tokens that they promote most. */
+    static List<NamedMatch> matches(Debugger debugger, List<Match> found, Map<Neuron, String> named) {
+        var tokens = TopTokens.of(debugger, found.stream().map(Match::vector).toList(), TopTokens.DEFAULT_COUNT);
+        return found.stream().map(match -> new NamedMatch(match.vector().layer(), match.vector().neuron(),
+                named.get(match.vector()), match.score(),
+                tokens.get(match.vector()).stream().map(TokenLogit::token).toList())).toList();
     }
 
     private void clusterOf(Context context) {
@@ -112,7 +124,7 @@ public final class ValueRoutes {
         var named = store.shownNames();
         Responses.json(context, inference.call(context, debugger -> {
             int tokens = Math.min(CLUSTER_TOKENS, debugger.model().config().vocabularySize());
-            return ValueJson.of(clusters, clusters.cluster(label, tokens), debugger, named);
+            return ValueJson.VectorCluster.of(clusters, clusters.cluster(label, tokens), debugger, named);
         }));
     }
 
@@ -123,7 +135,7 @@ public final class ValueRoutes {
         var vector = vector(context);
         var name = Requests.read(context, Name.class).name();
         try {
-            Responses.json(context, ValueJson.name(vector, store.names().put(vector, name)));
+            Responses.json(context, ValueJson.Named.of(vector, store.names().put(vector, name)));
         } catch (UncheckedIOException failure) {
             throw new Problem(507, "Not saved", failure.getMessage());
         }

@@ -1,6 +1,5 @@
 package org.lmdebugger.app.server.work;
 
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -9,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.ValueCache;
 
 /**
@@ -29,6 +27,15 @@ public final class LazyBuild<C, T> {
     private volatile long done;
     private volatile long total;
     private CompletableFuture<T> result; // guarded by this; null before the first request, and after a failure
+
+    /**
+     * How far a build is, as it is answered.
+     *
+     * @param what the name of the result
+     * @param done steps, of about {@code total}
+     */
+    public record Progress(String state, String what, long done, long total) {
+    }
 
     /**
      * A result that nobody has requested yet.
@@ -63,9 +70,9 @@ public final class LazyBuild<C, T> {
         }
     }
 
-    /** Returns how far the build is, as it is answered. */
-    public Map<String, Object> progress() {
-        return Json.object("state", "building", "what", name, "done", done, "total", total);
+    /** Returns how far the build is. */
+    public Progress progress() {
+        return new Progress("building", name, done, total);
     }
 
     private synchronized CompletableFuture<T> start() {

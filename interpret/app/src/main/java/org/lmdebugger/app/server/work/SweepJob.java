@@ -1,13 +1,14 @@
 package org.lmdebugger.app.server.work;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.app.server.http.ClientConnection;
 import org.lmdebugger.app.server.http.EventStream;
@@ -40,6 +41,16 @@ public final class SweepJob {
         public boolean isFinal() {
             return this != WAITING && this != RUNNING;
         }
+    }
+
+    /**
+     * How far a sweep is, as it is answered.
+     *
+     * @param done    effects that are computed, of {@code effects}
+     * @param problem why it failed, if it did
+     */
+    public record Progress(String id, String state, long done, long effects, int chunks, double gflop,
+            List<String> measures, List<String> prompts, @JsonInclude(NON_NULL) Problem.Details problem) {
     }
 
     /** @param clock in nanoseconds */
@@ -137,10 +148,10 @@ public final class SweepJob {
         try {
             long sent = -1;
             while (true) {
-                Map<String, Object> progress = json();
+                var progress = progress();
                 boolean last = state().isFinal();
-                if (last || (long) progress.get("done") != sent) {
-                    sent = (long) progress.get("done");
+                if (last || progress.done() != sent) {
+                    sent = progress.done();
                     stream.send(last ? "end" : "progress", progress);
                 }
                 if (last) {
@@ -172,13 +183,11 @@ public final class SweepJob {
         }
     }
 
-    public synchronized Map<String, Object> json() {
-        var json = Json.object("id", id, "state", state.name().toLowerCase(Locale.ROOT), "done", done, "effects", plan.effects(),
-                "chunks", plan.chunks().size(), "gflop", plan.flop() / 1e9, "measures", plan.sweep().measures().stream().map(Measure::toString).toList(),
-                "prompts", plan.sweep().prompts().stream().map(prompt -> prompt.text()).toList());
-        if (problem != null) {
-            json.put("problem", problem.fields());
-        }
-        return json;
+    /** Returns how far the sweep is. */
+    public synchronized Progress progress() {
+        return new Progress(id, state.name().toLowerCase(Locale.ROOT), done, plan.effects(), plan.chunks().size(),
+                plan.flop() / 1e9, plan.sweep().measures().stream().map(Measure::toString).toList(),
+                plan.sweep().prompts().stream().map(prompt -> prompt.text()).toList(),
+                problem == null ? null : problem.details());
     }
 }
