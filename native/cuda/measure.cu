@@ -23,7 +23,7 @@ __device__ inline double entropyOf(const float* x, int64_t columns) {
 }
 
 // log1p(sum q expm1(D - mean)) - sum q (D - mean), with D = x - clean, q = softmax(clean) and mean = sum q D: see
-// org.lmdebugger.device.Measures.
+// org.lmdebugger.device.LogitStatistics.
 __device__ inline double klOf(const float* x, const float* clean, int64_t columns) {
     float max = rowMax(clean, columns);
     double mass = 0, mean = 0;

@@ -9,7 +9,7 @@
  * Matrices are row-major and passed by pointer; the descriptors are read before a function returns. Vectors are matrices
  * of one row. Unless said otherwise numbers are LMDEBUGGER_F32 and indices LMDEBUGGER_I32. Shapes: R rows, d the
  * model's width, V its vocabulary. Shapes and indices are trusted; types that a function does not take are refused with
- * cudaErrorInvalidValue. The semantics are those of org.lmdebugger.device.Session.
+ * cudaErrorInvalidValue. The semantics are those of org.lmdebugger.device.Operations.
  */
 #ifndef LMDEBUGGER_H
 #define LMDEBUGGER_H

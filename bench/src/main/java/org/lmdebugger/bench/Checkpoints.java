@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.interpret.RandomCheckpoint;
-import org.lmdebugger.model.ModelFiles;
 
 /** Checkpoints of full-size shapes with random weights, made once; the peers read the same files. */
 public final class Checkpoints {

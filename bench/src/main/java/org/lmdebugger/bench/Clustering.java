@@ -2,9 +2,9 @@ package org.lmdebugger.bench;
 
 import java.io.IOException;
 import org.lmdebugger.device.Devices;
-import org.lmdebugger.interpret.ClusterOptions;
-import org.lmdebugger.interpret.Clusters;
-import org.lmdebugger.interpret.ValueVectors;
+import org.lmdebugger.interpret.values.ValueVectors;
+import org.lmdebugger.interpret.values.cluster.ClusterOptions;
+import org.lmdebugger.interpret.values.cluster.Clusters;
 import org.lmdebugger.model.Gpt2;
 
 /** Clusters all value vectors of a model once, which takes minutes on a CPU, and prints how long it took. */

@@ -8,9 +8,9 @@ import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Gelu;
-import org.lmdebugger.device.Measures;
+import org.lmdebugger.device.LogitStatistics;
+import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Sampling;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -104,7 +104,7 @@ public class OperationBenchmark {
         device.close();
     }
 
-    private void run(Consumer<Session> operation) {
+    private void run(Consumer<Operations> operation) {
         device.call(session -> {
             operation.accept(session);
             return null;
@@ -193,7 +193,7 @@ public class OperationBenchmark {
 
     @Benchmark
     public void measure() {
-        run(session -> session.measure(new Measures(null, logits.row(0), scalars, null, scalars, null, null), logits));
+        run(session -> session.measure(new LogitStatistics(null, logits.row(0), scalars, null, scalars, null, null), logits));
     }
 
     @Benchmark

@@ -8,12 +8,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Generation;
+import org.lmdebugger.interpret.generate.Generation;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
 
 /** Writes what this library computes for some prompts, for {@code peers/parity.py} to compare with Hugging Face's. */
 final class Parity {

@@ -7,10 +7,10 @@ import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Neurons;
-import org.lmdebugger.interpret.Positions;
-import org.lmdebugger.interpret.Sweep;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -81,8 +81,8 @@ public class SweepBenchmark {
         return sum(sweep);
     }
 
-    private Neurons neurons(int ofEachLayer) {
-        return Neurons.parse("L0-%dD0-%d".formatted(model.config().layers() - 1, ofEachLayer - 1));
+    private NeuronSelection neurons(int ofEachLayer) {
+        return NeuronSelection.parse("L0-%dD0-%d".formatted(model.config().layers() - 1, ofEachLayer - 1));
     }
 
     /** The sum of KL; of a few neurons, it is compared with the peer's. */

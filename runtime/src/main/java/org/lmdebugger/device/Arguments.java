@@ -3,7 +3,7 @@ package org.lmdebugger.device;
 import static org.lmdebugger.device.ElementType.F32;
 import static org.lmdebugger.device.ElementType.I32;
 
-/** The argument rules of {@link Session}, which every device applies before it touches memory. */
+/** The argument rules of {@link Operations}, which every device applies before it touches memory. */
 public final class Arguments {
     private Arguments() {
     }
@@ -139,7 +139,7 @@ public final class Arguments {
         }
     }
 
-    public static void measure(Measures measures, Tensor logits) {
+    public static void measure(LogitStatistics measures, Tensor logits) {
         activation("logits", logits);
         var r = logits.rows();
         optional("clean", measures.clean(), F32, 1, logits.columns());

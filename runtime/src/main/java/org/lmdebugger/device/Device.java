@@ -38,7 +38,7 @@ public interface Device extends AutoCloseable {
      * beside each other and do not affect each other's results. A tensor that another thread closes meanwhile keeps its
      * contents until the call has ended; beginning to use a closed one throws {@link IllegalStateException}.
      */
-    <T> T call(Function<Session, T> work);
+    <T> T call(Function<Operations, T> work);
 
     /**
      * Waits until all calls that are in progress now have ended.

@@ -22,14 +22,14 @@ public final class TensorScope implements AutoCloseable {
     }
 
     /** A new I32 vector that is freed with this scope. */
-    public Tensor vector(Session session, int... contents) {
+    public Tensor vector(Operations session, int... contents) {
         var tensor = allocate(ElementType.I32, 1, contents.length);
         session.upload(tensor, contents);
         return tensor;
     }
 
     /** A new F32 vector that is freed with this scope. */
-    public Tensor vector(Session session, float... contents) {
+    public Tensor vector(Operations session, float... contents) {
         var tensor = allocate(ElementType.F32, 1, contents.length);
         session.upload(tensor, contents);
         return tensor;

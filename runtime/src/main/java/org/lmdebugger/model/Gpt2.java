@@ -12,8 +12,14 @@ import java.util.function.IntFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.lmdebugger.checkpoint.Fingerprint;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.LoadedFile;
+import org.lmdebugger.checkpoint.ModelFiles;
+import org.lmdebugger.checkpoint.StoredTensor;
+import org.lmdebugger.checkpoint.Weights;
 import org.lmdebugger.device.Device;
-import org.lmdebugger.device.Session;
+import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.tokenizer.Tokenizer;
@@ -140,7 +146,7 @@ public final class Gpt2 implements AutoCloseable {
      * @throws InvalidModelException if a file was written over whose weights are used where they are mapped
      * @throws IllegalStateException if the model is closed
      */
-    public <T> T call(Function<Session, T> work) {
+    public <T> T call(Function<Operations, T> work) {
         if (closed) {
             throw new IllegalStateException("model %s: closed".formatted(files.name()));
         }
@@ -229,7 +235,7 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /** x = token embedding + position embedding. Shapes: x [R, d], ids and positions [1, R]. */
-    public void embed(Session session, Tensor x, Tensor ids, Tensor positions) {
+    public void embed(Operations session, Tensor x, Tensor ids, Tensor positions) {
         session.embed(x, tokenEmbedding, positionEmbedding, ids, positions);
     }
 
@@ -239,14 +245,14 @@ public final class Gpt2 implements AutoCloseable {
      * @param rows the rows that pass a block, called when all before it is queued: more may enter between two blocks
      * @param hook called at every {@link Site} of each block
      */
-    public void forward(Session session, int first, IntFunction<BlockRows> rows, Hook hook) {
+    public void forward(Operations session, int first, IntFunction<BlockRows> rows, Hook hook) {
         for (int l = first; l < layers.size(); l++) {
             block(session, l, rows.apply(l), hook);
         }
     }
 
     /** x += Attn(LN1(x)), then x += FFN(LN2(x)) = Σ m_i·v_i + b, where m = gelu(LN2(x)·W_in + b_in). */
-    private void block(Session session, int l, BlockRows rows, Hook hook) {
+    private void block(Operations session, int l, BlockRows rows, Hook hook) {
         var layer = layers.get(l);
         hook.at(Site.RESIDUAL_PRE, l, rows.x);
         session.layerNorm(rows.normed, rows.x, layer.ln1Gain(), layer.ln1Bias(), config.epsilon());
@@ -273,7 +279,7 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /** Queries, keys and values of all rows; if only some rows go on, their queries and their residual stream. */
-    private void project(Session session, Layer layer, BlockRows rows) {
+    private void project(Operations session, Layer layer, BlockRows rows) {
         if (rows.last == null) {
             session.multiply(rows.queryKeyValue, rows.normed, layer.queryKeyValue());
             session.addBias(rows.queryKeyValue, layer.queryKeyBias());
@@ -290,12 +296,12 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /** logits = LN_f(x)·headᵀ. Shapes: logits [R, V], x and normed [R, d]. */
-    public void readLogits(Session session, Tensor logits, Tensor x, Tensor normed) {
+    public void readLogits(Operations session, Tensor logits, Tensor x, Tensor normed) {
         readLogits(session, logits, x, normed, head);
     }
 
     /** The same with some rows of the head alone. Shapes: logits [R, c], x and normed [R, d], rows [c, d]. */
-    public void readLogits(Session session, Tensor logits, Tensor x, Tensor normed, Tensor rows) {
+    public void readLogits(Operations session, Tensor logits, Tensor x, Tensor normed, Tensor rows) {
         session.layerNorm(normed, x, finalGain, finalBias, config.epsilon());
         session.multiplyTransposed(logits, normed, rows);
     }
@@ -311,12 +317,12 @@ public final class Gpt2 implements AutoCloseable {
      * Reads any number of rows of the residual stream as logits, LN_f(x)·headᵀ, a tile of rows at a time: logits are by
      * far the widest of what a model computes. Shapes: x [R, d], tile [n, V], normed [n, d] or larger.
      */
-    public void readLogits(Session session, Tensor x, Tensor normed, Tensor tile, LogitTile each) {
+    public void readLogits(Operations session, Tensor x, Tensor normed, Tensor tile, LogitTile each) {
         tiles(x, tile, (logits, rows) -> readLogits(session, logits, rows, normed.rows(0, rows.rows())), each);
     }
 
     /** Reads any number of vectors as they are, x·headᵀ, without the final LayerNorm. Shapes: x [R, d], tile [n, V]. */
-    public void readRaw(Session session, Tensor x, Tensor tile, LogitTile each) {
+    public void readRaw(Operations session, Tensor x, Tensor tile, LogitTile each) {
         tiles(x, tile, (logits, rows) -> session.multiplyTransposed(logits, rows, head), each);
     }
 

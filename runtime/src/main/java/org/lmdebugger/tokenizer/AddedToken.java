@@ -2,7 +2,7 @@ package org.lmdebugger.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
-import org.lmdebugger.model.InvalidModelException;
+import org.lmdebugger.checkpoint.InvalidModelException;
 
 /**
  * A token that stands for itself wherever a text has it, and that no merge makes.

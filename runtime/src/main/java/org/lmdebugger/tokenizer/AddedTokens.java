@@ -8,7 +8,7 @@ import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.lmdebugger.model.InvalidModelException;
+import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.text.Shown;
 
 /** The tokens that are added to a vocabulary, numbered and found as Hugging Face's tokenizers library does it. */

@@ -7,7 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.lmdebugger.model.InvalidModelException;
+import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.TokenizerJson.Frame;
 

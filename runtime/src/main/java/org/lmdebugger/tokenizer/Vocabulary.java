@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.lmdebugger.model.InvalidModelException;
-import org.lmdebugger.model.JsonFiles;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.JsonFiles;
 import org.lmdebugger.text.Shown;
 
 /**

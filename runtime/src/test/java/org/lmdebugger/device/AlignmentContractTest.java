@@ -59,7 +59,7 @@ class AlignmentContractTest {
         return device.call(session -> scope.vector(session, values));
     }
 
-    private void run(Consumer<Session> work) {
+    private void run(Consumer<Operations> work) {
         device.call(session -> {
             work.accept(session);
             return null;
@@ -116,7 +116,7 @@ class AlignmentContractTest {
         });
         assertClose(added, FEW, 0, (r, i) -> x.at(r, i) + bias.at(0, i));
         assertClose(residual, FEW, 0, (r, i) -> x.at(r, i) + y.at(r, i) + bias.at(0, i));
-        assertClose(gelu, FEW, FEW, (r, i) -> SessionContractTest.gelu((float) x.at(r, i) + (float) bias.at(0, i)));
+        assertClose(gelu, FEW, FEW, (r, i) -> OperationsContractTest.gelu((float) x.at(r, i) + (float) bias.at(0, i)));
         assertClose(embedded, FEW, 0, (r, i) -> table.at(ids[r], i) + table.at(at[r], i));
         assertClose(gathered, 1e-30, 0, (r, i) -> table.at(ids[r], i));
         assertClose(copied, 1e-30, 0, y::at);

@@ -60,7 +60,7 @@ class CudaContractTest {
         scope.close();
     }
 
-    private void run(Consumer<Session> work) {
+    private void run(Consumer<Operations> work) {
         device.call(session -> {
             work.accept(session);
             return null;

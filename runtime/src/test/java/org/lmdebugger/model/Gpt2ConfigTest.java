@@ -11,6 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.TestFiles;
 import org.lmdebugger.device.Gelu;
 
 class Gpt2ConfigTest {

@@ -1,10 +1,10 @@
 package org.lmdebugger.tokenizer;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
-import org.lmdebugger.model.TestFiles;
+import org.lmdebugger.checkpoint.TestFiles;
 
 /** Vocabularies that tests use: real ones, and one that is small enough to break by hand. */
 public final class TestTokenizers {

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.lmdebugger.model.TestFiles;
+import org.lmdebugger.checkpoint.TestFiles;
 
 /** Small tokenizers in the forms that people have, each called by what is odd about it. */
 final class TokenizerCases {

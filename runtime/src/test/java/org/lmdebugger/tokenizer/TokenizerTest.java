@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lmdebugger.model.TestFiles;
+import org.lmdebugger.checkpoint.TestFiles;
 
 class TokenizerTest {
     private static final Tokenizer SAMPLE = TestTokenizers.read("sample");

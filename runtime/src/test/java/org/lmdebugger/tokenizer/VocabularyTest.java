@@ -18,9 +18,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lmdebugger.model.InvalidModelException;
-import org.lmdebugger.model.JsonFiles;
-import org.lmdebugger.model.TestFiles;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.JsonFiles;
+import org.lmdebugger.checkpoint.TestFiles;
 
 class VocabularyTest {
     private static final String[] MERGES = {"t h", "th e", "Ġ the"};

@@ -8,6 +8,27 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CompiledIntervention;
+import org.lmdebugger.interpret.activations.Lens;
+import org.lmdebugger.interpret.activations.Overflow;
+import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.Decoder;
+import org.lmdebugger.interpret.generate.Generation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.MultiDeviceSweep;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.sweep.SweepEngine;
+import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.interpret.trace.TotalEffects;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.trace.TraceOptions;
+import org.lmdebugger.interpret.trace.Tracer;
+import org.lmdebugger.interpret.values.Vectors;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;
@@ -34,8 +55,8 @@ public final class Debugger {
      * A forward of {@code prompt} whose activations stay on the device until the run is closed. They are what they are: in a
      * network that overflows, NaN or infinite.
      */
-    public Run run(String prompt) {
-        return run(prompt, Edits.NONE);
+    public Activations run(String prompt) {
+        return run(prompt, Intervention.NONE);
     }
 
     /**
@@ -43,23 +64,23 @@ public final class Debugger {
      *
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit does not fit model or prompt
      */
-    public Run run(String prompt, Edits edits) {
+    public Activations run(String prompt, Intervention edits) {
         return run(model.encode(prompt), edits);
     }
 
-    private Run run(int[] ids, Edits edits) {
+    private Activations run(int[] ids, Intervention edits) {
         try (var resolver = new Resolver(model, ids, ids.length)) {
-            return Run.forward(model, ids, resolver.resolve(edits), Run.Keep.ALL);
+            return Activations.forward(model, ids, resolver.resolve(edits), Activations.Keep.ALL);
         }
     }
 
     /** A trace of the last position. */
     public Trace trace(String prompt) {
-        return trace(prompt, Edits.NONE, TraceOptions.DEFAULT);
+        return trace(prompt, Intervention.NONE, TraceOptions.DEFAULT);
     }
 
     /** A trace of the last position, clean and edited. */
-    public Trace trace(String prompt, Edits edits) {
+    public Trace trace(String prompt, Intervention edits) {
         return trace(prompt, edits, TraceOptions.DEFAULT);
     }
 
@@ -69,16 +90,16 @@ public final class Debugger {
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit, a position, a token or the
      *     number of listed tokens does not fit, or numbers of the network are not finite
      */
-    public Trace trace(String prompt, Edits edits, TraceOptions options) {
+    public Trace trace(String prompt, Intervention edits, TraceOptions options) {
         return trace(prompt, edits, options, Progress.NONE);
     }
 
     /**
-     * Traces as {@link #trace(String, Edits, TraceOptions)} does; verdicts of many positions take a while.
+     * Traces as {@link #trace(String, Intervention, TraceOptions)} does; verdicts of many positions take a while.
      *
      * @param progress of the verdicts' positions
      */
-    public Trace trace(String prompt, Edits edits, TraceOptions options, Progress progress) {
+    public Trace trace(String prompt, Intervention edits, TraceOptions options, Progress progress) {
         var ids = model.encode(prompt);
         int most = Math.min(model.config().vocabularySize(), model.config().feedForwardWidth());
         if (options.top() < 1 || options.top() > most) {
@@ -88,25 +109,25 @@ public final class Debugger {
         var positions = Tracer.positions(options.positions(), ids.length);
         var tokens = options.tokens().stream().mapToInt(id -> id).toArray();
         var targets = tokens.length == 0 ? null : IntStream.range(0, positions.length).map(i -> tokens[0]).toArray();
-        var clean = read(ids, Edits.NONE, positions, options.top(), tokens, targets);
+        var clean = read(ids, Intervention.NONE, positions, options.top(), tokens, targets);
         var cleanTargets = clean.stream().mapToInt(position -> position.contributionTo().id()).toArray();
         var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
         if (options.verdict()) {
-            clean = Verdicts.add(model, ids, clean, progress);
+            clean = TotalEffects.add(model, ids, clean, progress);
         }
         var mode = edits.list().stream().anyMatch(edit -> edit.operation().isSwitch()) ? Mode.LM_DEBUGGER : Mode.EXACT;
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
                 mode.toString(), prompt, tokens(ids), model.tokenizer().added(ids.length), clean, edited);
     }
 
-    private List<Trace.Position> read(int[] ids, Edits edits, int[] positions, int top, int[] tokens, int[] targets) {
+    private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens, int[] targets) {
         try (var run = run(ids, edits)) {
             var read = model.call(session -> {
                 try (var tracer = new Tracer(model, session, positions, top, tokens)) {
                     return tracer.read(run, targets);
                 }
             });
-            if (read.stream().anyMatch(Overflow::isIn)) {
+            if (!read.stream().allMatch(Trace.Position::isFinite)) {
                 throw Overflow.in(run, edits);
             }
             return read;
@@ -119,11 +140,11 @@ public final class Debugger {
 
     /** {@code tokens} tokens after {@code prompt}, each the most likely one. */
     public Generation generate(String prompt, int tokens) {
-        return generate(prompt, Edits.NONE, tokens);
+        return generate(prompt, Intervention.NONE, tokens);
     }
 
     /** {@code tokens} tokens after {@code prompt} under {@code edits}, each the most likely one. */
-    public Generation generate(String prompt, Edits edits, int tokens) {
+    public Generation generate(String prompt, Intervention edits, int tokens) {
         return generate(prompt, List.of(Continuation.of(edits)), GenerationOptions.greedy(tokens), (c, token) -> true).getFirst();
     }
 
@@ -142,13 +163,13 @@ public final class Debugger {
             throw new IllegalArgumentException("tokens: %d after a prompt of %d (expected: at most %d together in this model)"
                     .formatted(options.tokens(), ids.length, model.config().positions()));
         }
-        var groups = new LinkedHashMap<Edits, List<Integer>>(); // by what holds in the prompt
-        var interventions = new ArrayList<Intervention>();
+        var groups = new LinkedHashMap<Intervention, List<Integer>>(); // by what holds in the prompt
+        var interventions = new ArrayList<CompiledIntervention>();
         try (var resolver = new Resolver(model, ids, ids.length + options.tokens() - 1)) {
             for (int c = 0; c < continuations.size(); c++) {
                 var intervention = resolver.resolve(continuations.get(c).edits());
                 interventions.add(intervention);
-                var inPrompt = intervention.touches(0, ids.length) ? continuations.get(c).edits() : Edits.NONE;
+                var inPrompt = intervention.touches(0, ids.length) ? continuations.get(c).edits() : Intervention.NONE;
                 groups.computeIfAbsent(inPrompt, key -> new ArrayList<>()).add(c);
             }
         }
@@ -161,11 +182,11 @@ public final class Debugger {
         return outputs.stream().map(output -> output.generation(prompt)).toList();
     }
 
-    private void generate(int[] ids, List<Integer> group, List<Continuation> continuations, List<Intervention> interventions,
+    private void generate(int[] ids, List<Integer> group, List<Continuation> continuations, List<CompiledIntervention> interventions,
                           GenerationOptions options, List<Output> outputs, Generation.Listener listener) {
         var groupInterventions = group.stream().map(interventions::get).toList();
         var seeds = group.stream().map(c -> continuations.get(c).seed()).toList();
-        try (var run = Run.forward(model, ids, groupInterventions.getFirst(), Run.Keep.KEYS_AND_VALUES)) {
+        try (var run = Activations.forward(model, ids, groupInterventions.getFirst(), Activations.Keep.KEYS_AND_VALUES)) {
             model.call(session -> {
                 try (var decoder = new Decoder(session, run, groupInterventions, seeds, options)) {
                     decoder.run((chosen, logProbabilities) -> {
@@ -269,7 +290,7 @@ public final class Debugger {
         if (debuggers.size() == 1) {
             debuggers.getFirst().sweep(plan, firstChunk, listener);
         } else {
-            new SharedSweep(debuggers.stream().map(Debugger::model).toList(), plan, firstChunk).run(listener);
+            new MultiDeviceSweep(debuggers.stream().map(Debugger::model).toList(), plan, firstChunk).run(listener);
         }
     }
 

@@ -19,14 +19,16 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.lmdebugger.checkpoint.CheckpointCases;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
-import org.lmdebugger.model.CheckpointCases;
+import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.LoadOptions;
-import org.lmdebugger.model.ModelFiles;
 
 /**
  * Each of {@link CheckpointCases} gives the logits of transformers 5, or is refused for a reason that helps. The
@@ -78,7 +80,7 @@ class CheckpointTest {
             var expected = EXPECTED.at("/cases/" + name);
             assertThat(model.config().endTokens()).isEqualTo(Arrays.stream(ints(expected.get("ends")))
                     .filter(id -> id >= 0 && id < model.config().vocabularySize()).boxed().collect(Collectors.toSet()));
-            try (var run = Run.forward(model, Arrays.copyOf(ids, Math.min(ids.length, model.config().positions())), Intervention.NONE, Run.Keep.ALL);
+            try (var run = Activations.forward(model, Arrays.copyOf(ids, Math.min(ids.length, model.config().positions())), CompiledIntervention.NONE, Activations.Keep.ALL);
                  var logits = run.logits()) {
                 var last = logits.row(run.length() - 1).toFloats();
                 double largest = expected.at("/logits/0").doubleValue();

@@ -11,6 +11,13 @@ import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.cpu.CpuDevice;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 
 /** The counts that make it fast: GEMMs, bytes of weights that they read, bytes that Java allocates. */
 class CountsTest {
@@ -37,8 +44,8 @@ class CountsTest {
     void aBatchReadsTheWeightsAsOftenAsOneContinuation() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
             var debugger = new Debugger(model);
-            var continuations = List.of(new Continuation(Edits.NONE, 1), new Continuation(Edits.NONE, 2),
-                    new Continuation(Edits.parse("L1D5=6@generated"), 3));
+            var continuations = List.of(new Continuation(Intervention.NONE, 1), new Continuation(Intervention.NONE, 2),
+                    new Continuation(Intervention.parse("L1D5=6@generated"), 3));
             var counts = device.count(() -> debugger.generate(PROMPT, continuations, new GenerationOptions(6, new Sampling(1, 0, 1)), (c, t) -> true));
             assertThat(counts).isEqualTo(new Counts(6 * (4 * LAYERS + 1), 6 * (LAYERS * BLOCK_BYTES + HEAD_BYTES)));
         }
@@ -56,7 +63,7 @@ class CountsTest {
     @Test
     void aSweepComputesOnlyWhatAnEditCanChange() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
-            var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D0-9")).off().measure(Measure.kl());
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().measure(Measure.kl());
             long block = 24 * WIDTH * WIDTH; // of one row
             long head = 2 * WIDTH * VOCABULARY;
             long clean = LAYERS * 8 * block + 2 * head;
@@ -75,7 +82,7 @@ class CountsTest {
     @Test
     void ofAGenerationOnlyTokensCrossTheBus() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
-            var continuations = List.of(Continuation.CLEAN, new Continuation(Edits.parse("L1D5=6@generated"), 2), new Continuation(Edits.parse("L2D7=0"), 3));
+            var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.parse("L1D5=6@generated"), 2), new Continuation(Intervention.parse("L2D7=0"), 3));
             var up = new long[2];
             var down = new long[2];
             for (int i = 0; i < 2; i++) {
@@ -93,8 +100,8 @@ class CountsTest {
     @Test
     void aChunkOfASweepWaitsForItsResultsAlone() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
-            var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D0-9")).off().measure(Measure.kl(), Measure.rank(" girl"), Measure.top(3))
-                    .interventions(List.of(Edits.parse("L0D5=1", "L2D7=3", "L0D9=2"))).memory(1 << 20);
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().measure(Measure.kl(), Measure.rank(" girl"), Measure.top(3))
+                    .interventions(List.of(Intervention.parse("L0D5=1", "L2D7=3", "L0D9=2"))).memory(1 << 20);
             var debugger = new Debugger(model);
             var plan = debugger.plan(sweep.atAll());
             assertThat(plan.chunks()).hasSize(4);

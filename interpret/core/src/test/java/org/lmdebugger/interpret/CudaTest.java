@@ -21,15 +21,27 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Sampling;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.values.ValueVectors;
+import org.lmdebugger.interpret.values.Vectors;
+import org.lmdebugger.interpret.values.cluster.ClusterOptions;
+import org.lmdebugger.interpret.values.cluster.Clusters;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
 
 /** What holds of a GPU alone: memory, and the faster precisions. */
 @OnEveryDevice
@@ -46,10 +58,10 @@ class CudaTest {
         try (var device = TestDevice.open();
              var model = Gpt2.load(ModelFiles.of(new RandomCheckpoint(1, 1, 8, 4, 8192).write(directory, 1)), device)) {
             var debugger = new Debugger(model);
-            var first = debugger.trace("Once", Edits.parse("L0D3=1"));
+            var first = debugger.trace("Once", Intervention.parse("L0D3=1"));
             long free = CudaMemory.available().free();
             for (int i = 0; i < 1000; i++) {
-                assertThat(debugger.trace("Once", Edits.parse("L0D3=1"))).isEqualTo(first);
+                assertThat(debugger.trace("Once", Intervention.parse("L0D3=1"))).isEqualTo(first);
             }
             assertThat(CudaMemory.available().free()).isEqualTo(free);
         }
@@ -58,7 +70,7 @@ class CudaTest {
     /** Next to a block that leaves less than a chunk takes. */
     @Test
     void aChunkThatDoesNotFitIsDoneInParts() {
-        var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L0-3D0-99")).off().atLast().measure(Measure.kl(), Measure.logit(" girl"));
+        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-99")).off().atLast().measure(Measure.kl(), Measure.logit(" girl"));
         List<Effects> expected = new ArrayList<>();
         try (var device = TestDevice.open(); var model = TestModels.load("sample", device)) {
             new Debugger(model).sweep(sweep, expected::add);
@@ -85,7 +97,7 @@ class CudaTest {
     void replayedStepsAreThoseThatRunAsTheyAre() {
         try (var device = TestDevice.open(); var eager = TestModels.load("sample", new EagerDevice(device));
              var model = TestModels.load("sample", device)) {
-            var edits = Edits.parse("L1D5=6@generated", "L2D8=3@9..11");
+            var edits = Intervention.parse("L1D5=6@generated", "L2D8=3@9..11");
             var options = new GenerationOptions(12, new Sampling(0.9f, 0, 0.95f));
             var continuations = List.of(Continuation.CLEAN, new Continuation(edits, 7), new Continuation(edits, 8));
             assertThat(new Debugger(model).generate(PROMPT, continuations, options, (c, token) -> true))
@@ -105,7 +117,7 @@ class CudaTest {
                 return original.run();
             }
             var work = (Runnable) arguments[0];
-            return new Session.Replay() {
+            return new Operations.Replay() {
                 @Override
                 public void run() {
                     work.run();
@@ -135,7 +147,7 @@ class CudaTest {
             assertThat(rounded.trace(PROMPT)).isEqualTo(rounded.trace(PROMPT));
             assertThat(rounded.trace(PROMPT).precision()).isEqualToIgnoringCase(precision.name());
             assertThat(rounded.generate(PROMPT, 5).tokens()).hasSize(5);
-            var sweep = Sweep.of(PROMPT).neurons(Neurons.parse("L2D0-9")).off().measure(Measure.kl(), Measure.logit(" girl"));
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L2D0-9")).off().measure(Measure.kl(), Measure.logit(" girl"));
             var kl = new float[10];
             rounded.sweep(sweep, effects -> {
                 System.arraycopy(effects.values(Measure.kl()), 0, kl, 0, 10);

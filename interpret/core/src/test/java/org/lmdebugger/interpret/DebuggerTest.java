@@ -21,6 +21,18 @@ import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.Generation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Gpt2;
 
 /** What {@link Debugger} promises beyond the golden values. */
@@ -49,7 +61,7 @@ class DebuggerTest {
 
     @Test
     void theSameInputGivesTheSameBits() {
-        var edits = Edits.parse("L1D5=2", "L2D7*=3@last");
+        var edits = Intervention.parse("L1D5=2", "L2D7*=3@last");
         var options = TraceOptions.DEFAULT.atAllPositions().following(301, 17);
         assertThat(debugger.trace(PROMPT, edits, options)).isEqualTo(debugger.trace(PROMPT, edits, options));
         assertThat(debugger.generate(PROMPT, edits, 20)).isEqualTo(debugger.generate(PROMPT, edits, 20));
@@ -57,7 +69,7 @@ class DebuggerTest {
 
     @Test
     void threadsWithDifferentEditsGetWhatTheyGetAlone() throws Exception {
-        var edits = IntStream.range(0, 6).mapToObj(i -> Edits.parse("L%dD%d=%d".formatted(i % 4, 31 * i, i))).toList();
+        var edits = IntStream.range(0, 6).mapToObj(i -> Intervention.parse("L%dD%d=%d".formatted(i % 4, 31 * i, i))).toList();
         var alone = edits.stream().map(e -> debugger.trace(PROMPT, e)).toList();
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             for (int round = 0; round < 10; round++) {
@@ -73,7 +85,7 @@ class DebuggerTest {
 
     @Test
     void whatIsSetIsWhatTheNetworkUses() {
-        try (var clean = debugger.run(PROMPT); var edited = debugger.run(PROMPT, Edits.parse("L1D5=2.5", "L1D6*=2@last", "L1D6+=1@last"))) {
+        try (var clean = debugger.run(PROMPT); var edited = debugger.run(PROMPT, Intervention.parse("L1D5=2.5", "L1D6*=2@last", "L1D6+=1@last"))) {
             var before = clean.coefficients(1);
             var after = edited.coefficients(1);
             assertThat(after.columns(5, 1).toFloats()).containsOnly(2.5f);
@@ -87,8 +99,8 @@ class DebuggerTest {
 
     @Test
     void switchesOfLmDebuggerHoldWhereTheyAreSaidToAndInOrderWithOtherEdits() {
-        try (var clean = debugger.run(PROMPT); var on = debugger.run(PROMPT, Edits.parse("L1D5=on"));
-             var mixed = debugger.run(PROMPT, Edits.parse("L1D5+=1", "L1D5=on@last", "L1D5*=2@last", "L1D6=off@0"))) {
+        try (var clean = debugger.run(PROMPT); var on = debugger.run(PROMPT, Intervention.parse("L1D5=on"));
+             var mixed = debugger.run(PROMPT, Intervention.parse("L1D5+=1", "L1D5=on@last", "L1D5*=2@last", "L1D6=off@0"))) {
             var untouched = clean.coefficients(1).columns(5, 1).toFloats();
             var switchedOn = on.coefficients(1).columns(5, 1).toFloats();
             var edited = mixed.coefficients(1).columns(5, 1).toFloats();
@@ -104,32 +116,32 @@ class DebuggerTest {
 
     @Test
     void aTraceIsOfLmDebuggersModeIfAnEditIsASwitch() {
-        assertThat(debugger.trace(PROMPT, Edits.parse("L1D5=2", "L1D6=off")).mode()).isEqualTo("lm-debugger");
-        assertThat(debugger.trace(PROMPT, Edits.parse("L1D5=2")).mode()).isEqualTo("exact");
+        assertThat(debugger.trace(PROMPT, Intervention.parse("L1D5=2", "L1D6=off")).mode()).isEqualTo("lm-debugger");
+        assertThat(debugger.trace(PROMPT, Intervention.parse("L1D5=2")).mode()).isEqualTo("exact");
     }
 
     @Test
     void coefficientsOfAnotherPrompt() {
         var other = "Once upon a time there was a big";
-        try (var run = debugger.run(other); var edited = debugger.run(PROMPT, Edits.parse("L2D9=from:\"" + other + "\""))) {
+        try (var run = debugger.run(other); var edited = debugger.run(PROMPT, Intervention.parse("L2D9=from:\"" + other + "\""))) {
             assertThat(edited.coefficients(2).columns(9, 1).toFloats()).isEqualTo(run.coefficients(2).columns(9, 1).toFloats());
         }
-        assertThatThrownBy(() -> debugger.run(PROMPT, Edits.parse("L2D9=from:\"Once upon\""))).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> debugger.run(PROMPT, Intervention.parse("L2D9=from:\"Once upon\""))).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("position 2").hasMessageContaining("one of the 2 that \"Once upon\" has");
-        debugger.run(PROMPT, Edits.parse("L2D9=from:\"Once upon\"@0,1")).close();
+        debugger.run(PROMPT, Intervention.parse("L2D9=from:\"Once upon\"@0,1")).close();
     }
 
     /** With a cache, token by token, is what it is without one, all at once. */
     @ParameterizedTest
     @ValueSource(strings = {"", "L1D5=6", "L1D5=6@generated", "L0D3*=4@last", "L2D7=5@8..10,12", "L1D5=6@prompt", "L3D1+=3@9"})
     void generationIsRepeatedPrediction(String edit) {
-        var edits = edit.isEmpty() ? Edits.NONE : Edits.parse(edit);
+        var edits = edit.isEmpty() ? Intervention.NONE : Intervention.parse(edit);
         int steps = 8;
         var generation = debugger.generate(PROMPT, edits, steps);
         var ids = new ArrayList<>(IntStream.of(model.tokenizer().encode(PROMPT)).boxed().toList());
         var intervention = new Resolver(model, model.tokenizer().encode(PROMPT), LENGTH + steps).resolve(edits);
         for (int s = 0; s < steps; s++) {
-            try (var run = Run.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention, Run.Keep.ALL); var logits = run.logits()) {
+            try (var run = Activations.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention, Activations.Keep.ALL); var logits = run.logits()) {
                 var row = logits.row(ids.size() - 1).toFloats();
                 int best = IntStream.range(0, row.length).reduce((a, b) -> row[b] > row[a] ? b : a).orElseThrow();
                 assertThat(generation.tokens().get(s).id()).as("token %d", s).isEqualTo(best);
@@ -143,8 +155,8 @@ class DebuggerTest {
 
     @Test
     void aBatchIsWhatEachContinuationIsAlone() {
-        var continuations = List.of(Continuation.CLEAN, new Continuation(Edits.NONE, 7), new Continuation(Edits.parse("L1D5=6@generated"), 7),
-                new Continuation(Edits.parse("L1D5=6"), 7), new Continuation(Edits.parse("L2D8=3@9..11"), 8), new Continuation(Edits.NONE, 9));
+        var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.NONE, 7), new Continuation(Intervention.parse("L1D5=6@generated"), 7),
+                new Continuation(Intervention.parse("L1D5=6"), 7), new Continuation(Intervention.parse("L2D8=3@9..11"), 8), new Continuation(Intervention.NONE, 9));
         var options = new GenerationOptions(12, new Sampling(1, 0, 1));
         var together = debugger.generate(PROMPT, continuations, options, (c, token) -> true);
         for (int c = 0; c < continuations.size(); c++) {
@@ -160,8 +172,8 @@ class DebuggerTest {
     @Test
     void drawnTokensFollowTheTracedDistribution() {
         int draws = 2000;
-        var traced = debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.top(12)).position(-1).layers().getLast().after();
-        var continuations = IntStream.range(0, draws).mapToObj(seed -> new Continuation(Edits.NONE, seed)).toList();
+        var traced = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(12)).position(-1).layers().getLast().after();
+        var continuations = IntStream.range(0, draws).mapToObj(seed -> new Continuation(Intervention.NONE, seed)).toList();
         var counts = new int[traced.size() + 1];
         debugger.generate(PROMPT, continuations, new GenerationOptions(1, new Sampling(1, 0, 1)), (c, token) -> {
             int at = traced.stream().map(Trace.Prediction::id).toList().indexOf(token.id());
@@ -206,7 +218,7 @@ class DebuggerTest {
     @Test
     void chosenTokensAreFollowed() {
         int boy = model.tokenizer().single(" boy");
-        var trace = debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.following(boy, 0));
+        var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.following(boy, 0));
         var last = trace.position(-1).layers().getLast();
         assertThat(trace.position(-1).contributionTo().text()).isEqualTo(" boy");
         var listed = last.after().stream().filter(p -> p.id() == boy).findFirst().orElseThrow();
@@ -218,11 +230,11 @@ class DebuggerTest {
     @Test
     void rangesOfPositionsAreHeldAgainstThePromptAsRanges() {
         var ranges = "0..999999999,".repeat(100_000) + "0";
-        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D0=0@" + ranges)), "edit: L0D0=0@0..999999999: position 999999999 (expected: at most 7)");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=0@" + ranges)), "edit: L0D0=0@0..999999999: position 999999999 (expected: at most 7)");
         var apart = IntStream.range(0, 100_000).mapToObj(i -> String.valueOf(2 * i)).collect(Collectors.joining(","));
         refused(() -> debugger.plan(Sweep.of(PROMPT).allNeurons().off().at(Positions.parse(apart)).measure(Measure.kl())),
                 "edit: L0D0=0@0,2,4,", "characters): position 199998 (expected: at most 7)");
-        refused(() -> debugger.run(PROMPT, Edits.parse("L0D0=from:\"Once\"", "L0D1=0@8")).close(), "edit: L0D1=0@8: position 8");
+        refused(() -> debugger.run(PROMPT, Intervention.parse("L0D0=from:\"Once\"", "L0D1=0@8")).close(), "edit: L0D1=0@8: position 8");
     }
 
     /** LayerNorm leaves of a residual stream that one value vector rules its direction alone, whatever its length. */
@@ -230,8 +242,8 @@ class DebuggerTest {
     @ValueSource(strings = {"1e18", "1e19", "1e25", "1e37"})
     void hugeEditsAreComputedRightly(String value) {
         var tokens = TraceOptions.DEFAULT.atAllPositions().top(1).following(301, 17);
-        var large = debugger.trace(PROMPT, Edits.parse("L1D5=1e12"), tokens).edited();
-        var huge = debugger.trace(PROMPT, Edits.parse("L1D5=" + value), tokens).edited();
+        var large = debugger.trace(PROMPT, Intervention.parse("L1D5=1e12"), tokens).edited();
+        var huge = debugger.trace(PROMPT, Intervention.parse("L1D5=" + value), tokens).edited();
         for (int position = 0; position < LENGTH; position++) {
             for (int l = 1; l < 4; l++) {
                 var expected = large.get(position).layer(l);
@@ -247,7 +259,7 @@ class DebuggerTest {
 
     @Test
     void aNetworkThatOverflowsIsRefusedByItsFirstLayerAndEdits() {
-        var edits = Edits.parse("L1D5=1e38", "L1D5*=1e30@3", "L2D7=0");
+        var edits = Intervention.parse("L1D5=1e38", "L1D5*=1e30@3", "L2D7=0");
         var message = "edits: L1D5=1.0E38; L1D5*=1.0E30@3; L2D7=0: the network's numbers are not finite from layer 1 on (expected: ";
         refused(() -> debugger.trace(PROMPT, edits), message);
         refused(() -> debugger.trace(PROMPT, edits, new TraceOptions(List.of(0, 3), 1, List.of(), false)), message);
@@ -257,7 +269,7 @@ class DebuggerTest {
                 refused(() -> debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.of(edits)), options, (c, token) -> true), message);
             }
         }
-        var later = Edits.parse("L2D5=1e38@10", "L2D5*=1e30@10"); // the third token's
+        var later = Intervention.parse("L2D5=1e38@10", "L2D5*=1e30@10"); // the third token's
         var before = new ArrayList<Generation.Token>();
         refused(() -> debugger.generate(PROMPT, List.of(Continuation.of(later)), GenerationOptions.greedy(9), (c, token) -> before.add(token)),
                 "edits: L2D5=1.0E38@10; L2D5*=1.0E30@10: the network's numbers are not finite from layer 2 on");
@@ -272,14 +284,14 @@ class DebuggerTest {
         refused(() -> debugger.generate(PROMPT, Integer.MAX_VALUE), "tokens: 2147483647 after a prompt of 8");
         refused(() -> debugger.generate(PROMPT, 0), "tokens: 0");
         refused(() -> debugger.trace("a ".repeat(100_000_000)), "prompt: 200,000,000 characters (expected: at most 128 tokens in this model)");
-        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D0=from:\"" + "a ".repeat(100_000_000) + "\"")), "prompt: 200,000,000 characters");
-        refused(() -> debugger.trace(PROMPT, Edits.parse("L4D0=0")), "edit: L4D0 (expected: L0 to L3 and D0 to D767 in this model)");
-        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D768=0")), "edit: L0D768");
-        refused(() -> debugger.trace(PROMPT, Edits.parse(Mode.LM_DEBUGGER, List.of("L9D0=on"))), "edit: L9D0");
-        refused(() -> debugger.trace(PROMPT, Edits.parse("L0D0=0@8")), "edit: L0D0=0@8: position 8 (expected: at most 7)");
-        refused(() -> debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.at(8)), "position: 8 (expected: 0 to 7, or -8 to -1 from the end)");
-        refused(() -> debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.top(0)), "top: 0 (expected: 1 to 768)");
-        refused(() -> debugger.trace(PROMPT, Edits.NONE, TraceOptions.DEFAULT.following(8192)), "token: 8192 (expected: 0 to 8191)");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=from:\"" + "a ".repeat(100_000_000) + "\"")), "prompt: 200,000,000 characters");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L4D0=0")), "edit: L4D0 (expected: L0 to L3 and D0 to D767 in this model)");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D768=0")), "edit: L0D768");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse(Mode.LM_DEBUGGER, List.of("L9D0=on"))), "edit: L9D0");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=0@8")), "edit: L0D0=0@8: position 8 (expected: at most 7)");
+        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.at(8)), "position: 8 (expected: 0 to 7, or -8 to -1 from the end)");
+        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(0)), "top: 0 (expected: 1 to 768)");
+        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.following(8192)), "token: 8192 (expected: 0 to 8191)");
         refused(() -> debugger.trace(PROMPT).position(3), "position: 3 (expected: one of [7])");
         refused(() -> new Sampling(-1, 0, 1), "temperature: -1.0");
         refused(() -> new Sampling(1, -1, 1), "topK: -1");

@@ -20,6 +20,20 @@ import org.junit.jupiter.api.TestInstance;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.trace.TraceOptions;
+import org.lmdebugger.interpret.values.ValueVectors;
+import org.lmdebugger.interpret.values.cluster.ClusterOptions;
+import org.lmdebugger.interpret.values.cluster.Clusters;
+import org.lmdebugger.interpret.values.cluster.ClustersTest;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;
@@ -98,7 +112,7 @@ abstract class GoldenTest {
     @Test
     void traces() {
         for (var prompt : golden.get("prompts")) {
-            var trace = debugger.trace(prompt.get("prompt").asText(), Edits.NONE, TraceOptions.DEFAULT.atAllPositions());
+            var trace = debugger.trace(prompt.get("prompt").asText(), Intervention.NONE, TraceOptions.DEFAULT.atAllPositions());
             for (var position : prompt.get("positions")) {
                 var traced = trace.position(position.get("position").asInt());
                 assertThat(traced.contributionTo().id()).isEqualTo(position.get("contributions_to").asInt());
@@ -127,7 +141,7 @@ abstract class GoldenTest {
             var expected = prompt.get("lm_debugger");
             var switches = list(expected.get("interventions"), i -> "L%dD%d=%s".formatted(i.get("layer").asInt(),
                     i.get("dim").asInt(), i.get("coeff").asDouble() > 0 ? "on" : "off"));
-            var edits = Edits.parse(Mode.LM_DEBUGGER, switches);
+            var edits = Intervention.parse(Mode.LM_DEBUGGER, switches);
             assertNext(prompt.get("prompt").asText(), edits, expected.get("next"));
             debugger.sweep(Sweep.of(prompt.get("prompt").asText()).interventions(List.of(edits)).measure(Measure.top(10)), effects -> {
                 var top = expected.get("next").get("top");
@@ -166,13 +180,13 @@ abstract class GoldenTest {
         for (var prompt : golden.get("prompts")) {
             var rows = list(prompt.get("sweep").get("rows"), row -> row);
             var tokens = IntStream.of(ints(prompt.get("sweep").get("tokens"))).mapToObj(model.tokenizer()::text).toList();
-            var edits = rows.stream().map(row -> Edits.of(edit(row))).toList();
+            var edits = rows.stream().map(row -> Intervention.of(edit(row))).toList();
             var sweep = Sweep.of(prompt.get("prompt").asText()).interventions(edits)
                     .measure(Measure.kl(), Measure.entropy(), Measure.rank(tokens.getFirst()), Measure.top(5));
             for (var token : tokens) {
                 sweep = sweep.measure(Measure.logit(token), Measure.probability(token));
             }
-            var seen = new ArrayList<Edits>();
+            var seen = new ArrayList<Intervention>();
             debugger.sweep(sweep, effects -> {
                 for (int i = 0; i < effects.size(); i++) {
                     seen.add(effects.edits(i));
@@ -236,7 +250,7 @@ abstract class GoldenTest {
                 list(expected.get("top").get("ids"), JsonNode::asInt), list(expected.get("top").get("values"), JsonNode::asDouble), PROBABILITY);
     }
 
-    private void assertNext(String prompt, Edits edits, JsonNode next) {
+    private void assertNext(String prompt, Intervention edits, JsonNode next) {
         var trace = debugger.trace(prompt, edits);
         assertPredictions(trace.editedPosition(-1).layers().getLast().after(), next.get("top"));
     }
@@ -288,8 +302,8 @@ abstract class GoldenTest {
         }
     }
 
-    private static Edits edits(JsonNode edits) {
-        return Edits.of(list(edits, GoldenTest::edit).toArray(Edit[]::new));
+    private static Intervention edits(JsonNode edits) {
+        return Intervention.of(list(edits, GoldenTest::edit).toArray(Edit[]::new));
     }
 
     private static Edit edit(JsonNode edit) {

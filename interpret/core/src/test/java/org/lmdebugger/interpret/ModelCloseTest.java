@@ -12,9 +12,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Devices;
+import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
 
 /** Models that are closed while several threads use them. */
 class ModelCloseTest {

@@ -23,13 +23,13 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.checkpoint.Fuzz;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
-import org.lmdebugger.model.Fuzz;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.InvalidModelException;
 import org.lmdebugger.model.LoadOptions;
-import org.lmdebugger.model.ModelFiles;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**

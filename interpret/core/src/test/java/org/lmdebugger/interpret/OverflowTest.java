@@ -13,11 +13,18 @@ import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
 
 /** A model whose weights are finite and whose numbers are not. */
 @OnEveryDevice
@@ -30,9 +37,9 @@ class OverflowTest {
         fill(directory.resolve("model.safetensors"), List.of("h.0.mlp.c_proj.bias", "h.1.mlp.c_proj.bias"), 3e38f);
         try (var device = TestDevice.open(); var model = Gpt2.load(ModelFiles.of(directory), device)) {
             var debugger = new Debugger(model);
-            var edits = Edits.parse("L0D1=2", "L2D3*=2");
+            var edits = Intervention.parse("L0D1=2", "L2D3*=2");
             var sampled = new GenerationOptions(2, new Sampling(1, 0, 0.9f));
-            refused(() -> debugger.trace("a b", Edits.NONE));
+            refused(() -> debugger.trace("a b", Intervention.NONE));
             refused(() -> debugger.trace("a b", edits));
             refused(() -> debugger.generate("a b", 2));
             refused(() -> debugger.generate("a b", edits, 2));

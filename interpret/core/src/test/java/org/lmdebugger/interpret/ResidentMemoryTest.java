@@ -11,9 +11,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Devices;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
 
 /** Peak memory of processes that do one thing with a checkpoint of GPT-2's size. */
 @EnabledOnOs(OS.LINUX)

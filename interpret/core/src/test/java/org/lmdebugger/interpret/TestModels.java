@@ -4,13 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import org.lmdebugger.checkpoint.ModelFiles;
+import org.lmdebugger.checkpoint.TestFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
-import org.lmdebugger.model.TestFiles;
 
 /** The checkpoints that tests use, and what PyTorch computes with them. */
-final class TestModels {
+public final class TestModels {
     private TestModels() {
     }
 
@@ -19,7 +19,7 @@ final class TestModels {
         return new ModelFiles(name, name.equals("sample") ? TestFiles.sample() : TestFiles.shared("models/" + name));
     }
 
-    static Gpt2 load(String name, Device device) {
+    public static Gpt2 load(String name, Device device) {
         return Gpt2.load(files(name), device);
     }
 

@@ -14,12 +14,19 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
-import org.lmdebugger.interpret.Edit.Operation;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Measure;
 
 /** The text forms of edits, positions, neurons and measures: what is printed is read as the same, and nothing else breaks. */
 class TextFormPropertyTest {
-    private static final Map<String, Function<String, Object>> PARSERS = Map.of("edit", Edit::parse, "edits", Edits::parse,
-            "switches", text -> Edits.parse(Mode.LM_DEBUGGER, List.of(text)), "positions", Positions::parse, "neurons", Neurons::parse,
+    private static final Map<String, Function<String, Object>> PARSERS = Map.of("edit", Edit::parse, "edits", Intervention::parse,
+            "switches", text -> Intervention.parse(Mode.LM_DEBUGGER, List.of(text)), "positions", Positions::parse, "neurons", NeuronSelection::parse,
             "neuron", Neuron::parse, "measure", Measure::parse);
 
     @Property(tries = 500, seed = "1")
@@ -29,8 +36,8 @@ class TextFormPropertyTest {
     }
 
     @Property(tries = 500, seed = "2")
-    void neuronsAreReadAsTheyArePrinted(@ForAll("neurons") Neurons neurons) {
-        assertThat(Neurons.parse(neurons.toString())).isEqualTo(neurons);
+    void neuronsAreReadAsTheyArePrinted(@ForAll("neurons") NeuronSelection neurons) {
+        assertThat(NeuronSelection.parse(neurons.toString())).isEqualTo(neurons);
     }
 
     @Property(tries = 500, seed = "3")
@@ -40,8 +47,8 @@ class TextFormPropertyTest {
 
     @Property(tries = 500, seed = "4")
     void switchesAreReadAsTheyArePrinted(@ForAll("index") int layer, @ForAll("index") int neuron, @ForAll boolean on) {
-        var edits = Edits.of(new Edit(layer, neuron, on ? new Operation.On() : new Operation.Off(), Positions.ALL));
-        assertThat(Edits.parse(Mode.LM_DEBUGGER, edits.texts())).isEqualTo(edits);
+        var edits = Intervention.of(new Edit(layer, neuron, on ? new Operation.On() : new Operation.Off(), Positions.ALL));
+        assertThat(Intervention.parse(Mode.LM_DEBUGGER, edits.texts())).isEqualTo(edits);
     }
 
     /** Ranges that were joined hold where the indices did that were given. */
@@ -118,11 +125,11 @@ class TextFormPropertyTest {
     }
 
     @Provide
-    Arbitrary<Neurons> neurons() {
+    Arbitrary<NeuronSelection> neurons() {
         var ranges = Combinators.combine(index(), index(), index(), index(), Arbitraries.of(true, false)).as((a, b, c, d, whole) ->
-                new Neurons.Range(Math.min(a, b), Math.max(a, b), whole ? 0 : Math.min(c, d), whole ? Neurons.Range.END : Math.max(c, d)));
-        return Arbitraries.oneOf(Arbitraries.just(Neurons.ALL), Arbitraries.integers().between(1, 999_999_999).map(Neurons.Dominant::new),
-                ranges.list().ofMinSize(1).ofMaxSize(5).map(Neurons.Ranges::new));
+                new NeuronSelection.Range(Math.min(a, b), Math.max(a, b), whole ? 0 : Math.min(c, d), whole ? NeuronSelection.Range.END : Math.max(c, d)));
+        return Arbitraries.oneOf(Arbitraries.just(NeuronSelection.ALL), Arbitraries.integers().between(1, 999_999_999).map(NeuronSelection.Dominant::new),
+                ranges.list().ofMinSize(1).ofMaxSize(5).map(NeuronSelection.Ranges::new));
     }
 
     @Provide
@@ -142,7 +149,7 @@ class TextFormPropertyTest {
 
     @Provide
     Arbitrary<String> damaged() {
-        var good = Arbitraries.oneOf(edits().map(Edit::toString), neurons().map(Neurons::toString), measures().map(Measure::toString),
+        var good = Arbitraries.oneOf(edits().map(Edit::toString), neurons().map(NeuronSelection::toString), measures().map(Measure::toString),
                 positions().map(Positions::toString), Arbitraries.of("L1D2=on", "L3D4=off"), texts());
         var pieces = Combinators.combine(good, Arbitraries.integers().between(0, 30), Arbitraries.integers().between(0, 30))
                 .as((text, from, to) -> text.substring(Math.min(from, text.length()), Math.max(Math.min(from, text.length()), Math.min(to, text.length()))));

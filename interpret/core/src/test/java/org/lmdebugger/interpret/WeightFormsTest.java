@@ -25,13 +25,15 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.lmdebugger.checkpoint.ModelFiles;
+import org.lmdebugger.checkpoint.TinyCheckpoint;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.LoadOptions;
-import org.lmdebugger.model.ModelFiles;
-import org.lmdebugger.model.TinyCheckpoint;
 
 /** One model in the forms in which its weights may be stored: its logits are the same bits. */
 @OnEveryDevice
@@ -110,7 +112,7 @@ class WeightFormsTest {
 
     private float[] logits() {
         try (var model = Gpt2.load(ModelFiles.of(folder), device, new LoadOptions(false, warning -> { }));
-             var run = Run.forward(model, IDS, Intervention.NONE, Run.Keep.ALL); var logits = run.logits()) {
+             var run = Activations.forward(model, IDS, CompiledIntervention.NONE, Activations.Keep.ALL); var logits = run.logits()) {
             return logits.toFloats();
         }
     }

@@ -121,18 +121,18 @@ final class Attention implements Workers.Job {
 
     /** softmax(scale·x) of the first {@code visible} elements; the rest up to {@code count} becomes 0. */
     private static void softmax(MemorySegment x, long x0, int visible, int count, float scale) {
-        float max = Measuring.max(x, x0, visible) * scale;
-        var e = Block.ofThread().x;
+        float max = Statistics.max(x, x0, visible) * scale;
+        var e = RowBuffers.ofThread().x;
         float sum = 0;
-        for (int at = 0; at < visible; at += Block.SIZE) {
-            int n = Block.count(at, visible);
-            Block.load(e, x, x0 + 4L * at, n);
+        for (int at = 0; at < visible; at += RowBuffers.SIZE) {
+            int n = RowBuffers.count(at, visible);
+            RowBuffers.load(e, x, x0 + 4L * at, n);
             for (int i = 0; i < n; i++) {
                 e[i] = Math.fma(e[i], scale, -max);
             }
             VectorMath.exp(e, n);
-            sum += Block.sum(e, n);
-            Block.store(x, x0 + 4L * at, e, n);
+            sum += RowBuffers.sum(e, n);
+            RowBuffers.store(x, x0 + 4L * at, e, n);
         }
         float factor = 1 / sum;
         for (int i = 0; i < visible; i++) {

@@ -8,9 +8,9 @@ import org.lmdebugger.bindings.OpenBlas;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Lifetimes;
+import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Precision;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 
 /**
@@ -21,7 +21,7 @@ public final class CpuDevice implements Device {
     private final Workers workers;
     private final Lifetimes lifetimes = new Lifetimes("cpu");
     private final CpuPool pool = new CpuPool();
-    private final ConcurrentLinkedDeque<CpuSession> idle = new ConcurrentLinkedDeque<>();
+    private final ConcurrentLinkedDeque<CpuOperations> idle = new ConcurrentLinkedDeque<>();
 
     /**
      * @param threads how many threads compute, the caller's included
@@ -84,12 +84,12 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public <T> T call(Function<Session, T> work) {
+    public <T> T call(Function<Operations, T> work) {
         long call = lifetimes.begin();
         try {
             var session = idle.poll();
             if (session == null) {
-                session = new CpuSession(workers);
+                session = new CpuOperations(workers);
             }
             try {
                 return work.apply(session);

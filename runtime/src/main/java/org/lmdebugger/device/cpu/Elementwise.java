@@ -16,8 +16,8 @@ final class Elementwise {
     static void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at, long from, long to) {
         for (long r = from; r < to; r++) {
             long x0 = row(x, r), token = row(tokens, Layouts.index(ids, r)), position = row(positions, Layouts.index(at, r));
-            for (long i = 0; i < x.columns(); i += Block.SIZE) {
-                int n = Block.count(i, x.columns());
+            for (long i = 0; i < x.columns(); i += RowBuffers.SIZE) {
+                int n = RowBuffers.count(i, x.columns());
                 add(x, x0 + 4 * i, tokens, token + 4 * i, positions, position + 4 * i, n);
             }
         }
@@ -26,8 +26,8 @@ final class Elementwise {
     static void addBias(Tensor x, Tensor bias, long from, long to) {
         for (long r = from; r < to; r++) {
             long x0 = row(x, r);
-            for (long i = 0; i < x.columns(); i += Block.SIZE) {
-                int n = Block.count(i, x.columns());
+            for (long i = 0; i < x.columns(); i += RowBuffers.SIZE) {
+                int n = RowBuffers.count(i, x.columns());
                 add(x, x0 + 4 * i, x, x0 + 4 * i, bias, bias.byteOffset() + 4 * i, n);
             }
         }
@@ -35,18 +35,18 @@ final class Elementwise {
 
     /** to = a + b, n elements from the given offsets on. */
     private static void add(Tensor to, long to0, Tensor a, long a0, Tensor b, long b0, int n) {
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] x = block.x, y = block.y;
-        Block.load(x, CpuMemory.of(a), a0, n);
-        Block.load(y, CpuMemory.of(b), b0, n);
+        RowBuffers.load(x, CpuMemory.of(a), a0, n);
+        RowBuffers.load(y, CpuMemory.of(b), b0, n);
         for (int i = 0; i < n; i++) {
             x[i] += y[i];
         }
-        Block.store(CpuMemory.of(to), to0, x, n);
+        RowBuffers.store(CpuMemory.of(to), to0, x, n);
     }
 
     static void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long from, long to) {
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] v = block.x, g = block.y, b = block.z;
         for (long r = from; r < to; r++) {
             float mean = Reductions.sum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
@@ -56,15 +56,15 @@ final class Elementwise {
                 continue;
             }
             float scale = (float) (1 / Math.sqrt(variance + epsilon));
-            for (long at = 0; at < x.columns(); at += Block.SIZE) {
-                int n = Block.count(at, x.columns());
-                Block.load(v, CpuMemory.of(x), row(x, r) + 4 * at, n);
-                Block.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
-                Block.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
+            for (long at = 0; at < x.columns(); at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, x.columns());
+                RowBuffers.load(v, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                RowBuffers.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
+                RowBuffers.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
                 for (int i = 0; i < n; i++) {
                     v[i] = Math.fma((v[i] - mean) * scale, g[i], b[i]);
                 }
-                Block.store(CpuMemory.of(y), row(y, r) + 4 * at, v, n);
+                RowBuffers.store(CpuMemory.of(y), row(y, r) + 4 * at, v, n);
             }
         }
     }
@@ -91,13 +91,13 @@ final class Elementwise {
 
     static void biasGelu(Tensor m, Tensor bias, Gelu gelu, long from, long to) {
         MemorySegment ms = CpuMemory.of(m), bs = CpuMemory.of(bias);
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] x = block.x, b = block.y;
         for (long r = from; r < to; r++) {
-            for (long at = 0; at < m.columns(); at += Block.SIZE) {
-                int n = Block.count(at, m.columns());
-                Block.load(x, ms, row(m, r) + 4 * at, n);
-                Block.load(b, bs, bias.byteOffset() + 4 * at, n);
+            for (long at = 0; at < m.columns(); at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, m.columns());
+                RowBuffers.load(x, ms, row(m, r) + 4 * at, n);
+                RowBuffers.load(b, bs, bias.byteOffset() + 4 * at, n);
                 for (int i = 0; i < n; i++) {
                     x[i] += b[i];
                 }
@@ -105,42 +105,42 @@ final class Elementwise {
                     case TANH -> VectorMath.gelu(x, block.z, n);
                     case ERF -> VectorMath.geluErf(x, block.y, block.z, n);
                 }
-                Block.store(ms, row(m, r) + 4 * at, x, n);
+                RowBuffers.store(ms, row(m, r) + 4 * at, x, n);
             }
         }
     }
 
     static void biasResidual(Tensor x, Tensor y, Tensor bias, long from, long to) {
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] stream = block.x, added = block.y, b = block.z;
         for (long r = from; r < to; r++) {
-            for (long at = 0; at < x.columns(); at += Block.SIZE) {
-                int n = Block.count(at, x.columns());
-                Block.load(stream, CpuMemory.of(x), row(x, r) + 4 * at, n);
-                Block.load(added, CpuMemory.of(y), row(y, r) + 4 * at, n);
-                Block.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
+            for (long at = 0; at < x.columns(); at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, x.columns());
+                RowBuffers.load(stream, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                RowBuffers.load(added, CpuMemory.of(y), row(y, r) + 4 * at, n);
+                RowBuffers.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
                 for (int i = 0; i < n; i++) {
                     stream[i] += added[i] + b[i];
                 }
-                Block.store(CpuMemory.of(x), row(x, r) + 4 * at, stream, n);
+                RowBuffers.store(CpuMemory.of(x), row(x, r) + 4 * at, stream, n);
             }
         }
     }
 
     static void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values, long from, long to) {
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] stream = block.x, v = block.y;
         for (long r = from; r < to; r++) {
             long v0 = row(values, Layouts.index(neurons, r));
             float amount = CpuMemory.of(shift).get(F32, shift.byteOffset() + 4 * r);
-            for (long at = 0; at < x.columns(); at += Block.SIZE) {
-                int n = Block.count(at, x.columns());
-                Block.load(stream, CpuMemory.of(x), row(x, r) + 4 * at, n);
-                Block.load(v, CpuMemory.of(values), v0 + 4 * at, n);
+            for (long at = 0; at < x.columns(); at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, x.columns());
+                RowBuffers.load(stream, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                RowBuffers.load(v, CpuMemory.of(values), v0 + 4 * at, n);
                 for (int i = 0; i < n; i++) {
                     stream[i] = Math.fma(amount, v[i], stream[i]);
                 }
-                Block.store(CpuMemory.of(x), row(x, r) + 4 * at, stream, n);
+                RowBuffers.store(CpuMemory.of(x), row(x, r) + 4 * at, stream, n);
             }
         }
     }
@@ -156,7 +156,7 @@ final class Elementwise {
     }
 
     static void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] g = block.x, w = block.y;
         long d = x.columns();
         for (long r = 0; r < x.rows(); r++) {
@@ -164,23 +164,23 @@ final class Elementwise {
             float variance = variance(x, r, mean);
             float scale = (float) (Float.isFinite(variance) ? 1 / Math.sqrt(variance + epsilon)
                     : wideInverseDeviation(x, r, Reductions.wideSum(CpuMemory.of(x), row(x, r), d) / d, epsilon));
-            for (long at = 0; at < d; at += Block.SIZE) {
-                int n = Block.count(at, d);
-                Block.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
-                Block.load(w, CpuMemory.of(head), row(head, Layouts.index(tokens, r)) + 4 * at, n);
+            for (long at = 0; at < d; at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, d);
+                RowBuffers.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
+                RowBuffers.load(w, CpuMemory.of(head), row(head, Layouts.index(tokens, r)) + 4 * at, n);
                 for (int i = 0; i < n; i++) {
                     g[i] *= w[i] * scale;
                 }
-                Block.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
+                RowBuffers.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
             }
             float centre = Reductions.sum(CpuMemory.of(reader), row(reader, r), d) / d;
-            for (long at = 0; at < d; at += Block.SIZE) {
-                int n = Block.count(at, d);
-                Block.load(g, CpuMemory.of(reader), row(reader, r) + 4 * at, n);
+            for (long at = 0; at < d; at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, d);
+                RowBuffers.load(g, CpuMemory.of(reader), row(reader, r) + 4 * at, n);
                 for (int i = 0; i < n; i++) {
                     g[i] -= centre;
                 }
-                Block.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
+                RowBuffers.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
             }
         }
     }

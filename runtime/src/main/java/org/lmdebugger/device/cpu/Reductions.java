@@ -27,7 +27,7 @@ final class Reductions {
     }
 
     static float sum(MemorySegment x, long x0, long n) {
-        var lanes = Block.ofThread().lanes;
+        var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(SPECIES);
         long i = 0;
         for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
@@ -43,7 +43,7 @@ final class Reductions {
 
     /** Σ (x − centre)². */
     static float squaredDeviation(MemorySegment x, long x0, long n, float centre) {
-        var lanes = Block.ofThread().lanes;
+        var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(SPECIES);
         long i = 0;
         for (; i <= n - SPECIES.length(); i += SPECIES.length()) {
@@ -79,7 +79,7 @@ final class Reductions {
     }
 
     static float dot(MemorySegment x, long x0, MemorySegment y, long y0, long n) {
-        var lanes = Block.ofThread().lanes;
+        var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(SPECIES);
         long i = 0;
         for (; i <= n - SPECIES.length(); i += SPECIES.length()) {

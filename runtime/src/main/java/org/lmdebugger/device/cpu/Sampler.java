@@ -25,7 +25,7 @@ final class Sampler {
 
     /** A token by its probability; −1 if there are none, as logits are not finite. */
     private int drawn(MemorySegment x, long x0, int n, Sampling sampling, float uniform) {
-        float max = Measuring.max(x, x0, n);
+        float max = Statistics.max(x, x0, n);
         int count = sampling.topK() == 0 ? n : Math.min(n, sampling.topK());
         if (count == n && sampling.topP() == 1) {
             return draw(x, x0, n, max, sampling.temperature(), uniform);

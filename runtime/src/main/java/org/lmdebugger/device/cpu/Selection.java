@@ -55,18 +55,18 @@ final class Selection {
         MemorySegment ms = CpuMemory.of(m), ns = CpuMemory.of(norms), cs = CpuMemory.of(coefficients);
         long n = m.columns();
         var score = Scratch.of(4 * n);
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         float[] x = block.x, y = block.y;
         for (long r = from; r < to; r++) {
             long m0 = row(m, r);
-            for (long at = 0; at < n; at += Block.SIZE) {
-                int count = Block.count(at, n);
-                Block.load(x, ms, m0 + 4 * at, count);
-                Block.load(y, ns, norms.byteOffset() + 4 * at, count);
+            for (long at = 0; at < n; at += RowBuffers.SIZE) {
+                int count = RowBuffers.count(at, n);
+                RowBuffers.load(x, ms, m0 + 4 * at, count);
+                RowBuffers.load(y, ns, norms.byteOffset() + 4 * at, count);
                 for (int i = 0; i < count; i++) {
                     x[i] = Math.abs(x[i]) * y[i];
                 }
-                Block.store(score, 4 * at, x, count);
+                RowBuffers.store(score, 4 * at, x, count);
             }
             best.select(score, 0, n);
             best.write(row(neurons, r), CpuMemory.of(neurons), row(scores, r), CpuMemory.of(scores));
@@ -90,10 +90,10 @@ final class Selection {
         for (int i = 0; i < k; i++) {
             insert(sign * x.get(F32, x0 + 4L * i), i);
         }
-        var block = Block.ofThread().z; // x and y may hold what is selected from
-        for (long at = k; at < n; at += Block.SIZE) {
-            int length = Block.count(at, n);
-            Block.load(block, x, x0 + 4 * at, length);
+        var block = RowBuffers.ofThread().z; // x and y may hold what is selected from
+        for (long at = k; at < n; at += RowBuffers.SIZE) {
+            int length = RowBuffers.count(at, n);
+            RowBuffers.load(block, x, x0 + 4 * at, length);
             for (int i = 0; i < length; i++) {
                 block[i] *= sign;
             }

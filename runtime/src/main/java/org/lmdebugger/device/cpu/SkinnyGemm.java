@@ -43,7 +43,7 @@ final class SkinnyGemm {
             multiplyRow(c, c0, a, a0, b, b0, bs, k, from, to, accumulate);
             return;
         }
-        var block = Block.ofThread();
+        var block = RowBuffers.ofThread();
         int rows = (m + TILE - 1) / TILE * TILE;
         float[] sums = block.sums(rows * STRIP); // [rows, STRIP]
         float[] left = block.left(rows * k); // [rows / TILE, k, TILE]
@@ -74,7 +74,7 @@ final class SkinnyGemm {
     /** The same for one row: nothing is used twice, so nothing is copied. */
     private static void multiplyRow(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
                                     int k, int from, int to, boolean accumulate) {
-        float[] sums = Block.ofThread().sums(to - from);
+        float[] sums = RowBuffers.ofThread().sums(to - from);
         load(sums, 0, c, c0 + 4L * from, to - from, accumulate);
         long b1 = b0 + 4L * from;
         int first = Math.min(to - from, lead(b, b1, bs));
@@ -224,7 +224,7 @@ final class SkinnyGemm {
     /** Columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
     static void multiplyTransposed(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
                                    MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
-        var lanes = Block.ofThread().lanes;
+        var lanes = RowBuffers.ofThread().lanes;
         int j = from;
         for (; j + 4 <= to; j += 4) {
             for (int i = 0; i < m; i++) {

@@ -39,7 +39,7 @@ final class VectorMath {
         int whole = n / W * W;
         ofVectors(x, whole, minusOne);
         if (whole < n) {
-            float[] rest = Block.ofThread().lanes;
+            float[] rest = RowBuffers.ofThread().lanes;
             System.arraycopy(x, whole, rest, 0, n - whole);
             ofVectors(rest, W, minusOne);
             System.arraycopy(rest, 0, x, whole, n - whole);

@@ -7,15 +7,15 @@ import java.util.concurrent.FutureTask;
 import java.util.function.Function;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaException;
-import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaLibraries;
+import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Lifetimes;
+import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Precision;
-import org.lmdebugger.device.Session;
 import org.lmdebugger.device.Tensor;
 
 /**
@@ -30,8 +30,8 @@ public final class CudaDevice implements Device {
     private final boolean keep = Boolean.parseBoolean(System.getProperty(KEEP, "true"));
     private final int ordinal;
     private final Precision precision;
-    private final ConcurrentLinkedDeque<CudaSession> idle = new ConcurrentLinkedDeque<>();
-    private final ThreadLocal<CudaSession> current = new ThreadLocal<>();
+    private final ConcurrentLinkedDeque<CudaOperations> idle = new ConcurrentLinkedDeque<>();
+    private final ThreadLocal<CudaOperations> current = new ThreadLocal<>();
     private final Lifetimes lifetimes;
     private final CudaPool pool = new CudaPool();
     private volatile boolean closed;
@@ -69,7 +69,7 @@ public final class CudaDevice implements Device {
                 CudaDevices.name(ordinal), CudaDevices.computeCapability(ordinal) / 10.0, CudaMemory.available().total() >> 20,
                 CudaDevices.runtimeVersion() / 1000, CudaDevices.runtimeVersion() % 1000 / 10,
                 CudaDevices.driverVersion() / 1000, CudaDevices.driverVersion() % 1000 / 10,
-                ((CudaSession) session).blasVersion()));
+                ((CudaOperations) session).blasVersion()));
     }
 
     @Override
@@ -85,7 +85,7 @@ public final class CudaDevice implements Device {
         long bytes = Math.max(1, Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes()));
         makeCurrent();
         try {
-            return Tensor.owning(new CudaBlock(this, address(bytes), bytes), type, rows, columns);
+            return Tensor.owning(new GpuMemory(this, address(bytes), bytes), type, rows, columns);
         } catch (CudaException failure) {
             throw explained("[%d, %d] of %s".formatted(rows, columns, type), failure);
         }
@@ -138,12 +138,12 @@ public final class CudaDevice implements Device {
         var tensor = allocate(weightType(rows), rows, columns);
         try {
             if (type == tensor.type()) {
-                return call(session -> ((CudaSession) session).uploadBytes(tensor, data));
+                return call(session -> ((CudaOperations) session).uploadBytes(tensor, data));
             }
             try (var raw = allocate(type, rows, columns)) {
                 return call(session -> {
-                    ((CudaSession) session).uploadBytes(raw, data);
-                    ((CudaSession) session).convert(tensor, raw);
+                    ((CudaOperations) session).uploadBytes(raw, data);
+                    ((CudaOperations) session).convert(tensor, raw);
                     return tensor;
                 });
             }
@@ -159,7 +159,7 @@ public final class CudaDevice implements Device {
     }
 
     @Override
-    public <T> T call(Function<Session, T> work) {
+    public <T> T call(Function<Operations, T> work) {
         var own = current.get();
         if (own != null) { // within a call: its queue
             T result = work.apply(own);
@@ -179,15 +179,15 @@ public final class CudaDevice implements Device {
         }
     }
 
-    private CudaSession newSession() {
+    private CudaOperations newSession() {
         try {
-            return new CudaSession(this);
+            return new CudaOperations(this);
         } catch (CudaException failure) {
             throw explained("a queue of work", failure);
         }
     }
 
-    private <T> T call(CudaSession session, Function<Session, T> work) {
+    private <T> T call(CudaOperations session, Function<Operations, T> work) {
         current.set(session);
         try {
             T result = work.apply(session);
@@ -203,7 +203,7 @@ public final class CudaDevice implements Device {
         }
     }
 
-    private <T> T onPlatformThread(Function<Session, T> work) {
+    private <T> T onPlatformThread(Function<Operations, T> work) {
         var task = new FutureTask<T>(() -> call(work));
         Thread.ofPlatform().name("lmdebugger-" + name()).daemon().start(task);
         boolean interrupted = false;

@@ -2,7 +2,7 @@ package org.lmdebugger.app.cli;
 
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
-import org.lmdebugger.model.DownloadProgress;
+import org.lmdebugger.hub.DownloadProgress;
 
 /** Shows on stderr how far a download is: a bar for each file. */
 final class DownloadBar implements DownloadProgress, AutoCloseable {

@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.Mode;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -23,20 +23,20 @@ final class EditOptions {
                 + "(default: ${DEFAULT-VALUE}).")
     private Mode mode;
 
-    Edits edits() {
-        return Edits.parse(mode, edits);
+    Intervention edits() {
+        return Intervention.parse(mode, edits);
     }
 
     /** The interventions of a file. */
-    List<Edits> read(Path file) {
+    List<Intervention> read(Path file) {
         return read(file, mode);
     }
 
     /** One intervention a line: edits with semicolons between. */
-    static List<Edits> read(Path file, Mode mode) {
+    static List<Intervention> read(Path file, Mode mode) {
         return Utf8.lines(file).entrySet().stream().map(line -> {
             try {
-                return Edits.parse(mode, split(line.getValue()));
+                return Intervention.parse(mode, split(line.getValue()));
             } catch (IllegalArgumentException wrong) {
                 throw new IllegalArgumentException(file + ": line " + line.getKey() + ": " + wrong.getMessage(), wrong);
             }

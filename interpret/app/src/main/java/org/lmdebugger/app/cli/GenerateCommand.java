@@ -10,10 +10,10 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.device.Sampling;
-import org.lmdebugger.interpret.Continuation;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.Generation;
-import org.lmdebugger.interpret.GenerationOptions;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.Generation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -76,7 +76,7 @@ final class GenerateCommand implements Callable<Integer> {
         var options = new GenerationOptions(tokens, sampling());
         var continuations = new ArrayList<Continuation>();
         if (compare) {
-            continuations.add(new Continuation(Edits.NONE, seed == null ? 0 : seed));
+            continuations.add(new Continuation(Intervention.NONE, seed == null ? 0 : seed));
         }
         if (interventions != null) {
             if (!wanted.isEmpty()) {

@@ -1,7 +1,7 @@
 package org.lmdebugger.app.cli;
 
 import java.util.concurrent.Callable;
-import org.lmdebugger.model.ModelSource;
+import org.lmdebugger.hub.ModelSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;

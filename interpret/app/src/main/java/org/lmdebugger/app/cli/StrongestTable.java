@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.ranking.StrongestEffects;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.sweep.Measure;
 
 /** The strongest effects of a sweep as lines for people, with the tokens that each neuron's value vector promotes most. */
 final class StrongestTable {

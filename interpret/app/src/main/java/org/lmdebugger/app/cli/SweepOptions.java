@@ -5,11 +5,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Mode;
-import org.lmdebugger.interpret.Neurons;
-import org.lmdebugger.interpret.Positions;
-import org.lmdebugger.interpret.Sweep;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -59,7 +59,7 @@ final class SweepOptions {
         var sweep = Sweep.of(texts.toArray(String[]::new)).at(Positions.parse(at)).memory((long) memory << 20)
                 .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse).toArray(Measure[]::new));
         if (neurons != null) {
-            sweep = sweep.neurons(Neurons.parse(neurons));
+            sweep = sweep.neurons(NeuronSelection.parse(neurons));
             for (var text : operations.isEmpty() ? List.of("off") : operations) {
                 sweep = sweep.operation(mode.operation(text));
             }

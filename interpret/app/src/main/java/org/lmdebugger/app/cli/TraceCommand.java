@@ -6,7 +6,7 @@ import java.util.concurrent.Callable;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.TraceJson;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -4,8 +4,8 @@ import java.io.PrintWriter;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.Trace;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.trace.Trace;
 import picocli.CommandLine.Help.Ansi;
 
 /** A trace as tables of 80 columns; colour only where {@code ansi} allows it. */

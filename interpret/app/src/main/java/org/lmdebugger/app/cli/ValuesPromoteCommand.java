@@ -2,7 +2,7 @@ package org.lmdebugger.app.cli;
 
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.lmdebugger.interpret.ValueVectors;
+import org.lmdebugger.interpret.values.ValueVectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;

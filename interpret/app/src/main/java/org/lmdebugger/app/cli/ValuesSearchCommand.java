@@ -8,7 +8,7 @@ import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.ValueJson;
 import org.lmdebugger.app.ranking.WordSearch;
 import org.lmdebugger.app.ranking.WordSearch.Found;
-import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.edit.Neuron;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

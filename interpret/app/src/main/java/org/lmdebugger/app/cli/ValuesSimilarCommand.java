@@ -1,8 +1,8 @@
 package org.lmdebugger.app.cli;
 
 import java.util.concurrent.Callable;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.ValueVectors;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.ValueVectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;

@@ -2,7 +2,7 @@ package org.lmdebugger.app.json;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.lmdebugger.interpret.Trace;
+import org.lmdebugger.interpret.trace.Trace;
 
 /** A trace as {@code trace --json} prints it; the keys are part of the command's interface. */
 public final class TraceJson {

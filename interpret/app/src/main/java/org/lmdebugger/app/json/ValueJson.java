@@ -5,12 +5,12 @@ import java.util.Locale;
 import java.util.Map;
 import org.lmdebugger.app.ranking.TopTokens;
 import org.lmdebugger.app.ranking.WordSearch.Found;
-import org.lmdebugger.interpret.Clusters;
-import org.lmdebugger.interpret.Clusters.Cluster;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.Projections.Projection;
-import org.lmdebugger.interpret.ValueVectors.Match;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.Projections.Projection;
+import org.lmdebugger.interpret.values.ValueVectors.Match;
+import org.lmdebugger.interpret.values.cluster.Clusters;
+import org.lmdebugger.interpret.values.cluster.Clusters.Cluster;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.tokenizer.Tokenizer;
 

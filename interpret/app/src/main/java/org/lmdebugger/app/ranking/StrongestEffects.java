@@ -3,8 +3,8 @@ package org.lmdebugger.app.ranking;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
-import org.lmdebugger.interpret.Effects;
-import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
 
 /**
  * The effects of a sweep that move a measure farthest from the unedited prompt's. Those that are not finite have no

@@ -7,7 +7,7 @@ import java.util.Map;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.model.TokenLogit;
 
 /** The tokens that value vectors promote most. */

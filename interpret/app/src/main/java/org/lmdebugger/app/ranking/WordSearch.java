@@ -29,9 +29,9 @@ import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.store.ByteBuffersDirectory;
 import org.apache.lucene.util.QueryBuilder;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.Projections;
-import org.lmdebugger.interpret.ValueVectors;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.Projections;
+import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**

@@ -13,9 +13,9 @@ import org.duckdb.DuckDBAppender;
 import org.duckdb.DuckDBConnection;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.files.AtomicFile;
-import org.lmdebugger.interpret.Edit;
-import org.lmdebugger.interpret.Effects;
-import org.lmdebugger.interpret.Measure;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**

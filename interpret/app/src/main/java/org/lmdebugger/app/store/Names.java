@@ -18,7 +18,7 @@ import java.util.function.Supplier;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.files.ProcessLock;
-import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.text.Shown;
 
 /**

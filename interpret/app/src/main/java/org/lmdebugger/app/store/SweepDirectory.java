@@ -20,11 +20,11 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.checkpoint.Digests;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.files.ProcessLock;
-import org.lmdebugger.interpret.Effects;
-import org.lmdebugger.interpret.SweepPlan;
-import org.lmdebugger.model.Digests;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.Tokenizer;
 

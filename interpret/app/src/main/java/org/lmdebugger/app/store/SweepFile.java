@@ -6,8 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.BitSet;
 import org.lmdebugger.files.ProcessLock;
-import org.lmdebugger.interpret.Effects;
-import org.lmdebugger.interpret.SweepPlan;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /** The results of a sweep as one file, which is written at the end, in the place of the one that may be there. */

@@ -1,7 +1,7 @@
 package org.lmdebugger.app.store;
 
 import java.util.BitSet;
-import org.lmdebugger.interpret.Effects;
+import org.lmdebugger.interpret.sweep.Effects;
 
 /** The place where a sweep keeps all its effects. One sweep at a time writes there. */
 public interface SweepOutput extends AutoCloseable {

@@ -17,9 +17,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.app.json.Json;
-import org.lmdebugger.model.CheckpointCases;
-import org.lmdebugger.model.Fuzz;
-import org.lmdebugger.model.TestFiles;
+import org.lmdebugger.checkpoint.CheckpointCases;
+import org.lmdebugger.checkpoint.Fuzz;
+import org.lmdebugger.checkpoint.TestFiles;
 
 /** The command as a user types it. */
 class CommandLineTest {

@@ -28,9 +28,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.lmdebugger.app.ranking.WordSearch.Found;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
-import org.lmdebugger.interpret.ValueVectors;
+import org.lmdebugger.hub.ModelSource;
+import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelSource;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /** The original's rules for searches by words, on documents of four tokens each: those of the first ten vectors. */

@@ -26,9 +26,9 @@ import org.lmdebugger.app.server.routes.Limits;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.server.work.Job;
 import org.lmdebugger.app.server.work.SweepJob;
-import org.lmdebugger.interpret.Generation;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Sweep;
+import org.lmdebugger.interpret.generate.Generation;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 
 /** Who goes away is not worked for; who waits has their turn; and stopping is orderly. */
 @Timeout(120)

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.app.server.http.Responses;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.Mode;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
 
 /** LM-Debugger's HTTP interface, rule by rule; numbers against PyTorch's. */
 class CompatibleApiTest {
@@ -183,7 +183,7 @@ class CompatibleApiTest {
         var on = new String[] {one(3, 71, "1.0"), one(2, 253, "1.0")};
         var text = generate(PROMPT, 20, on);
         assertThat(text).startsWith(generate(PROMPT, 5, on));
-        var edits = Edits.parse(Mode.LM_DEBUGGER, List.of("L3D71=on", "L2D253=on"));
+        var edits = Intervention.parse(Mode.LM_DEBUGGER, List.of("L3D71=on", "L2D253=on"));
         assertThat(text).isEqualTo(server.debugger.generate(PROMPT, edits, 20).text());
     }
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.lmdebugger.model.Fuzz;
+import org.lmdebugger.checkpoint.Fuzz;
 
 /**
  * Whatever is sent or lies in the data folder, it is answered as described, never by a mistake of the server, and the

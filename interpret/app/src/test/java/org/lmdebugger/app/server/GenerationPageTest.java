@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
-import org.lmdebugger.interpret.Edits;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.openqa.selenium.Keys;
 
 /** Continuations as they come. */
@@ -28,7 +28,7 @@ class GenerationPageTest extends PageTest {
         browser.untilText(".text.clean .hint", "30 tokens; as many as asked for");
         browser.settle();
         assertThat(shown("clean")).isEqualTo(server.debugger.generate(TestServer.PROMPT, 30).text());
-        assertThat(shown("edited")).isEqualTo(server.debugger.generate(TestServer.PROMPT, Edits.parse("L1D483=-9"), 30).text());
+        assertThat(shown("edited")).isEqualTo(server.debugger.generate(TestServer.PROMPT, Intervention.parse("L1D483=-9"), 30).text());
         assertThat(browser.all(".generated.apart")).isNotEmpty();
         @SuppressWarnings("unchecked")
         var counts = (List<Object>) browser.script("return [...new Set(window.counts)]");

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.Mode;
-import org.lmdebugger.interpret.Trace;
-import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.trace.TraceOptions;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
@@ -45,7 +45,7 @@ class PredictionPageTest extends PageTest {
         assertThat(outcome(column)).containsExactlyElementsOf(after.stream().map(each -> percent(each.probability())).toList());
     }
 
-    private void assertShowsEdited(Edits edits) {
+    private void assertShowsEdited(Intervention edits) {
         browser.settle();
         assertShows(server.debugger.trace(TestServer.PROMPT, edits).editedPosition(-1), "td:nth-of-type(3)");
     }
@@ -118,7 +118,7 @@ class PredictionPageTest extends PageTest {
 
         browser.type("[aria-label='Token to follow']", "king", Keys.ENTER); // one that is in no list
         browser.untilText(".journey figcaption", "␣king");
-        var king = server.debugger.trace(TestServer.PROMPT, Edits.NONE, new TraceOptions(List.of(-1), 1,
+        var king = server.debugger.trace(TestServer.PROMPT, Intervention.NONE, new TraceOptions(List.of(-1), 1,
                 List.of(server.debugger.model().tokenizer().single(" king")), false)).position(-1).layer(3).chosen().getFirst();
         browser.untilText(".standings", "#" + (king.after().rank() + 1));
         browser.type("[aria-label='Token to follow']", "notatoken", Keys.ENTER);
@@ -130,7 +130,7 @@ class PredictionPageTest extends PageTest {
         open("");
         browser.click("Add L1D483 to the interventions");
         browser.find(".predictions.both");
-        assertShowsEdited(Edits.parse("L1D483=0"));
+        assertShowsEdited(Intervention.parse("L1D483=0"));
         browser.untilText(".edit .was", "is 3.10");
 
         var slider = browser.find(".edit input[type=range]");
@@ -138,11 +138,11 @@ class PredictionPageTest extends PageTest {
         var value = browser.find(".edit input[type=number]").getDomProperty("value");
         assertThat(Double.parseDouble(value)).isNegative();
         browser.until("in the link", () -> browser.address().contains("edit=L1D483%3D" + value));
-        assertShowsEdited(Edits.parse("L1D483=" + value));
+        assertShowsEdited(Intervention.parse("L1D483=" + value));
 
         browser.type(".add input", "L2D253*=-1@last", Keys.ENTER);
         browser.until("two", () -> browser.all(".edit").size() == 2);
-        assertShowsEdited(Edits.parse("L1D483=" + value, "L2D253*=-1@last"));
+        assertShowsEdited(Intervention.parse("L1D483=" + value, "L2D253*=-1@last"));
         assertThat(browser.all(".change.is-up, .change.is-new")).isNotEmpty();
         browser.screenshots("interventions");
 
@@ -162,10 +162,10 @@ class PredictionPageTest extends PageTest {
     @Test
     void interventionsAreDisabledDuplicatedAndDeleted() {
         open("&edit=L1D483%3D0&edit=-L0D95%3D6");
-        assertShowsEdited(Edits.parse("L1D483=0"));
+        assertShowsEdited(Intervention.parse("L1D483=0"));
         browser.find(".edit:nth-child(2) .switch input").sendKeys(Keys.SPACE);
         browser.until("both in force", () -> browser.address().contains("edit=L0D95%3D6"));
-        assertShowsEdited(Edits.parse("L1D483=0", "L0D95=6"));
+        assertShowsEdited(Intervention.parse("L1D483=0", "L0D95=6"));
         browser.click("Duplicate L0D95");
         browser.until("three", () -> browser.all(".edit").size() == 3);
         browser.type(".edit:nth-child(3) .where", "7", Keys.ENTER);
@@ -183,21 +183,21 @@ class PredictionPageTest extends PageTest {
         open("&edit=L1D483%3D0");
         browser.find(".check input").click();
         browser.find(".edit .segments");
-        assertShowsEdited(Edits.parse(Mode.LM_DEBUGGER, List.of("L1D483=off")));
+        assertShowsEdited(Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D483=off")));
         browser.click("on");
         browser.until("in the link", () -> browser.address().contains("mode=lm-debugger") && browser.address().contains("L1D483%3Don"));
-        assertShowsEdited(Edits.parse(Mode.LM_DEBUGGER, List.of("L1D483=on")));
+        assertShowsEdited(Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D483=on")));
         browser.screenshots("lm-debugger");
     }
 
     @Test
     void lmDebuggersSwitchesAmongOtherEdits() {
         open("&edit=L1D483%3Don%40last&edit=L2D253%3D3");
-        assertShowsEdited(Edits.parse("L1D483=on@last", "L2D253=3"));
+        assertShowsEdited(Intervention.parse("L1D483=on@last", "L2D253=3"));
         assertThat(browser.all(".edit input.number")).hasSize(1);
         new Select(browser.find(".edit select")).selectByValue("off");
         browser.until("in the link", () -> browser.address().contains("L1D483%3Doff%40last"));
-        assertShowsEdited(Edits.parse("L1D483=off@last", "L2D253=3"));
+        assertShowsEdited(Intervention.parse("L1D483=off@last", "L2D253=3"));
     }
 
     @Test
@@ -238,8 +238,8 @@ class PredictionPageTest extends PageTest {
             open("&edit=L1D483%3D-6");
             other.find(".predictions.both");
             other.settle();
-            assertShowsEdited(Edits.parse("L1D483=-6"));
-            var edited = server.debugger.trace(TestServer.PROMPT, Edits.parse("L3D492=9")).editedPosition(-1).layers().getLast().after();
+            assertShowsEdited(Intervention.parse("L1D483=-6"));
+            var edited = server.debugger.trace(TestServer.PROMPT, Intervention.parse("L3D492=9")).editedPosition(-1).layers().getLast().after();
             assertThat(other.texts(".outcome .predictions tbody tr:not(.left) td:nth-of-type(3)"))
                     .containsExactlyElementsOf(edited.stream().map(each -> percent(each.probability())).toList());
             assertThat(other.errors()).isEmpty();

@@ -9,9 +9,9 @@ import java.nio.file.StandardCopyOption;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.checkpoint.ModelFiles;
+import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
-import org.lmdebugger.model.ModelSource;
 
 /** A server under which the file of its weights is replaced. */
 class ReplacedModelTest {

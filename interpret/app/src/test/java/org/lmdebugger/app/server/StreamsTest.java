@@ -20,9 +20,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Sweep;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 
 /** Generations and sweeps, which come in events; experiments, which stay. */
 class StreamsTest {
@@ -64,7 +64,7 @@ class StreamsTest {
         assertThat(events.getLast().name()).isEqualTo("end");
         assertThat(events.getLast().data().at("/generations/1/edits/0").textValue()).isEqualTo("L1D5=9");
         assertThat(PROMPT + events.getLast().data().at("/generations/1/continuation").textValue())
-                .isEqualTo(server.debugger.generate(PROMPT, Edits.parse("L1D5=9"), 6).text());
+                .isEqualTo(server.debugger.generate(PROMPT, Intervention.parse("L1D5=9"), 6).text());
     }
 
     @ParameterizedTest

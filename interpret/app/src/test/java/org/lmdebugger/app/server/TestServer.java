@@ -15,11 +15,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Devices;
+import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
-import org.lmdebugger.model.ModelSource;
 
 /** A server of the sample model on a free port, and a client of it. */
 public final class TestServer implements AutoCloseable {

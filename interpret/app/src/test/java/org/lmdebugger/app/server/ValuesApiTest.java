@@ -22,9 +22,9 @@ import org.lmdebugger.app.ranking.WordSearch;
 import org.lmdebugger.app.server.work.Job;
 import org.lmdebugger.app.store.Names;
 import org.lmdebugger.app.store.ValueCache;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.ValueVectors;
-import org.lmdebugger.interpret.ValueVectors.Reading;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.ValueVectors;
+import org.lmdebugger.interpret.values.ValueVectors.Reading;
 
 /** Value vectors, searches and names, as the page asks for them. */
 class ValuesApiTest {

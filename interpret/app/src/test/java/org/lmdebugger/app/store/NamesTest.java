@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.edit.Neuron;
 
 class NamesTest {
     private static final String MODEL = "a".repeat(64);

@@ -24,14 +24,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.app.cli.Main;
+import org.lmdebugger.checkpoint.Fuzz;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.Projections;
-import org.lmdebugger.model.Fuzz;
+import org.lmdebugger.hub.ModelSource;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.Projections;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.ModelFiles;
-import org.lmdebugger.model.ModelSource;
 import org.lmdebugger.progress.Progress;
 
 /** What is in the cache is what would be computed, or it is not used. */

@@ -7,8 +7,8 @@ import java.util.concurrent.CancellationException;
 import org.eclipse.jetty.http.BadMessageException;
 import org.eclipse.jetty.io.EofException;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
-import org.lmdebugger.model.InvalidModelException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

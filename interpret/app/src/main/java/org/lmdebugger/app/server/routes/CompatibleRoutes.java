@@ -10,13 +10,13 @@ import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
-import org.lmdebugger.interpret.Continuation;
-import org.lmdebugger.interpret.Edit;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.Generation;
-import org.lmdebugger.interpret.GenerationOptions;
-import org.lmdebugger.interpret.Positions;
-import org.lmdebugger.interpret.Trace;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.Generation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
 
@@ -43,10 +43,10 @@ public final class CompatibleRoutes {
         routes.get("/get_projections/layer/{layer}/dim/{dim}", context -> answer(context, () -> projections(context)));
     }
 
-    record Intervention(Integer layer, Integer dim, Float coeff) {
+    record Switch(Integer layer, Integer dim, Float coeff) {
     }
 
-    record Request(String prompt, List<Intervention> interventions, Integer generate_k) {
+    record Request(String prompt, List<Switch> interventions, Integer generate_k) {
     }
 
     private static void answer(Context context, Supplier<Object> work) {
@@ -78,7 +78,7 @@ public final class CompatibleRoutes {
         return request;
     }
 
-    private static Edits edits(Request request) {
+    private static Intervention edits(Request request) {
         if (request.prompt() == null || request.interventions() == null) {
             throw new IllegalArgumentException("body: no prompt or no interventions (expected: both)");
         }
@@ -90,7 +90,7 @@ public final class CompatibleRoutes {
             var operation = each.coeff() > 0 ? new Edit.Operation.On() : new Edit.Operation.Off();
             switches.add(new Edit(each.layer(), each.dim(), operation, Positions.ALL));
         }
-        return new Edits(switches);
+        return new Intervention(switches);
     }
 
     private Object data(Context context) {

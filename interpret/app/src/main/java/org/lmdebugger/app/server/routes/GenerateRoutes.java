@@ -18,9 +18,9 @@ import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.server.work.Job;
 import org.lmdebugger.device.Sampling;
-import org.lmdebugger.interpret.Continuation;
-import org.lmdebugger.interpret.Generation;
-import org.lmdebugger.interpret.GenerationOptions;
+import org.lmdebugger.interpret.generate.Continuation;
+import org.lmdebugger.interpret.generate.Generation;
+import org.lmdebugger.interpret.generate.GenerationOptions;
 
 /** Continuations of a prompt, token by token: events {@code token}, then {@code end} or {@code problem}. */
 public final class GenerateRoutes {

@@ -5,7 +5,7 @@ import java.util.Collection;
 import java.util.Objects;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.Names;
-import org.lmdebugger.interpret.Edit;
+import org.lmdebugger.interpret.edit.Edit;
 
 /** How much one request may ask for. */
 public final class Limits {

@@ -4,7 +4,7 @@ import io.javalin.http.Context;
 import java.io.IOException;
 import org.lmdebugger.app.json.JsonReader;
 import org.lmdebugger.app.server.http.Problem;
-import org.lmdebugger.interpret.Mode;
+import org.lmdebugger.interpret.edit.Mode;
 
 /** Bodies of requests: JSON of bounded size and depth, read into records. */
 final class Requests {

@@ -9,7 +9,7 @@ import org.lmdebugger.app.ranking.WordSearch;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
-import org.lmdebugger.interpret.ValueVectors;
+import org.lmdebugger.interpret.values.ValueVectors;
 
 /** Searches for value vectors: by words, as LM-Debugger's exploration view, and exactly by tokens. */
 public final class SearchRoutes {

@@ -9,9 +9,9 @@ import org.lmdebugger.app.ranking.TopTokens;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.work.SweepJob;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Effects;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Neuron;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.TokenLogit;
 
 /** What the effects of a sweep look like: the strongest as a table, all of them as a map of layers × neurons. */

@@ -20,11 +20,11 @@ import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.server.work.SweepJob;
 import org.lmdebugger.app.store.EffectTable;
 import org.lmdebugger.bindings.TemporaryFolders;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.Mode;
-import org.lmdebugger.interpret.Neurons;
-import org.lmdebugger.interpret.Positions;
-import org.lmdebugger.interpret.Sweep;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 
 /** Sweeps: started, watched, read, downloaded and cancelled. The last {@value Limits#SWEEPS} are kept. */
 public final class SweepRoutes {
@@ -67,7 +67,7 @@ public final class SweepRoutes {
             var measured = Objects.requireNonNullElse(measures, List.of("kl"));
             Limits.check("measures", measured, Limits.FOLLOWED);
             var sweep = Sweep.of(prompts.toArray(String[]::new)).memory(MEMORY)
-                    .neurons(Neurons.parse(Objects.requireNonNullElse(neurons, "all")))
+                    .neurons(NeuronSelection.parse(Objects.requireNonNullElse(neurons, "all")))
                     .at(Positions.parse(Objects.requireNonNullElse(at, "last")))
                     .measure(measured.stream().map(Measure::parse).toArray(Measure[]::new));
             Mode chosen = Requests.mode(mode);

@@ -13,8 +13,8 @@ import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Edits;
-import org.lmdebugger.interpret.TraceOptions;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /** How a prediction comes about, clean and edited. */
@@ -56,10 +56,10 @@ public final class TraceRoutes {
         }));
     }
 
-    static Edits edits(List<String> texts, String mode) {
+    static Intervention edits(List<String> texts, String mode) {
         var list = Objects.requireNonNullElse(texts, List.<String>of());
         Limits.check("edits", list, Limits.EDITS);
-        var edits = Edits.parse(Requests.mode(mode), list);
+        var edits = Intervention.parse(Requests.mode(mode), list);
         edits.list().forEach(edit -> Limits.from(edit.operation()));
         return edits;
     }
@@ -99,7 +99,7 @@ public final class TraceRoutes {
     }
 
     /** What the edited neurons' coefficients are without edits, at every position of the prompt. */
-    private static List<Map<String, Object>> coefficients(Debugger debugger, String prompt, Edits edits) {
+    private static List<Map<String, Object>> coefficients(Debugger debugger, String prompt, Intervention edits) {
         if (edits.isEmpty()) {
             return List.of();
         }

@@ -11,12 +11,12 @@ import org.lmdebugger.app.ranking.TopTokens;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
-import org.lmdebugger.interpret.Clusters;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.ValueVectors;
-import org.lmdebugger.interpret.ValueVectors.Match;
-import org.lmdebugger.interpret.ValueVectors.Reading;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.ValueVectors;
+import org.lmdebugger.interpret.values.ValueVectors.Match;
+import org.lmdebugger.interpret.values.ValueVectors.Reading;
+import org.lmdebugger.interpret.values.cluster.Clusters;
 import org.lmdebugger.model.TokenLogit;
 
 /** Value vectors: what they say, which are like another, in which cluster they are, and what they are called. */

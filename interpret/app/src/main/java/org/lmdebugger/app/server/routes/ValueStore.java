@@ -11,9 +11,9 @@ import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.server.work.LazyBuild;
 import org.lmdebugger.app.store.Names;
 import org.lmdebugger.app.store.ValueCache;
-import org.lmdebugger.interpret.Clusters;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.Projections;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.values.Projections;
+import org.lmdebugger.interpret.values.cluster.Clusters;
 
 /** What the server keeps of the model's value vectors: names, and what is built of them when it is first asked for. */
 public final class ValueStore implements AutoCloseable {

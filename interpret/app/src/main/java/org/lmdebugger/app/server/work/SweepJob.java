@@ -14,9 +14,9 @@ import org.lmdebugger.app.server.http.ClientConnection;
 import org.lmdebugger.app.server.http.EventStream;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.Effects;
-import org.lmdebugger.interpret.Measure;
-import org.lmdebugger.interpret.SweepPlan;
+import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.SweepPlan;
 
 /** A sweep that waits, runs or has run, and its effects so far. All methods may be called from any thread. */
 public final class SweepJob {

@@ -1,0 +1,53 @@
+package org.lmdebugger.interpret.activations;
+
+import java.util.List;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.text.Shown;
+
+/**
+ * The refusal of a forward whose numbers leave what single precision can hold. Whatever is not finite within the network
+ * makes the logits NaN, so that it is enough to look at what is read anyhow, and to search for the layer only then.
+ */
+public final class Overflow {
+    private Overflow() {
+    }
+
+    /** The same for a forward that kept nothing: it is done again, and without the edits to see whose fault it is. */
+    public static IllegalArgumentException in(Gpt2 model, int[] ids, CompiledIntervention intervention, Intervention edits) {
+        try (var clean = Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.ALL);
+             var run = Activations.forward(model, ids, intervention, Activations.Keep.ALL)) {
+            return firstLayer(clean) < model.config().layers() ? in(clean, Intervention.NONE) : in(run, edits);
+        }
+    }
+
+    /** Returns what to throw: it names the first layer of {@code run} after which a number is not finite. */
+    public static IllegalArgumentException in(Activations run, Intervention edits) {
+        int layer = firstLayer(run);
+        var where = layer < run.model().config().layers() ? "from layer " + layer + " on" : "in what is read of it";
+        return new IllegalArgumentException(edits.isEmpty()
+                ? "model: %s: its numbers are not finite %s, without any edit (expected: weights that FP32 can compute with)"
+                        .formatted(Shown.of(run.model().files().name()), where)
+                : "edits: %s: the network's numbers are not finite %s (expected: smaller edits, as FP32 ends at 3.4e38)"
+                        .formatted(Shown.of(String.join("; ", edits.texts())), where));
+    }
+
+    /** The first layer after which a number is not finite; the number of layers if there is none. */
+    private static int firstLayer(Activations run) {
+        int layer = 0;
+        while (layer < run.model().config().layers() && isFinite(run.before(layer)) && isFinite(run.after(layer))) {
+            layer++;
+        }
+        return layer;
+    }
+
+    private static boolean isFinite(Tensor tensor) {
+        for (float number : tensor.toFloats()) {
+            if (!Float.isFinite(number)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

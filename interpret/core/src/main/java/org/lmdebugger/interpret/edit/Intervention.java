@@ -1,0 +1,66 @@
+package org.lmdebugger.interpret.edit;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
+
+/** An intervention: edits that hold together, in the order given, as an immutable value. */
+public record Intervention(List<Edit> list) {
+    /** No intervention. */
+    public static final Intervention NONE = of();
+
+    private static final Pattern SWITCH = Pattern.compile("\\s*L\\d{1,9}D\\d{1,9}\\s*=\\s*(on|off)\\s*");
+
+    public Intervention {
+        list = List.copyOf(list);
+    }
+
+    public static Intervention of(Edit... edits) {
+        return new Intervention(List.of(edits));
+    }
+
+    /** Edits in their text form. @throws IllegalArgumentException naming the first that is not one */
+    public static Intervention parse(String... texts) {
+        return parse(Mode.EXACT, Arrays.asList(texts));
+    }
+
+    /**
+     * Edits in the text form of {@code mode}; in {@link Mode#LM_DEBUGGER} the last switch of a neuron counts.
+     *
+     * @throws IllegalArgumentException naming the first text that is not one
+     */
+    public static Intervention parse(Mode mode, List<String> texts) {
+        return switch (mode) {
+            case EXACT -> new Intervention(texts.stream().map(Edit::parse).toList());
+            case LM_DEBUGGER -> switches(texts);
+        };
+    }
+
+    private static Intervention switches(List<String> texts) {
+        var switches = new LinkedHashMap<Neuron, Edit>();
+        for (var text : texts) {
+            if (!SWITCH.matcher(text).matches()) {
+                throw new IllegalArgumentException("edit: " + Shown.of(text) + " (expected: L12D345=on or L12D345=off in this mode)");
+            }
+            var edit = Edit.parse(text);
+            switches.put(new Neuron(edit.layer(), edit.neuron()), edit);
+        }
+        return new Intervention(List.copyOf(switches.values()));
+    }
+
+    public boolean isEmpty() {
+        return list.isEmpty();
+    }
+
+    /** The edits in their text form. */
+    public List<String> texts() {
+        return list.stream().map(Edit::toString).toList();
+    }
+
+    /** The neurons that are edited, each once. */
+    public List<Neuron> neurons() {
+        return list.stream().map(edit -> new Neuron(edit.layer(), edit.neuron())).distinct().toList();
+    }
+}

@@ -1,0 +1,72 @@
+package org.lmdebugger.interpret.edit;
+
+import java.util.Locale;
+import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
+
+/** A way to read the texts of edits and of a sweep's operations. */
+public enum Mode {
+    /** Every text form of an {@link Edit}. */
+    EXACT,
+    /**
+     * LM-Debugger's switches alone, at all positions: {@code L12D345=on} or {@code L12D345=off}. The last switch of a
+     * neuron counts.
+     */
+    LM_DEBUGGER;
+
+    private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
+
+    /**
+     * Reads an operation of a sweep: {@code off} (set to 0), {@code set:3}, {@code scale:2}, {@code add:1.5} or
+     * {@code from:"other prompt"}; in {@link #LM_DEBUGGER} its switches {@code on} and {@code off}.
+     *
+     * @throws IllegalArgumentException if {@code text} is none of these
+     */
+    public Edit.Operation operation(String text) {
+        return this == LM_DEBUGGER ? switchTo(text) : change(text);
+    }
+
+    private static Edit.Operation switchTo(String text) {
+        return switch (text) {
+            case "on" -> new Edit.Operation.On();
+            case "off" -> new Edit.Operation.Off();
+            default -> throw new IllegalArgumentException(
+                    "operation: " + Shown.of(text) + " (expected: on or off in this mode)");
+        };
+    }
+
+    private static Edit.Operation change(String text) {
+        if (text.equals("off")) {
+            return new Edit.Operation.Set(0);
+        }
+        var parts = OPERATION.matcher(text);
+        if (!parts.matches()) {
+            throw new IllegalArgumentException("operation: " + Shown.of(text)
+                    + " (expected: off, set:3, scale:2, add:1.5 or from:\"other prompt\")");
+        }
+        if (parts.group(3) != null) {
+            return new Edit.Operation.From(parts.group(3));
+        }
+        float value = number(text, parts.group(2));
+        return switch (parts.group(1)) {
+            case "set" -> new Edit.Operation.Set(value);
+            case "scale" -> new Edit.Operation.Scale(value);
+            default -> new Edit.Operation.Add(value);
+        };
+    }
+
+    private static float number(String operation, String text) {
+        try {
+            return Float.parseFloat(text);
+        } catch (NumberFormatException failure) {
+            throw new IllegalArgumentException("operation: %s: %s is not a number"
+                    .formatted(Shown.of(operation), Shown.of(text)), failure);
+        }
+    }
+
+    /** As on the command line: {@code exact}, {@code lm-debugger}. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+}

@@ -1,0 +1,24 @@
+package org.lmdebugger.interpret.edit;
+
+import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
+
+/** One neuron of the model, and so one value vector. Text form: {@code L12D345}. */
+public record Neuron(int layer, int neuron) {
+    private static final Pattern FORM = Pattern.compile("L(\\d{1,9})D(\\d{1,9})");
+
+    /** From its text form. @throws IllegalArgumentException if {@code text} is not one */
+    public static Neuron parse(String text) {
+        var parts = FORM.matcher(text.strip());
+        if (!parts.matches()) {
+            throw new IllegalArgumentException("value vector: " + Shown.of(text) + " (expected: a layer and a neuron, as in L12D345)");
+        }
+        return new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
+    }
+
+    /** The text form. */
+    @Override
+    public String toString() {
+        return "L" + layer + "D" + neuron;
+    }
+}

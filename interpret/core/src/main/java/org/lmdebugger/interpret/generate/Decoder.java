@@ -1,0 +1,200 @@
+package org.lmdebugger.interpret.generate;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Operations;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CompiledIntervention;
+import org.lmdebugger.interpret.activations.CompiledIntervention.Affine;
+import org.lmdebugger.interpret.activations.EditTable;
+import org.lmdebugger.model.BlockRows;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Site;
+
+/**
+ * Decodes continuations of one prompt as one batch, a row each: they share the prompt's keys and values, and have
+ * their own for what they generate. The first step runs as it is, so that libraries load what it needs; then it is
+ * recorded once and repeated. What changes from step to step (tokens, positions, cache rows, random numbers, edits) lies
+ * in the contents of tensors.
+ */
+public final class Decoder implements AutoCloseable {
+    private final Gpt2 model;
+    private final Operations session;
+    private final TensorScope scope;
+    private final int promptLength;
+    private final List<CompiledIntervention> interventions;
+    private final GenerationOptions options;
+
+    private final Tensor x; // [B, d]
+    private final Tensor normed; // [B, d]
+    private final Tensor logits; // [B, V]
+    private final Tensor ids; // [1, B]
+    private final Tensor logProbabilities; // [1, B]
+    private final Tensor uniforms; // [steps, B]
+    private final Tensor step; // [1, 1]
+    private final Tensor length; // [1, 1]: generated positions in the cache
+    private final Tensor positions; // [1, B]
+    private final Tensor cacheRows; // [1, B]
+    private final List<AttentionContext> caches = new ArrayList<>(); // by layer
+    private final List<BlockRows> rows = new ArrayList<>(); // by layer: they differ in the cache alone
+    private final List<LayerEdits> edits = new ArrayList<>();
+
+    /** The edits of one layer, of all continuations; which entry means which neuron does not change. */
+    private record LayerEdits(int layer, EditTable table, int[] rows, int[] neurons, Affine[] changes) {
+    }
+
+    public Decoder(Operations session, Activations prompt, List<CompiledIntervention> interventions, List<Long> seeds, GenerationOptions options) {
+        this.session = session;
+        this.interventions = interventions;
+        this.options = options;
+        model = prompt.model();
+        promptLength = prompt.length();
+        scope = new TensorScope(model.device());
+        int batch = interventions.size();
+        int capacity = options.tokens();
+        long d = model.config().width();
+        x = scope.allocate(ElementType.F32, batch, d);
+        normed = scope.allocate(ElementType.F32, batch, d);
+        var out = scope.allocate(ElementType.F32, batch, d);
+        var queryKeyValue = scope.allocate(ElementType.F32, batch, 3 * d);
+        var coefficients = scope.allocate(ElementType.F32, batch, model.config().feedForwardWidth());
+        logits = scope.allocate(ElementType.F32, batch, model.config().vocabularySize());
+        ids = scope.allocate(ElementType.I32, 1, batch);
+        logProbabilities = scope.allocate(ElementType.F32, 1, batch);
+        uniforms = scope.allocate(ElementType.F32, capacity, batch);
+        session.upload(uniforms, uniforms(seeds, capacity));
+        step = scope.vector(session, 0);
+        length = scope.vector(session, 0);
+        positions = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength).toArray());
+        cacheRows = scope.vector(session, IntStream.range(0, batch).map(b -> b * capacity).toArray());
+        for (int l = 0; l < model.config().layers(); l++) {
+            var cache = new AttentionContext(model.config().heads(), batch, prompt.keys(l), prompt.values(l),
+                    scope.allocate(ElementType.F32, (long) batch * capacity, d),
+                    scope.allocate(ElementType.F32, (long) batch * capacity, d), length);
+            caches.add(cache);
+            rows.add(BlockRows.of(x, queryKeyValue, normed, out, coefficients, cache));
+            prepareEdits(l);
+        }
+        var lastRow = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength - 1).toArray());
+        session.gatherRows(x, prompt.after(model.config().layers() - 1), lastRow);
+    }
+
+    /** One stream of numbers from [0, 1) for each seed, so that a continuation does not depend on its company. */
+    private static float[] uniforms(List<Long> seeds, int steps) {
+        var numbers = new float[steps * seeds.size()];
+        for (int b = 0; b < seeds.size(); b++) {
+            var random = new SplittableRandom(seeds.get(b));
+            for (int s = 0; s < steps; s++) {
+                numbers[s * seeds.size() + b] = random.nextInt(1 << 24) * 0x1p-24f;
+            }
+        }
+        return numbers;
+    }
+
+    private void prepareEdits(int layer) {
+        var entries = new ArrayList<EditTable.Entry>();
+        for (int b = 0; b < interventions.size(); b++) {
+            for (int neuron : interventions.get(b).neurons(layer)) {
+                entries.add(new EditTable.Entry(b, neuron, Affine.IDENTITY));
+            }
+        }
+        boolean any = interventions.stream().anyMatch(i -> i.touches(promptLength, promptLength + options.tokens()));
+        if (!entries.isEmpty() && any) {
+            edits.add(new LayerEdits(layer, new EditTable(scope, session, entries),
+                    entries.stream().mapToInt(EditTable.Entry::row).toArray(),
+                    entries.stream().mapToInt(EditTable.Entry::neuron).toArray(),
+                    entries.stream().map(EditTable.Entry::change).toArray(Affine[]::new)));
+        }
+    }
+
+    /** Takes each step's choices; returns whether to go on. */
+    public interface Sink {
+        boolean step(int[] ids, float[] logProbabilities);
+    }
+
+    public void run(Sink sink) {
+        var chosen = new int[interventions.size()];
+        var logP = new float[interventions.size()];
+        choose();
+        Operations.Replay replay = null;
+        try {
+            for (int generated = 1; ; generated++) {
+                session.download(chosen, ids);
+                session.download(logP, logProbabilities);
+                if (!sink.step(chosen, logP) || generated == options.tokens()) {
+                    return;
+                }
+                updateEdits(promptLength + generated - 1);
+                if (generated == 1) {
+                    step();
+                } else {
+                    replay = replay == null ? session.record(this::step) : replay;
+                    replay.run();
+                }
+            }
+        } finally {
+            if (replay != null) {
+                replay.close();
+            }
+        }
+    }
+
+    private void choose() {
+        model.readLogits(session, logits, x, normed);
+        session.sample(ids, logProbabilities, logits, options.sampling(), uniforms, step);
+        session.increment(step);
+    }
+
+    private void step() {
+        model.embed(session, x, ids, positions);
+        model.forward(session, 0, rows::get, this::at);
+        session.increment(length);
+        session.increment(positions);
+        session.increment(cacheRows);
+        choose();
+    }
+
+    private void at(Site site, int layer, Tensor at) {
+        switch (site) {
+            case KEY -> session.scatterRows(caches.get(layer).keys(), at, cacheRows);
+            case VALUE -> session.scatterRows(caches.get(layer).values(), at, cacheRows);
+            case COEFFICIENTS -> applyEdits(layer, at);
+            default -> { }
+        }
+    }
+
+    private void applyEdits(int layer, Tensor coefficients) {
+        for (var layerEdits : edits) {
+            if (layerEdits.layer() == layer) {
+                layerEdits.table().apply(session, coefficients);
+            }
+        }
+    }
+
+    /** Uploads what the edits do at {@code position} where that differs from what they did before. */
+    private void updateEdits(int position) {
+        for (var layerEdits : edits) {
+            boolean changed = false;
+            for (int e = 0; e < layerEdits.changes().length; e++) {
+                var change = interventions.get(layerEdits.rows()[e]).at(layerEdits.layer(), layerEdits.neurons()[e], position);
+                change = change == null ? Affine.IDENTITY : change;
+                changed |= !change.equals(layerEdits.changes()[e]);
+                layerEdits.changes()[e] = change;
+            }
+            if (changed) {
+                layerEdits.table().change(session, layerEdits.changes());
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        scope.close();
+    }
+}

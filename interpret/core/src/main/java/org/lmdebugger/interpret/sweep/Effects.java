@@ -1,0 +1,149 @@
+package org.lmdebugger.interpret.sweep;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.ToIntFunction;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.text.Shown;
+
+/**
+ * The effects of the interventions of one chunk of a sweep, as columns: element i of each belongs to intervention i.
+ * Independent of the model's lifetime. The arrays are the effects' own: read them.
+ */
+public final class Effects {
+    private final SweepPlan plan;
+    private final int chunk;
+    private final List<SweepItem> items;
+    private final int[] layers;
+    private final int[] neurons;
+    private final float[][] values; // by measure
+    private final int top;
+    private final int[] topIds;
+    private final float[] topProbabilities;
+    private final Effects clean;
+
+    /** Takes the effects of a sweep, chunk by chunk, in the plan's order, on the thread that asked for the sweep. */
+    public interface Listener {
+        /** @return whether to go on */
+        boolean take(Effects effects);
+    }
+
+    /** @param clean the unedited prompt's, as one row; null for that itself */
+    Effects(SweepPlan plan, int chunk, List<SweepItem> items, int size, Effects clean) {
+        this.plan = plan;
+        this.chunk = chunk;
+        this.items = items;
+        this.clean = clean;
+        layers = items.stream().mapToInt(item -> edited(item, Edit::layer)).toArray();
+        neurons = items.stream().mapToInt(item -> edited(item, Edit::neuron)).toArray();
+        values = new float[plan.sweep().measures().size()][size];
+        top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max().orElse(0);
+        topIds = new int[size * top];
+        topProbabilities = new float[size * top];
+    }
+
+    void put(int measure, int at, float[] from) {
+        System.arraycopy(from, 0, values[measure], at, from.length);
+    }
+
+    void putTop(int at, int[] ids, float[] probabilities) {
+        System.arraycopy(ids, 0, topIds, at * top, ids.length);
+        System.arraycopy(probabilities, 0, topProbabilities, at * top, probabilities.length);
+    }
+
+    /** Whether every number is one. */
+    boolean isFinite() {
+        return Arrays.stream(values).noneMatch(Effects::hasOther) && !hasOther(topProbabilities);
+    }
+
+    private static boolean hasOther(float[] numbers) {
+        for (float number : numbers) {
+            if (!Float.isFinite(number)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    public SweepPlan plan() {
+        return plan;
+    }
+
+    /** Number of this chunk in {@link SweepPlan#chunks()}. */
+    public int chunk() {
+        return chunk;
+    }
+
+    /** Index of the prompt in the sweep. */
+    public int prompt() {
+        return plan.chunks().get(chunk).prompt();
+    }
+
+    /** Number of interventions. */
+    public int size() {
+        return items.size();
+    }
+
+    /** Intervention {@code i}. */
+    public Intervention edits(int i) {
+        return items.get(i).edits(plan.sweep());
+    }
+
+    /** The layer of each intervention's edit; −1 if it has not exactly one. */
+    public int[] layers() {
+        return layers;
+    }
+
+    /** The neuron of each intervention's edit; −1 if it has not exactly one. */
+    public int[] neurons() {
+        return neurons;
+    }
+
+    private int edited(SweepItem item, ToIntFunction<Edit> number) {
+        var edits = item.edits(plan.sweep()).list();
+        return edits.size() == 1 ? number.applyAsInt(edits.getFirst()) : -1;
+    }
+
+    /**
+     * A column; ranks are whole numbers. NaN or infinite where an intervention makes the network overflow; then a rank, too,
+     * is NaN. @throws IllegalArgumentException if it was not measured, or is a list
+     */
+    public float[] values(Measure measure) {
+        return values[index(measure)];
+    }
+
+    /** The same measure of the unedited prompt. */
+    public float clean(Measure measure) {
+        return clean.values[index(measure)][0];
+    }
+
+    private int index(Measure measure) {
+        int index = plan.sweep().measures().indexOf(measure);
+        if (index < 0 || measure instanceof Measure.Top) {
+            throw new IllegalArgumentException("measure: %s (expected: one number that was measured: %s)"
+                    .formatted(Shown.of(measure), Shown.of(plan.sweep().measures())));
+        }
+        return index;
+    }
+
+    /** Ids of the likeliest tokens, k of each intervention, largest probability first; −1 where the network overflows. */
+    public int[] topIds() {
+        return topIds;
+    }
+
+    /** Their probabilities; NaN where the network overflows. */
+    public float[] topProbabilities() {
+        return topProbabilities;
+    }
+
+    /** {@link #topIds} of the unedited prompt. */
+    public int[] cleanTopIds() {
+        return clean.topIds;
+    }
+
+    /** {@link #topProbabilities} of the unedited prompt. */
+    public float[] cleanTopProbabilities() {
+        return clean.topProbabilities;
+    }
+}

@@ -1,0 +1,187 @@
+package org.lmdebugger.interpret.sweep;
+
+import java.util.Locale;
+import java.util.regex.Pattern;
+import org.lmdebugger.text.Shown;
+import org.lmdebugger.tokenizer.Tokenizer;
+
+/**
+ * What a sweep measures of the next-token distribution under an intervention. Natural logarithms. Its text form is the
+ * name of its column: {@code kl}, {@code entropy}, {@code logit:" king"}, {@code probability:" king"},
+ * {@code log-probability:" king"}, {@code rank:" king"}, {@code difference:" king"/" queen"}, {@code top:5}. A token is
+ * given as text that is exactly one token, where a leading space is real, or by its id: {@code logit:#620}.
+ */
+public sealed interface Measure {
+    /** KL(clean ‖ edited) in nats, as {@link org.lmdebugger.device.LogitStatistics} computes it. */
+    record Kl() implements Measure {
+        @Override
+        public String toString() {
+            return "kl";
+        }
+    }
+
+    /** −Σ p·log p in nats. */
+    record Entropy() implements Measure {
+        @Override
+        public String toString() {
+            return "entropy";
+        }
+    }
+
+    /** What is measured of one token. */
+    enum Quantity {
+        LOGIT, PROBABILITY, LOG_PROBABILITY,
+        /** Number of tokens with a strictly greater logit, from 0. */
+        RANK;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    /** A token as text that is exactly one, or, where the text is null, by its id. */
+    record Token(String text, int id) {
+        public static Token of(String text) {
+            return new Token(text, -1);
+        }
+
+        /** @throws IllegalArgumentException if it is not one token of that model */
+        int idIn(Tokenizer tokenizer) {
+            if (text == null) {
+                tokenizer.raw(id); // throws for an id that is none
+                return id;
+            }
+            return tokenizer.single(text);
+        }
+
+        @Override
+        public String toString() {
+            return text == null ? "#" + id : "\"" + text + "\"";
+        }
+    }
+
+    /** A quantity of one token. */
+    record OfToken(Quantity quantity, Token token) implements Measure {
+        @Override
+        public String toString() {
+            return quantity + ":" + token;
+        }
+    }
+
+    /** logit(token) − logit(other). */
+    record Difference(Token token, Token other) implements Measure {
+        @Override
+        public String toString() {
+            return "difference:" + token + "/" + other;
+        }
+    }
+
+    /** The {@code count} likeliest tokens and their probabilities. */
+    record Top(int count) implements Measure {
+        public Top {
+            if (count < 1) {
+                throw new IllegalArgumentException("measure: top:%d (expected: at least 1)".formatted(count));
+            }
+        }
+
+        @Override
+        public String toString() {
+            return "top:" + count;
+        }
+    }
+
+    static Measure kl() {
+        return new Kl();
+    }
+
+    static Measure entropy() {
+        return new Entropy();
+    }
+
+    static Measure logit(String token) {
+        return new OfToken(Quantity.LOGIT, Token.of(token));
+    }
+
+    static Measure probability(String token) {
+        return new OfToken(Quantity.PROBABILITY, Token.of(token));
+    }
+
+    static Measure logProbability(String token) {
+        return new OfToken(Quantity.LOG_PROBABILITY, Token.of(token));
+    }
+
+    static Measure rank(String token) {
+        return new OfToken(Quantity.RANK, Token.of(token));
+    }
+
+    static Measure difference(String token, String other) {
+        return new Difference(Token.of(token), Token.of(other));
+    }
+
+    /** A quantity of the token with this id. */
+    static Measure of(Quantity quantity, int id) {
+        return new OfToken(quantity, new Token(null, id));
+    }
+
+    static Measure top(int count) {
+        return new Top(count);
+    }
+
+    /** @throws IllegalArgumentException if {@code text} is not the text form of a measure */
+    static Measure parse(String text) {
+        var ofToken = Text.OF_TOKEN.matcher(text);
+        if (text.equals("kl")) {
+            return kl();
+        } else if (text.equals("entropy")) {
+            return entropy();
+        } else if (text.matches("top:\\d{1,9}")) {
+            return top(Integer.parseInt(text.substring(4)));
+        } else if (text.startsWith(Text.DIFFERENCE)) {
+            return difference(text);
+        } else if (ofToken.matches()) {
+            return new OfToken(Quantity.valueOf(ofToken.group(1).toUpperCase(Locale.ROOT).replace('-', '_')), token(ofToken.group(2)));
+        }
+        throw wrong(text);
+    }
+
+    private static Measure difference(String text) {
+        var tokens = text.substring(Text.DIFFERENCE.length());
+        int slash; // the one between the two tokens
+        if (tokens.startsWith("#")) {
+            slash = tokens.indexOf('/');
+        } else if (tokens.endsWith("\"")) {
+            slash = tokens.indexOf(Text.BETWEEN, 2) + 1; // a token has a quotation mark and a character before it, and one after
+            if (slash > 0 && tokens.lastIndexOf(Text.BETWEEN, tokens.length() - 5) >= slash) {
+                throw new IllegalArgumentException("measure: " + Shown.of(text) + " (expected: a token with a quotation mark in it by its "
+                        + "id, as in difference:#620/\" queen\")");
+            }
+        } else {
+            slash = tokens.lastIndexOf("/#");
+        }
+        if (slash < 1 || !Text.TOKEN.matcher(tokens.substring(0, slash)).matches() || !Text.TOKEN.matcher(tokens.substring(slash + 1)).matches()) {
+            throw wrong(text);
+        }
+        return new Difference(token(tokens.substring(0, slash)), token(tokens.substring(slash + 1)));
+    }
+
+    private static IllegalArgumentException wrong(String text) {
+        return new IllegalArgumentException("measure: " + Shown.of(text) + " (expected: kl, entropy, logit:\" king\", probability:\" king\", "
+                + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5)");
+    }
+
+    private static Token token(String text) {
+        return text.startsWith("#") ? new Token(null, Integer.parseInt(text.substring(1))) : Token.of(text.substring(1, text.length() - 1));
+    }
+
+    /** Forms of texts. */
+    final class Text {
+        private static final String DIFFERENCE = "difference:";
+        private static final String BETWEEN = "\"/\"";
+        private static final Pattern TOKEN = Pattern.compile("\".+\"|#\\d{1,9}", Pattern.DOTALL);
+        private static final Pattern OF_TOKEN = Pattern.compile("(logit|probability|log-probability|rank):(" + TOKEN + ")", Pattern.DOTALL);
+
+        private Text() {
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package org.lmdebugger.interpret.sweep;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+
+/**
+ * Many interventions, each alone, and what they do to the prediction after the prompt: prompts × neurons × operations,
+ * and interventions of your own. An immutable value that is built fluently:
+ * {@snippet :
+ * var sweep = Sweep.of("The man is a").allNeurons().off().atLast().measure(Measure.kl(), Measure.logit(" king"));
+ * debugger.sweep(sweep, effects -> {
+ *     float[] kl = effects.values(Measure.kl());
+ *     return true; // go on
+ * });
+ * }
+ *
+ * @param prompts       each is measured by itself, at its last position
+ * @param neurons       those that the operations are done to, one at a time; null for none
+ * @param operations    what is done to each of them; LM-Debugger's on and off at all positions
+ * @param interventions further interventions, of any number of edits
+ * @param positions     where the other operations are done; without effect on {@code interventions}
+ * @param measures      what is measured: only that is computed
+ * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run
+ */
+public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Operation> operations, List<Intervention> interventions,
+                    Positions positions, List<Measure> measures, long memory) {
+    /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
+    private static final long MEMORY = 256L << 20;
+
+    /** A text, or the ids of its tokens; one of both is null. */
+    public record Prompt(String text, List<Integer> ids) {
+    }
+
+    public Sweep {
+        prompts = List.copyOf(prompts);
+        operations = List.copyOf(operations);
+        interventions = List.copyOf(interventions);
+        measures = List.copyOf(measures);
+        if (memory < 1) {
+            throw new IllegalArgumentException("memory: %d bytes (expected: at least 1)".formatted(memory));
+        }
+    }
+
+    private static Sweep of(Stream<Prompt> prompts) {
+        return new Sweep(prompts.toList(), null, List.of(), List.of(), Positions.LAST, List.of(), MEMORY);
+    }
+
+    /** A sweep of these prompts, so far without anything else, at the last position. */
+    public static Sweep of(String... prompts) {
+        return of(Arrays.stream(prompts).map(text -> new Prompt(text, null)));
+    }
+
+    /** A sweep of these prompts, given as ids of tokens. */
+    public static Sweep ofIds(int[]... prompts) {
+        return of(Arrays.stream(prompts).map(ids -> new Prompt(null, IntStream.of(ids).boxed().toList())));
+    }
+
+    public Sweep neurons(NeuronSelection choice) {
+        return new Sweep(prompts, choice, operations, interventions, positions, measures, memory);
+    }
+
+    public Sweep allNeurons() {
+        return neurons(NeuronSelection.ALL);
+    }
+
+    /** All neurons of these layers. */
+    public Sweep layers(int... layers) {
+        return neurons(NeuronSelection.layers(layers));
+    }
+
+    /** Of each layer the {@code count} that weigh most at the prompt's last position. */
+    public Sweep dominant(int count) {
+        return neurons(new NeuronSelection.Dominant(count));
+    }
+
+    /** Does this, too, to each neuron, by itself. */
+    public Sweep operation(Edit.Operation operation) {
+        return new Sweep(prompts, neurons, append(operations, Stream.of(operation)), interventions, positions, measures, memory);
+    }
+
+    public Sweep off() {
+        return set(0);
+    }
+
+    public Sweep set(float value) {
+        return operation(new Edit.Operation.Set(value));
+    }
+
+    public Sweep scale(float factor) {
+        return operation(new Edit.Operation.Scale(factor));
+    }
+
+    public Sweep add(float amount) {
+        return operation(new Edit.Operation.Add(amount));
+    }
+
+    /** The coefficient becomes what it is at the same position of {@code prompt}. */
+    public Sweep from(String prompt) {
+        return operation(new Edit.Operation.From(prompt));
+    }
+
+    /** On or off as LM-Debugger does it, at all positions. */
+    public Sweep lmDebugger(boolean on) {
+        return operation(on ? new Edit.Operation.On() : new Edit.Operation.Off());
+    }
+
+    /** Adds interventions, each of one or more edits that hold together. */
+    public Sweep interventions(List<Intervention> more) {
+        return new Sweep(prompts, neurons, operations, append(interventions, more.stream()), positions, measures, memory);
+    }
+
+    public Sweep at(Positions where) {
+        return new Sweep(prompts, neurons, operations, interventions, where, measures, memory);
+    }
+
+    /** At the prompt's last position: the default, and much the fastest. */
+    public Sweep atLast() {
+        return at(Positions.LAST);
+    }
+
+    public Sweep atAll() {
+        return at(Positions.ALL);
+    }
+
+    /** Measures this, too. */
+    public Sweep measure(Measure... more) {
+        return new Sweep(prompts, neurons, operations, interventions, positions,
+                append(measures, Arrays.stream(more)), memory);
+    }
+
+    public Sweep memory(long bytes) {
+        return new Sweep(prompts, neurons, operations, interventions, positions, measures, bytes);
+    }
+
+    /** Returns where {@code operation} is done. */
+    Positions positions(Edit.Operation operation) {
+        return operation.isSwitch() ? Positions.ALL : positions;
+    }
+
+    private static <T> List<T> append(List<T> list, Stream<T> more) {
+        return Stream.concat(list.stream(), more).toList();
+    }
+}

@@ -1,0 +1,122 @@
+package org.lmdebugger.interpret.sweep;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Gpt2Config;
+
+/**
+ * What a sweep will do: checked, counted and divided into chunks, before anything but the prompts themselves is
+ * computed. The same sweep of the same model gives the same plan.
+ *
+ * @param sweep   what was asked for
+ * @param prompts ids of each prompt's tokens
+ * @param chunks  what is computed at a time, in order
+ * @param bytes   device memory of the largest chunk, beside weights and clean runs
+ */
+public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, long bytes) {
+    /**
+     * Interventions on one prompt that change the same positions.
+     *
+     * @param prompt        index of the prompt
+     * @param from          number of the first of its interventions, in the order in which they are computed
+     * @param count         how many
+     * @param firstPosition the first position that is computed again
+     * @param rows          rows of the residual stream: count × positions
+     * @param flop          multiplications and additions in matrix products
+     */
+    public record Chunk(int prompt, int from, int count, int firstPosition, long rows, double flop) {
+    }
+
+    /** Number of effects. */
+    public long effects() {
+        return chunks.stream().mapToLong(Chunk::count).sum();
+    }
+
+    public long rows() {
+        return chunks.stream().mapToLong(Chunk::rows).sum();
+    }
+
+    /** Multiplications and additions in matrix products. */
+    public double flop() {
+        return chunks.stream().mapToDouble(Chunk::flop).sum();
+    }
+
+    public static SweepPlan of(Gpt2 model, Sweep sweep) {
+        check(sweep);
+        var readout = new MeasureReader.Layout(model, sweep.measures());
+        var prompts = new ArrayList<int[]>();
+        var chunks = new ArrayList<Chunk>();
+        long bytes = 0;
+        for (var prompt : sweep.prompts()) {
+            var ids = prompt.text() != null ? model.encode(prompt.text())
+                    : model.checkPrompt(prompt.ids().stream().mapToInt(id -> id).toArray());
+            prompts.add(ids);
+            try (var resolver = new Resolver(model, ids, ids.length)) {
+                var items = SweepItem.of(model, sweep, resolver, ids.length);
+                SweepItem.check(sweep, items, resolver);
+                bytes = Math.max(bytes, chunks(model.config(), readout, sweep.memory(), prompts.size() - 1, ids.length, items, chunks));
+            }
+        }
+        return new SweepPlan(sweep, List.copyOf(prompts), List.copyOf(chunks), bytes);
+    }
+
+    private static void check(Sweep sweep) {
+        if (sweep.prompts().isEmpty()) {
+            throw new IllegalArgumentException("prompts: none (expected: at least one)");
+        }
+        if (sweep.measures().isEmpty()) {
+            throw new IllegalArgumentException("measures: none (expected: at least one, such as kl)");
+        }
+        if (sweep.neurons() != null && sweep.operations().isEmpty()) {
+            throw new IllegalArgumentException("operations: none (expected: at least one, such as off)");
+        }
+        if (Set.copyOf(sweep.operations()).size() < sweep.operations().size()) {
+            throw new IllegalArgumentException("operations: %s (expected: each once)".formatted(sweep.operations()));
+        }
+        if (sweep.positions() == Positions.GENERATED) {
+            throw new IllegalArgumentException("positions: generated (expected: positions of the prompt)");
+        }
+    }
+
+    /** Divides one prompt's interventions; returns the bytes of its largest chunk. */
+    private static long chunks(Gpt2Config config, MeasureReader.Layout readout, long memory, int prompt, int length,
+                               List<SweepItem> items, List<Chunk> chunks) {
+        long largest = 0;
+        for (int from = 0; from < items.size(); ) {
+            int first = items.get(from).firstPosition();
+            int positions = length - first;
+            int to = from + 1;
+            while (to < items.size() && items.get(to).firstPosition() == first && bytes(config, readout, to + 1 - from, positions) <= memory) {
+                to++;
+            }
+            double flop = 0;
+            for (var item : items.subList(from, to)) {
+                flop += flop(config, readout, item.firstLayer(), positions, length);
+            }
+            chunks.add(new Chunk(prompt, from, to - from, first, (long) (to - from) * positions, flop));
+            largest = Math.max(largest, bytes(config, readout, to - from, positions));
+            from = to;
+        }
+        return largest;
+    }
+
+    private static long bytes(Gpt2Config config, MeasureReader.Layout readout, int sequences, int positions) {
+        return SweepBuffers.bytes(config, sequences, positions) + readout.bytes(sequences);
+    }
+
+    /** Of one intervention: whole layers, the top layer with one row but for keys and values, and the head. */
+    private static double flop(Gpt2Config config, MeasureReader.Layout readout, int firstLayer, int positions, int length) {
+        double d = config.width();
+        double attention = 4 * d * d + 4 * d * length; // but for keys and values
+        double keysAndValues = 4 * d * d;
+        double feedForward = 4 * d * config.feedForwardWidth();
+        int above = config.layers() - 1 - firstLayer;
+        double row = attention + keysAndValues + feedForward;
+        double top = above == 0 ? 0 : attention + positions * keysAndValues + feedForward;
+        return Math.max(0, above - 1) * positions * row + top + 2 * d * readout.columns();
+    }
+}

@@ -1,0 +1,333 @@
+package org.lmdebugger.interpret.sweep;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.device.DelegatingDevice;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.TestModels;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.trace.TraceOptions;
+import org.lmdebugger.model.Gpt2;
+
+/** What sweeps promise beside the right numbers. */
+@OnEveryDevice
+class SweepTest {
+    private static final String PROMPT = "Once upon a time there was a little";
+    private static Device device;
+    private static Gpt2 model;
+    private static Debugger debugger;
+
+    @BeforeAll
+    static void load() {
+        device = TestDevice.open();
+        model = TestModels.load("sample", device);
+        debugger = new Debugger(model);
+    }
+
+    @AfterAll
+    static void close() {
+        model.close();
+        device.close();
+    }
+
+    private static Sweep someNeurons() {
+        return Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl(), Measure.logit(" girl"));
+    }
+
+    private static List<Effects> run(Debugger by, Sweep sweep) {
+        var all = new ArrayList<Effects>();
+        by.sweep(sweep, effects -> all.add(effects));
+        return all;
+    }
+
+    private static float[] values(List<Effects> all, Measure measure) {
+        var list = all.stream().flatMapToDouble(e -> IntStream.range(0, e.size()).mapToDouble(i -> e.values(measure)[i])).toArray();
+        var values = new float[list.length];
+        IntStream.range(0, list.length).forEach(i -> values[i] = (float) list[i]);
+        return values;
+    }
+
+    @Test
+    void theSameSweepGivesTheSameBits() {
+        var sweep = someNeurons().atAll();
+        assertThat(values(run(debugger, sweep), Measure.kl())).isEqualTo(values(run(debugger, sweep), Measure.kl()));
+    }
+
+    /** Logits are about 10; products of up to 14 rows and of more are computed by different kernels. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 400_000, 1_000_000})
+    void otherChunksAgree(long memory) {
+        for (var sweep : List.of(someNeurons(), someNeurons().atAll())) {
+            var whole = run(debugger, sweep);
+            var parts = run(debugger, sweep.memory(memory));
+            assertThat(parts).hasSizeGreaterThan(whole.size());
+            assertThat(values(parts, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(whole, Measure.logit(" girl")));
+            var expected = values(whole, Measure.kl());
+            var kl = values(parts, Measure.kl());
+            for (int i = 0; i < kl.length; i++) {
+                assertThat((double) kl[i]).isCloseTo(expected[i], within(1e-7 + 1e-3 * expected[i]));
+            }
+        }
+    }
+
+    /** More rows than there are logits at a time. */
+    @Test
+    void aTallChunkIsReadTileByTile() {
+        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L3D0-299")).off().atLast()
+                .measure(Measure.kl(), Measure.logit(" girl"), Measure.rank(" girl"), Measure.top(2));
+        var tall = run(debugger, sweep);
+        var parts = run(debugger, sweep.memory(4_000_000));
+        assertThat(tall).hasSize(1);
+        assertThat(parts).hasSizeGreaterThan(2);
+        assertThat(values(tall, Measure.kl())).usingComparatorWithPrecision(1e-6f).containsExactly(values(parts, Measure.kl()));
+        assertThat(values(tall, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(parts, Measure.logit(" girl")));
+        assertThat(values(tall, Measure.rank(" girl"))).containsExactly(values(parts, Measure.rank(" girl")));
+        assertThat(tall.getFirst().topIds()).containsExactly(parts.stream().flatMapToInt(e -> IntStream.of(e.topIds())).toArray());
+        var justLogits = run(debugger, new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), List.of(), sweep.positions(),
+                List.of(Measure.logit(" girl")), sweep.memory()));
+        assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(tall, Measure.logit(" girl")));
+    }
+
+    @Test
+    void effectsComeByLayerAndNeuron() {
+        var effects = run(debugger, someNeurons().set(3)).getFirst();
+        assertThat(effects.layers()).isSorted().hasSize(80);
+        assertThat(Arrays.copyOf(effects.neurons(), 6)).containsExactly(0, 0, 1, 1, 2, 2);
+        assertThat(effects.edits(3).texts()).containsExactly("L0D1=3@last");
+        assertThat(effects.clean(Measure.kl())).isZero();
+        var several = run(debugger, Sweep.of(PROMPT).measure(Measure.kl()).interventions(List.of(Intervention.parse("L1D2=0", "L2D3=0"), Intervention.parse("L1D9=0")))).getFirst();
+        assertThat(several.layers()).containsExactly(-1, 1);
+        assertThat(several.neurons()).containsExactly(-1, 9).isSameAs(several.neurons());
+    }
+
+    @Test
+    void promptsOfDifferentLengthsAreMeasuredEach() {
+        var sweep = someNeurons();
+        var both = run(debugger, new Sweep(Stream.concat(sweep.prompts().stream(), Sweep.of("The king").prompts().stream()).toList(), sweep.neurons(),
+                sweep.operations(), List.of(), sweep.positions(), sweep.measures(), sweep.memory()));
+        assertThat(both.stream().map(Effects::prompt)).containsExactly(0, 1);
+        assertThat(both.getFirst().values(Measure.kl())).isEqualTo(values(run(debugger, sweep), Measure.kl()));
+        assertThat(both.getLast().values(Measure.kl())).isNotEqualTo(both.getFirst().values(Measure.kl()));
+    }
+
+    @Test
+    void aSweepIsResumedAndCancelled() {
+        var plan = debugger.plan(someNeurons().memory(500_000));
+        var whole = new ArrayList<Effects>();
+        debugger.sweep(plan, 0, whole::add);
+        assertThat(whole).hasSizeGreaterThan(3).hasSameSizeAs(plan.chunks());
+        var parts = new ArrayList<Effects>();
+        debugger.sweep(plan, 0, effects -> parts.add(effects) && parts.size() < 2);
+        assertThat(parts).hasSize(2);
+        debugger.sweep(plan, 2, parts::add);
+        assertThat(values(parts, Measure.kl())).isEqualTo(values(whole, Measure.kl()));
+    }
+
+    @Test
+    void aPlanSaysWhatWillBeDone() {
+        var last = debugger.plan(someNeurons());
+        assertThat(last.effects()).isEqualTo(40);
+        assertThat(last.rows()).isEqualTo(40);
+        int d = 192;
+        double row = 24.0 * d * d + 4 * d * 8; // of a layer
+        assertThat(last.flop()).isCloseTo(10 * (3 + 2 + 1) * row + 40.0 * 2 * d * 8192, within(1.0));
+        var all = debugger.plan(someNeurons().atAll());
+        assertThat(all.rows()).isEqualTo(30 * 8 + 10); // an edit in the top layer matters at the last position alone
+        assertThat(all.bytes()).isGreaterThan(last.bytes());
+        assertThat(debugger.plan(someNeurons().allNeurons()).effects()).isEqualTo(4 * 768);
+    }
+
+    @Test
+    void dominantNeuronsAreThoseOfTheTrace() {
+        var effects = run(debugger, Sweep.of(PROMPT).dominant(10).off().measure(Measure.kl())).getFirst();
+        var expected = debugger.trace(PROMPT).position(-1).layers().stream()
+                .flatMapToInt(layer -> layer.dominant().stream().mapToInt(Trace.SubUpdate::neuron).sorted()).toArray();
+        assertThat(effects.neurons()).isEqualTo(expected);
+    }
+
+    /** Of the last position and of one in the middle, against whole forwards. */
+    @Test
+    void verdictsOfATrace() {
+        var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.at(4, -1).top(3).withVerdict());
+        for (var position : trace.positions()) {
+            double clean = logProbability(Intervention.NONE, position);
+            for (var layer : position.layers()) {
+                for (var update : layer.dominant()) {
+                    var off = Intervention.parse("L%dD%d=0@%d".formatted(update.layer(), update.neuron(), position.position()));
+                    // sums of 8,192 logits whose own errors are about 1e-5
+                    assertThat((double) update.verdict()).isCloseTo(logProbability(off, position) - clean, within(1e-4));
+                }
+            }
+        }
+        assertThat(trace.positions().stream().flatMap(p -> p.layers().stream()).flatMap(l -> l.dominant().stream())
+                .mapToDouble(u -> Math.abs(u.verdict())).max().orElseThrow()).isGreaterThan(0.01);
+        assertThat(debugger.trace(PROMPT).position(-1).layer(0).dominant().getFirst().verdict()).isNull();
+    }
+
+    private static double logProbability(Intervention edits, Trace.Position position) {
+        try (var run = debugger.run(PROMPT, edits); var logits = run.logits()) {
+            var row = logits.row(position.position()).toFloats();
+            double sum = IntStream.range(0, row.length).mapToDouble(v -> Math.exp(row[v])).sum();
+            return row[position.contributionTo().id()] - Math.log(sum);
+        }
+    }
+
+    @Test
+    void operationsOfOtherPromptsAndOfLmDebugger() {
+        var other = "Once upon a time there was a big";
+        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L1D5,L3D7")).from(other).lmDebugger(true).lmDebugger(false).atLast().measure(Measure.logit(" girl"));
+        for (var effects : run(debugger, sweep)) {
+            for (int i = 0; i < effects.size(); i++) {
+                try (var run = debugger.run(PROMPT, effects.edits(i)); var logits = run.logits()) {
+                    float expected = logits.row(7).toFloats()[model.tokenizer().single(" girl")];
+                    assertThat(effects.values(Measure.logit(" girl"))[i]).as("%s", effects.edits(i).texts()).isCloseTo(expected, within(2e-4f));
+                }
+            }
+        }
+    }
+
+    /** A device that refuses large allocations: chunks are halved, and the numbers stay. */
+    @Test
+    void tooLittleMemoryHalvesAChunk() {
+        var refused = new int[1];
+        var small = new DelegatingDevice(device) {
+            @Override
+            public Tensor allocate(ElementType type, long rows, long columns) {
+                if (columns == 8192 && rows > 12) {
+                    refused[0]++;
+                    throw new OutOfDeviceMemoryException("memory: too little", null);
+                }
+                return super.allocate(type, rows, columns);
+            }
+        };
+        try (var loaded = TestModels.load("sample", small)) {
+            var effects = run(new Debugger(loaded), someNeurons());
+            assertThat(effects).hasSize(1);
+            assertThat(refused[0]).isEqualTo(2); // 40, 20; 10 fit
+            assertThat(values(effects, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
+                    .containsExactly(values(run(debugger, someNeurons()), Measure.logit(" girl")));
+        }
+    }
+
+    @Test
+    void severalDevicesShareASweep() {
+        var others = Sweep.of(PROMPT, "Once upon").neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl()).memory(1);
+        try (var second = TestDevice.open(); var loaded = TestModels.load("sample", second)) {
+            var both = List.of(debugger, new Debugger(loaded));
+            var plan = debugger.plan(others);
+            assertThat(plan.chunks()).hasSize(80); // an intervention each
+            var shared = new ArrayList<Effects>();
+            Debugger.sweep(both, plan, 0, shared::add);
+            assertThat(values(shared, Measure.kl())).isEqualTo(values(run(debugger, others), Measure.kl()));
+            assertThat(shared).extracting(Effects::chunk).isEqualTo(IntStream.range(0, 80).boxed().toList());
+
+            var few = new ArrayList<Effects>();
+            Debugger.sweep(both, plan, 70, effects -> few.add(effects) && few.size() < 3);
+            assertThat(few).extracting(Effects::chunk).containsExactly(70, 71, 72);
+
+            assertThatThrownBy(() -> Debugger.sweep(both, plan, 0, effects -> {
+                throw new IllegalStateException("on purpose");
+            })).hasMessage("on purpose");
+            loaded.close();
+            assertThatThrownBy(() -> Debugger.sweep(both, plan, 0, effects -> true)).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void textFormsAreReadAndWritten() {
+        for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"", "rank:\" king\"", "rank:#620", "difference:#1/\" king\"",
+                "difference:\" king\"/\" queen\"", "top:5")) {
+            assertThat(Measure.parse(text)).hasToString(text);
+        }
+        for (var text : List.of("all", "L0-3", "L2D5,L3D7", "L1D2-9", "dominant:20")) {
+            assertThat(NeuronSelection.parse(text)).hasToString(text);
+        }
+        for (var text : List.of("", "D3", "L", "L3-", "L1D5,", "dominant:", "most:3")) {
+            assertThatThrownBy(() -> NeuronSelection.parse(text)).hasMessageStartingWith("neurons: " + text);
+        }
+        assertThatThrownBy(() -> Measure.parse("logit: king")).hasMessageStartingWith("measure: logit: king (expected: kl, entropy");
+    }
+
+    /** The sweep goes on; what it cannot tell is NaN, and no rank or token is made up. */
+    @Test
+    void anInterventionThatOverflowsHasNoNumbers() {
+        var measures = List.of(Measure.kl(), Measure.entropy(), Measure.logit(" girl"), Measure.rank(" girl"), Measure.probability(" girl"),
+                Measure.logProbability(" girl"), Measure.difference(" girl", " boy"));
+        for (var asked : Stream.concat(measures.stream().map(List::of), Stream.of(measures)).toList()) {
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D5")).scale(2).interventions(List.of(Intervention.parse("L1D5=3e38", "L1D5*=9"),
+                    Intervention.parse("L3D7=3e38", "L3D7*=9"), Intervention.parse("L1D5=1e30"))).measure(asked.toArray(Measure[]::new)).measure(Measure.top(2));
+            for (var effects : run(debugger, sweep)) {
+                for (int i = 0; i < effects.size(); i++) {
+                    boolean overflows = effects.edits(i).list().size() == 2;
+                    for (var measure : asked) {
+                        assertThat(Float.isFinite(effects.values(measure)[i])).as("%s of %s", measure, effects.edits(i)).isNotEqualTo(overflows);
+                    }
+                    assertThat(effects.topIds()[2 * i] == -1).isEqualTo(overflows);
+                    assertThat(Float.isNaN(effects.topProbabilities()[2 * i])).isEqualTo(overflows);
+                }
+            }
+        }
+    }
+
+    /** From the clean stream and its shift, or from all coefficients at once. */
+    @Test
+    void aHugeSweptValueIsWhatAWholeForwardMakesOfIt() {
+        var measure = Measure.probability(" girl");
+        var swept = run(debugger, Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D5")).set(1e25f).measure(measure));
+        var expected = IntStream.range(0, 4).mapToDouble(l -> debugger.trace(PROMPT, Intervention.parse("L" + l + "D5=1e25@last"),
+                TraceOptions.DEFAULT.following(model.tokenizer().single(" girl"))).editedPosition(-1).layer(3).chosen().getFirst().after().probability()).toArray();
+        var found = values(swept, measure);
+        for (int l = 0; l < 4; l++) {
+            assertThat((double) found[l]).isCloseTo(expected[l], withinPercentage(0.1));
+        }
+    }
+
+    @Test
+    void badInputIsNamed() {
+        refused(Sweep.of().allNeurons().off().measure(Measure.kl()), "prompts: none");
+        refused(Sweep.of("").allNeurons().off().measure(Measure.kl()), "prompt: empty");
+        refused(Sweep.ofIds(new int[] {9000}).allNeurons().off().measure(Measure.kl()), "token: 9000");
+        refused(Sweep.of(PROMPT).measure(Measure.kl()), "sweep: nothing selected");
+        refused(Sweep.of(PROMPT).allNeurons().measure(Measure.kl()), "operations: none");
+        refused(Sweep.of(PROMPT).allNeurons().off(), "measures: none");
+        refused(someNeurons().measure(Measure.kl()), "each once");
+        refused(someNeurons().measure(Measure.logit(" xylophonist")), "token: \" xylophonist\"", "expected: one token");
+        refused(someNeurons().measure(Measure.top(9000)), "top:9000 (expected: at most 8192");
+        refused(someNeurons().at(Positions.at(8)), "position 8 (expected: at most 7)");
+        refused(someNeurons().at(Positions.GENERATED), "positions: generated");
+        refused(someNeurons().neurons(NeuronSelection.parse("L4")), "neurons: L4 (expected: L0 to L3");
+        refused(someNeurons().neurons(NeuronSelection.parse("L0D768")), "neurons: L0D768");
+        refused(someNeurons().dominant(769), "dominant:769");
+        refused(someNeurons().atAll().from("Once"), "position 1");
+        refused(someNeurons().interventions(List.of(Intervention.parse("L9D0=0"))), "edit: L9D0");
+        assertThatThrownBy(() -> someNeurons().set(Float.NaN)).hasMessageContaining("finite");
+        assertThatThrownBy(() -> someNeurons().memory(0)).hasMessageContaining("memory: 0");
+        assertThatThrownBy(() -> run(debugger, someNeurons()).getFirst().values(Measure.entropy())).hasMessageContaining("measure: entropy");
+    }
+
+    private static void refused(Sweep sweep, String... parts) {
+        assertThatThrownBy(() -> debugger.plan(sweep)).isInstanceOf(IllegalArgumentException.class).message().contains(parts);
+    }
+}

@@ -1,0 +1,167 @@
+package org.lmdebugger.device;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The operations of a device, in the order in which they are asked for. Used by one thread; see {@link Device#call}.
+ *
+ * <p>All matrices are row-major; a <em>row</em> is one position of one sequence. Shapes: R rows, d the model's width,
+ * f its feed-forward width, V the vocabulary, k a small count. Outputs come first. Unless said otherwise, tensors of
+ * numbers are F32, tensors of indices I32, an output may not overlap an input, and windows are welcome everywhere. A
+ * shape or type that does not fit throws {@link IllegalArgumentException} naming it; nothing is written then.
+ * <b>Indices in device memory are trusted</b>: whoever uploads ids, rows or neurons has checked them.
+ *
+ * <p>Only {@link #download} waits for the device. Results do not depend on what other sessions do, and each row's
+ * result depends on that row's inputs alone.
+ */
+public interface Operations {
+    // ---- between host and device
+
+    /** Copies into an I32 tensor; {@code from} may be changed as soon as this returns. */
+    void upload(Tensor to, int[] from);
+
+    /** Copies into an F32 tensor; {@code from} may be changed as soon as this returns. */
+    void upload(Tensor to, float[] from);
+
+    /** Waits for what was asked for before, then copies an I32 tensor. */
+    void download(int[] to, Tensor from);
+
+    /** Waits for what was asked for before, then copies an F32 tensor, or a BF16 one's numbers. */
+    void download(float[] to, Tensor from);
+
+    /** Waits for what was asked for before, then copies a tensor of any type into host memory of exactly its size. */
+    void download(MemorySegment to, Tensor from);
+
+    // ---- within the device
+
+    /** to[r] = from[r]: two windows of one shape. */
+    void copy(Tensor to, Tensor from);
+
+    /** to[r] = from[rows[r]]. Shapes: to [R, n], from [any, n], rows [1, R]. */
+    void gatherRows(Tensor to, Tensor from, Tensor rows);
+
+    /** to[rows[r]] = from[r]; rows are distinct. Shapes: to [any, n], from [R, n], rows [1, R]. */
+    void scatterRows(Tensor to, Tensor from, Tensor rows);
+
+    /** counters += 1, element by element (I32): what moves a decode step on without the host. */
+    void increment(Tensor counters);
+
+    // ---- the transformer
+
+    /** x[r] = tokens[ids[r]] + positions[at[r]]. Shapes: x [R, d], tokens [V, d], positions [n, d], ids and at [1, R]. */
+    void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at);
+
+    /**
+     * y = (x − mean) / √(variance + ε) · gain + bias, row by row, also where the squares of finite x are none; a row with
+     * a number that is not finite becomes NaN. Shapes: y and x [R, d], gain and bias [1, d].
+     */
+    void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon);
+
+    /** C = A·B. Shapes: c [M, N], a [M, K], b [K, N]. */
+    void multiply(Tensor c, Tensor a, Tensor b);
+
+    /** C = A·Bᵀ. Shapes: c [M, N], a [M, K], b [N, K]. */
+    void multiplyTransposed(Tensor c, Tensor a, Tensor b);
+
+    /** C = A·Bᵀ in FP32, whatever the device's precision. Shapes: c [M, N], a [M, K], b [N, K]; all F32. */
+    void innerProducts(Tensor c, Tensor a, Tensor b);
+
+    /** x += bias, for every row. Shapes: x [R, n], bias [1, n]. */
+    void addBias(Tensor x, Tensor bias);
+
+    /** m = gelu(m + bias), for every row. Shapes: m [R, n], bias [1, n]. */
+    void biasGelu(Tensor m, Tensor bias, Gelu gelu);
+
+    /** x += y + bias, for every row. Shapes: x and y [R, d], bias [1, d]. */
+    void biasResidual(Tensor x, Tensor y, Tensor bias);
+
+    /**
+     * Causal self-attention of S sequences that share a prefix. The rows of {@code out} and {@code queries} are n
+     * consecutive positions of sequence 0, then of sequence 1, and so on (R = S·n). Query j of sequence s attends to
+     * all P rows of the prefix and to the sequence's own positions 0 … {@code length}+j, whose keys and values are the
+     * rows s·(own rows ÷ S) … of {@code context}. Weights are softmax(q·k/divisor).
+     * A row that attends to NaN or an infinity becomes NaN, and the other rows of its sequence may.
+     * Shapes: out and queries [R, d].
+     */
+    void attention(Tensor out, Tensor queries, AttentionContext context, double divisor);
+
+    /**
+     * The edits of coefficients: m[rows[e], neurons[e]] = scales[e]·m[rows[e], neurons[e]] + shifts[e], and exactly
+     * shifts[e] where scales[e] is 0. No (row, neuron) comes twice. Shapes: m [R, f], the others [1, E].
+     */
+    void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts);
+
+    /** x[r] += shift[r]·values[neurons[r]]. Shapes: x [R, d], shift and neurons [1, R], values [f, d]. */
+    void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values);
+
+    // ---- reading it
+
+    /** norms[r] = ‖x[r]‖₂. Shapes: norms [1, R], x [R, d]. */
+    void rowNorms(Tensor norms, Tensor x);
+
+    /**
+     * The k largest scores |m|·norms of each row, in the order of {@link #topK}; the coefficients keep their sign.
+     * Shapes: neurons, coefficients and scores [R, k], m [R, f], norms [1, f].
+     */
+    void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms);
+
+    /**
+     * The k largest elements of each row, largest first, ties to the lower index; NaN counts as larger than all.
+     * Shapes: indices and values [R, k], x [R, n], k ≤ n.
+     */
+    void topK(Tensor indices, Tensor values, Tensor x);
+
+    /**
+     * The k smallest elements of each row, smallest first, ties to the lower index; NaN counts as smaller than all:
+     * {@link #topK} of −x, with the values of x. Shapes: indices and values [R, k], x [R, n], k ≤ n.
+     */
+    void bottomK(Tensor indices, Tensor values, Tensor x);
+
+    /**
+     * One merge of complete linkage (Lance and Williams, 1967) in a matrix of similarities, whose diagonal is −∞:
+     * cluster {@code dropped} joins {@code kept}, whose similarity to another is that of the two that is smaller.
+     * s[kept, i] = s[i, kept] = min(s[kept, i], s[dropped, i]) for all i; where that is not −∞, s[i, dropped] = −∞.
+     * So the rows and columns of clusters that joined another are −∞ wherever a living cluster is concerned, and the
+     * nearest cluster of a living one is its row's largest element. Shape: s [N, N].
+     */
+    void linkClusters(Tensor s, long kept, long dropped);
+
+    /** What {@code measures} asks for, of each row of {@code logits} [R, V]. */
+    void measure(LogitStatistics measures, Tensor logits);
+
+    /**
+     * reader[r] = g − mean(g) with g = gain ⊙ head[tokens[r]] / σ(x[r]), where σ² = variance(x[r]) + ε: the direction
+     * that the logit of tokens[r] reads in the residual stream, so that v·reader is v's direct contribution to it.
+     * Shapes: reader and x [R, d], gain [1, d], head [V, d], tokens [1, R].
+     */
+    void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon);
+
+    /**
+     * contributions[r, j] = coefficients[r, j]·(values[neurons[r, j]]·reader[r]).
+     * Shapes: contributions, neurons and coefficients [R, k], values [f, d], reader [R, d].
+     */
+    void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader);
+
+    /**
+     * Chooses a token for each row: the most likely one (ties to the lower id) if {@code sampling} is greedy, else
+     * drawn with the uniform number uniforms[step[0], r] from [0, 1). The log-probability of the choice is the
+     * model's own: at temperature 1, among all tokens. Where logits are NaN or +∞, or all −∞, there is no distribution:
+     * the choice is the greedy one, and its log-probability NaN.
+     * Shapes: ids and logProbabilities [1, R], logits [R, V], uniforms [steps, R], step [1, 1].
+     */
+    void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step);
+
+    /**
+     * A piece of work to be repeated. It may only compute within the device, on tensors that stay as they are; what
+     * changes between repetitions is read from their contents. On a GPU it is recorded once and replayed as a graph.
+     */
+    Replay record(Runnable work);
+
+    /** Recorded work; belongs to the session that recorded it, and is closed before that session's call ends. */
+    interface Replay extends AutoCloseable {
+        void run();
+
+        @Override
+        void close();
+    }
+}

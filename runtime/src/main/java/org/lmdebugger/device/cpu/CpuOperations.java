@@ -1,0 +1,289 @@
+package org.lmdebugger.device.cpu;
+
+import static org.lmdebugger.device.ElementType.F32;
+import static org.lmdebugger.device.ElementType.I32;
+
+import java.lang.foreign.MemorySegment;
+import org.lmdebugger.device.Arguments;
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.Gelu;
+import org.lmdebugger.device.LogitStatistics;
+import org.lmdebugger.device.Operations;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.device.Tensor;
+
+/** Operations that are done when they return. Work is shared among the workers where it is worth waking them. */
+final class CpuOperations implements Operations {
+    /** Elements of work below which one thread is as fast. */
+    private static final long WORTH_SHARING = 1 << 15;
+
+    private final Workers workers;
+    private final Gemm gemm;
+    private final Attention attention;
+    private final Sampler sampler = new Sampler();
+
+    CpuOperations(Workers workers) {
+        this.workers = workers;
+        gemm = new Gemm(workers);
+        attention = new Attention(workers);
+    }
+
+    @Override
+    public void upload(Tensor to, int[] from) {
+        Arguments.upload(to, I32, from.length);
+        copyRows(to, MemorySegment.ofArray(from), true);
+    }
+
+    @Override
+    public void upload(Tensor to, float[] from) {
+        Arguments.upload(to, F32, from.length);
+        copyRows(to, MemorySegment.ofArray(from), true);
+    }
+
+    @Override
+    public void download(int[] to, Tensor from) {
+        Arguments.download(from, I32, to.length);
+        copyRows(from, MemorySegment.ofArray(to), false);
+    }
+
+    @Override
+    public void download(float[] to, Tensor from) {
+        Arguments.download(from, F32, to.length);
+        copyRows(from, MemorySegment.ofArray(to), false);
+    }
+
+    @Override
+    public void download(MemorySegment to, Tensor from) {
+        Arguments.download(from, from.type(), to.byteSize() / from.type().bytes());
+        copyRows(from, to, false);
+    }
+
+    private static void copyRows(Tensor tensor, MemorySegment host, boolean toTensor) {
+        long bytes = tensor.columns() * tensor.type().bytes();
+        for (long r = 0; r < tensor.rows(); r++) {
+            if (toTensor) {
+                MemorySegment.copy(host, r * bytes, CpuMemory.of(tensor), Layouts.row(tensor, r), bytes);
+            } else {
+                MemorySegment.copy(CpuMemory.of(tensor), Layouts.row(tensor, r), host, r * bytes, bytes);
+            }
+        }
+    }
+
+    @Override
+    public void copy(Tensor to, Tensor from) {
+        Arguments.copy(to, from);
+        for (long r = 0; r < to.rows(); r++) {
+            copyRow(to, r, from, r);
+        }
+    }
+
+    @Override
+    public void gatherRows(Tensor to, Tensor from, Tensor rows) {
+        Arguments.gatherRows(to, from, rows);
+        for (long r = 0; r < to.rows(); r++) {
+            copyRow(to, r, from, Layouts.index(rows, r));
+        }
+    }
+
+    @Override
+    public void scatterRows(Tensor to, Tensor from, Tensor rows) {
+        Arguments.scatterRows(to, from, rows);
+        for (long r = 0; r < from.rows(); r++) {
+            copyRow(to, Layouts.index(rows, r), from, r);
+        }
+    }
+
+    private static void copyRow(Tensor to, long toRow, Tensor from, long fromRow) {
+        MemorySegment.copy(CpuMemory.of(from), Layouts.row(from, fromRow), CpuMemory.of(to), Layouts.row(to, toRow),
+                to.columns() * to.type().bytes());
+    }
+
+    @Override
+    public void increment(Tensor counters) {
+        Elementwise.increment(counters);
+    }
+
+    @Override
+    public void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at) {
+        Arguments.embed(x, tokens, positions, ids, at);
+        Elementwise.embed(x, tokens, positions, ids, at, 0, x.rows());
+    }
+
+    @Override
+    public void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon) {
+        Arguments.layerNorm(y, x, gain, bias);
+        if (small(x)) {
+            Elementwise.layerNorm(y, x, gain, bias, epsilon, 0, x.rows());
+        } else {
+            share(x.rows(), (from, to) -> Elementwise.layerNorm(y, x, gain, bias, epsilon, from, to));
+        }
+    }
+
+    @Override
+    public void multiply(Tensor c, Tensor a, Tensor b) {
+        Arguments.multiply(c, a, b);
+        gemm.run(c, a, b, false);
+    }
+
+    @Override
+    public void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
+        Arguments.multiplyTransposed(c, a, b);
+        gemm.run(c, a, b, true);
+    }
+
+    @Override
+    public void innerProducts(Tensor c, Tensor a, Tensor b) {
+        Arguments.innerProducts(c, a, b);
+        gemm.run(c, a, b, true);
+    }
+
+    @Override
+    public void addBias(Tensor x, Tensor bias) {
+        Arguments.addBias(x, bias);
+        if (small(x)) {
+            Elementwise.addBias(x, bias, 0, x.rows());
+        } else {
+            share(x.rows(), (from, to) -> Elementwise.addBias(x, bias, from, to));
+        }
+    }
+
+    @Override
+    public void biasGelu(Tensor m, Tensor bias, Gelu gelu) {
+        Arguments.addBias(m, bias);
+        if (small(m)) {
+            Elementwise.biasGelu(m, bias, gelu, 0, m.rows());
+        } else {
+            share(m.rows(), (from, to) -> Elementwise.biasGelu(m, bias, gelu, from, to));
+        }
+    }
+
+    @Override
+    public void biasResidual(Tensor x, Tensor y, Tensor bias) {
+        Arguments.biasResidual(x, y, bias);
+        if (small(x)) {
+            Elementwise.biasResidual(x, y, bias, 0, x.rows());
+        } else {
+            share(x.rows(), (from, to) -> Elementwise.biasResidual(x, y, bias, from, to));
+        }
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor queries, AttentionContext context, double divisor) {
+        Arguments.attention(out, queries, context);
+        attention.run(out, queries, context, divisor);
+    }
+
+    @Override
+    public void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
+        Arguments.editCoefficients(m, rows, neurons, scales, shifts);
+        Elementwise.editCoefficients(m, rows, neurons, scales, shifts);
+    }
+
+    @Override
+    public void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values) {
+        Arguments.shiftResidual(x, shift, neurons, values);
+        share(x.rows(), (from, to) -> Elementwise.shiftResidual(x, shift, neurons, values, from, to));
+    }
+
+    @Override
+    public void rowNorms(Tensor norms, Tensor x) {
+        Arguments.rowNorms(norms, x);
+        share(x.rows(), (from, to) -> Elementwise.rowNorms(norms, x, from, to));
+    }
+
+    @Override
+    public void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
+        Arguments.dominant(neurons, coefficients, scores, m, norms);
+        share(m.rows(), (from, to) -> Selection.dominant(neurons, coefficients, scores, m, norms, from, to));
+    }
+
+    @Override
+    public void topK(Tensor indices, Tensor values, Tensor x) {
+        Arguments.topK(indices, values, x);
+        share(x.rows(), (from, to) -> Selection.topK(indices, values, x, from, to));
+    }
+
+    @Override
+    public void bottomK(Tensor indices, Tensor values, Tensor x) {
+        Arguments.topK(indices, values, x);
+        share(x.rows(), (from, to) -> Selection.bottomK(indices, values, x, from, to));
+    }
+
+    @Override
+    public void linkClusters(Tensor s, long kept, long dropped) {
+        Arguments.linkClusters(s, kept, dropped);
+        share(s.columns(), (from, to) -> Cluster.merge(s, kept, dropped, from, to));
+    }
+
+    @Override
+    public void measure(LogitStatistics measures, Tensor logits) {
+        Arguments.measure(measures, logits);
+        share(logits.rows(), (from, to) -> Statistics.measure(measures, logits, from, to));
+    }
+
+    @Override
+    public void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
+        Arguments.logitReader(reader, x, gain, head, tokens);
+        Elementwise.logitReader(reader, x, gain, head, tokens, epsilon);
+    }
+
+    @Override
+    public void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader) {
+        Arguments.contributions(contributions, neurons, coefficients, values, reader);
+        long columns = contributions.columns();
+        long elements = contributions.rows() * columns;
+        if (elements * values.columns() < WORTH_SHARING) {
+            Elementwise.contributions(contributions, neurons, coefficients, values, reader, 0, elements);
+        } else {
+            share(elements, (from, to) -> Elementwise.contributions(contributions, neurons, coefficients, values, reader, from, to));
+        }
+    }
+
+    @Override
+    public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step) {
+        Arguments.sample(ids, logProbabilities, logits, uniforms, step);
+        long uniformRow = Layouts.row(uniforms, Layouts.index(step, 0));
+        for (long r = 0; r < logits.rows(); r++) {
+            float uniform = sampling.greedy() ? 0 : CpuMemory.of(uniforms).get(Layouts.F32, uniformRow + 4 * r);
+            var x = CpuMemory.of(logits);
+            long x0 = Layouts.row(logits, r);
+            int id = sampler.choose(x, x0, (int) logits.columns(), sampling, uniform);
+            double logP = x.get(Layouts.F32, x0 + 4L * id) - Statistics.logSumExp(x, x0, logits.columns());
+            CpuMemory.of(ids).set(Layouts.I32, ids.byteOffset() + 4 * r, id);
+            CpuMemory.of(logProbabilities).set(Layouts.F32, logProbabilities.byteOffset() + 4 * r, (float) logP);
+        }
+    }
+
+    @Override
+    public Replay record(Runnable work) {
+        return new Replay() {
+            @Override
+            public void run() {
+                work.run();
+            }
+
+            @Override
+            public void close() {
+                // nothing was recorded
+            }
+        };
+    }
+
+    private boolean small(Tensor x) {
+        return x.rows() * x.columns() < WORTH_SHARING;
+    }
+
+    private interface Range {
+        void run(long from, long to);
+    }
+
+    /** Rows divided evenly, a few parts a worker; rows are independent, so the division does not show. */
+    private void share(long rows, Range range) {
+        long parts = Math.min(rows, 4L * workers.threads());
+        if (parts <= 1) {
+            range.run(0, rows);
+        } else {
+            workers.run(part -> range.run(rows * part / parts, rows * (part + 1) / parts), (int) parts);
+        }
+    }
+}

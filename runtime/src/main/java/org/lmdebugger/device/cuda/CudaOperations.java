@@ -1,0 +1,394 @@
+package org.lmdebugger.device.cuda;
+
+import static org.lmdebugger.device.ElementType.F32;
+import static org.lmdebugger.device.ElementType.I32;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Consumer;
+import org.lmdebugger.bindings.CublasHandle;
+import org.lmdebugger.bindings.CublasHandle.Arithmetic;
+import org.lmdebugger.bindings.CudaException;
+import org.lmdebugger.bindings.CudaGraph;
+import org.lmdebugger.bindings.CudaKernels;
+import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.bindings.CudaStream;
+import org.lmdebugger.device.Arguments;
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Gelu;
+import org.lmdebugger.device.LogitStatistics;
+import org.lmdebugger.device.Operations;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.Sampling;
+import org.lmdebugger.device.Tensor;
+
+/** Operations that are queued in one stream when they return. Nothing is allocated but by its making. */
+final class CudaOperations implements Operations, AutoCloseable {
+    /** What cuBLAS recommends for the largest GPUs. */
+    private static final long WORKSPACE = 32 << 20;
+
+    /** Room for 2,621 rows of GPT-2 XL's coefficients: taller operands are rounded, and multiplied, in pieces. */
+    private static final long ROUNDED = 32 << 20;
+
+    private final Deque<Runnable> owned = new ArrayDeque<>(); // what is to be closed, the newest first
+    private final CudaStream stream;
+    private final CublasHandle blas;
+    private final CudaKernels kernels;
+    private final Staging staging;
+    private final Arithmetic arithmetic;
+    private final long rounded; // BF16 copies of operands; 0 if there are none
+    private final CudaPool freed = new CudaPool();
+    private boolean recording;
+
+    CudaOperations(CudaDevice device) {
+        arithmetic = device.precision() == Precision.TF32 ? Arithmetic.TF32 : Arithmetic.FP32;
+        try {
+            stream = own(CudaStream.create(), CudaStream::close);
+            kernels = new CudaKernels(stream);
+            staging = new Staging(stream, own(Arena.ofShared(), Arena::close));
+            long workspace = own(device.address(WORKSPACE), CudaMemory::free);
+            blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
+            rounded = device.precision() == Precision.BF16 ? own(device.address(ROUNDED), CudaMemory::free) : 0;
+        } catch (RuntimeException failure) {
+            closeAfter(failure);
+            throw failure;
+        }
+    }
+
+    private <T> T own(T resource, Consumer<T> close) {
+        owned.push(() -> close.accept(resource));
+        return resource;
+    }
+
+    int blasVersion() {
+        return blas.version();
+    }
+
+    void synchronize() {
+        stream.synchronize();
+    }
+
+    /** Blocks that were freed during this session's call. */
+    CudaPool freed() {
+        return freed;
+    }
+
+    /** Waits for what was queued before {@code failure}, and forgets the copies that nobody waits for any more. */
+    void abandon(Throwable failure) {
+        try {
+            staging.abandon();
+        } catch (CudaException also) {
+            failure.addSuppressed(also);
+        }
+    }
+
+    private void notRecording(String what) {
+        if (recording) {
+            throw new IllegalStateException(what + ": while work is recorded (expected: work within the device alone)");
+        }
+    }
+
+    /** Copies {@code data} as it is into a dense tensor, and returns the tensor. */
+    Tensor uploadBytes(Tensor to, MemorySegment data) {
+        staging.upload(GpuMemory.address(to), data);
+        return to;
+    }
+
+    /** to = from, converted to the type of {@code to}. */
+    void convert(Tensor to, Tensor from) {
+        kernels.convert(matrix(to), matrix(from));
+    }
+
+    @Override
+    public void upload(Tensor to, int[] from) {
+        Arguments.upload(to, I32, from.length);
+        uploadRows(to, MemorySegment.ofArray(from));
+    }
+
+    @Override
+    public void upload(Tensor to, float[] from) {
+        Arguments.upload(to, F32, from.length);
+        uploadRows(to, MemorySegment.ofArray(from));
+    }
+
+    @Override
+    public void download(int[] to, Tensor from) {
+        Arguments.download(from, I32, to.length);
+        downloadRows(MemorySegment.ofArray(to), from);
+    }
+
+    @Override
+    public void download(float[] to, Tensor from) {
+        Arguments.downloadNumbers(from, to.length);
+        if (from.type() == F32) {
+            downloadRows(MemorySegment.ofArray(to), from);
+            return;
+        }
+        var halves = new short[to.length];
+        downloadRows(MemorySegment.ofArray(halves), from);
+        for (int i = 0; i < to.length; i++) {
+            to[i] = Float.intBitsToFloat(halves[i] << 16);
+        }
+    }
+
+    @Override
+    public void download(MemorySegment to, Tensor from) {
+        Arguments.download(from, from.type(), to.byteSize() / from.type().bytes());
+        downloadRows(to, from);
+    }
+
+    private static boolean dense(Tensor tensor) {
+        return tensor.stride() == tensor.columns() || tensor.rows() == 1;
+    }
+
+    private void uploadRows(Tensor to, MemorySegment from) {
+        notRecording("upload");
+        long pieces = dense(to) ? Math.min(1, to.rows()) : to.rows();
+        for (long p = 0; p < pieces; p++) {
+            long bytes = from.byteSize() / pieces;
+            staging.upload(GpuMemory.address(to) + p * to.stride() * to.type().bytes(), from.asSlice(p * bytes, bytes));
+        }
+    }
+
+    private void downloadRows(MemorySegment to, Tensor from) {
+        notRecording("download");
+        long pieces = dense(from) ? Math.min(1, from.rows()) : from.rows();
+        for (long p = 0; p < pieces; p++) {
+            long bytes = to.byteSize() / pieces;
+            staging.download(to.asSlice(p * bytes, bytes), GpuMemory.address(from) + p * from.stride() * from.type().bytes());
+        }
+        staging.finish();
+    }
+
+    @Override
+    public void copy(Tensor to, Tensor from) {
+        Arguments.copy(to, from);
+        kernels.gatherRows(matrix(to), matrix(from), null);
+    }
+
+    @Override
+    public void gatherRows(Tensor to, Tensor from, Tensor rows) {
+        Arguments.gatherRows(to, from, rows);
+        kernels.gatherRows(matrix(to), matrix(from), matrix(rows));
+    }
+
+    @Override
+    public void scatterRows(Tensor to, Tensor from, Tensor rows) {
+        Arguments.scatterRows(to, from, rows);
+        kernels.scatterRows(matrix(to), matrix(from), matrix(rows));
+    }
+
+    @Override
+    public void increment(Tensor counters) {
+        kernels.increment(matrix(counters));
+    }
+
+    @Override
+    public void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at) {
+        Arguments.embed(x, tokens, positions, ids, at);
+        kernels.embed(matrix(x), matrix(tokens), matrix(positions), matrix(ids), matrix(at));
+    }
+
+    @Override
+    public void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon) {
+        Arguments.layerNorm(y, x, gain, bias);
+        kernels.layerNorm(matrix(y), matrix(x), matrix(gain), matrix(bias), epsilon);
+    }
+
+    @Override
+    public void multiply(Tensor c, Tensor a, Tensor b) {
+        Arguments.multiply(c, a, b);
+        gemm(c, a, b, false);
+    }
+
+    @Override
+    public void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
+        Arguments.multiplyTransposed(c, a, b);
+        gemm(c, a, b, true);
+    }
+
+    @Override
+    public void innerProducts(Tensor c, Tensor a, Tensor b) {
+        Arguments.innerProducts(c, a, b);
+        gemm(Arithmetic.FP32, c, a, operand(a), b, true);
+    }
+
+    private void gemm(Tensor c, Tensor a, Tensor b, boolean transposed) {
+        if (b.type() == ElementType.BF16 && a.type() == F32) {
+            long rows = Math.max(1, ROUNDED / 2 / Math.max(1, a.columns()));
+            for (long r = 0; r < a.rows(); r += rows) {
+                long count = Math.min(rows, a.rows() - r);
+                roundAndMultiply(c.rows(r, count), a.rows(r, count), b, transposed);
+            }
+        } else {
+            gemm(b.type() == ElementType.BF16 ? Arithmetic.BF16 : arithmetic, c, a, operand(a), b, transposed);
+        }
+    }
+
+    private void roundAndMultiply(Tensor c, Tensor a, Tensor b, boolean transposed) {
+        kernels.convert(new CudaKernels.Matrix(CudaKernels.Type.BF16, rounded, a.rows(), a.columns(), a.columns()), matrix(a));
+        gemm(Arithmetic.BF16, c, a, new CublasHandle.Matrix(rounded, Math.toIntExact(a.columns())), b, transposed);
+    }
+
+    private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b, boolean transposed) {
+        blas.gemm(arithmetic, false, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
+                Math.toIntExact(a.columns()), operandA, operand(b), 0, operand(c));
+    }
+
+    private static CublasHandle.Matrix operand(Tensor tensor) {
+        return new CublasHandle.Matrix(GpuMemory.address(tensor), Math.toIntExact(Math.max(1, tensor.stride())));
+    }
+
+    @Override
+    public void addBias(Tensor x, Tensor bias) {
+        Arguments.addBias(x, bias);
+        kernels.addBias(matrix(x), matrix(bias));
+    }
+
+    @Override
+    public void biasGelu(Tensor m, Tensor bias, Gelu gelu) {
+        Arguments.addBias(m, bias);
+        switch (gelu) {
+            case TANH -> kernels.biasGelu(matrix(m), matrix(bias));
+            case ERF -> kernels.biasGeluErf(matrix(m), matrix(bias));
+        }
+    }
+
+    @Override
+    public void biasResidual(Tensor x, Tensor y, Tensor bias) {
+        Arguments.biasResidual(x, y, bias);
+        kernels.biasResidual(matrix(x), matrix(y), matrix(bias));
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor queries, AttentionContext context, double divisor) {
+        Arguments.attention(out, queries, context);
+        kernels.attention(matrix(out), matrix(queries), matrix(context.prefixKeys()), matrix(context.prefixValues()),
+                matrix(context.keys()), matrix(context.values()), matrix(context.length()), context.heads(), context.sequences(), (float) divisor);
+    }
+
+    @Override
+    public void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
+        Arguments.editCoefficients(m, rows, neurons, scales, shifts);
+        kernels.editCoefficients(matrix(m), matrix(rows), matrix(neurons), matrix(scales), matrix(shifts));
+    }
+
+    @Override
+    public void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values) {
+        Arguments.shiftResidual(x, shift, neurons, values);
+        kernels.shiftResidual(matrix(x), matrix(shift), matrix(neurons), matrix(values));
+    }
+
+    @Override
+    public void rowNorms(Tensor norms, Tensor x) {
+        Arguments.rowNorms(norms, x);
+        kernels.rowNorms(matrix(norms), matrix(x));
+    }
+
+    @Override
+    public void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
+        Arguments.dominant(neurons, coefficients, scores, m, norms);
+        kernels.dominant(matrix(neurons), matrix(coefficients), matrix(scores), matrix(m), matrix(norms));
+    }
+
+    @Override
+    public void topK(Tensor indices, Tensor values, Tensor x) {
+        Arguments.topK(indices, values, x);
+        kernels.topK(matrix(indices), matrix(values), matrix(x));
+    }
+
+    @Override
+    public void bottomK(Tensor indices, Tensor values, Tensor x) {
+        Arguments.topK(indices, values, x);
+        kernels.bottomK(matrix(indices), matrix(values), matrix(x));
+    }
+
+    @Override
+    public void linkClusters(Tensor s, long kept, long dropped) {
+        Arguments.linkClusters(s, kept, dropped);
+        kernels.linkClusters(matrix(s), kept, dropped);
+    }
+
+    @Override
+    public void measure(LogitStatistics measures, Tensor logits) {
+        Arguments.measure(measures, logits);
+        kernels.measure(matrix(measures.logSumExp()), matrix(measures.entropy()), matrix(measures.kl()),
+                matrix(measures.chosen()), matrix(measures.ranks()), matrix(logits), matrix(measures.clean()),
+                matrix(measures.tokens()));
+    }
+
+    @Override
+    public void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
+        Arguments.logitReader(reader, x, gain, head, tokens);
+        kernels.logitReader(matrix(reader), matrix(x), matrix(gain), matrix(head), matrix(tokens), epsilon);
+    }
+
+    @Override
+    public void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader) {
+        Arguments.contributions(contributions, neurons, coefficients, values, reader);
+        kernels.contributions(matrix(contributions), matrix(neurons), matrix(coefficients), matrix(values), matrix(reader));
+    }
+
+    @Override
+    public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step) {
+        Arguments.sample(ids, logProbabilities, logits, uniforms, step);
+        kernels.sample(matrix(ids), matrix(logProbabilities), matrix(logits), matrix(uniforms), matrix(step),
+                sampling.temperature(), sampling.topK(), sampling.topP());
+    }
+
+    private static CudaKernels.Matrix matrix(Tensor tensor) {
+        return tensor == null ? null : new CudaKernels.Matrix(CudaKernels.Type.valueOf(tensor.type().name()),
+                GpuMemory.address(tensor), tensor.rows(), tensor.columns(), tensor.stride());
+    }
+
+    @Override
+    public Replay record(Runnable work) {
+        recording = true;
+        try {
+            return new Recorded(stream.capture(work), stream);
+        } finally {
+            recording = false;
+        }
+    }
+
+    private record Recorded(CudaGraph graph, CudaStream stream) implements Replay {
+        @Override
+        public void run() {
+            graph.launch(stream);
+        }
+
+        @Override
+        public void close() {
+            graph.close();
+        }
+    }
+
+    /** Closes everything, even if some of it fails. */
+    @Override
+    public void close() {
+        var failure = closeAfter(null);
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Returns {@code failure}, or else the first of its own, with the rest suppressed. */
+    private RuntimeException closeAfter(RuntimeException failure) {
+        var first = failure;
+        while (!owned.isEmpty()) {
+            try {
+                owned.pop().run();
+            } catch (RuntimeException also) {
+                if (first == null) {
+                    first = also;
+                } else {
+                    first.addSuppressed(also);
+                }
+            }
+        }
+        return first;
+    }
+}

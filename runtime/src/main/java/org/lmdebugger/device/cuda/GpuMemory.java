@@ -1,0 +1,48 @@
+package org.lmdebugger.device.cuda;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.lmdebugger.device.Memory;
+import org.lmdebugger.device.Tensor;
+
+/** A block of a GPU's memory: an address that the JVM cannot follow. */
+final class GpuMemory implements Memory {
+    private final CudaDevice device;
+    private final long address;
+    private final long bytes;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    GpuMemory(CudaDevice device, long address, long bytes) {
+        this.device = device;
+        this.address = address;
+        this.bytes = bytes;
+        device.lifetimes().opened(this);
+    }
+
+    /** Where {@code tensor}'s first element lies. */
+    static long address(Tensor tensor) {
+        if (tensor.memory() instanceof GpuMemory block) {
+            if (block.closed.get()) {
+                throw new IllegalStateException(tensor + ": closed");
+            }
+            return block.address + tensor.byteOffset();
+        }
+        throw new IllegalArgumentException(tensor + " (expected: a tensor in a GPU's memory)");
+    }
+
+    @Override
+    public CudaDevice device() {
+        return device;
+    }
+
+    @Override
+    public long byteSize() {
+        return bytes;
+    }
+
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            device.lifetimes().closed(this, () -> device.free(address, bytes));
+        }
+    }
+}
