@@ -40,6 +40,12 @@ public final class ArchitectureRules {
     public static final ArchRule PACKAGES_WITHOUT_CYCLES = slices().matching("org.lmdebugger.(**)")
             .should().beFreeOfCycles().allowEmptyShould(true);
 
+    /** Devices are reached through their interface, so that a program for one is a program for all. */
+    public static final ArchRule DEVICES_FOUND_AS_SERVICES = noClasses()
+            .that().resideOutsideOfPackage("org.lmdebugger.device..")
+            .should().dependOnClassesThat().resideInAnyPackage("org.lmdebugger.device.cpu..", "org.lmdebugger.device.cuda..")
+            .allowEmptyShould(true);
+
     private ArchitectureRules() {
     }
 }

@@ -1,5 +1,6 @@
 /**
- * GPT-2 checkpoints: where they are found, how they are read, and their forward pass in terms of a device's operations.
+ * GPT-2 on a device: its configuration and weights, and its forward pass in terms of the device's operations, with sites
+ * where a caller reads or changes rows.
  *
  * <p>Loading maps the weights into memory; on the CPU, F32 weights are used where they lie.
  * {@snippet :

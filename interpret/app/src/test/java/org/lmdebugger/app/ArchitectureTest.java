@@ -13,5 +13,6 @@ class ArchitectureTest {
         ArchitectureRules.RESTRICTED_METHODS_IN_BINDINGS_ONLY.check(classes);
         ArchitectureRules.GENERATED_CLASSES_IN_BINDINGS_ONLY.check(classes);
         ArchitectureRules.PACKAGES_WITHOUT_CYCLES.check(classes);
+        ArchitectureRules.DEVICES_FOUND_AS_SERVICES.check(classes);
     }
 }

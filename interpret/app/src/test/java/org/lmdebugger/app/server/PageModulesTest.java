@@ -20,9 +20,9 @@ import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import org.lmdebugger.interpret.Edit;
-import org.lmdebugger.interpret.Neuron;
-import org.lmdebugger.interpret.Positions;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.text.Shown;
 
 /** Unit tests of the page's modules without a view, run in the browser, and their agreement with the server's parsers. */

@@ -1,0 +1,4 @@
+/**
+ * Clusters of value vectors by cosine distance, as LM-Debugger has them.
+ */
+package org.lmdebugger.interpret.values.cluster;
