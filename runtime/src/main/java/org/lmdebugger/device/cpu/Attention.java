@@ -8,13 +8,14 @@ import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Tensor;
 
 /**
- * Attention, one head and one block of queries a part: scores of the block by two products (the shared prefix, then
- * each sequence's own keys), softmax of each row over what it may see, and two products with the values.
+ * Attention (Vaswani et al., 2017), divided into parts of one head and one block of queries. A part computes the scores
+ * of its block by two products, with the shared prefix and with each sequence's own keys; then the softmax of each row
+ * over the positions that it may attend to; then two products with the values.
  */
 final class Attention implements Workers.Job {
-    /** Queries of a block: its scores stay in a core's cache. */
+    /** Number of queries in a block, small enough that its scores stay in a core's cache. */
     private static final int BLOCK = 64;
-    private static final long WORTH_SHARING = 1 << 16;
+    private static final long MIN_PARALLEL_MULTIPLICATIONS = 1 << 16;
 
     private final Workers workers;
     private Tensor out;
@@ -52,7 +53,7 @@ final class Attention implements Workers.Job {
         sequencesPerBlock = Math.max(1, BLOCK / perSequence);
         int blocks = (context.sequences() + sequencesPerBlock - 1) / sequencesPerBlock * blocksPerSequence;
         int parts = blocks * context.heads();
-        if (out.rows() * width * out.columns() < WORTH_SHARING) {
+        if (out.rows() * width * out.columns() < MIN_PARALLEL_MULTIPLICATIONS) {
             for (int part = 0; part < parts; part++) {
                 part(part);
             }
@@ -103,7 +104,7 @@ final class Attention implements Workers.Job {
         return context.keys().rows() / context.sequences();
     }
 
-    /** scores[firstScore …, at …] = queries[firstRow …]·keys[firstKey …]ᵀ, one head. */
+    /** Computes scores[firstScore …, at …] = queries[firstRow …]·keys[firstKey …]ᵀ, one head. */
     private void scores(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor keys, long firstKey,
                         int at, int count, int size, long column) {
         Gemm.local(scores, 4 * (firstScore * width + at), width, CpuMemory.of(queries), row(queries, firstRow) + column,
@@ -111,7 +112,7 @@ final class Attention implements Workers.Job {
                 rows, size, 0, count, true, false);
     }
 
-    /** out[firstRow …] (+)= scores[firstScore …, at …]·values[firstValue …], one head. */
+    /** Computes out[firstRow …] (+)= scores[firstScore …, at …]·values[firstValue …], one head. */
     private void mix(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor values, long firstValue,
                      int at, int count, int size, long column, boolean accumulate) {
         Gemm.local(CpuMemory.of(out), row(out, firstRow) + column, out.stride(), scores, 4 * (firstScore * width + at),
@@ -119,7 +120,10 @@ final class Attention implements Workers.Job {
                 rows, count, 0, size, false, accumulate);
     }
 
-    /** softmax(scale·x) of the first {@code visible} elements; the rest up to {@code count} becomes 0. */
+    /**
+     * Replaces x by softmax(scale·x) over the first {@code visible} elements, and sets the rest up to {@code count} to
+     * 0.
+     */
     private static void softmax(MemorySegment x, long x0, int visible, int count, float scale) {
         float max = Statistics.max(x, x0, visible) * scale;
         var e = RowBuffers.ofThread().x;

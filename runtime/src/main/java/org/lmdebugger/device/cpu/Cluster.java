@@ -10,7 +10,7 @@ final class Cluster {
     private Cluster() {
     }
 
-    /** The part of {@link org.lmdebugger.device.Operations#linkClusters} that concerns clusters from … to−1. */
+    /** Does the part of {@link org.lmdebugger.device.Operations#linkClusters} that concerns clusters from … to−1. */
     static void merge(Tensor s, long kept, long dropped, long from, long to) {
         var segment = CpuMemory.of(s);
         var block = RowBuffers.ofThread();

@@ -65,8 +65,8 @@ public final class CpuDevice implements Device {
         try {
             return Tensor.owning(CpuMemory.allocate(this, lifetimes, pool, bytes), type, rows, columns);
         } catch (OutOfMemoryError failure) {
-            throw new OutOfDeviceMemoryException(("memory: %,d bytes for [%d, %d] of %s are not to be had (%s); "
-                    + "-XX:MaxDirectMemorySize sets how much may be").formatted(bytes, rows, columns, type, failure.getMessage()), failure);
+            throw new OutOfDeviceMemoryException(("memory: %,d bytes for [%d, %d] of %s cannot be allocated (%s); "
+                    + "-XX:MaxDirectMemorySize sets the limit").formatted(bytes, rows, columns, type, failure.getMessage()), failure);
         }
     }
 

@@ -7,7 +7,7 @@ import org.lmdebugger.device.Lifetimes;
 import org.lmdebugger.device.Memory;
 import org.lmdebugger.device.Tensor;
 
-/** Host memory, of a pool or, for weights used in place, of somebody else. */
+/** Host memory of a tensor: a block of the pool, or, for weights used in place, a mapped file. */
 final class CpuMemory implements Memory {
     private static final Runnable NOTHING = () -> { };
 
@@ -34,7 +34,7 @@ final class CpuMemory implements Memory {
         return new CpuMemory(device, lifetimes, segment.asReadOnly(), NOTHING);
     }
 
-    /** All of the memory that {@code tensor} lies in; its elements start at {@link Tensor#byteOffset()}. */
+    /** Returns all of the memory that {@code tensor} lies in; its elements start at {@link Tensor#byteOffset()}. */
     static MemorySegment of(Tensor tensor) {
         if (tensor.memory() instanceof CpuMemory memory) {
             if (memory.closed.get()) {

@@ -12,10 +12,10 @@ import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
 
-/** Operations that are done when they return. Work is shared among the workers where it is worth waking them. */
+/** Operations on the CPU, each finished when it returns. Large ones are divided among the workers. */
 final class CpuOperations implements Operations {
-    /** Elements of work below which one thread is as fast. */
-    private static final long WORTH_SHARING = 1 << 15;
+    /** Number of elements below which one thread is as fast as several. */
+    private static final long MIN_PARALLEL_ELEMENTS = 1 << 15;
 
     private final Workers workers;
     private final Gemm gemm;
@@ -232,7 +232,7 @@ final class CpuOperations implements Operations {
         Arguments.contributions(contributions, neurons, coefficients, values, reader);
         long columns = contributions.columns();
         long elements = contributions.rows() * columns;
-        if (elements * values.columns() < WORTH_SHARING) {
+        if (elements * values.columns() < MIN_PARALLEL_ELEMENTS) {
             Elementwise.contributions(contributions, neurons, coefficients, values, reader, 0, elements);
         } else {
             share(elements, (from, to) -> Elementwise.contributions(contributions, neurons, coefficients, values, reader, from, to));
@@ -270,14 +270,14 @@ final class CpuOperations implements Operations {
     }
 
     private boolean small(Tensor x) {
-        return x.rows() * x.columns() < WORTH_SHARING;
+        return x.rows() * x.columns() < MIN_PARALLEL_ELEMENTS;
     }
 
     private interface Range {
         void run(long from, long to);
     }
 
-    /** Rows divided evenly, a few parts a worker; rows are independent, so the division does not show. */
+    /** Divides rows evenly, a few parts a worker. Rows are independent, so the division does not change results. */
     private void share(long rows, Range range) {
         long parts = Math.min(rows, 4L * workers.threads());
         if (parts <= 1) {

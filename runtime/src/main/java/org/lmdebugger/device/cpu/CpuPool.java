@@ -7,13 +7,15 @@ import java.util.Deque;
 import java.util.Iterator;
 
 /**
- * Freed blocks of memory, kept for later requests of about their size: fresh memory has to be zeroed and paged in, and
- * all threads pause where an arena ends. They go when memory runs out. For any thread.
+ * A pool of freed memory blocks, kept for later requests of about their size: fresh memory has to be zeroed and paged
+ * in, and closing a shared arena pauses all threads. The pool is emptied when memory runs out. Any thread may use it.
  */
 final class CpuPool {
-    /** A cache line, and the widest vector. */
+    /** Alignment in bytes: a cache line, and the widest vector. */
     static final long ALIGNMENT = 64;
-    /** Bytes, what a chunk of a sweep takes, and blocks that are kept, at most; what was freed longest ago goes first. */
+    /**
+     * Limits on the bytes (those of a sweep's chunk) and blocks that are kept; the block freed longest ago goes first.
+     */
     private static final long MOST = 256 << 20;
     private static final int MOST_BLOCKS = 512;
 
@@ -21,7 +23,7 @@ final class CpuPool {
     private long bytes;
     private boolean closed;
 
-    /** Memory of at least the size asked for, with undefined contents. */
+    /** Returns memory of at least the requested size, with undefined contents. */
     record Block(Arena arena, MemorySegment memory) {
         long byteSize() {
             return memory.byteSize();
@@ -52,7 +54,7 @@ final class CpuPool {
         }
     }
 
-    /** So that few sizes are asked for, a quarter more at most. */
+    /** Rounds a size up, by a quarter at most, so that few different sizes occur. */
     private static long rounded(long byteSize) {
         long step = Math.max(ALIGNMENT, Long.highestOneBit(byteSize) / 4);
         return Math.ceilDiv(byteSize, step) * step;
@@ -84,7 +86,7 @@ final class CpuPool {
         }
     }
 
-    /** Gives all of it back; what is freed later is given back at once. */
+    /** Gives all memory back; blocks freed later are given back at once. */
     synchronized void close() {
         closed = true;
         clear();

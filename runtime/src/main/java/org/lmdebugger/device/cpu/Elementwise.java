@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.Tensor;
 
-/** The operations that treat each row, or each element, by itself; each for the rows from … to−1. */
+/** Operations on each row, or each element, by itself. Every method computes rows from … to−1. */
 final class Elementwise {
     private Elementwise() {
     }
@@ -33,7 +33,7 @@ final class Elementwise {
         }
     }
 
-    /** to = a + b, n elements from the given offsets on. */
+    /** Computes to = a + b, n elements from the given offsets on. */
     private static void add(Tensor to, long to0, Tensor a, long a0, Tensor b, long b0, int n) {
         var block = RowBuffers.ofThread();
         float[] x = block.x, y = block.y;
@@ -73,7 +73,7 @@ final class Elementwise {
         return Reductions.squaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns();
     }
 
-    /** A row whose squares overflow in single precision. */
+    /** Normalises a row whose squares overflow in single precision. */
     private static void wideLayerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long r) {
         double mean = Reductions.wideSum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
         double scale = wideInverseDeviation(x, r, mean, epsilon);
@@ -185,7 +185,7 @@ final class Elementwise {
         }
     }
 
-    /** Elements from … to−1 of the matrix, row after row. */
+    /** Computes elements from … to−1 of the matrix, counted row after row. */
     static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader, long from, long to) {
         MemorySegment cs = CpuMemory.of(contributions), ms = CpuMemory.of(coefficients);
         MemorySegment vs = CpuMemory.of(values), rs = CpuMemory.of(reader), is = CpuMemory.of(neurons);

@@ -5,18 +5,18 @@ import org.lmdebugger.bindings.OpenBlas;
 import org.lmdebugger.device.Tensor;
 
 /**
- * C = A·B or C = A·Bᵀ, divided among the workers: by our own kernels for a few rows, by OpenBLAS for more. How a
- * product is divided depends on its shape and the number of workers alone, so equal products give equal bits.
- * An object is reused from product to product, so that none allocates.
+ * Matrix products C = A·B and C = A·Bᵀ, divided among the workers: by own kernels for a few rows, by OpenBLAS for more.
+ * The division depends on the shape and the number of workers alone, so equal products give equal bits. One object
+ * serves product after product, so that none allocates.
  */
 final class Gemm implements Workers.Job {
-    /** Up to so many rows, our own kernel of A·B is faster than a BLAS, which packs all of B. */
+    /** Largest number of rows for which the own kernel of A·B is faster than a BLAS, which packs all of B. */
     private static final int FEW_ROWS = 40;
-    /** And that of A·Bᵀ. */
+    /** Largest number of rows for which the own kernel of A·Bᵀ is faster. */
     private static final int FEW_ROWS_TRANSPOSED = 14;
-    /** Products of fewer multiplications than this take less time than waking a helper. */
-    private static final long WORTH_SHARING = 1 << 17;
-    /** Two of the widest vectors: parts end where tiles do. */
+    /** Number of multiplications below which a product takes less time than waking a worker. */
+    private static final long MIN_PARALLEL_MULTIPLICATIONS = 1 << 17;
+    /** Granularity of the division in columns: two of the widest vectors, so that parts end where tiles do. */
     private static final int GRAIN = 32;
 
     private final Workers workers;
@@ -42,7 +42,7 @@ final class Gemm implements Workers.Job {
         if (length == 0 || c.rows() == 0) {
             return;
         }
-        int parts = c.rows() * c.columns() * a.columns() < WORTH_SHARING ? 1 : workers.threads();
+        int parts = c.rows() * c.columns() * a.columns() < MIN_PARALLEL_MULTIPLICATIONS ? 1 : workers.threads();
         boolean streamed = c.rows() == 1 && !transposed;
         lead = streamed ? (int) Math.min(length - 1, SkinnyGemm.lead(CpuMemory.of(b), b.byteOffset(), b.stride())) : 0;
         share = (int) ((length - lead + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
@@ -64,7 +64,7 @@ final class Gemm implements Workers.Job {
                 firstColumn, byRows ? (int) c.columns() : to, transposed, false);
     }
 
-    /** Columns from … to−1 of C = A·B, of C = A·Bᵀ, or of C += A·B, by the calling thread. */
+    /** Computes columns from … to−1 of C = A·B, of C = A·Bᵀ, or of C += A·B on the calling thread. */
     static void local(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as, MemorySegment b, long b0,
                       long bs, int m, int k, int from, int to, boolean transposed, boolean accumulate) {
         if (!few(m, transposed)) {

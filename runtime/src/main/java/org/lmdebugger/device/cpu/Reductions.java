@@ -13,9 +13,9 @@ final class Reductions {
     }
 
     /**
-     * The sum of a vector's lanes, which {@code lanes} holds and loses, halves first. {@code reduceLanes} leaves the
-     * order open, and the compiler takes another than the interpreter: results would change while a program warms up.
-     * The vector comes as an array because one that is passed to a method may become an object.
+     * Sums the lanes of a vector in a fixed order, by pairwise halves, and overwrites {@code lanes}.
+     * {@code reduceLanes} leaves the order open, and C2 and the interpreter choose different ones: results would change
+     * while the JVM warms up. The lanes come as an array because a vector that crosses a call may be boxed.
      */
     static float lanes(float[] lanes) {
         for (int half = lanes.length / 2; half > 0; half /= 2) {
@@ -41,7 +41,7 @@ final class Reductions {
         return sum;
     }
 
-    /** Σ (x − centre)². */
+    /** Returns Σ (x − centre)². */
     static float squaredDeviation(MemorySegment x, long x0, long n, float centre) {
         var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(SPECIES);
@@ -59,7 +59,7 @@ final class Reductions {
         return sum;
     }
 
-    /** Σ x in double precision: slow, for rows whose sums would overflow. */
+    /** Returns Σ x in double precision: slow, for rows whose sums would overflow. */
     static double wideSum(MemorySegment x, long x0, long n) {
         double sum = 0;
         for (long i = 0; i < n; i++) {
@@ -68,7 +68,7 @@ final class Reductions {
         return sum;
     }
 
-    /** Σ (x − centre)² in double precision: slow, for rows whose sums would overflow. */
+    /** Returns Σ (x − centre)² in double precision: slow, for rows whose sums would overflow. */
     static double wideSquaredDeviation(MemorySegment x, long x0, long n, double centre) {
         double sum = 0;
         for (long i = 0; i < n; i++) {

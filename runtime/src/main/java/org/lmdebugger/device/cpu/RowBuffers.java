@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Arrays of a thread through which rows pass a block at a time: they stay in the first cache, and sums are carried in
- * double precision from block to block, so that their error does not grow with the row.
+ * Working arrays of a thread. Rows are processed in blocks that stay in the L1 cache; sums are carried from block to
+ * block in double precision, so that their error does not grow with the length of the row.
  */
 final class RowBuffers {
     static final int SIZE = 1024;
@@ -23,17 +23,17 @@ final class RowBuffers {
     private float[] left = new float[0];
     private float[] right = new float[0];
 
-    /** At least {@code size} elements, of any contents. */
+    /** Returns an array for sums: at least {@code size} elements with undefined contents. */
     float[] sums(int size) {
         return sums.length < size ? sums = new float[size] : sums;
     }
 
-    /** The same, another array. */
+    /** Returns an array for the packed left operand: at least {@code size} elements with undefined contents. */
     float[] left(int size) {
         return left.length < size ? left = new float[size] : left;
     }
 
-    /** And another. */
+    /** Returns an array for the packed right operand: at least {@code size} elements with undefined contents. */
     float[] right(int size) {
         return right.length < size ? right = new float[size] : right;
     }
@@ -42,7 +42,7 @@ final class RowBuffers {
         return BLOCK.get();
     }
 
-    /** How many elements of a row of {@code length} belong to the block that starts at {@code at}. */
+    /** Returns the number of elements in the block that starts at {@code at} of a row of {@code length}. */
     static int count(long at, long length) {
         return (int) Math.min(SIZE, length - at);
     }
@@ -55,7 +55,7 @@ final class RowBuffers {
         MemorySegment.copy(from, 0, to, F32, to0, n);
     }
 
-    /** Σ x[i] for i below n, in an order that depends on n and the vector width only. */
+    /** Returns Σ x[i] for i below n, in an order that depends on n and the vector width only. */
     static float sum(float[] x, int n) {
         var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(Layouts.SPECIES);
@@ -71,7 +71,7 @@ final class RowBuffers {
         return sum;
     }
 
-    /** Σ x[i]·y[i] for i below n, in an order that depends on n and the vector width only. */
+    /** Returns Σ x[i]·y[i] for i below n, in an order that depends on n and the vector width only. */
     static float dot(float[] x, float[] y, int n) {
         var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(Layouts.SPECIES);

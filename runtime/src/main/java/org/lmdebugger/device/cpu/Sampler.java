@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.lmdebugger.device.Sampling;
 
-/** Chooses a token from one row of logits, as {@link Sampling} defines it. */
+/** A sampler of one token from a row of logits, as {@link Sampling} defines it. */
 final class Sampler {
-    /** So many candidates are selected in one pass; where more are needed, sorting the row is faster. */
+    /** Largest number of candidates that are selected in one pass; for more, sorting the row is faster. */
     private static final int FEW = 256;
 
     private int[] ids = new int[0];
@@ -23,7 +23,7 @@ final class Sampler {
         return drawn < 0 ? candidates(x, x0, n, 1)[0] : drawn;
     }
 
-    /** A token by its probability; −1 if there are none, as logits are not finite. */
+    /** Returns a token drawn by its probability; −1 if logits are not finite, so that there are no probabilities. */
     private int drawn(MemorySegment x, long x0, int n, Sampling sampling, float uniform) {
         float max = Statistics.max(x, x0, n);
         int count = sampling.topK() == 0 ? n : Math.min(n, sampling.topK());
@@ -36,7 +36,10 @@ final class Sampler {
         return drawCandidate(x, x0, count, max, sampling.temperature(), uniform);
     }
 
-    /** How many of the most likely tokens, at most {@code limit}, reach topP of {@code mass}; they are in {@link #ids}. */
+    /**
+     * Returns how many of the likeliest tokens, at most {@code limit}, reach topP of {@code mass}; {@link #ids} holds
+     * them.
+     */
     private int nucleus(MemorySegment x, long x0, int n, int limit, double mass, float max, Sampling sampling) {
         for (int k = Math.min(limit, FEW); ; k = limit) {
             candidates(x, x0, n, k);
@@ -110,7 +113,7 @@ final class Sampler {
         return ids;
     }
 
-    /** The order of {@link Selection}, by sorting the whole row: the sort key is −value, then the index. */
+    /** Sorts the whole row in the order of {@link Selection}: the key is −value, then the index. */
     private void sorted(MemorySegment x, long x0, int n, int k) {
         if (keys.length < n) {
             keys = new long[n];

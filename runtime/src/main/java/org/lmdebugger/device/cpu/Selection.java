@@ -11,11 +11,11 @@ import jdk.incubator.vector.VectorOperators;
 import org.lmdebugger.device.Tensor;
 
 /**
- * The k largest numbers of a row, largest first, ties to the lower index, NaN above all. One pass: most numbers are
- * compared with the smallest that is kept and no more, once the list has filled.
+ * A selection of the k largest numbers of a row, largest first, ties to the lower index, NaN above all, in one pass.
+ * Once k numbers are kept, most others cost one comparison with the smallest of them.
  */
 final class Selection {
-    /** Elements from which on the vector instructions, slow until they are compiled, are worth it. */
+    /** Row length from which vector instructions pay: they are slow until they are compiled. */
     private static final long BULK = 1 << 23;
     /** A bit for each lane of a vector. */
     private static final long LANES = -1L >>> Long.SIZE - SPECIES.length();
@@ -76,7 +76,7 @@ final class Selection {
         }
     }
 
-    /** The {@code k} best of a row into arrays that hold at least so many. */
+    /** Writes the {@code k} best of a row into arrays of at least that length. */
     static void topK(int[] indices, float[] values, int k, MemorySegment x, long x0, long n) {
         var best = new Selection(k, 1, false);
         best.select(x, x0, n);
@@ -106,7 +106,10 @@ final class Selection {
         }
     }
 
-    /** Offers a block's elements from index {@code at} on, but for the last that fill no vector; returns how many. */
+    /**
+     * Offers the elements of a block that fill whole vectors, the first of index {@code at}; returns how many these
+     * are.
+     */
     private int offerVectors(float[] block, int length, long at) {
         int k = values.length;
         int i = 0;
@@ -127,7 +130,7 @@ final class Selection {
         }
     }
 
-    /** Adds a number whose index is higher than those of all that are kept. */
+    /** Adds a number whose index is higher than those of all kept numbers. */
     private void insert(float value, int index) {
         int at = count++;
         for (; at > 0 && larger(value, values[at - 1]); at--) {
@@ -138,7 +141,7 @@ final class Selection {
         indices[at] = index;
     }
 
-    /** Numeric order, in which −0 equals +0, with NaN on top. */
+    /** Compares in numeric order, in which −0 equals +0, with NaN on top. */
     private static boolean larger(float a, float b) {
         return a > b || (a != a && b == b);
     }

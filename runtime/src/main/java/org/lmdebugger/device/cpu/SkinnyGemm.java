@@ -9,34 +9,32 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Products of a few rows with a large matrix, which is read from memory once and in its own order. Each element is
- * summed in one fixed order, so a row's result is the same, bit for bit, whatever other rows and columns are computed
- * beside it.
+ * Products of a few rows with a large matrix, which is read from memory once, in the order in which it lies there. Each
+ * element is summed in one fixed order, so the bits of a row do not depend on the rows and columns beside it.
  *
- * <p>Several rows are multiplied out of arrays, to which small blocks of the matrix are copied: the compiler drops an
- * array's bounds checks from a loop, but not those of a segment that is walked along with a stride, and they take
- * longer than the products.
+ * <p>For several rows, small blocks of the matrix are first copied to arrays: C2 removes the bounds checks of an array
+ * from a loop, but not those of a segment that is read with a stride, and these take longer than the products.
  *
- * <p>Offsets are in bytes, strides in elements. The vector operations are called directly rather than through helpers
- * because the compiler keeps vectors in registers only where everything is inlined; and methods are small
- * because the JVM's first compiler gives up on larger ones, which then stay slow for ever.
+ * <p>Offsets are in bytes, strides in elements. Vector operations are called directly, not through helpers, because C2
+ * keeps vectors in registers only where everything is inlined. Methods stay small because C1 bails out of large ones,
+ * which then stay interpreted for good.
  */
 final class SkinnyGemm {
-    /** Rows of a tile; five rows of two vectors, and what feeds them, fill the registers that C2 uses well. */
+    /** Rows of a tile: five rows of two vectors and their operands fill the registers that C2 uses well. */
     private static final int TILE = 5;
     private static final int W = SPECIES.length();
     private static final long WB = 4L * W;
     /** Columns of a tile. */
     private static final int PANEL = 2 * W;
-    /** Rows of B that are copied at a time. */
+    /** Rows of B copied at a time. */
     private static final int DEPTH = 48;
-    /** Columns of B that are copied at a time, whole panels: the copy stays in the first cache. */
+    /** Columns of B copied at a time, in whole panels: the copy stays in the L1 cache. */
     private static final int STRIP = 192;
 
     private SkinnyGemm() {
     }
 
-    /** Columns from … to−1 of C = A·B, or of C += A·B. Shapes: c [m, n], a [m, k], b [k, n]. */
+    /** Computes columns from … to−1 of C = A·B, or of C += A·B. Shapes: c [m, n], a [m, k], b [k, n]. */
     static void multiply(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
                          MemorySegment b, long b0, long bs, int m, int k, int from, int to, boolean accumulate) {
         if (m == 1) {
@@ -71,7 +69,7 @@ final class SkinnyGemm {
         }
     }
 
-    /** The same for one row: nothing is used twice, so nothing is copied. */
+    /** Computes these columns for one row: nothing is used twice, so nothing is copied. */
     private static void multiplyRow(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
                                     int k, int from, int to, boolean accumulate) {
         float[] sums = RowBuffers.ofThread().sums(to - from);
@@ -91,7 +89,7 @@ final class SkinnyGemm {
         MemorySegment.copy(sums, 0, c, F32, c0 + 4L * from, to - from);
     }
 
-    /** At most one vector: sums += a·b over {@code k} rows of b. */
+    /** Computes sums += a·b over {@code k} rows of b, at most one vector wide. */
     private static void edge(float[] sums, int at, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k, int columns) {
         if (columns == 0) {
             return;
@@ -105,7 +103,7 @@ final class SkinnyGemm {
         sum.intoArray(sums, at, mask);
     }
 
-    /** sums += a·b of one row of b. */
+    /** Computes sums += a·b of one row of b. */
     private static void one(float[] sums, float a, MemorySegment b, long b0, int from, int to) {
         var factor = FloatVector.broadcast(SPECIES, a);
         for (int j = from; j < to; j += W) {
@@ -114,7 +112,7 @@ final class SkinnyGemm {
         }
     }
 
-    /** sums += a·b of eight rows of b, walked along side by side. Strides in bytes. */
+    /** Computes sums += a·b of eight rows of b, read side by side. Strides in bytes. */
     private static void eight(float[] sums, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int from, int to) {
         var a1 = FloatVector.broadcast(SPECIES, a.get(F32, a0));
         var a2 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 4));
@@ -140,8 +138,9 @@ final class SkinnyGemm {
     }
 
     /**
-     * How many elements after {@code offset} an aligned vector starts: a vector that straddles two cache lines is read
-     * in two steps, and the tensors of a file start anywhere. 0 where no such place is shared by all rows.
+     * Returns how many elements after {@code offset} an aligned vector starts; 0 if no such place is common to all
+     * rows. A vector that straddles two cache lines is read in two steps, and the tensors of a file start at any
+     * address.
      */
     static int lead(MemorySegment b, long offset, long stride) {
         long address = b.address() + offset;
@@ -165,7 +164,7 @@ final class SkinnyGemm {
         }
     }
 
-    /** One row of B, panel by panel. */
+    /** Copies one row of B, panel by panel. */
     private static void packRight(float[] right, int at, MemorySegment b, long b0, int columns) {
         int j = 0;
         for (; j <= columns - PANEL; j += PANEL, at += DEPTH * PANEL) {
@@ -177,7 +176,7 @@ final class SkinnyGemm {
         }
     }
 
-    /** Five rows of two vectors: sums += left·right over {@code depth} rows of a panel. */
+    /** Computes sums += left·right over {@code depth} rows of a panel, for five rows of two vectors. */
     private static void tile(float[] sums, int s0, float[] left, int l0, float[] right, int r0, int depth) {
         int s1 = s0 + STRIP, s2 = s1 + STRIP, s3 = s2 + STRIP, s4 = s3 + STRIP;
         var sum00 = FloatVector.fromArray(SPECIES, sums, s0);
@@ -221,7 +220,7 @@ final class SkinnyGemm {
         sum41.intoArray(sums, s4 + W);
     }
 
-    /** Columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
+    /** Computes columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
     static void multiplyTransposed(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
                                    MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
         var lanes = RowBuffers.ofThread().lanes;
@@ -238,7 +237,7 @@ final class SkinnyGemm {
         }
     }
 
-    /** The products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
+    /** Computes the products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
     private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k,
                                  float[] lanes) {
         var sum1 = FloatVector.zero(SPECIES);

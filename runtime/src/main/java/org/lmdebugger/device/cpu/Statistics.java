@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Tensor;
 
-/** Measures of rows of logits. */
+/** Statistics of rows of logits: log-sum-exp, entropy, KL divergence, chosen logits and ranks. */
 final class Statistics {
     private Statistics() {
     }
@@ -69,7 +69,7 @@ final class Statistics {
         return max;
     }
 
-    /** −Σ p·log p with log p = x − logSumExp. */
+    /** Returns −Σ p·log p with log p = x − logSumExp. */
     private static double entropy(MemorySegment x, long x0, long n, double logSumExp) {
         float[] logP = RowBuffers.ofThread().x, p = RowBuffers.ofThread().y;
         float normaliser = (float) logSumExp;
@@ -90,7 +90,7 @@ final class Statistics {
         return -sum;
     }
 
-    /** q = softmax(clean), the same for all rows; returns its sum as it was rounded. */
+    /** Computes q = softmax(clean), the same for all rows; returns the sum of its rounded elements. */
     private static double softmax(MemorySegment q, Tensor clean, long n) {
         var block = RowBuffers.ofThread().x;
         float normaliser = (float) logSumExp(CpuMemory.of(clean), clean.byteOffset(), n);
@@ -108,7 +108,7 @@ final class Statistics {
         return mass;
     }
 
-    /** See {@link LogitStatistics} for the formula and why it is used. */
+    /** Returns KL(q ‖ p); {@link LogitStatistics} gives the formula and its reason. */
     private static double kl(MemorySegment x, long x0, Tensor clean, MemorySegment softmax, double mass, long n) {
         var block = RowBuffers.ofThread();
         float[] q = block.x, delta = block.y;
@@ -129,7 +129,7 @@ final class Statistics {
         return Math.log1p(excess / mass) - rest / mass;
     }
 
-    /** One block of q into x, and of Δ = logits − clean − centre into y; returns its length. */
+    /** Copies a block of q into x and of Δ = logits − clean − centre into y; returns its length. */
     private static int differences(RowBuffers block, MemorySegment x, long x0, Tensor clean, MemorySegment softmax, float centre, long at, long n) {
         int count = RowBuffers.count(at, n);
         float[] q = block.x, delta = block.y;

@@ -6,9 +6,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Elementary functions of arrays, a vector at a time: of a plain loop the JVM's compiler makes no vector instructions
- * where it says {@code intBitsToFloat}, and it takes many times as long. Each value is computed in one fixed order of
- * operations, so that results do not depend on how far a loop is compiled.
+ * Elementary functions of arrays, written with the Vector API: C2 does not auto-vectorise a loop that uses
+ * {@code intBitsToFloat}, which then takes many times as long. Each value is computed in one fixed order of operations,
+ * so that interpreted and compiled code give the same bits.
  *
  * <p>e^x = 2ⁿ·e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2; e^r − 1 by its Taylor series to r⁷, whose remainder is
  * below 2⁻²⁷.
@@ -17,24 +17,27 @@ final class VectorMath {
     private static final float LOG2_E = 1.44269504f;
     private static final float LN2_HIGH = 0.693359375f; // few bits, so that n·LN2_HIGH is exact
     private static final float LN2_LOW = -2.12194440e-4f;
-    /** Adding it rounds to an integer, which the last bits of the sum hold; subtracting it gives that as a float. */
+    /**
+     * A constant whose addition rounds to an integer, held by the last bits of the sum; its subtraction gives that as a
+     * float.
+     */
     private static final float ROUND = 0x1.8p23f;
     private static final int W = SPECIES.length();
 
     private VectorMath() {
     }
 
-    /** x[i] = e^x[i] for i below n, within 2 ulp; results below 2⁻¹²⁶ within 2⁻¹⁴⁹ or so. */
+    /** Computes x[i] = e^x[i] for i below n, within 2 ulp; results below 2⁻¹²⁶ within 2⁻¹⁴⁹ or so. */
     static void exp(float[] x, int n) {
         apply(x, n, false);
     }
 
-    /** x[i] = e^x[i] − 1 for i below n, within 3 ulp, for tiny x too. */
+    /** Computes x[i] = e^x[i] − 1 for i below n, within 3 ulp, for tiny x too. */
     static void expm1(float[] x, int n) {
         apply(x, n, true);
     }
 
-    /** Whole vectors in place, and a rest that fills none by way of one that is filled up. */
+    /** Computes whole vectors in place; a rest that fills none is copied to a padded one and back. */
     private static void apply(float[] x, int n, boolean minusOne) {
         int whole = n / W * W;
         ofVectors(x, whole, minusOne);
@@ -55,8 +58,8 @@ final class VectorMath {
     }
 
     /**
-     * x[i] = gelu_new(x[i]) for i below n: 0.5·x·(1 + tanh u) = x / (1 + e^(−2u)) with u = √(2/π)·(x + 0.044715·x³);
-     * within 1e-6 of |x|.
+     * Computes x[i] = gelu_new(x[i]) for i below n: 0.5·x·(1 + tanh u) = x / (1 + e^(−2u)) with u = √(2/π)·(x +
+     * 0.044715·x³); within 1e-6 of |x|.
      *
      * @param e working space of at least n
      */
@@ -72,12 +75,12 @@ final class VectorMath {
     }
 
     /**
-     * x[i] = gelu(x[i]) for i below n: x·Φ(x) = max(x, 0) − |x|·Φ(−|x|), within 1e-6 of |x|. With z = |x|/√2 and
+     * Computes x[i] = gelu(x[i]) for i below n: x·Φ(x) = max(x, 0) − |x|·Φ(−|x|), within 1e-6 of |x|. With z = |x|/√2 and
      * t = 1 / (1 + z/2), Φ(−|x|) = erfc(z)/2 and erfc(z) = t·e^(P(t) − z²), where the polynomial P was fitted for z up to
      * 10 with a largest error of 5e-8.
      *
      * @param t working space of at least n
-     * @param e another
+     * @param e more working space of at least n
      */
     static void geluErf(float[] x, float[] t, float[] e, int n) {
         for (int i = 0; i < n; i++) {
@@ -100,7 +103,7 @@ final class VectorMath {
         }
     }
 
-    // No helpers that take or return vectors: where the compiler does not inline one, its vectors become objects.
+    // No helpers that take or return vectors: where C2 does not inline one, its vectors are boxed.
 
     private static void expOfVectors(float[] x, int n) {
         for (int i = 0; i < n; i += W) {

@@ -7,12 +7,12 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Threads that share the parts of one job at a time, allocating nothing. The caller divides the job, so that its
- * result does not depend on who computes which part; it takes part itself, and does all parts alone when the helpers
- * are busy with somebody else's job.
+ * Worker threads that share the parts of one job at a time and allocate nothing. The caller divides the job, so the
+ * result does not depend on which thread computes which part. The caller computes parts too, and computes all of them
+ * when the workers are busy with another caller's job.
  */
 final class Workers implements AutoCloseable {
-    /** How long an idle helper stays awake: about the sequential work between two GEMMs of a layer. */
+    /** Time for which an idle worker spins before it sleeps: about the sequential work between two GEMMs of a layer. */
     private static final long AWAKE_NANOS = 40_000;
 
     interface Job {
@@ -21,7 +21,7 @@ final class Workers implements AutoCloseable {
 
     private final Helper[] helpers;
     private final AtomicBoolean taken = new AtomicBoolean();
-    /** Number of the job (upper half) and how many of its parts are not yet claimed (lower half). */
+    /** The job's number (upper half) and the number of its unclaimed parts (lower half). */
     private final AtomicLong open = new AtomicLong();
     private final AtomicInteger unfinished = new AtomicInteger();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
@@ -97,7 +97,7 @@ final class Workers implements AutoCloseable {
         }
     }
 
-    /** Ends the helpers once they are idle; jobs that come later run on their callers. */
+    /** Ends the workers once they are idle; later jobs run on their callers. */
     @Override
     public void close() {
         closed = true;

@@ -19,12 +19,14 @@ import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Tensor;
 
 /**
- * An NVIDIA GPU: cuBLAS for products, the kernels of {@code native} for the rest. Each call has a stream, a cuBLAS handle
- * and a workspace of its own, which later calls use again; weights are shared. A virtual thread's call runs on a platform
- * thread, as the current GPU belongs to a thread.
+ * An NVIDIA GPU: cuBLAS for products, the kernels of {@code native} for the rest. Each call has a stream, a cuBLAS
+ * handle and a workspace of its own, which later calls use again; weights are shared. A virtual thread's call runs on a
+ * platform thread, as the current GPU belongs to a thread.
  */
 public final class CudaDevice implements Device {
-    /** Whether freed memory is kept for later requests, instead of going back to the driver each time: true unless set. */
+    /**
+     * Whether freed memory is kept for later requests, instead of going back to the driver each time: true unless set.
+     */
     public static final String KEEP = "lmdebugger.cuda.keep";
 
     private final boolean keep = Boolean.parseBoolean(System.getProperty(KEEP, "true"));
@@ -96,7 +98,10 @@ public final class CudaDevice implements Device {
                 .formatted(name(), what, failure.getMessage()), failure) : failure;
     }
 
-    /** A block that was freed, else a new one; what is kept goes back to the driver when it has none left. */
+    /**
+     * Returns a freed block or a new one; when the driver has no memory left, all kept blocks are given back to it
+     * first.
+     */
     long address(long bytes) {
         var session = current.get();
         long kept = session == null ? 0 : session.freed().take(bytes);
@@ -119,12 +124,14 @@ public final class CudaDevice implements Device {
         }
     }
 
-    /** A block that is freed during a call may still be in use by what that call queued: until its end, only it takes it. */
+    /**
+     * Frees a block. Work that a call has queued may still use it, so until the call ends only that call can reuse it.
+     */
     void free(long address, long bytes) {
         var session = current.get();
         if (closed || !keep) {
             makeCurrent();
-            CudaMemory.free(address); // waits for what is queued
+            CudaMemory.free(address); // waits for queued work
         } else {
             (session == null ? pool : session.freed()).add(address, bytes);
         }
@@ -153,7 +160,7 @@ public final class CudaDevice implements Device {
         }
     }
 
-    /** Matrices are halved where products are BF16; gains and biases are added, not multiplied. */
+    /** Stores matrices as BF16 where products are BF16; gains and biases, which are added, stay FP32. */
     private ElementType weightType(long rows) {
         return precision == Precision.BF16 && rows > 1 ? ElementType.BF16 : ElementType.F32;
     }
@@ -212,7 +219,7 @@ public final class CudaDevice implements Device {
                 try {
                     return task.get();
                 } catch (InterruptedException e) {
-                    interrupted = true; // the work goes on, and its caller hears of it afterwards
+                    interrupted = true; // the work is not cancelled; its caller is interrupted afterwards
                 } catch (ExecutionException failure) {
                     throw sameThrowable(failure.getCause());
                 }

@@ -25,15 +25,15 @@ import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
 
-/** Operations that are queued in one stream when they return. Nothing is allocated but by its making. */
+/** Operations on a GPU, queued in this object's stream when they return. All memory is allocated by the constructor. */
 final class CudaOperations implements Operations, AutoCloseable {
-    /** What cuBLAS recommends for the largest GPUs. */
+    /** Size of the workspace that cuBLAS recommends for the largest GPUs, in bytes. */
     private static final long WORKSPACE = 32 << 20;
 
-    /** Room for 2,621 rows of GPT-2 XL's coefficients: taller operands are rounded, and multiplied, in pieces. */
+    /** Bytes of rounded operands: 2,621 rows of GPT-2 XL's coefficients. Taller operands are multiplied in pieces. */
     private static final long ROUNDED = 32 << 20;
 
-    private final Deque<Runnable> owned = new ArrayDeque<>(); // what is to be closed, the newest first
+    private final Deque<Runnable> owned = new ArrayDeque<>(); // resources to close, the newest first
     private final CudaStream stream;
     private final CublasHandle blas;
     private final CudaKernels kernels;
@@ -71,12 +71,12 @@ final class CudaOperations implements Operations, AutoCloseable {
         stream.synchronize();
     }
 
-    /** Blocks that were freed during this session's call. */
+    /** Returns the blocks that were freed during the current call. */
     CudaPool freed() {
         return freed;
     }
 
-    /** Waits for what was queued before {@code failure}, and forgets the copies that nobody waits for any more. */
+    /** Waits for work queued before {@code failure}, and drops pending downloads, whose caller has failed. */
     void abandon(Throwable failure) {
         try {
             staging.abandon();
@@ -97,7 +97,7 @@ final class CudaOperations implements Operations, AutoCloseable {
         return to;
     }
 
-    /** to = from, converted to the type of {@code to}. */
+    /** Copies {@code from} to {@code to}, converted to its type. */
     void convert(Tensor to, Tensor from) {
         kernels.convert(matrix(to), matrix(from));
     }

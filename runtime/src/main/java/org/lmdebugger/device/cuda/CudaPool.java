@@ -7,8 +7,8 @@ import java.util.Map;
 import org.lmdebugger.bindings.CudaMemory;
 
 /**
- * Freed blocks of a GPU's memory, kept for later requests of exactly the same size: asking the driver each time would
- * stop the device. For any thread.
+ * A pool of freed blocks of a GPU's memory, kept for later requests of exactly the same size: an allocation by the
+ * driver would stop the device each time. Any thread may use it.
  */
 final class CudaPool {
     private final Map<Long, Deque<Long>> addresses = new HashMap<>();
@@ -17,7 +17,7 @@ final class CudaPool {
         addresses.computeIfAbsent(bytes, size -> new ArrayDeque<>()).push(address);
     }
 
-    /** The block of that size that was freed last, or 0. */
+    /** Returns the block of that size that was freed last, or 0. */
     synchronized long take(long bytes) {
         var free = addresses.get(bytes);
         return free == null || free.isEmpty() ? 0 : free.pop();

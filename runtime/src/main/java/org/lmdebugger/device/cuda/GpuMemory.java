@@ -18,7 +18,7 @@ final class GpuMemory implements Memory {
         device.lifetimes().opened(this);
     }
 
-    /** Where {@code tensor}'s first element lies. */
+    /** Returns the address of {@code tensor}'s first element. */
     static long address(Tensor tensor) {
         if (tensor.memory() instanceof GpuMemory block) {
             if (block.closed.get()) {

@@ -8,8 +8,8 @@ import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
 
 /**
- * Pinned memory through which copies between heap and device pass, so that uploads need not wait: a host array may be
- * changed at once, as its bytes lie here until the device has fetched them.
+ * Pinned memory for copies between the heap and a GPU. Uploads need not wait: the caller may change its array at once,
+ * as the bytes are kept here until the device has fetched them.
  */
 final class Staging {
     private static final long BYTES = 4 << 20;
@@ -31,7 +31,7 @@ final class Staging {
     void upload(long to, MemorySegment from) {
         if (from.isNative() && from.byteSize() > BYTES) {
             stream.copyToDevice(to, from);
-            stream.synchronize(); // what is not pinned may be used again only now
+            stream.synchronize(); // unpinned memory may be reused only now
             return;
         }
         for (long at = 0; at < from.byteSize(); at += BYTES) {
