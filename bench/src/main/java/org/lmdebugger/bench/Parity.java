@@ -40,7 +40,7 @@ final class Parity {
             int layers = debugger.model().config().layers();
             result.put("ids", run.ids());
             result.put("logits", logits.toFloats()); // [T, V]
-            result.put("hidden", IntStream.range(0, layers).mapToObj(l -> run.after(l).toFloats()).toList()); // [L, T, d]
+            result.put("hidden", IntStream.range(0, layers).mapToObj(l -> run.residualPost(l).toFloats()).toList()); // [L, T, d]
         }
         result.put("greedy", debugger.generate(prompt, TOKENS).tokens().stream().map(Generation.Token::id).toList());
         return result;

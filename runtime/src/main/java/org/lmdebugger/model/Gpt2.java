@@ -269,12 +269,12 @@ public final class Gpt2 implements AutoCloseable {
 
         var normed = rows.z; // its memory
         session.layerNorm(normed, rows.stream, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
-        session.multiply(rows.coefficients, normed, layer.keys());
-        session.biasGelu(rows.coefficients, layer.keysBias(), config.activation());
+        session.multiply(rows.coefficients, normed, layer.ffnIn());
+        session.biasGelu(rows.coefficients, layer.ffnInBias(), config.activation());
         hook.at(Site.COEFFICIENTS, l, rows.coefficients);
-        session.multiply(rows.out, rows.coefficients, layer.values());
+        session.multiply(rows.out, rows.coefficients, layer.ffnOut());
         hook.at(Site.FFN_OUT, l, rows.out);
-        session.biasResidual(rows.stream, rows.out, layer.valuesBias());
+        session.biasResidual(rows.stream, rows.out, layer.ffnOutBias());
         hook.at(Site.RESIDUAL_POST, l, rows.stream);
     }
 
@@ -282,16 +282,16 @@ public final class Gpt2 implements AutoCloseable {
     private void project(Operations session, Layer layer, BlockRows rows) {
         if (rows.last == null) {
             session.multiply(rows.queryKeyValue, rows.normed, layer.queryKeyValue());
-            session.addBias(rows.queryKeyValue, layer.queryKeyBias());
+            session.addBias(rows.queryKeyValue, layer.queryKeyValueBias());
             return;
         }
         long d = config.width();
         var keysAndValues = rows.queryKeyValue.columns(d, 2 * d);
         session.multiply(keysAndValues, rows.normed, layer.queryKeyValue().columns(d, 2 * d));
-        session.addBias(keysAndValues, layer.queryKeyBias().columns(d, 2 * d));
+        session.addBias(keysAndValues, layer.queryKeyValueBias().columns(d, 2 * d));
         session.gatherRows(rows.out, rows.normed, rows.last);
         session.multiply(rows.queries, rows.out, layer.queryKeyValue().columns(0, d));
-        session.addBias(rows.queries, layer.queryKeyBias().columns(0, d));
+        session.addBias(rows.queries, layer.queryKeyValueBias().columns(0, d));
         session.gatherRows(rows.stream, rows.x, rows.last);
     }
 

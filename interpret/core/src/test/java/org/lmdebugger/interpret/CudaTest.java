@@ -188,7 +188,7 @@ class CudaTest {
             var vectors = new ValueVectors(model);
             var head = IntStream.range(0, 8192).mapToObj(token -> model.head().row(token).toFloats()).toList();
             for (int i = 0; i < 2; i++) {
-                var vector = model.layer(0).values().row(i).toFloats();
+                var vector = model.layer(0).ffnOut().row(i).toFloats();
                 double mean = IntStream.range(0, width).mapToDouble(j -> vector[j]).average().orElseThrow();
                 for (var reading : ValueVectors.Reading.values()) {
                     double shift = reading == ValueVectors.Reading.RAW ? 0 : mean; // gains are 1

@@ -92,8 +92,8 @@ class DebuggerTest {
             float last = before.row(LENGTH - 1).columns(6, 1).toFloats()[0];
             assertThat(after.row(LENGTH - 1).columns(6, 1).toFloats()[0]).isEqualTo(2 * last + 1);
             assertThat(after.rows(0, LENGTH - 1).columns(6, 1).toFloats()).isEqualTo(before.rows(0, LENGTH - 1).columns(6, 1).toFloats());
-            assertThat(edited.before(1).toFloats()).isEqualTo(clean.before(1).toFloats());
-            assertThat(edited.after(1).toFloats()).isNotEqualTo(clean.after(1).toFloats());
+            assertThat(edited.residualMid(1).toFloats()).isEqualTo(clean.residualMid(1).toFloats());
+            assertThat(edited.residualPost(1).toFloats()).isNotEqualTo(clean.residualPost(1).toFloats());
         }
     }
 
@@ -207,8 +207,8 @@ class DebuggerTest {
             var last = logits.row(LENGTH - 1).toFloats();
             var prediction = debugger.trace(PROMPT).position(-1).layers().getLast().after().getFirst();
             assertThat(IntStream.range(0, last.length).allMatch(i -> last[i] <= last[prediction.id()])).isTrue();
-            var projected = debugger.project(model.layer(2).values().rows(5, 2), 3);
-            var value = model.layer(2).values().row(6).toFloats();
+            var projected = debugger.project(model.layer(2).ffnOut().rows(5, 2), 3);
+            var value = model.layer(2).ffnOut().row(6).toFloats();
             var embedding = model.head().row(projected.get(1).getFirst().id()).toFloats();
             double dot = IntStream.range(0, value.length).mapToDouble(i -> value[i] * embedding[i]).sum();
             assertThat((double) projected.get(1).getFirst().logit()).isCloseTo(dot, within(1e-4));
@@ -308,6 +308,6 @@ class DebuggerTest {
         var run = debugger.run(PROMPT);
         run.close();
         run.close();
-        assertThatThrownBy(() -> run.after(0).toFloats()).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> run.residualPost(0).toFloats()).isInstanceOf(IllegalStateException.class);
     }
 }

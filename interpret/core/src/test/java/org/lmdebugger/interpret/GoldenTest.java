@@ -100,8 +100,8 @@ abstract class GoldenTest {
                     int t = position.get("position").asInt();
                     for (int l = 0; l < model.config().layers(); l++) {
                         var layer = position.get("layers").get(l);
-                        assertVector(run.before(l).row(t).toFloats(), layer.get("hidden_before"));
-                        assertVector(run.after(l).row(t).toFloats(), layer.get("hidden_after"));
+                        assertVector(run.residualMid(l).row(t).toFloats(), layer.get("hidden_before"));
+                        assertVector(run.residualPost(l).row(t).toFloats(), layer.get("hidden_after"));
                         assertVector(run.coefficients(l).row(t).toFloats(), layer.get("coefficients"));
                     }
                 }

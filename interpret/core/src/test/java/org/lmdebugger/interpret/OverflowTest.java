@@ -59,7 +59,7 @@ class OverflowTest {
             var vector = new Neuron(0, 3);
             for (ThrowingCallable call : List.<ThrowingCallable>of(() -> vectors.project(vector, 3, ValueVectors.Reading.RAW),
                     () -> vectors.similar(vector, 3), () -> vectors.promote(new int[] {1}, 3), () -> vectors.suppress(new int[] {1}, 3),
-                    () -> new Debugger(model).project(model.layer(0).values().row(3), 3))) {
+                    () -> new Debugger(model).project(model.layer(0).ffnOut().row(3), 3))) {
                 assertThatThrownBy(call).isInstanceOf(IllegalArgumentException.class)
                         .hasMessageMatching("vectors: a product is -?Infinity \\(expected: vectors whose products FP32 can hold\\)");
             }

@@ -31,7 +31,7 @@ final class StrongestTable {
         var names = measures.stream().map(measure -> Text.visible(measure.toString())).toList();
         out.println(line(prompts ? "prompt" : "", "intervention", names, "its value vector says"));
         for (var effect : effects) {
-            var tokens = effect.layer() < 0 ? "" : debugger.project(debugger.model().layer(effect.layer()).values().row(effect.neuron()), 8)
+            var tokens = effect.layer() < 0 ? "" : debugger.project(debugger.model().layer(effect.layer()).ffnOut().row(effect.neuron()), 8)
                     .getFirst().stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
             var intervention = String.join("; ", effect.chunk().edits(effect.index()).texts());
             var values = measures.stream().map(measure -> number(measure, effect.value(measure))).toList();

@@ -30,7 +30,7 @@ public final class TopTokens {
             var rows = scope.allocate(ElementType.F32, list.size(), model.config().width());
             model.call(session -> {
                 for (int i = 0; i < list.size(); i++) {
-                    session.copy(rows.row(i), model.layer(list.get(i).layer()).values().row(list.get(i).neuron()));
+                    session.copy(rows.row(i), model.layer(list.get(i).layer()).ffnOut().row(list.get(i).neuron()));
                 }
                 return null;
             });

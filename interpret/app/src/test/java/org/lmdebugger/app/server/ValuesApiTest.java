@@ -87,7 +87,7 @@ class ValuesApiTest {
             assertThat(json.get("top").get(j).get("id").intValue()).isEqualTo(expected.top().get(j).id());
             assertThat(json.get("bottom").get(j).get("logit").floatValue()).isEqualTo(expected.bottom().get(j).logit());
         }
-        var row = server.debugger.model().layer(2).values().row(253).toFloats();
+        var row = server.debugger.model().layer(2).ffnOut().row(253).toFloats();
         double squares = IntStream.range(0, row.length).mapToDouble(i -> (double) row[i] * row[i]).sum();
         assertThat(json.get("norm").doubleValue()).isCloseTo(Math.sqrt(squares), within(1e-5));
     }

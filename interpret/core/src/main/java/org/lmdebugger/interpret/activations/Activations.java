@@ -22,9 +22,9 @@ public final class Activations implements AutoCloseable {
     private final int[] ids;
     private final TensorScope scope;
     private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer
-    private final List<Tensor> before = new ArrayList<>(); // [T, d]
+    private final List<Tensor> residualMid = new ArrayList<>(); // [T, d]
     private final List<Tensor> coefficients = new ArrayList<>(); // [T, f]
-    private final List<Tensor> after = new ArrayList<>(); // [T, d]
+    private final List<Tensor> residualPost = new ArrayList<>(); // [T, d]
 
     /** How much of a forward is kept. */
     public enum Keep {
@@ -74,9 +74,9 @@ public final class Activations implements AutoCloseable {
                         model.config().heads(), 1, none, none, keys(l), values(l), zero));
             }, (site, l, rows) -> {
                 switch (site) {
-                    case RESIDUAL_MID -> before.add(keepAll ? copyOf(session, rows) : rows);
+                    case RESIDUAL_MID -> residualMid.add(keepAll ? copyOf(session, rows) : rows);
                     case COEFFICIENTS -> edit(session, temporary, intervention, l, rows);
-                    case RESIDUAL_POST -> after.add(keepAll ? copyOf(session, rows) : rows);
+                    case RESIDUAL_POST -> residualPost.add(keepAll ? copyOf(session, rows) : rows);
                     default -> { }
                 }
             });
@@ -111,13 +111,13 @@ public final class Activations implements AutoCloseable {
     }
 
     /** The residual stream before the FFN of a layer, after its attention, [T, d]. */
-    public Tensor before(int layer) {
-        return before.get(layer);
+    public Tensor residualMid(int layer) {
+        return residualMid.get(layer);
     }
 
     /** The residual stream after the FFN of a layer, [T, d]. */
-    public Tensor after(int layer) {
-        return after.get(layer);
+    public Tensor residualPost(int layer) {
+        return residualPost.get(layer);
     }
 
     /** The coefficients of a layer's value vectors, after the activation and the edits, [T, f]. */
@@ -137,7 +137,7 @@ public final class Activations implements AutoCloseable {
 
     /** The logits of every position, [T, V]: computed anew, and closed by the caller. */
     public Tensor logits() {
-        var last = after(model.config().layers() - 1);
+        var last = residualPost(model.config().layers() - 1);
         var logits = model.device().allocate(ElementType.F32, ids.length, model.config().vocabularySize());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {

@@ -36,7 +36,7 @@ public final class Overflow {
     /** The first layer after which a number is not finite; the number of layers if there is none. */
     private static int firstLayer(Activations run) {
         int layer = 0;
-        while (layer < run.model().config().layers() && isFinite(run.before(layer)) && isFinite(run.after(layer))) {
+        while (layer < run.model().config().layers() && isFinite(run.residualMid(layer)) && isFinite(run.residualPost(layer))) {
             layer++;
         }
         return layer;

@@ -82,7 +82,7 @@ public final class Decoder implements AutoCloseable {
             prepareEdits(l);
         }
         var lastRow = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength - 1).toArray());
-        session.gatherRows(x, prompt.after(model.config().layers() - 1), lastRow);
+        session.gatherRows(x, prompt.residualPost(model.config().layers() - 1), lastRow);
     }
 
     /** One stream of numbers from [0, 1) for each seed, so that a continuation does not depend on its company. */

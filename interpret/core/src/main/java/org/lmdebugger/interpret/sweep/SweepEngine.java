@@ -85,7 +85,7 @@ public final class SweepEngine implements AutoCloseable {
     private void readClean() {
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                var last = clean.after(model.config().layers() - 1).row(length - 1);
+                var last = clean.residualPost(model.config().layers() - 1).row(length - 1);
                 var normed = temporary.allocate(ElementType.F32, 1, last.columns());
                 if (cleanLogits != null) {
                     model.readLogits(session, cleanLogits, last, normed, model.head());
@@ -224,7 +224,7 @@ public final class SweepEngine implements AutoCloseable {
             int start = from * positions;
             int count = (to - from) * positions;
             var x = buffers.x().rows(start, count);
-            session.gatherRows(x, clean.after(layer), buffers.rows().columns(start, count));
+            session.gatherRows(x, clean.residualPost(layer), buffers.rows().columns(start, count));
             var m = cleanCoefficients[layer];
             int width = model.config().feedForwardWidth();
             boolean more = true;
@@ -246,7 +246,7 @@ public final class SweepEngine implements AutoCloseable {
                 session.upload(buffers.neurons().columns(start, count), neurons);
                 session.upload(buffers.shifts().columns(start, count), shifts);
                 session.shiftResidual(x, buffers.shifts().columns(start, count), buffers.neurons().columns(start, count),
-                        model.layer(layer).values());
+                        model.layer(layer).ffnOut());
             }
         }
 

@@ -71,8 +71,8 @@ public final class Tracer implements AutoCloseable {
         int rows = logSumExp.length;
         var hidden = scope.allocate(ElementType.F32, rows, model.config().width());
         for (int l = 0; l < model.config().layers(); l++) {
-            session.gatherRows(hidden.rows(row(l, false, 0), positions.length), run.before(l), positionRows);
-            session.gatherRows(hidden.rows(row(l, true, 0), positions.length), run.after(l), positionRows);
+            session.gatherRows(hidden.rows(row(l, false, 0), positions.length), run.residualMid(l), positionRows);
+            session.gatherRows(hidden.rows(row(l, true, 0), positions.length), run.residualPost(l), positionRows);
         }
         int tile = Math.min(TILE, rows);
         var normed = scope.allocate(ElementType.F32, tile, hidden.columns());
@@ -109,13 +109,13 @@ public final class Tracer implements AutoCloseable {
         var contributions = scope.allocate(ElementType.F32, p, top);
         var reader = scope.allocate(ElementType.F32, p, d);
         var last = scope.allocate(ElementType.F32, p, d);
-        session.gatherRows(last, run.after(model.config().layers() - 1), positionRows);
+        session.gatherRows(last, run.residualPost(model.config().layers() - 1), positionRows);
         session.logitReader(reader, last, model.finalGain(), model.head(), scope.vector(session, targets), model.config().epsilon());
         var all = new ArrayList<List<List<Trace.SubUpdate>>>();
         for (int l = 0; l < model.config().layers(); l++) {
             session.gatherRows(gathered, run.coefficients(l), positionRows);
             session.dominant(neurons, coefficients, scores, gathered, model.layer(l).valueNorms());
-            session.contributions(contributions, neurons, coefficients, model.layer(l).values(), reader);
+            session.contributions(contributions, neurons, coefficients, model.layer(l).ffnOut(), reader);
             all.add(subUpdates(l, ints(neurons), floats(coefficients), floats(scores), floats(contributions)));
         }
         return all;

@@ -52,7 +52,7 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
                 var scores = scope.allocate(ElementType.F32, 1, vectors.count());
                 for (int l = 0; l < model.config().layers(); l++) {
                     session.upload(weights, weightsOfLayer.apply(l));
-                    session.contributions(scores.columns((long) l * width, width), neurons, weights, model.layer(l).values(), reader);
+                    session.contributions(scores.columns((long) l * width, width), neurons, weights, model.layer(l).ffnOut(), reader);
                 }
                 var topIndices = scope.allocate(ElementType.I32, 1, k);
                 var topScores = scope.allocate(ElementType.F32, 1, k);

@@ -75,7 +75,7 @@ public final class ValueVectors {
 
     public Tensor row(Neuron vector) {
         index(vector);
-        return model.layer(vector.layer()).values().row(vector.neuron());
+        return model.layer(vector.layer()).ffnOut().row(vector.neuron());
     }
 
     List<TokenLogit> tokens(int[] ids, float[] logits) {
@@ -131,7 +131,7 @@ public final class ValueVectors {
                     for (long t = 0; t < tiles; t++) {
                         int from = (int) (width * t / tiles);
                         int to = (int) (width * (t + 1) / tiles);
-                        projector.project(model.layer(l).values().rows(from, to - from), l * width + from, all::put);
+                        projector.project(model.layer(l).ffnOut().rows(from, to - from), l * width + from, all::put);
                         progress.report(l * width + to, count());
                     }
                 }

@@ -144,7 +144,7 @@ public final class CompatibleRoutes {
         int dim = number(context, "dim", inference.debugger().model().config().feedForwardWidth());
         var tokenizer = inference.debugger().model().tokenizer();
         var tokens = inference.call(context, debugger ->
-                debugger.project(debugger.model().layer(layer).values().row(dim), PROJECTED).getFirst());
+                debugger.project(debugger.model().layer(layer).ffnOut().row(dim), PROJECTED).getFirst());
         return Json.object("layer", layer, "dim", dim, "top_k", tokens.stream().map(token ->
                 Json.object("token", tokenizer.raw(token.id()), "logit", token.logit())).toList());
     }

@@ -79,7 +79,7 @@ public final class Clusters {
         var unit = scope.allocate(ElementType.F32, n, model.config().width());
         for (int from = 0; from < n; from += width) {
             int rows = Math.min(width, n - from);
-            var vectors = Vectors.download(session, model.layer(from / width).values().rows(0, rows));
+            var vectors = Vectors.download(session, model.layer(from / width).ffnOut().rows(0, rows));
             Vectors.normalise(vectors, model.config().width());
             session.upload(unit.rows(from, rows), vectors);
         }
