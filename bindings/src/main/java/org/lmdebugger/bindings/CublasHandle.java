@@ -9,15 +9,15 @@ import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cublas.Cublas;
 
 /**
- * Matrix products on one stream of a GPU, by cuBLAS.
+ * A handle of cuBLAS, which computes matrix products on one stream of a GPU.
  *
  * <p>Matrices are row-major: {@code ld} is the distance between the starts of neighbouring rows, in elements. Addresses
- * are those of {@link CudaMemory}; nothing here can check that an operand lies within its block.
+ * are those of {@link CudaMemory}; that an operand lies within its block cannot be checked here.
  */
 public final class CublasHandle extends CudaHandle {
-    /** What the operands A and B are and how their elements are multiplied; sums and C are FP32 in each. */
+    /** The type of the operands A and B and the arithmetic of their products; sums and C are FP32 in each. */
     public enum Arithmetic {
-        /** FP32 operands, multiplied as they are. */
+        /** FP32 operands, multiplied without rounding. */
         FP32(Cublas.CUDA_R_32F(), Cublas.CUBLAS_COMPUTE_32F()),
         /** FP32 operands, rounded to 10 bits of mantissa before they are multiplied. */
         TF32(Cublas.CUDA_R_32F(), Cublas.CUBLAS_COMPUTE_32F_FAST_TF32()),
@@ -33,7 +33,7 @@ public final class CublasHandle extends CudaHandle {
         }
     }
 
-    /** Where a matrix is: its first element, the distance between rows and, in a batch, that between matrices. */
+    /** A matrix in device memory: its address, the distance between rows and, in a batch, between matrices. */
     public record Matrix(long address, int ld, long stride) {
         public Matrix(long address, int ld) {
             this(address, ld, 0);
@@ -49,7 +49,7 @@ public final class CublasHandle extends CudaHandle {
     }
 
     /**
-     * A handle whose products run in {@code stream} and compute in {@code workspace}, so that none allocates.
+     * Creates a handle whose products run in {@code stream} and use {@code workspace}, so that none allocates.
      *
      * @param workspace device memory that lives as long as the handle, aligned to 256 bytes
      * @param bytes     its size; 32 MiB suits every GPU so far
@@ -59,7 +59,7 @@ public final class CublasHandle extends CudaHandle {
         try {
             check("cublasSetMathMode", Cublas.cublasSetMathMode(handle.pointer(), Cublas.CUBLAS_DEFAULT_MATH()), "");
             check("cublasSetStream", Cublas.cublasSetStream_v2(handle.pointer(), stream.pointer()), "");
-            // Last: setting the stream takes the workspace away again.
+            // Last: setting the stream resets the workspace.
             check("cublasSetWorkspace", Cublas.cublasSetWorkspace_v2(handle.pointer(),
                     CudaMemory.device("workspace", workspace), CudaMemory.size(bytes)), bytes + " bytes");
             return handle;
@@ -69,7 +69,7 @@ public final class CublasHandle extends CudaHandle {
         }
     }
 
-    /** Version of cuBLAS, such as 130000 for 13.0.0. */
+    /** Returns the version of cuBLAS, such as 130000 for 13.0.0. */
     public int version() {
         try (var arena = Arena.ofConfined()) {
             var version = arena.allocate(JAVA_INT);
@@ -79,7 +79,7 @@ public final class CublasHandle extends CudaHandle {
     }
 
     /**
-     * C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is only written.
+     * Computes C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is not read.
      *
      * @param m rows of C and op(A)
      * @param n columns of C and op(B)
@@ -90,7 +90,7 @@ public final class CublasHandle extends CudaHandle {
         gemm(arithmetic, transposeA, transposeB, m, n, k, a, b, beta, c, 1);
     }
 
-    /** As {@link #gemm}, for {@code batch} products whose operands follow at their strides, in elements. */
+    /** Computes {@code batch} such products, whose operands follow each other at their strides, in elements. */
     public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
                      Matrix a, Matrix b, float beta, Matrix c, int batch) {
         if (m < 0 || n < 0 || k < 0 || batch < 0) {
@@ -112,7 +112,7 @@ public final class CublasHandle extends CudaHandle {
         }
     }
 
-    /** cuBLAS reads columns where we write rows, so it is asked for Cᵀ = op(B)ᵀ·op(A)ᵀ. */
+    /** Computes Cᵀ = op(B)ᵀ·op(A)ᵀ, because cuBLAS is column-major and the matrices here are row-major. */
     private int call(Arithmetic arithmetic, int operationA, int operationB, int m, int n, int k,
                      Matrix a, Matrix b, Matrix c, int batch) {
         var addressA = CudaMemory.device("a", a.address());

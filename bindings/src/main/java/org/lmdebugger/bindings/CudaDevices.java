@@ -12,8 +12,8 @@ import java.util.function.ToIntFunction;
 import org.lmdebugger.bindings.cudart.Cudart;
 
 /**
- * The GPUs of this machine, numbered from 0, once {@link CudaLibraries#load()} has said that there are any. The current
- * device belongs to a thread: memory, streams and events are made on the device of the thread that makes them.
+ * The GPUs of this machine, numbered from 0. For use after {@link CudaLibraries#load()} has returned {@code Loaded}.
+ * Each thread has a current device, on which the memory, streams and events that it creates are made.
  */
 public final class CudaDevices {
     private static final int MAJOR = 13;
@@ -21,7 +21,7 @@ public final class CudaDevices {
     private CudaDevices() {
     }
 
-    /** How many there are. */
+    /** Returns the number of GPUs. */
     public static int count() {
         return out("cudaGetDeviceCount", Cudart::cudaGetDeviceCount);
     }
@@ -31,38 +31,38 @@ public final class CudaDevices {
         CudaException.check("cudaSetDevice", Cudart.cudaSetDevice(device));
     }
 
-    /** The device of this thread. */
+    /** Returns the device that is current in this thread. */
     public static int current() {
         return out("cudaGetDevice", Cudart::cudaGetDevice);
     }
 
-    /** Version of the runtime, such as 13000 for 13.0. */
+    /** Returns the version of the CUDA runtime, such as 13000 for 13.0. */
     public static int runtimeVersion() {
         return out("cudaRuntimeGetVersion", Cudart::cudaRuntimeGetVersion);
     }
 
-    /** The newest CUDA that the driver knows, such as 13000 for 13.0; 0 without a driver. */
+    /** Returns the newest version of CUDA that the driver supports, such as 13000 for 13.0; 0 without a driver. */
     public static int driverVersion() {
         return out("cudaDriverGetVersion", Cudart::cudaDriverGetVersion);
     }
 
-    /** The generation of a device, such as 90 for compute capability 9.0. */
+    /** Returns the compute capability of a device, such as 90 for 9.0. */
     public static int computeCapability(int device) {
         return 10 * attribute(device, Cudart.cudaDevAttrComputeCapabilityMajor())
                 + attribute(device, Cudart.cudaDevAttrComputeCapabilityMinor());
     }
 
-    /** How many blocks of threads can run at once at the least. */
+    /** Returns the number of multiprocessors: at least so many thread blocks can run at once. */
     public static int multiprocessors(int device) {
         return attribute(device, Cudart.cudaDevAttrMultiProcessorCount());
     }
 
-    /** Shared memory that one block may ask for, in bytes. */
+    /** Returns the most shared memory that one block can use, in bytes. */
     public static int sharedMemoryPerBlock(int device) {
         return attribute(device, Cudart.cudaDevAttrMaxSharedMemoryPerBlockOptin());
     }
 
-    /** Where a device sits, such as {@code 0000:3b:00.0}. */
+    /** Returns the PCI address of a device, such as {@code 0000:3b:00.0}. */
     public static String pciBusId(int device) {
         try (var arena = Arena.ofConfined()) {
             var text = arena.allocate(16);
@@ -72,7 +72,7 @@ public final class CudaDevices {
         }
     }
 
-    /** The driver's name of a device, such as {@code NVIDIA H100}; its place where the driver does not tell it. */
+    /** Returns the driver's name of a device, such as {@code NVIDIA H100}; without one, its PCI address. */
     public static String name(int device) {
         var place = pciBusId(device);
         var information = Path.of("/proc/driver/nvidia/gpus", place, "information");
@@ -80,11 +80,15 @@ public final class CudaDevices {
             return lines.filter(line -> line.startsWith("Model:")).map(line -> line.substring(6).strip()).findFirst()
                     .orElse(place);
         } catch (IOException notTold) {
-            return place; // in some containers the driver shows no such file
+            return place; // some containers have no such file
         }
     }
 
-    /** @throws NativeLibraryException if runtime and driver do not suit, or there is no device */
+    /**
+     * Checks that CUDA is usable.
+     *
+     * @throws NativeLibraryException if runtime or driver does not fit, or there is no GPU
+     */
     static void requireUsable() {
         require("runtime", runtimeVersion(), "CUDA %d".formatted(MAJOR), runtimeVersion() / 1000 == MAJOR);
         require("driver", driverVersion(), "CUDA %d or newer: driver 580 or newer".formatted(MAJOR),

@@ -6,16 +6,16 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cudart.Cudart;
 
-/** A mark in a stream: other streams and threads can wait until the work before it is done. */
+/** A CUDA event: a mark in a stream. Other streams and threads can wait until the work before it is done. */
 public final class CudaEvent extends CudaHandle {
     private CudaEvent(MemorySegment pointer) {
         super(pointer);
     }
 
     /**
-     * An event of the current device.
+     * Creates an event of the current device.
      *
-     * @param timed whether {@link #millisecondsSince} may be asked; without it, recording costs less
+     * @param timed whether {@link #millisecondsSince} may be called; without timing, recording costs less
      */
     public static CudaEvent create(boolean timed) {
         int flags = timed ? Cudart.cudaEventDefault() : Cudart.cudaEventDisableTiming();
@@ -23,17 +23,21 @@ public final class CudaEvent extends CudaHandle {
                 event -> Cudart.cudaEventCreateWithFlags(event, flags)));
     }
 
-    /** Marks the end of what {@code stream} has been given so far. */
+    /** Marks the end of the work queued in {@code stream} so far. */
     public void record(CudaStream stream) {
         CudaException.check("cudaEventRecord", Cudart.cudaEventRecord(pointer(), stream.pointer()));
     }
 
-    /** Waits until the work before the mark is done; reports what failed in it. */
+    /**
+     * Waits until the work before the mark is done.
+     *
+     * @throws CudaException if some of it failed
+     */
     public void synchronize() {
         CudaException.check("cudaEventSynchronize", Cudart.cudaEventSynchronize(pointer()));
     }
 
-    /** Time between two recorded and completed marks, to about half a microsecond. */
+    /** Returns the time between two recorded and completed events, to about half a microsecond. */
     public float millisecondsSince(CudaEvent start) {
         try (var arena = Arena.ofConfined()) {
             var milliseconds = arena.allocate(JAVA_FLOAT);

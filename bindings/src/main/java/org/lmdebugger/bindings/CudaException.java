@@ -8,7 +8,7 @@ import java.util.function.ToIntFunction;
 import org.lmdebugger.bindings.cublas.Cublas;
 import org.lmdebugger.bindings.cudart.Cudart;
 
-/** A function of CUDA, of cuBLAS or of our kernels failed; the message says which, how, and with what sizes. */
+/** A failure of a function of CUDA, cuBLAS or this project's kernels, with its name, status and sizes. */
 public final class CudaException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -24,34 +24,38 @@ public final class CudaException extends RuntimeException {
         this.codeName = codeName;
     }
 
-    /** The function that failed, as its library names it. */
+    /** Returns the name of the function that failed, as in its library. */
     public String function() {
         return function;
     }
 
-    /** The status that it returned. */
+    /** Returns the status of that function. */
     public int code() {
         return code;
     }
 
-    /** The name of that status, such as {@code cudaErrorIllegalAddress}. */
+    /** Returns the name of that status, such as {@code cudaErrorIllegalAddress}. */
     public String codeName() {
         return codeName;
     }
 
-    /** Whether there was too little memory; nothing was changed then, and a smaller request may succeed. */
+    /** Returns whether there was too little memory; then nothing was changed, and a smaller request may succeed. */
     public boolean isOutOfMemory() {
         return codeName.equals("cudaErrorMemoryAllocation") || codeName.equals("CUBLAS_STATUS_ALLOC_FAILED");
     }
 
-    /** Passes a status of the CUDA runtime if it is success. */
+    /**
+     * Checks a status of the CUDA runtime.
+     *
+     * @throws CudaException if it is not success
+     */
     static void check(String function, int status) {
         if (status != Cudart.cudaSuccess()) {
             throw ofRuntime(function, status, "");
         }
     }
 
-    /** What a function of the CUDA runtime writes through its first argument, a pointer to a pointer. */
+    /** Returns the pointer that a function of the CUDA runtime writes through its first argument. */
     static MemorySegment out(String function, ToIntFunction<MemorySegment> call) {
         try (var arena = Arena.ofConfined()) {
             var pointer = arena.allocate(ADDRESS);
@@ -60,14 +64,14 @@ public final class CudaException extends RuntimeException {
         }
     }
 
-    /** For a status of the CUDA runtime that is not success. */
+    /** Returns the exception for a status of the CUDA runtime that is not success. */
     static CudaException ofRuntime(String function, int status, String sizes) {
-        Cudart.cudaGetLastError(); // else the next launch would be blamed for it
+        Cudart.cudaGetLastError(); // else the next launch would report it
         return new CudaException(function, status, text(Cudart.cudaGetErrorName(status)),
                 text(Cudart.cudaGetErrorString(status)), sizes);
     }
 
-    /** For a status of cuBLAS that is not success. */
+    /** Returns the exception for a status of cuBLAS that is not success. */
     static CudaException ofBlas(String function, int status, String sizes) {
         return new CudaException(function, status, text(Cublas.cublasGetStatusName(status)),
                 text(Cublas.cublasGetStatusString(status)), sizes);

@@ -3,13 +3,13 @@ package org.lmdebugger.bindings;
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cudart.Cudart;
 
-/** Work recorded once and launched as a whole: pointers and scalars are those of the recording. */
+/** A CUDA graph: work captured once and launched as a whole, with the pointers and scalars of the capture. */
 public final class CudaGraph extends CudaHandle {
     private CudaGraph(MemorySegment pointer) {
         super(pointer);
     }
 
-    /** A finished recording, from which graphs are made. */
+    /** A finished capture, from which executable graphs are instantiated. */
     record Recording(MemorySegment pointer) implements AutoCloseable {
         CudaGraph instantiate() {
             return new CudaGraph(CudaException.out("cudaGraphInstantiate",
@@ -22,7 +22,7 @@ public final class CudaGraph extends CudaHandle {
         }
     }
 
-    /** Runs the recorded work in {@code stream}. */
+    /** Queues the captured work in {@code stream}. */
     public void launch(CudaStream stream) {
         CudaException.check("cudaGraphLaunch", Cudart.cudaGraphLaunch(pointer(), stream.pointer()));
     }

@@ -2,7 +2,7 @@ package org.lmdebugger.bindings;
 
 import java.lang.foreign.MemorySegment;
 
-/** Something that CUDA made and must destroy: for one thread at a time. */
+/** A handle of an object that CUDA created and that must be destroyed. For one thread at a time. */
 abstract sealed class CudaHandle implements AutoCloseable permits CudaStream, CudaEvent, CudaGraph, CublasHandle {
     private MemorySegment pointer;
 
@@ -10,7 +10,11 @@ abstract sealed class CudaHandle implements AutoCloseable permits CudaStream, Cu
         this.pointer = pointer;
     }
 
-    /** @throws IllegalStateException if it is closed */
+    /**
+     * Returns the object's pointer.
+     *
+     * @throws IllegalStateException if the handle is closed
+     */
     final MemorySegment pointer() {
         if (pointer == null) {
             throw new IllegalStateException(getClass().getSimpleName() + ": closed (expected: open)");
@@ -18,7 +22,7 @@ abstract sealed class CudaHandle implements AutoCloseable permits CudaStream, Cu
         return pointer;
     }
 
-    /** Destroys it; once is enough, more do nothing. */
+    /** Destroys the object; further calls do nothing. */
     @Override
     public final void close() {
         if (pointer != null) {

@@ -8,15 +8,15 @@ import org.lmdebugger.bindings.lmdebugger.LmDebugger;
 import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
 
 /**
- * The kernels of this project on one stream: {@code native/include/lmdebugger.h} says what each computes. Addresses,
- * shapes and indices are trusted; a function returns at once, and what fails later is reported by what is called next.
- * For one thread at a time.
+ * The kernels of this project on one stream, documented in {@code native/include/lmdebugger.h}. Addresses, shapes and
+ * indices are not checked. A function returns as soon as its work is queued; an error of queued work is reported by a
+ * later call. For one thread at a time.
  */
 public final class CudaKernels {
-    /** Grows with the header's; a library of another number is refused. */
+    /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
     static final int ABI = 3;
 
-    /** What the elements of a matrix are. */
+    /** The type of a matrix's elements. */
     public enum Type {
         F32(LmDebugger.LMDEBUGGER_F32()),
         I32(LmDebugger.LMDEBUGGER_I32()),
@@ -174,7 +174,11 @@ public final class CudaKernels {
         }
     }
 
-    /** @throws NativeLibraryException if the library that was loaded is not of this version */
+    /**
+     * Checks the loaded library.
+     *
+     * @throws NativeLibraryException if it is not of this version
+     */
     static void requireThisVersion(String file) {
         var lookup = SymbolLookup.loaderLookup();
         var missing = CudaSearch.functions("lmdebugger").stream().filter(name -> lookup.find(name).isEmpty()).toList();

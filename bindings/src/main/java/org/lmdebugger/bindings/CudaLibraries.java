@@ -7,15 +7,15 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * CUDA 13 and the kernels of this project: loaded, or the reasons why not.
+ * The libraries of CUDA 13 and the kernels of this project, loaded once in a process.
  *
- * <p>Searched in this order: the directory that {@value #PATH} names, and then nothing else; the dynamic linker;
- * {@code CUDA_PATH}, {@code CUDA_HOME} and {@code /usr/local/cuda}; the Python wheels of {@code VIRTUAL_ENV},
- * {@code CONDA_PREFIX} and {@code python3}. A library is taken only if it has every function that is bound. The kernels
- * come from the class path, or from the file that {@value #KERNELS} names.
+ * <p>If {@value #PATH} is set, only the directory that it names is searched. Otherwise the search order is: the dynamic
+ * linker; {@code CUDA_PATH}, {@code CUDA_HOME} and {@code /usr/local/cuda}; the Python wheels of {@code VIRTUAL_ENV},
+ * {@code CONDA_PREFIX} and {@code python3}. A library is used only if it exports every bound function. The kernels come
+ * from the class path, or from the file that {@value #KERNELS} names.
  */
 public final class CudaLibraries {
-    /** Names the directory of CUDA's libraries; nothing else is searched then. */
+    /** Names the directory of CUDA's libraries; no other is searched then. */
     public static final String PATH = "lmdebugger.cuda.path";
 
     /** Names the library of kernels to load instead of the one on the class path. */
@@ -32,32 +32,32 @@ public final class CudaLibraries {
     private CudaLibraries() {
     }
 
-    /** Whether CUDA can be used in this process. */
+    /** The result of loading: whether CUDA can be used in this process. */
     public sealed interface Result {
     }
 
     /**
-     * CUDA can be used.
+     * The result when CUDA can be used.
      *
-     * @param log which library was loaded from where, and what was tried before it
+     * @param log each library with the file that it was loaded from, and the attempts before it
      */
     public record Loaded(List<String> log) implements Result {
     }
 
     /**
-     * CUDA cannot be used.
+     * The result when CUDA cannot be used.
      *
-     * @param reasons everything that was tried, and why each failed
+     * @param reasons all attempts, and why each failed
      */
     public record Unavailable(List<String> reasons) implements Result {
-        /** What to tell somebody who asked for the device {@code name}. */
+        /** Returns the exception for a user who asked for the device {@code name}. */
         public NativeLibraryException exception(String name) {
             return new NativeLibraryException("device: %s: not usable (expected: %s); tried:%n  %s".formatted(name, FIX,
                     String.join(System.lineSeparator() + "  ", reasons)), null);
         }
     }
 
-    /** Loads what is needed, once in a process; later calls return what the first one found. */
+    /** Loads the libraries, once in a process; later calls return the result of the first. */
     public static Result load() {
         return Once.RESULT;
     }
@@ -94,7 +94,11 @@ public final class CudaLibraries {
         }
     }
 
-    /** @param path the value of {@value #PATH}, or null */
+    /**
+     * Returns the search for CUDA's libraries.
+     *
+     * @param path the value of {@value #PATH}, or null
+     */
     static CudaSearch search(String path, Map<String, String> environment, List<String> log) {
         if (path != null) {
             return new CudaSearch(false, () -> List.of(Path.of(path)));
@@ -105,7 +109,7 @@ public final class CudaLibraries {
 
     static boolean loadAll(CudaSearch search) {
         boolean runtime = search.load("libcudart.so.13", "cudart");
-        search.load("libcublasLt.so.13", null); // for cuBLAS alone, which says so if it cannot do without
+        search.load("libcublasLt.so.13", null); // for cuBLAS only, which fails to load if it needs it
         boolean blas = search.load("libcublas.so.13", "cublas");
         return runtime && blas;
     }

@@ -7,23 +7,23 @@ import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cudart.Cudart;
 
 /**
- * Memory of the current device, by address: a number that Java cannot follow. Whoever allocates also frees, on a thread
- * of their own choice but never from a cleaner.
+ * Memory of the current device, by address: a plain number, so the garbage collector does not manage it. The code that
+ * allocates a block also frees it, on any thread but never from a cleaner.
  */
 public final class CudaMemory {
     private CudaMemory() {
     }
 
-    /** Bytes free, and bytes in all. */
+    /** An amount of memory: bytes free, and bytes in all. */
     public record Amount(long free, long total) {
     }
 
     /**
-     * Allocates on the device; the content is undefined.
+     * Allocates memory on the device, with undefined content.
      *
      * @param bytes at least 1
      * @return an address, aligned to 256 bytes
-     * @throws CudaException if there is too little, saying how much was free
+     * @throws CudaException if there is too little memory; the message states how much was free
      */
     public static long allocate(long bytes) {
         try (var arena = Arena.ofConfined()) {
@@ -36,16 +36,16 @@ public final class CudaMemory {
         }
     }
 
-    /** Frees what {@link #allocate} gave, after all work of the device that uses it. */
+    /** Frees a block that {@link #allocate} returned, after all work of the device that uses it. */
     public static void free(long address) {
         CudaException.check("cudaFree", Cudart.cudaFree(device("address", address)));
     }
 
     /**
-     * Allocates host memory that does not move, so that copies need not wait. It is freed when {@code arena} is closed,
-     * and may not be used after that.
+     * Allocates pinned (page-locked) host memory, so that copies run asynchronously. It is freed when {@code arena} is
+     * closed, and must not be used after that.
      *
-     * @param arena confined or shared: an automatic one would free from a thread that knows no device
+     * @param arena confined or shared: an automatic one would free from a thread without a current device
      * @param bytes at least 1
      */
     public static MemorySegment pinned(Arena arena, long bytes) {
@@ -57,9 +57,10 @@ public final class CudaMemory {
     }
 
     /**
-     * Keeps host memory from moving until {@link #unpin}, so that copies from it need not wait: a mapped file, say.
+     * Pins (page-locks) host memory, such as a mapped file, until {@link #unpin}, so that copies from it run
+     * asynchronously.
      *
-     * @param segment  native
+     * @param segment  a native segment
      * @param readOnly whether the device only reads it; required of memory that cannot be written
      */
     public static void pin(MemorySegment segment, boolean readOnly) {
@@ -75,7 +76,7 @@ public final class CudaMemory {
         CudaException.check("cudaHostUnregister", Cudart.cudaHostUnregister(host("segment", segment)));
     }
 
-    /** How much the current device has. */
+    /** Returns how much memory the current device has. */
     public static Amount available() {
         try (var arena = Arena.ofConfined()) {
             var free = arena.allocate(JAVA_LONG);

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** Where the libraries of CUDA 13 are looked for: research machines often have them in a Python environment alone. */
+/** The directories searched for CUDA 13's libraries, which many machines have in a Python environment only. */
 final class CudaPlaces {
     static final Path TOOLKIT = Path.of("/usr/local/cuda");
 
@@ -24,11 +24,11 @@ final class CudaPlaces {
     }
 
     /**
-     * The directories in the order in which they are searched: toolkits, then wheels.
+     * Returns the directories in the order in which they are searched: toolkits, then wheels.
      *
      * @param environment  the variables of the process
-     * @param toolkit      where CUDA installs itself
-     * @param sitePackages where python3 keeps its packages
+     * @param toolkit      the directory in which CUDA is installed by default
+     * @param sitePackages the directories of python3's packages
      */
     static List<Path> directories(Map<String, String> environment, Path toolkit, List<Path> sitePackages) {
         var directories = new ArrayList<Path>();
@@ -36,7 +36,7 @@ final class CudaPlaces {
                 .forEach(root -> directories.addAll(List.of(root.resolve("lib64"), root.resolve("lib"))));
         paths(environment, "VIRTUAL_ENV").forEach(root -> directories.addAll(wheelsOf(root)));
         paths(environment, "CONDA_PREFIX").forEach(root -> {
-            directories.add(root.resolve("lib")); // where conda's own packages of CUDA are
+            directories.add(root.resolve("lib")); // of conda's own packages of CUDA
             directories.addAll(wheelsOf(root));
         });
         sitePackages.forEach(site -> directories.addAll(wheels(site)));
@@ -44,9 +44,9 @@ final class CudaPlaces {
     }
 
     /**
-     * What the {@code python3} of the search path says about its packages.
+     * Returns the package directories of the {@code python3} on the search path, as printed by {@code command}.
      *
-     * @param notes takes a line if it cannot be asked
+     * @param notes receives a line if the command fails
      */
     static List<Path> pythonSitePackages(List<String> command, Collection<String> notes) {
         try {
@@ -84,7 +84,7 @@ final class CudaPlaces {
                 .flatMap(python -> wheels(python.resolve("site-packages")).stream()).toList();
     }
 
-    /** CUDA 13's wheels share one directory; those before had one each. */
+    /** Returns the library directories of wheels: those of CUDA 13 share one, older ones had one each. */
     private static List<Path> wheels(Path site) {
         var nvidia = site.resolve("nvidia");
         return Stream.concat(Stream.of(nvidia.resolve("cu13")), list(nvidia, "*").stream())

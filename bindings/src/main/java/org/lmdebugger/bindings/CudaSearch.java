@@ -22,19 +22,19 @@ final class CudaSearch {
 
     private final boolean byName;
     private final Supplier<List<Path>> directories;
-    private final Map<String, List<String>> without = new LinkedHashMap<>(); // place → what is not there
+    private final Map<String, List<String>> without = new LinkedHashMap<>(); // place → libraries missing there
     private final List<String> tried = new ArrayList<>();
 
     /**
-     * @param byName      whether to ask the dynamic linker first
-     * @param directories where to look then; not asked for if the linker finds everything
+     * @param byName      whether the dynamic linker is asked first
+     * @param directories supplies the directories searched after that; not called if the linker finds everything
      */
     CudaSearch(boolean byName, Supplier<List<Path>> directories) {
         this.byName = byName;
         this.directories = directories;
     }
 
-    /** What was tried so far, a line for each place and library. */
+    /** Returns the log of this search so far, a line for each place and library. */
     List<String> tried() {
         var lines = new ArrayList<String>();
         without.forEach((place, libraries) -> lines.add(place + ": no " + String.join(", ", libraries)));
@@ -43,10 +43,10 @@ final class CudaSearch {
     }
 
     /**
-     * Loads the first library of that name that loads and has every function of the list.
+     * Loads the first library of that name that can be loaded and exports every function of the list.
      *
-     * @param list the name of a committed list of symbols, or null if nothing is called by us
-     * @return whether there is one
+     * @param list the name of a committed list of symbols, or null if no function is called from here
+     * @return whether one was loaded
      */
     boolean load(String soname, String list) {
         if (byName) {
@@ -82,7 +82,10 @@ final class CudaSearch {
         }
     }
 
-    /** What a library does not have, asked before it is loaded where the generated classes see it. */
+    /**
+     * Returns the functions of the list that a library lacks. It is opened for this by a lookup of its own, before
+     * {@link NativeLibraries#load} makes it visible to the generated classes.
+     */
     private static List<String> missing(Path file, String list) {
         if (list == null) {
             return List.of();
@@ -93,11 +96,11 @@ final class CudaSearch {
         } catch (IllegalCallerException denied) {
             throw NativeLibraries.accessDenied(denied);
         } catch (IllegalArgumentException doesNotOpen) {
-            return List.of(); // the lookup hides the reason; loading the file shows it
+            return List.of(); // the lookup hides the reason; loading the file reports it
         }
     }
 
-    /** The functions of a committed list. */
+    /** Returns the functions of a committed list. */
     static List<String> functions(String list) {
         try (var stream = CudaSearch.class.getResourceAsStream(list + ".includes");
              var lines = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
@@ -108,7 +111,10 @@ final class CudaSearch {
         }
     }
 
-    /** The file that the dynamic linker takes for that name: by letting it load one, as it tells no other way. */
+    /**
+     * Returns the file that the dynamic linker resolves a name to, or null. The linker has no query for this, so the
+     * library is loaded and its path read from {@code /proc/self/maps}.
+     */
     private Path knownToLinker(String soname) {
         try {
             SymbolLookup.libraryLookup(soname, Arena.global());

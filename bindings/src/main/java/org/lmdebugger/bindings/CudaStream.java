@@ -7,34 +7,42 @@ import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cudart.Cudart;
 
 /**
- * A queue of work of one device: what is given to it runs in order, and the caller goes on at once. An error of work
- * that runs later is reported by whatever is called next.
+ * A CUDA stream: a queue of work on one device. Work runs in the order in which it is queued, and calls return at once.
+ * An error of queued work is reported by a later call.
  *
- * <p>Addresses of device memory are those of {@link CudaMemory}; nothing here can check that a range lies within its
- * block. Segments of the host are checked.
+ * <p>Addresses of device memory are those of {@link CudaMemory}; that a range lies within its
+ * block cannot be checked here. Segments of host memory are checked.
  */
 public final class CudaStream extends CudaHandle {
     private CudaStream(MemorySegment pointer) {
         super(pointer);
     }
 
-    /** A stream of the current device that does not wait for the default stream. */
+    /** Creates a stream of the current device that does not wait for the default stream. */
     public static CudaStream create() {
         return new CudaStream(CudaException.out("cudaStreamCreateWithFlags",
                 stream -> Cudart.cudaStreamCreateWithFlags(stream, Cudart.cudaStreamNonBlocking())));
     }
 
-    /** The stream's address, as our kernels take it. */
+    /** Returns the stream's address, as this project's kernels take it. */
     public long address() {
         return pointer().address();
     }
 
-    /** Waits until all work is done; reports what failed in it. */
+    /**
+     * Waits until all queued work is done.
+     *
+     * @throws CudaException if some of it failed
+     */
     public void synchronize() {
         CudaException.check("cudaStreamSynchronize", Cudart.cudaStreamSynchronize(pointer()));
     }
 
-    /** Whether all work is done. */
+    /**
+     * Returns whether all queued work is done.
+     *
+     * @throws CudaException if some of it failed
+     */
     public boolean isIdle() {
         int status = Cudart.cudaStreamQuery(pointer());
         if (status == Cudart.cudaErrorNotReady()) {
@@ -44,21 +52,22 @@ public final class CudaStream extends CudaHandle {
         return true;
     }
 
-    /** Lets what is given from now on wait until the work before the mark is done. */
+    /** Makes work queued from now on wait until the work before the event is done. */
     public void waitFor(CudaEvent event) {
         CudaException.check("cudaStreamWaitEvent", Cudart.cudaStreamWaitEvent(pointer(), event.pointer(), 0));
     }
 
     /**
-     * Copies all of {@code from} to the device. From pinned memory ({@link CudaMemory#pinned}) the copy runs later, and
-     * the segment must not change until then; from other memory the call returns when the segment may be used again.
+     * Copies all of {@code from} to the device. From pinned memory ({@link CudaMemory#pinned}) the copy runs
+     * asynchronously, and the segment must not change until it is done; from other memory the call returns when the
+     * segment may be changed again.
      */
     public void copyToDevice(long to, MemorySegment from) {
         copy(CudaMemory.device("to", to), CudaMemory.host("from", from), from.byteSize(),
                 Cudart.cudaMemcpyHostToDevice());
     }
 
-    /** Fills all of {@code to} from the device; what arrives may be read after the next {@link #synchronize()}. */
+    /** Fills all of {@code to} from the device; its content may be read after the next {@link #synchronize()}. */
     public void copyToHost(MemorySegment to, long from) {
         if (to.isReadOnly()) {
             throw new IllegalArgumentException("to: a read-only segment (expected: a writable one)");
@@ -90,8 +99,8 @@ public final class CudaStream extends CudaHandle {
     }
 
     /**
-     * Records what {@code work} gives to this stream, from this thread, instead of running it. If {@code work} throws,
-     * the recording ends too, and the stream can be used as before.
+     * Captures the work that {@code work} queues in this stream, from this thread, instead of running it. If {@code
+     * work} throws, the capture ends too, and the stream can be used as before.
      */
     public CudaGraph capture(Runnable work) {
         CudaException.check("cudaStreamBeginCapture",
@@ -107,7 +116,7 @@ public final class CudaStream extends CudaHandle {
         }
     }
 
-    /** Whether this stream records instead of running. */
+    /** Returns whether this stream is captured: it records work instead of running it. */
     public boolean isCapturing() {
         try (var arena = Arena.ofConfined()) {
             var status = arena.allocate(JAVA_INT);
@@ -125,7 +134,7 @@ public final class CudaStream extends CudaHandle {
         try {
             endCapture().close();
         } catch (CudaException invalidated) {
-            failure.addSuppressed(invalidated); // an illegal call has ended the recording already
+            failure.addSuppressed(invalidated); // an illegal call has already ended the capture
         }
     }
 

@@ -6,26 +6,30 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Loads native libraries: from a path that a property names, else from a jar by way of a private directory. */
+/** A loader of native libraries: from a path that a property names, else from a jar through a private directory. */
 final class NativeLibraries {
-    /** Where libraries are extracted instead of the temporary directory, which may be mounted {@code noexec}. */
+    /** Names the directory for extraction instead of the temporary one, which may be mounted {@code noexec}. */
     static final String DIRECTORY = "lmdebugger.native.directory";
 
     private NativeLibraries() {
     }
 
-    /** Loads the library at the path that property {@code property} gives; there is no fallback from it. */
+    /** Loads the library at the path in the property {@code property}; there is no fallback. */
     static void loadFrom(String property) {
         var path = Path.of(System.getProperty(property)).toAbsolutePath();
         try {
             load(path);
         } catch (UnsatisfiedLinkError failure) {
-            throw new NativeLibraryException("%s: %s (expected: a library that loads; it says: %s)"
+            throw new NativeLibraryException("%s: %s (expected: a library that can be loaded; the linker's error: %s)"
                     .formatted(property, path, failure.getMessage()), failure);
         }
     }
 
-    /** @throws UnsatisfiedLinkError if it does not load, with the linker's reason */
+    /**
+     * Loads a library.
+     *
+     * @throws UnsatisfiedLinkError if it cannot be loaded, with the linker's reason
+     */
     static void load(Path path) {
         try {
             System.load(path.toAbsolutePath().toString());
@@ -37,7 +41,7 @@ final class NativeLibraries {
     /**
      * Extracts {@code files} from the class path's {@code folder}, which ends in a slash, and loads them in order.
      *
-     * @param artifact what to put on the class path if the files are not there
+     * @param artifact the artifact named in the message if the files are not on the class path
      * @param property the property that names a library to load instead
      */
     static void loadFromClassPath(String folder, List<String> files, String artifact, String property) {
@@ -55,7 +59,7 @@ final class NativeLibraries {
                     + "set -D%s to one that allows it; or set -D%s to an installed library)")
                     .formatted(files.getLast(), directory, failure.getMessage(), DIRECTORY, property), failure);
         } finally {
-            // The system keeps a loaded library's pages; the files themselves have served.
+            // The system keeps a loaded library's pages, so the files are no longer needed.
             extracted.forEach(NativeLibraries::deleteQuietly);
             deleteQuietly(directory);
         }

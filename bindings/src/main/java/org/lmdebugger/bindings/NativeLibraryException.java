@@ -1,6 +1,6 @@
 package org.lmdebugger.bindings;
 
-/** A native library cannot be used; the message lists what was tried, why each failed, and what to do. */
+/** A failure to use a native library; the message lists all attempts, why each failed, and a remedy. */
 public final class NativeLibraryException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -4,11 +4,11 @@ import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cblas.CBlas;
 
 /**
- * Single-precision matrix products by OpenBLAS, each computed by the calling thread alone: callers that want several
- * threads divide the product and call from each. Any number of threads may call at once.
+ * Single-precision matrix products by OpenBLAS, each computed by the calling thread alone: for several threads, a
+ * caller divides the product and calls from each of them. Any number of threads may call at once.
  *
  * <p>Matrices are row-major: {@code ld} is the distance between the starts of neighbouring rows, and offsets are in
- * bytes. Operands that do not lie within their segments are refused before native code sees them.
+ * bytes. Operands that do not lie within their segments are refused before native code runs.
  */
 public final class OpenBlas {
     /** Names a library to load instead of the one on the class path. */
@@ -20,20 +20,20 @@ public final class OpenBlas {
     /**
      * Loads the library now rather than at the first product.
      *
-     * @throws NativeLibraryException saying what was tried and what to do
+     * @throws NativeLibraryException if it cannot be loaded; the message lists all attempts and a remedy
      */
     public static void load() {
         Loaded.once();
     }
 
-    /** What was loaded, as it describes itself: version, build and the processor that its kernels are for. */
+    /** Returns the loaded library's description of itself: version, build and the processor of its kernels. */
     public static String description() {
         Loaded.once();
         return text(CBlas.openblas_get_config());
     }
 
     /**
-     * C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is only written.
+     * Computes C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is not read.
      *
      * @param m rows of C and op(A)
      * @param n columns of C and op(B)
@@ -76,7 +76,7 @@ public final class OpenBlas {
         return pointer.reinterpret(Integer.MAX_VALUE).getString(0).strip();
     }
 
-    /** Its initialisation loads the library; the JVM sees to it that this happens once. */
+    /** A holder whose initialisation loads the library; the JVM initialises a class once. */
     private static final class Loaded {
         private static final NativeLibraryException FAILURE = load();
 

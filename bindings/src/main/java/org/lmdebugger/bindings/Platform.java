@@ -21,7 +21,11 @@ enum Platform {
         this.openBlasFiles = openBlasFiles;
     }
 
-    /** @throws NativeLibraryException if nothing is published for this machine */
+    /**
+     * Returns the platform of a machine.
+     *
+     * @throws NativeLibraryException if nothing is published for it
+     */
     static Platform of(String osName, String osArch) {
         var os = osName.toLowerCase(Locale.ROOT).startsWith("mac") ? "macosx" : osName.toLowerCase(Locale.ROOT);
         var arch = switch (osArch) {

@@ -11,25 +11,27 @@ import java.time.Instant;
 import java.util.regex.Pattern;
 
 /**
- * Temporary folders that carry the number of their process, {@code lmdebugger-PID-…}. A process deletes its own; those
- * of processes that were killed are deleted when the next folder is made.
+ * Temporary folders named after their process, {@code lmdebugger-PID-…}. A process deletes its own folders; those of
+ * processes that were killed are deleted when the next folder is made.
  */
 public final class TemporaryFolders {
     private static final Pattern NAME = Pattern.compile("lmdebugger-(\\d{1,18})-.*");
-    /** A process of another container, which has numbers of its own, is no longer loading from a folder of that age. */
+    /**
+     * Minimum age for deletion: a process of another container, whose id is not known here, has done its loading by then.
+     */
     private static final Duration ABANDONED = Duration.ofMinutes(1);
 
     private TemporaryFolders() {
     }
 
-    /** Makes a new folder in {@code parent} that its owner alone can read; whoever called this deletes it. */
+    /** Makes a new folder in {@code parent} that only its owner can read. The caller deletes it. */
     public static Path create(Path parent) throws IOException {
         var folder = Files.createTempDirectory(parent, "lmdebugger-%d-".formatted(ProcessHandle.current().pid()));
         deleteAbandoned(folder);
         return folder;
     }
 
-    /** Deletes the folders beside {@code own}, of the same user, whose processes are gone. */
+    /** Deletes the folders beside {@code own}, of the same user, whose processes have ended. */
     private static void deleteAbandoned(Path own) {
         try (var siblings = Files.newDirectoryStream(own.getParent(), "lmdebugger-*")) {
             for (var folder : siblings) {
@@ -39,7 +41,7 @@ public final class TemporaryFolders {
                 }
             }
         } catch (IOException | DirectoryIteratorException later) {
-            // another process is at it as well, or the next one will be
+            // another process deletes them too, or the next one will
         }
     }
 

@@ -20,7 +20,7 @@ public final class Terminal {
     }
 
     /**
-     * Sends standard error where another file descriptor leads, and closes that one.
+     * Redirects standard error to the target of another file descriptor, and closes that one.
      *
      * @throws IllegalArgumentException if {@code descriptor} is not open
      */

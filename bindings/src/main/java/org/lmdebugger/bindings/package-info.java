@@ -1,13 +1,13 @@
 /**
- * Native libraries, and nothing above them: what is generated from their headers, what finds and loads them, and
- * facades that check what can be checked. No mistake of a caller reaches OpenBLAS; of CUDA, host memory, sizes and
- * leading dimensions are checked, while addresses of device memory are the caller's.
+ * Bindings of native libraries: classes generated from their headers, code that finds and loads the libraries, and
+ * facades that check arguments. Every argument for OpenBLAS is checked. For CUDA, host memory, sizes and leading
+ * dimensions are checked; the caller is responsible for addresses of device memory.
  *
- * <p>All restricted methods of the JDK are called here alone. The JVM wants {@code --enable-native-access=ALL-UNNAMED}
- * (a launcher's manifest may say {@code Enable-Native-Access: ALL-UNNAMED} instead).
+ * <p>Restricted methods of the JDK are called in this package only. The JVM requires
+ * {@code --enable-native-access=ALL-UNNAMED} (or {@code Enable-Native-Access: ALL-UNNAMED} in a launcher's manifest).
  *
  * <p>{@link org.lmdebugger.bindings.OpenBlas} may be called from any thread. A CUDA handle is for one thread at a time,
- * a platform thread, on which {@link org.lmdebugger.bindings.CudaDevices#makeCurrent} has chosen the device:
+ * a platform thread on which {@link org.lmdebugger.bindings.CudaDevices#makeCurrent} has chosen the device:
  * {@snippet :
  * if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
  *     throw unavailable.exception("cuda:0");
