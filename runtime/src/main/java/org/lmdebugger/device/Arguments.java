@@ -9,6 +9,7 @@ public final class Arguments {
     }
 
     public static void upload(Tensor to, ElementType type, long count) {
+        writable("to", to);
         expect("to", to, type, to.rows(), to.columns());
         size("from", count, to.rows() * to.columns());
     }
@@ -24,20 +25,29 @@ public final class Arguments {
     }
 
     public static void copy(Tensor to, Tensor from) {
+        writable("to", to);
         expect("from", from, to.type(), to.rows(), to.columns());
     }
 
     public static void gatherRows(Tensor to, Tensor from, Tensor rows) {
+        writable("to", to);
         expect("rows", rows, I32, 1, to.rows());
         expect("from", from, to.type(), from.rows(), to.columns());
     }
 
     public static void scatterRows(Tensor to, Tensor from, Tensor rows) {
+        writable("to", to);
         expect("rows", rows, I32, 1, from.rows());
         expect("to", to, from.type(), to.rows(), from.columns());
     }
 
+    public static void increment(Tensor counters) {
+        writable("counters", counters);
+        expect("counters", counters, I32, counters.rows(), counters.columns());
+    }
+
     public static void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at) {
+        writable("x", x);
         activation("x", x);
         columns("tokens", tokens, x.columns());
         columns("positions", positions, x.columns());
@@ -46,6 +56,7 @@ public final class Arguments {
     }
 
     public static void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias) {
+        writable("y", y);
         activation("y", y);
         expect("x", x, F32, y.rows(), y.columns());
         expect("gain", gain, F32, 1, y.columns());
@@ -53,12 +64,14 @@ public final class Arguments {
     }
 
     public static void multiply(Tensor c, Tensor a, Tensor b) {
+        writable("c", c);
         activation("c", c);
         shape("a", a, c.rows(), a.columns());
         shape("b", b, a.columns(), c.columns());
     }
 
     public static void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
+        writable("c", c);
         activation("c", c);
         shape("a", a, c.rows(), a.columns());
         shape("b", b, c.columns(), a.columns());
@@ -71,6 +84,7 @@ public final class Arguments {
     }
 
     public static void addBias(Tensor x, Tensor bias) {
+        writable("x", x);
         activation("x", x);
         expect("bias", bias, F32, 1, x.columns());
     }
@@ -81,6 +95,7 @@ public final class Arguments {
     }
 
     public static void attention(Tensor out, Tensor queries, AttentionContext context) {
+        writable("out", out);
         activation("out", out);
         var d = out.columns();
         expect("queries", queries, F32, out.rows(), d);
@@ -95,6 +110,7 @@ public final class Arguments {
     }
 
     public static void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
+        writable("m", m);
         activation("m", m);
         var edits = rows.columns();
         expect("rows", rows, I32, 1, edits);
@@ -104,6 +120,7 @@ public final class Arguments {
     }
 
     public static void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values) {
+        writable("x", x);
         activation("x", x);
         expect("shift", shift, F32, 1, x.rows());
         expect("neurons", neurons, I32, 1, x.rows());
@@ -111,16 +128,20 @@ public final class Arguments {
     }
 
     public static void rowNorms(Tensor norms, Tensor x) {
+        writable("norms", norms);
         expect("norms", norms, F32, 1, x.rows());
     }
 
     public static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
+        writable("coefficients", coefficients);
         topK(neurons, scores, m);
         expect("coefficients", coefficients, F32, m.rows(), neurons.columns());
         expect("norms", norms, F32, 1, m.columns());
     }
 
     public static void topK(Tensor indices, Tensor values, Tensor x) {
+        writable("indices", indices);
+        writable("values", values);
         activation("x", x);
         var k = indices.columns();
         if (k < 1 || k > x.columns()) {
@@ -131,6 +152,7 @@ public final class Arguments {
     }
 
     public static void linkClusters(Tensor s, long kept, long dropped) {
+        writable("s", s);
         activation("s", s);
         shape("s", s, s.columns(), s.columns());
         if (Math.min(kept, dropped) < 0 || Math.max(kept, dropped) >= s.rows() || kept == dropped) {
@@ -143,21 +165,22 @@ public final class Arguments {
         activation("logits", logits);
         var r = logits.rows();
         optional("clean", measures.clean(), F32, 1, logits.columns());
-        optional("logSumExp", measures.logSumExp(), F32, 1, r);
-        optional("entropy", measures.entropy(), F32, 1, r);
-        optional("kl", measures.kl(), F32, 1, r);
+        output("logSumExp", measures.logSumExp(), F32, 1, r);
+        output("entropy", measures.entropy(), F32, 1, r);
+        output("kl", measures.kl(), F32, 1, r);
         required("clean", measures.clean(), measures.kl());
         required("tokens", measures.tokens(), measures.chosen());
         required("tokens", measures.tokens(), measures.ranks());
         if (measures.tokens() != null) {
             var c = measures.tokens().columns();
             expect("tokens", measures.tokens(), I32, 1, c);
-            optional("chosen", measures.chosen(), F32, r, c);
-            optional("ranks", measures.ranks(), I32, r, c);
+            output("chosen", measures.chosen(), F32, r, c);
+            output("ranks", measures.ranks(), I32, r, c);
         }
     }
 
     public static void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens) {
+        writable("reader", reader);
         activation("reader", reader);
         expect("x", x, F32, reader.rows(), reader.columns());
         expect("gain", gain, F32, 1, reader.columns());
@@ -167,6 +190,7 @@ public final class Arguments {
 
     public static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values,
                                      Tensor reader) {
+        writable("contributions", contributions);
         activation("contributions", contributions);
         expect("neurons", neurons, I32, contributions.rows(), contributions.columns());
         expect("coefficients", coefficients, F32, contributions.rows(), contributions.columns());
@@ -175,6 +199,8 @@ public final class Arguments {
     }
 
     public static void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Tensor uniforms, Tensor step) {
+        writable("ids", ids);
+        writable("logProbabilities", logProbabilities);
         activation("logits", logits);
         expect("logProbabilities", logProbabilities, F32, 1, logits.rows());
         expect("ids", ids, I32, 1, logits.rows());
@@ -193,6 +219,19 @@ public final class Arguments {
     private static void optional(String name, Tensor tensor, ElementType type, long rows, long columns) {
         if (tensor != null) {
             expect(name, tensor, type, rows, columns);
+        }
+    }
+
+    private static void output(String name, Tensor tensor, ElementType type, long rows, long columns) {
+        if (tensor != null) {
+            writable(name, tensor);
+            expect(name, tensor, type, rows, columns);
+        }
+    }
+
+    private static void writable(String name, Tensor tensor) {
+        if (tensor.isReadOnly()) {
+            throw new IllegalArgumentException("%s: %s, read-only (expected: a tensor of your own)".formatted(name, tensor));
         }
     }
 

@@ -1,6 +1,7 @@
 package org.lmdebugger.device;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.Function;
 
 /**
  * The operations of a device, in the order in which they are asked for. Used by one thread; see {@link Device#call}.
@@ -8,7 +9,8 @@ import java.lang.foreign.MemorySegment;
  * <p>All matrices are row-major; a <em>row</em> is one position of one sequence. Shapes: R rows, d the model's width,
  * f its feed-forward width, V the vocabulary, k a small count. Outputs come first. Unless said otherwise, tensors of
  * numbers are F32, tensors of indices I32, an output may not overlap an input, and windows are welcome everywhere. A
- * shape or type that does not fit throws {@link IllegalArgumentException} naming it; nothing is written then.
+ * shape or type that does not fit, or an output that is read-only ({@link Tensor#asReadOnly}), throws
+ * {@link IllegalArgumentException} naming it; nothing is written then.
  * <b>Indices in device memory are trusted</b>: whoever uploads ids, rows or neurons has checked them.
  *
  * <p>Only {@link #download} waits for the device. Results do not depend on what other sessions do, and each row's
@@ -31,6 +33,21 @@ public interface Operations {
 
     /** Waits for what was asked for before, then copies a tensor of any type into host memory of exactly its size. */
     void download(MemorySegment to, Tensor from);
+
+    // ---- work of a program's own
+
+    /**
+     * Lends the memory of a tensor to {@code work}, on this thread, and returns its result. What the work does takes
+     * its place among the operations: it sees the results of those before, and those after see its own. Indices,
+     * bounds and, on a GPU, the life of the memory are the program's to check. The memory may be used until {@code work}
+     * returns; what it has given to a GPU's stream by then may use it later, while the tensor is open.
+     *
+     * <p>Within {@link #record}, on a GPU {@code work} runs once and what it gives to the stream is repeated; on the CPU
+     * {@code work} itself is.
+     *
+     * @throws IllegalStateException if the tensor is closed
+     */
+    <T> T access(Tensor tensor, Function<TensorAccess, T> work);
 
     // ---- within the device
 

@@ -18,8 +18,10 @@ public final class Tensor implements AutoCloseable {
     private final long columns;
     private final long stride; // in elements, from one row to the next
     private final boolean owner;
+    private final boolean readOnly;
 
-    private Tensor(Memory memory, ElementType type, long offset, long rows, long columns, long stride, boolean owner) {
+    private Tensor(Memory memory, ElementType type, long offset, long rows, long columns, long stride,
+                   boolean owner, boolean readOnly) {
         this.memory = memory;
         this.type = type;
         this.offset = offset;
@@ -27,6 +29,7 @@ public final class Tensor implements AutoCloseable {
         this.columns = columns;
         this.stride = stride;
         this.owner = owner;
+        this.readOnly = readOnly;
     }
 
     /** The whole of {@code memory} as a dense matrix, which owns it from here on. For devices to call. */
@@ -36,13 +39,13 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalArgumentException("shape: [%d, %d] of %s (expected: at most %d bytes)"
                     .formatted(rows, columns, type, memory.byteSize()));
         }
-        return new Tensor(memory, type, 0, rows, columns, columns, true);
+        return new Tensor(memory, type, 0, rows, columns, columns, true, false);
     }
 
     /** A window on {@code count} rows from row {@code from} on. */
     public Tensor rows(long from, long count) {
         check("rows", from, count, rows);
-        return new Tensor(memory, type, offset + from * stride, count, columns, stride, false);
+        return new Tensor(memory, type, offset + from * stride, count, columns, stride, false, readOnly);
     }
 
     /** A window on row {@code row} alone. */
@@ -53,7 +56,16 @@ public final class Tensor implements AutoCloseable {
     /** A window on {@code count} columns from column {@code from} on. */
     public Tensor columns(long from, long count) {
         check("columns", from, count, columns);
-        return new Tensor(memory, type, offset + from, rows, count, stride, false);
+        return new Tensor(memory, type, offset + from, rows, count, stride, false, readOnly);
+    }
+
+    /** A window on all of it that no operation writes to, nor do windows on that. */
+    public Tensor asReadOnly() {
+        return new Tensor(memory, type, offset, rows, columns, stride, false, true);
+    }
+
+    public boolean isReadOnly() {
+        return readOnly;
     }
 
     private static void check(String what, long from, long count, long limit) {

@@ -112,7 +112,7 @@ public final class Gpt2 implements AutoCloseable {
         long rows = shape.size() == 1 ? 1 : shape.getFirst();
         var tensor = scope.add(device.load(entry.type(), rows, shape.getLast(), entry.data()));
         inPlace |= entry.data().isMapped() && tensor.memory().isInPlace();
-        return tensor;
+        return tensor.asReadOnly();
     }
 
     /** Files of {@code save_model} hold the one matrix of a tied model under the head's name alone. */

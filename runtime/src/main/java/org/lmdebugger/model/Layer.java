@@ -6,7 +6,8 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 
 /**
- * The weights of one block, on a device. Matrices are stored [in, out]; f is the width of the feed-forward layer (FFN).
+ * The weights of one block, on a device, read-only. Matrices are stored [in, out]; f is the width of the feed-forward
+ * layer (FFN).
  *
  * @param ln1Gain           gain of the LayerNorm before attention, [1, d]
  * @param ln1Bias           its bias, [1, d]
@@ -43,6 +44,6 @@ public record Layer(Tensor ln1Gain, Tensor ln1Bias, Tensor queryKeyValue, Tensor
                 load.apply(block + "attn.c_proj.weight", new long[] {d, d}), load.apply(block + "attn.c_proj.bias", new long[] {d}),
                 load.apply(block + "ln_2.weight", new long[] {d}), load.apply(block + "ln_2.bias", new long[] {d}),
                 load.apply(block + "mlp.c_fc.weight", new long[] {d, n}), load.apply(block + "mlp.c_fc.bias", new long[] {n}),
-                ffnOut, load.apply(block + "mlp.c_proj.bias", new long[] {d}), norms);
+                ffnOut, load.apply(block + "mlp.c_proj.bias", new long[] {d}), norms.asReadOnly());
     }
 }

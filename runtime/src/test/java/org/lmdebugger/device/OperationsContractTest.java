@@ -3,9 +3,11 @@ package org.lmdebugger.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,6 +31,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.bindings.cudart.Cudart;
 
 /** What {@link Operations} promises, against plain loops in double precision. */
 @OnEveryDevice
@@ -36,6 +39,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class OperationsContractTest {
     /** Rounding of a few operations on numbers of size 1. */
     private static final double FEW = 2e-6;
+
+    /** A number of four equal bytes. */
+    private static final float FILLED = Float.intBitsToFloat(0x40404040);
 
     private Device device;
     private TensorScope scope;
@@ -766,5 +772,93 @@ class OperationsContractTest {
         var x = empty(3, 4);
         assertThatThrownBy(() -> x.rows(2, 2)).isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("within 0 to 3");
         assertThatThrownBy(() -> x.columns(-1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    /** On a window, so that strides count. */
+    @Test
+    void workOfAProgramsOwnHasItsPlaceAmongTheOperations() {
+        var x = Matrix.random(5, 40, 1);
+        var tensor = x.windowOn(device, scope);
+        var bias = Matrix.of(1, 40, (r, i) -> 1).on(device, scope);
+        var ahead = empty(5, 40);
+        run(s -> {
+            s.addBias(tensor, bias);
+            s.copy(ahead, tensor);
+            s.access(tensor, memory -> {
+                fillRow(memory, 3, 40);
+                return null;
+            });
+            s.addBias(tensor, bias);
+        });
+        assertClose(ahead, FEW, FEW, (r, i) -> x.at(r, i) + 1);
+        assertClose(tensor, FEW, FEW, (r, i) -> r == 3 ? FILLED + 1 : x.at(r, i) + 2);
+    }
+
+    @Test
+    void recordedWorkOfAProgramsOwnIsRepeated() {
+        var x = Matrix.random(2, 8, 1).on(device, scope);
+        var y = empty(2, 8);
+        run(s -> {
+            try (var replay = s.record(() -> s.access(x, memory -> {
+                fillRow(memory, 1, 8);
+                return null;
+            }))) {
+                replay.run();
+                s.copy(y, x);
+                s.upload(x, new float[16]);
+                replay.run();
+            }
+        });
+        assertThat(y.row(1).toFloats()).containsOnly(FILLED);
+        assertThat(x.toFloats()).startsWith(new float[8]).endsWith(y.row(1).toFloats());
+    }
+
+    /** Sets a row to {@link #FILLED} without any of the device's operations. */
+    private static void fillRow(TensorAccess memory, long row, long columns) {
+        switch (memory) {
+            case TensorAccess.Host(var segment, long stride) -> segment.asSlice(4 * row * stride, 4 * columns).fill((byte) 0x40);
+            case TensorAccess.Cuda(long address, long stride, long stream) -> assertThat(Cudart.cudaMemsetAsync(
+                    MemorySegment.ofAddress(address + 4 * row * stride), 0x40, 4 * columns, MemorySegment.ofAddress(stream))).isZero();
+        }
+    }
+
+    @Test
+    void memoryOfTheHostIsLentWithinBoundsForAWhileToOneThread() {
+        assumeTrue(TestDevice.isCpu(), "addresses of a GPU are the program's to check");
+        var x = Matrix.random(3, 4, 1).windowOn(device, scope);
+        run(s -> {
+            var lent = s.access(x, memory -> {
+                var segment = ((TensorAccess.Host) memory).segment();
+                assertThat(segment.byteSize()).isEqualTo(4 * (2 * memory.stride() + 4));
+                assertThat(segment.isAccessibleBy(new Thread())).isFalse();
+                return segment;
+            });
+            assertThatThrownBy(() -> lent.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
+            assertThat(s.<Boolean>access(x.asReadOnly(), memory -> ((TensorAccess.Host) memory).segment().isReadOnly())).isTrue();
+            assertThat(s.<Long>access(empty(0, 4), memory -> ((TensorAccess.Host) memory).segment().byteSize())).isZero();
+        });
+    }
+
+    @Test
+    void theMemoryOfAClosedTensorIsNotLent() {
+        var x = device.allocate(ElementType.F32, 2, 2);
+        x.close();
+        assertThatThrownBy(() -> run(s -> s.access(x, memory -> memory))).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void aReadOnlyTensorIsReadAndNotWritten() {
+        var x = Matrix.random(2, 8, 1).on(device, scope);
+        var before = x.toFloats();
+        var fixed = x.asReadOnly();
+        var refused = "%s, read-only (expected: a tensor of your own)".formatted(fixed);
+        assertThatThrownBy(() -> run(s -> s.upload(fixed, new float[16]))).isInstanceOf(IllegalArgumentException.class).hasMessage("to: " + refused);
+        assertThatThrownBy(() -> run(s -> s.upload(fixed.row(1).columns(2, 3), new float[3]))).hasMessageStartingWith("to: F32[1, 3]");
+        assertThatThrownBy(() -> run(s -> s.copy(fixed, x))).hasMessage("to: " + refused);
+        assertThatThrownBy(() -> run(s -> s.addBias(fixed, empty(1, 8)))).hasMessage("x: " + refused);
+        assertThatThrownBy(() -> run(s -> s.measure(LogitStatistics.logSumExp(empty(1, 2).asReadOnly()), x))).hasMessageStartingWith("logSumExp: ");
+        assertThatThrownBy(() -> run(s -> s.increment(ints(1).asReadOnly()))).hasMessageStartingWith("counters: ");
+        fixed.close(); // a window, which owns nothing
+        assertThat(fixed.toFloats()).isEqualTo(before);
     }
 }

@@ -3,7 +3,10 @@ package org.lmdebugger.device.cpu;
 import static org.lmdebugger.device.ElementType.F32;
 import static org.lmdebugger.device.ElementType.I32;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Function;
+import org.lmdebugger.bindings.HostMemory;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Gelu;
@@ -11,6 +14,7 @@ import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorAccess;
 
 /** Operations on the CPU, each finished when it returns. Large ones are divided among the workers. */
 final class CpuOperations implements Operations {
@@ -70,6 +74,17 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public <T> T access(Tensor tensor, Function<TensorAccess, T> work) {
+        boolean empty = tensor.rows() == 0 || tensor.columns() == 0;
+        long elements = empty ? 0 : (tensor.rows() - 1) * tensor.stride() + tensor.columns();
+        var segment = CpuMemory.of(tensor).asSlice(tensor.byteOffset(), elements * tensor.type().bytes());
+        try (var arena = Arena.ofConfined()) {
+            var lent = HostMemory.lend(tensor.isReadOnly() ? segment.asReadOnly() : segment, arena);
+            return work.apply(new TensorAccess.Host(lent, tensor.stride()));
+        }
+    }
+
+    @Override
     public void copy(Tensor to, Tensor from) {
         Arguments.copy(to, from);
         for (long r = 0; r < to.rows(); r++) {
@@ -100,6 +115,7 @@ final class CpuOperations implements Operations {
 
     @Override
     public void increment(Tensor counters) {
+        Arguments.increment(counters);
         Elementwise.increment(counters);
     }
 

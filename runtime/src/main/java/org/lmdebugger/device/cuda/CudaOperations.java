@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
 import org.lmdebugger.bindings.CudaException;
@@ -24,6 +25,7 @@ import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TensorAccess;
 
 /** Operations on a GPU, queued in this object's stream when they return. All memory is allocated by the constructor. */
 final class CudaOperations implements Operations, AutoCloseable {
@@ -164,6 +166,11 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     @Override
+    public <T> T access(Tensor tensor, Function<TensorAccess, T> work) {
+        return work.apply(new TensorAccess.Cuda(GpuMemory.address(tensor), tensor.stride(), stream.address()));
+    }
+
+    @Override
     public void copy(Tensor to, Tensor from) {
         Arguments.copy(to, from);
         kernels.gatherRows(matrix(to), matrix(from), null);
@@ -183,6 +190,7 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     @Override
     public void increment(Tensor counters) {
+        Arguments.increment(counters);
         kernels.increment(matrix(counters));
     }
 

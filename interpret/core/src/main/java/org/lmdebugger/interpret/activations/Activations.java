@@ -14,7 +14,7 @@ import org.lmdebugger.model.Gpt2;
 /**
  * What one forward of a prompt computed, kept on the device: read it with {@link Tensor#toFloats()} or
  * {@link Tensor#copyTo}, or use it in further device operations ({@link org.lmdebugger.device.Device#call}). T is the
- * number of the prompt's tokens. The tensors are the run's own: do not write to them; they end with {@link #close()},
+ * number of the prompt's tokens. The tensors are the run's own and read-only; they end with {@link #close()},
  * and the run with its model. A run may be read from any thread.
  */
 public final class Activations implements AutoCloseable {
@@ -112,27 +112,27 @@ public final class Activations implements AutoCloseable {
 
     /** The residual stream before the FFN of a layer, after its attention, [T, d]. */
     public Tensor residualMid(int layer) {
-        return residualMid.get(layer);
+        return residualMid.get(layer).asReadOnly();
     }
 
     /** The residual stream after the FFN of a layer, [T, d]. */
     public Tensor residualPost(int layer) {
-        return residualPost.get(layer);
+        return residualPost.get(layer).asReadOnly();
     }
 
     /** The coefficients of a layer's value vectors, after the activation and the edits, [T, f]. */
     public Tensor coefficients(int layer) {
-        return coefficients.get(layer);
+        return coefficients.get(layer).asReadOnly();
     }
 
     /** The keys of a layer's attention, heads side by side, [T, d]. */
     public Tensor keys(int layer) {
-        return queryKeyValue.get(layer).columns(model.config().width(), model.config().width());
+        return queryKeyValue.get(layer).columns(model.config().width(), model.config().width()).asReadOnly();
     }
 
     /** The values of a layer's attention, heads side by side, [T, d]. */
     public Tensor values(int layer) {
-        return queryKeyValue.get(layer).columns(2L * model.config().width(), model.config().width());
+        return queryKeyValue.get(layer).columns(2L * model.config().width(), model.config().width()).asReadOnly();
     }
 
     /** The logits of every position, [T, V]: computed anew, and closed by the caller. */
