@@ -48,7 +48,7 @@ final class Serve {
                 case 4 -> post("/api/v1/trace", "\"edits\": [\"L%dD%d*=%d@last\"], \"positions\": \"all\", \"top\": 3"
                         .formatted(layer, neuron, 2 + client));
                 case 7 -> new Request("POST", "/api/v1/tokenize", "{\"text\": \"%s %d\"}".formatted(PROMPT, client));
-                case 8 -> post("/api/v1/trace", "\"verdict\": true, \"top\": 5, \"edits\": [\"L%dD%d=0\"]".formatted(layer, neuron));
+                case 8 -> post("/api/v1/trace", "\"total\": true, \"top\": 5, \"edits\": [\"L%dD%d=0\"]".formatted(layer, neuron));
                 default -> post("/generate", "\"generate_k\": 5, \"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 0.0}]"
                         .formatted(layer, neuron));
             };

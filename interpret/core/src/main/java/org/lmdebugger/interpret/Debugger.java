@@ -95,9 +95,9 @@ public final class Debugger {
     }
 
     /**
-     * Traces as {@link #trace(String, Intervention, TraceOptions)} does; verdicts of many positions take a while.
+     * Traces as {@link #trace(String, Intervention, TraceOptions)} does; total effects of many positions take a while.
      *
-     * @param progress of the verdicts' positions
+     * @param progress of the total effects' positions
      */
     public Trace trace(String prompt, Intervention edits, TraceOptions options, Progress progress) {
         var ids = model.encode(prompt);
@@ -110,9 +110,9 @@ public final class Debugger {
         var tokens = options.tokens().stream().mapToInt(id -> id).toArray();
         var targets = tokens.length == 0 ? null : IntStream.range(0, positions.length).map(i -> tokens[0]).toArray();
         var clean = read(ids, Intervention.NONE, positions, options.top(), tokens, targets);
-        var cleanTargets = clean.stream().mapToInt(position -> position.contributionTo().id()).toArray();
+        var cleanTargets = clean.stream().mapToInt(position -> position.target().id()).toArray();
         var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
-        if (options.verdict()) {
+        if (options.totalEffects()) {
             clean = TotalEffects.add(model, ids, clean, progress);
         }
         var mode = edits.list().stream().anyMatch(edit -> edit.operation().isSwitch()) ? Mode.LM_DEBUGGER : Mode.EXACT;

@@ -220,7 +220,7 @@ class DebuggerTest {
         int boy = model.tokenizer().single(" boy");
         var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.following(boy, 0));
         var last = trace.position(-1).layers().getLast();
-        assertThat(trace.position(-1).contributionTo().text()).isEqualTo(" boy");
+        assertThat(trace.position(-1).target().text()).isEqualTo(" boy");
         var listed = last.after().stream().filter(p -> p.id() == boy).findFirst().orElseThrow();
         assertThat(last.chosen().getFirst().after()).isEqualTo(new Trace.Standing(listed.probability(), last.after().indexOf(listed)));
         assertThat(last.chosen().get(1).after().rank()).isGreaterThan(9);

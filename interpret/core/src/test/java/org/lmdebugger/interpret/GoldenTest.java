@@ -115,7 +115,7 @@ abstract class GoldenTest {
             var trace = debugger.trace(prompt.get("prompt").asText(), Intervention.NONE, TraceOptions.DEFAULT.atAllPositions());
             for (var position : prompt.get("positions")) {
                 var traced = trace.position(position.get("position").asInt());
-                assertThat(traced.contributionTo().id()).isEqualTo(position.get("contributions_to").asInt());
+                assertThat(traced.target().id()).isEqualTo(position.get("contributions_to").asInt());
                 for (int l = 0; l < model.config().layers(); l++) {
                     var layer = position.get("layers").get(l);
                     assertPredictions(traced.layer(l).before(), layer.get("before"));
@@ -274,7 +274,7 @@ abstract class GoldenTest {
             int j = list(expected.get("neurons"), JsonNode::asInt).indexOf(update.neuron());
             if (j >= 0) {
                 double largest = list(expected.get("contributions"), JsonNode::asDouble).stream().mapToDouble(Math::abs).max().orElseThrow();
-                assertThat((double) update.contribution()).isCloseTo(expected.get("contributions").get(j).asDouble(), within(VECTOR * largest));
+                assertThat((double) update.direct()).isCloseTo(expected.get("contributions").get(j).asDouble(), within(VECTOR * largest));
                 double coefficient = expected.get("coefficients").get(j).asDouble();
                 assertThat((double) update.coefficient()).isCloseTo(coefficient, within(VECTOR * Math.max(1, Math.abs(coefficient))));
             }

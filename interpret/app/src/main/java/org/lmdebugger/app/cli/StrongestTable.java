@@ -46,8 +46,8 @@ final class StrongestTable {
     }
 
     private static String number(Measure measure, float value) {
-        boolean isWhole = measure instanceof Measure.OfToken of && of.quantity() == Measure.Quantity.RANK;
-        return isWhole && Float.isFinite(value) ? String.valueOf((int) value) : String.format(Locale.ROOT, "%.4g", value);
+        boolean isRank = measure instanceof Measure.OfToken of && of.quantity() == Measure.Quantity.RANK;
+        return isRank && Float.isFinite(value) ? String.valueOf((int) value + 1) : String.format(Locale.ROOT, "%.4g", value);
     }
 
     private static String line(String prompt, String intervention, List<String> values, String tokens) {

@@ -44,7 +44,8 @@ final class SweepOptions {
     private Mode mode;
 
     @Option(names = "--measure", paramLabel = "M", description = "kl (default), entropy, logit:\" king\", probability:\" king\", "
-            + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5. Repeatable; only these are computed.")
+            + "log-probability:\" king\", rank:\" king\" (from 0 in files), difference:\" king\"/\" queen\" "
+            + "or top:5. Repeatable; only these are computed.")
     private List<String> measures = new ArrayList<>();
 
     @Option(names = "--memory", paramLabel = "MB", defaultValue = "256", description = "How much a chunk of the work may take "

@@ -41,13 +41,13 @@ final class TraceCommand implements Callable<Integer> {
     @Option(names = "--top", paramLabel = "K", defaultValue = "10", description = "How many of each (default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--token", paramLabel = "T", description = "Follows a token's probability and rank; mind the leading "
-            + "space. The first one is what contributions are measured to. Repeatable.")
+    @Option(names = "--token", paramLabel = "T", description = "Follows a token's probability and rank (from 1; "
+            + "in JSON from 0); mind the leading space. The first one is what direct and total effects are on. Repeatable.")
     private List<String> tokens = new ArrayList<>();
 
-    @Option(names = "--verdict", description = "Measures what each listed value vector causes: the change of the log-probability of "
-            + "the token that contributions are to, when it alone is switched off at that position.")
-    private boolean verdict;
+    @Option(names = "--total", description = "Measures the total effect of each listed value vector: the token's "
+            + "log-probability minus that without the vector at that position.")
+    private boolean total;
 
     @Option(names = "--json", description = "Prints JSON.")
     private boolean json;
@@ -72,7 +72,7 @@ final class TraceCommand implements Callable<Integer> {
 
     private TraceOptions options(Debugger debugger) {
         var ids = tokens.stream().map(debugger.model().tokenizer()::single).toList();
-        return new TraceOptions(positions(), top, ids, verdict);
+        return new TraceOptions(positions(), top, ids, total);
     }
 
     private List<Integer> positions() {

@@ -34,7 +34,7 @@ final class TraceTable {
             var clean = trace.positions().get(i);
             out.println();
             out.println(bold("Position %d, %s".formatted(clean.position(), Text.visible(trace.tokens().get(clean.position()).text())))
-                    + "   contributions to " + Text.visible(clean.contributionTo().text()));
+                    + "   effects on " + Text.visible(clean.target().text()));
             if (trace.edited() == null) {
                 clean.layers().forEach(this::layer);
             } else {
@@ -49,15 +49,19 @@ final class TraceTable {
 
     private void layer(Trace.Layer layer) {
         out.println();
-        out.println(bold("Layer %-2d before         dominant      coeff.  score contrib.  after".formatted(layer.layer())));
+        boolean totals = layer.dominant().getFirst().total().isPresent();
+        int width = totals ? 8 : 11;
+        out.println(bold(Text.fit("Layer %-2d before".formatted(layer.layer()), width + 11)
+                + "dominant     coeff.  score   direct" + (totals ? "    total" : "") + "  after"));
         for (int i = 0; i < layer.before().size(); i++) {
-            out.println("  %s  %s  %s".formatted(prediction(layer.before().get(i), 11), subUpdate(layer.dominant().get(i)),
-                    prediction(layer.after().get(i), 11)).stripTrailing());
+            var update = layer.dominant().get(i);
+            out.println("  %s  %s%s  %s".formatted(prediction(layer.before().get(i), width), subUpdate(update),
+                    totals ? " %+8.3f".formatted(update.total().getAsDouble()) : "",
+                    prediction(layer.after().get(i), width)).stripTrailing());
         }
         layer.chosen().forEach(chosen -> out.println("  %s before %s   after %s".formatted(
                 Text.fit(Text.visible(chosen.token()), 14), standing(chosen.before()), standing(chosen.after()))));
         names(layer.dominant().stream());
-        verdicts(layer);
     }
 
     /** What those sub-updates are called that have names. */
@@ -69,12 +73,13 @@ final class TraceTable {
         }
     }
 
-    /** By how much the log-probability changes without each sub-update. */
-    private void verdicts(Trace.Layer layer) {
-        var measured = layer.dominant().stream().filter(update -> update.verdict() != null)
-                .map(update -> "-L%dD%d: %+.4f".formatted(update.layer(), update.neuron(), update.verdict())).toList();
+    /** Prints the total effects, for which two tables side by side have no column. */
+    private void totals(Trace.Layer layer) {
+        var measured = layer.dominant().stream().filter(update -> update.total().isPresent())
+                .map(update -> "L%dD%d: %+.3f".formatted(
+                        update.layer(), update.neuron(), update.total().getAsDouble())).toList();
         if (!measured.isEmpty()) {
-            out.println(Text.wrap(Stream.concat(Stream.of("  log p without"), measured.stream()).toList(), WIDTH));
+            out.println(Text.wrap(Stream.concat(Stream.of("  total"), measured.stream()).toList(), WIDTH));
         }
     }
 
@@ -87,7 +92,7 @@ final class TraceTable {
                     prediction(edited.before().get(i), 10), mark(clean.before().get(i).id(), edited.before().get(i).id()),
                     prediction(edited.after().get(i), 10), mark(clean.after().get(i).id(), edited.after().get(i).id())).stripTrailing());
         }
-        out.println("  dominant      coeff.  score contrib. | dominant      coeff.  score contrib.");
+        out.println("  dominant     coeff.  score   direct | dominant     coeff.  score   direct");
         for (int i = 0; i < clean.dominant().size(); i++) {
             out.println("  %s | %s%s".formatted(subUpdate(clean.dominant().get(i)), subUpdate(edited.dominant().get(i)),
                     mark(clean.dominant().get(i).neuron(), edited.dominant().get(i).neuron())).stripTrailing());
@@ -97,7 +102,7 @@ final class TraceTable {
                     standing(clean.chosen().get(c).after()), standing(edited.chosen().get(c).after())));
         }
         names(Stream.concat(clean.dominant().stream(), edited.dominant().stream()));
-        verdicts(clean);
+        totals(clean);
     }
 
     private static String mark(int clean, int edited) {
@@ -110,11 +115,11 @@ final class TraceTable {
 
     private static String subUpdate(Trace.SubUpdate update) {
         return "%s %+8.3f %6.2f %+8.3f".formatted(Text.fit("L" + update.layer() + "D" + update.neuron(), 10),
-                update.coefficient(), update.score(), update.contribution());
+                update.coefficient(), update.score(), update.direct());
     }
 
     private static String standing(Trace.Standing standing) {
-        return "%.4g (rank %d)".formatted(standing.probability(), standing.rank());
+        return "%.4g (rank %d)".formatted(standing.probability(), standing.rank() + 1);
     }
 
     private String bold(String text) {

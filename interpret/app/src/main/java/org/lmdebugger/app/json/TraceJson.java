@@ -28,7 +28,7 @@ public final class TraceJson {
     private static Map<String, Object> position(Trace.Position position) {
         var json = new LinkedHashMap<String, Object>();
         json.put("position", position.position());
-        json.put("contribution_to", Json.object("id", position.contributionTo().id(), "token", position.contributionTo().text()));
+        json.put("target", Json.object("id", position.target().id(), "token", position.target().text()));
         json.put("layers", position.layers().stream().map(TraceJson::layer).toList());
         return json;
     }
@@ -40,10 +40,8 @@ public final class TraceJson {
 
     private static Map<String, Object> subUpdate(Trace.SubUpdate update) {
         var json = Json.object("neuron", update.neuron(), "coefficient", update.coefficient(), "score", update.score(),
-                "contribution", update.contribution());
-        if (update.verdict() != null) {
-            json.put("verdict", update.verdict());
-        }
+                "direct", update.direct());
+        update.total().ifPresent(total -> json.put("total", (float) total));
         return json;
     }
 }

@@ -50,7 +50,7 @@ export function percent(probability) {
             : '<0.01%';
 }
 
-/** With a sign, as contributions and effects are read; a minus as wide as a plus. */
+/** With a sign, as effects are read; a minus as wide as a plus. */
 export function signed(number, digits = 3) {
     if (number == null) {
         return '';
@@ -76,6 +76,11 @@ export function measured(number) {
               ? Math.round(size).toLocaleString('en')
               : size.toPrecision(4);
     return (number < 0 ? '−' : '') + text;
+}
+
+/** The value of a measure by its name, such as `kl` or `rank:" king"`. */
+export function valueOf(measure, value) {
+    return value != null && measure.startsWith('rank:') ? rank(value) : measured(value);
 }
 
 /** Ranks are counted from 0 by the server and from 1 by people. */

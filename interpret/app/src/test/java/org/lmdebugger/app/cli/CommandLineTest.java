@@ -36,7 +36,7 @@ class CommandLineTest {
     void traceFitsATerminal() {
         assertThat(lmdebug("trace", PROMPT, "--token", " boy")).isZero();
         assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
-        assertThat(out.toString()).contains("Position 7, ␣little   contributions to ␣boy", "Layer 3", "␣girl       0.4801", "(rank 1)")
+        assertThat(out.toString()).contains("Position 7, ␣little   effects on ␣boy", "Layer 3", "␣girl       0.4801", "(rank 2)")
                 .doesNotContain("\u001b");
         assertThat(err.toString()).isEmpty();
     }
@@ -49,13 +49,17 @@ class CommandLineTest {
     }
 
     @Test
-    void whatEachValueVectorCauses() throws Exception {
-        assertThat(lmdebug("trace", PROMPT, "--verdict")).isZero();
+    void totalEffectsBesideDirectOnes() throws Exception {
+        assertThat(lmdebug("trace", PROMPT, "--total")).isZero();
         assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
-        assertThat(out.toString()).contains("  log p without  -L0D479: ");
+        assertThat(out.toString()).containsPattern("score   direct    total  after\n +\\S+ +0\\.\\d+  L0D479 +\\+3\\.138   2\\.31   \\+0\\.188   [+-]0\\.\\d{3}  ␣girl");
         out.getBuffer().setLength(0);
-        assertThat(lmdebug("trace", PROMPT, "--verdict", "--top", "2", "--json")).isZero();
-        assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0"))).contains("verdict");
+        assertThat(lmdebug("trace", PROMPT, "--total", "--edit", "L1D483=0")).isZero();
+        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).containsPattern("\n  total  L0D479: [+-]0\\.\\d{3}  L0D95: ");
+        out.getBuffer().setLength(0);
+        assertThat(lmdebug("trace", PROMPT, "--total", "--top", "2", "--json")).isZero();
+        assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0"))).contains("total");
     }
 
     @ParameterizedTest
@@ -89,7 +93,7 @@ class CommandLineTest {
         var layer = json.at("/positions/7/layers/2");
         assertThat(names(layer)).containsExactlyInAnyOrder("layer", "before", "after", "dominant", "chosen");
         assertThat(names(layer.at("/before/0"))).containsExactly("id", "token", "probability");
-        assertThat(names(layer.at("/dominant/0"))).containsExactly("neuron", "coefficient", "score", "contribution");
+        assertThat(names(layer.at("/dominant/0"))).containsExactly("neuron", "coefficient", "score", "direct");
         assertThat(names(layer.at("/chosen/0"))).containsExactly("id", "token", "before", "after");
         assertThat(names(layer.at("/chosen/0/after"))).containsExactly("probability", "rank");
         assertThat(json.at("/edited/positions/7/layers/3/after")).hasSize(3);

@@ -47,6 +47,12 @@ class SweepCommandTest {
     }
 
     @Test
+    void ranksOfTheTableCountFromOne() {
+        assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D5", "--op", "set:3", "--measure", "rank:\" girl\"")).isZero();
+        assertThat(out.toString()).containsPattern("L1D5=3@last +1 ");
+    }
+
+    @Test
     void csvAndParquetHoldAllEffects() throws Exception {
         var csv = directory.resolve("effects.csv");
         var parquet = directory.resolve("effects.parquet");

@@ -57,8 +57,8 @@ class ApiTest {
     void traceOfEditsWithWhatTheyStartFrom() {
         var trace = json(server.post("/api/v1/trace", """
                 {"prompt": "%s", "edits": ["L1D483=0", "L0D95*=3@last"], "positions": [0, 7], "top": 3, "tokens": [" boy", "#620"],
-                 "verdict": true}""".formatted(PROMPT)));
-        assertThat(trace.at("/positions/1/layers/0/dominant/0/verdict").isNumber()).isTrue();
+                 "total": true}""".formatted(PROMPT)));
+        assertThat(trace.at("/positions/1/layers/0/dominant/0/total").isNumber()).isTrue();
         assertThat(trace.at("/positions/1/layers/3/chosen/1/token").textValue()).isEqualTo(" girl");
         assertThat(trace.at("/edited/positions/1/layers/3/after")).hasSize(3);
         assertThat(trace.at("/coefficients/0/clean")).hasSize(8);
@@ -78,7 +78,7 @@ class ApiTest {
     /** Everyone with another intervention, all at once. */
     @Test
     void usersDoNotAffectEachOther() throws Exception {
-        var bodies = IntStream.range(0, 12).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD%d=%d\"], \"top\": 5, \"verdict\": true}"
+        var bodies = IntStream.range(0, 12).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD%d=%d\"], \"top\": 5, \"total\": true}"
                 .formatted(PROMPT, i % 4, 40 * i, i - 5)).toList();
         var alone = bodies.stream().map(body -> server.post("/api/v1/trace", body).body()).toList();
         assertThat(alone).doesNotHaveDuplicates();

@@ -84,8 +84,8 @@ class CancellationTest {
     }
 
     @Test
-    void aTraceThatMeasuresVerdictsEndsWithItsClient() throws Exception {
-        var client = send("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"verdict\": true}".formatted(LONG));
+    void aTraceThatMeasuresTotalEffectsEndsWithItsClient() throws Exception {
+        var client = send("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"total\": true}".formatted(LONG));
         var job = running();
         client.close();
         await(() -> job.result().isDone());
@@ -158,7 +158,7 @@ class CancellationTest {
 
     @Test
     void everyoneHasTheirTurnDuringASweepAndGetsWhatTheyWouldGetAlone() throws Exception {
-        var traces = IntStream.range(0, 8).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD7=%d\"], \"verdict\": true}"
+        var traces = IntStream.range(0, 8).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD7=%d\"], \"total\": true}"
                 .formatted(PROMPT, i % 4, i + 1)).toList();
         var generation = "{\"prompt\": \"%s\", \"tokens\": 8, \"continuations\": [{\"edits\": [\"L1D5=9\"]}]}".formatted(PROMPT);
         var alone = traces.stream().map(body -> server.post("/api/v1/trace", body).body()).toList();
@@ -233,7 +233,7 @@ class CancellationTest {
     @Test
     void stoppingTellsThoseWhoseRequestRuns() throws Exception {
         for (var request : Map.of("/api/v1/trace",
-                "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"verdict\": true}".formatted(LONG),
+                "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"total\": true}".formatted(LONG),
                 "/generate", "{\"prompt\": \"Once\", \"generate_k\": 120, \"interventions\": []}").entrySet()) {
             try (var stopped = new TestServer()) {
                 server.close();

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.app.Version;
 
 /** The description says all that the server does, and nothing else. That every answer is as described {@link TestServer} checks. */
 class DescriptionTest {
@@ -42,6 +43,11 @@ class DescriptionTest {
         var answer = server.get("/api/v1/openapi.yaml");
         assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/yaml");
         assertThat(answer.body()).startsWith("openapi: 3.1.0");
+    }
+
+    @Test
+    void hasTheVersionOfTheProgram() {
+        assertThat(DESCRIPTION.document.at("/info/version").textValue()).isEqualTo(Version.NUMBER);
     }
 
     @Test

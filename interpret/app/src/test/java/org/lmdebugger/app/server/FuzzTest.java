@@ -34,7 +34,7 @@ class FuzzTest {
             List.of("PUT", "/api/v1/names/L1D5", "{\"name\": \"a\"}"),
             List.of("POST", "/api/v1/tokenize", "{\"text\": \"Once upon\"}"),
             List.of("POST", "/api/v1/trace", "{\"prompt\": \"a b\", \"edits\": [\"L0D5=2@last\"], \"mode\": \"exact\", \"positions\": [0], \"top\": 2, "
-                    + "\"tokens\": [\" boy\", \"#12\"], \"verdict\": true}"),
+                    + "\"tokens\": [\" boy\", \"#12\"], \"total\": true}"),
             List.of("POST", "/api/v1/generate", "{\"prompt\": \"a b\", \"tokens\": 2, \"continuations\": [{\"edits\": [\"L0D5=2\"], \"seed\": 3}, {}], "
                     + "\"temperature\": 0.5, \"top_k\": 5, \"top_p\": 0.9}"),
             List.of("POST", "/api/v1/sweeps", "{\"prompts\": [\"a b\"], \"neurons\": \"L0D1-3\", \"operations\": [\"off\", \"set:2\"], \"at\": \"last\", "

@@ -118,7 +118,7 @@ class SecurityTest {
     @ValueSource(strings = {"{", "[]", "3", "\"x\"", "null", "", "{\"prompt\": \"a\"} x", "{\"prompt\": 3}", "{\"prompt\": \"a\", \"top\": \"2\"}",
             "{\"prompt\": \"a\", \"top\": 1.5}", "{\"prompt\": \"a\", \"edits\": \"L0D0=1\"}", "{\"prompt\": \"a\", \"edits\": [null]}",
             "{\"prompt\": \"a\", \"edits\": [3]}", "{\"prompt\": \"a\", \"unknown\": 1}", "{\"prompt\": \"a\", \"positions\": \"x\"}",
-            "{\"prompt\": \"a\", \"positions\": [1e3]}", "{\"prompt\": \"a\", \"positions\": {}}", "{\"prompt\": \"a\", \"verdict\": \"true\"}",
+            "{\"prompt\": \"a\", \"positions\": [1e3]}", "{\"prompt\": \"a\", \"positions\": {}}", "{\"prompt\": \"a\", \"total\": \"true\"}",
             "{\"prompt\": \"\\ud800\"}", "{\"prompt\": \"a\", \"mode\": \"other\"}", "{\"prompt\": \"a\", \"edits\": [\"L0D0=1e99\"]}",
             "{\"prompt\": \"a\", \"tokens\": [\"#99999999\"]}"})
     void malformedBodies(String body) {

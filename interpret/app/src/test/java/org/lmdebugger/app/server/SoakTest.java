@@ -81,7 +81,7 @@ class SoakTest {
             new Request("POST", "/api/v1/sweeps", "{\"prompts\": [\"%s\"], \"neurons\": \"dominant:3\"}".formatted(PROMPT)),
             Request.post("/get_data", "\"interventions\": [{\"layer\": 0, \"dim\": 99999, \"coeff\": 1.0}]"),
             Request.post("/api/v1/experiments", "\"version\": 1, \"name\": \"n\", \"edits\": [\"L1D5=9\"], \"results\": [1]"),
-            Request.post("/api/v1/trace", "\"verdict\": true, \"top\": 3"),
+            Request.post("/api/v1/trace", "\"total\": true, \"top\": 3"),
             new Request("GET", "/", null));
 
     private record Kept(long threads, long deviceBytes, long queued) {
@@ -183,7 +183,7 @@ class SoakTest {
     @Test
     void thirtyTwoClientsGetWhatTheyWouldGetAlone() throws Exception {
         var clients = IntStream.range(0, 32).mapToObj(i -> switch (i % 4) {
-            case 0 -> Request.post("/api/v1/trace", "\"edits\": [\"L%dD%d=%d\"], \"verdict\": true, \"top\": 3".formatted(i / 8, 20 * i, i - 5));
+            case 0 -> Request.post("/api/v1/trace", "\"edits\": [\"L%dD%d=%d\"], \"total\": true, \"top\": 3".formatted(i / 8, 20 * i, i - 5));
             case 1 -> Request.post("/get_data", "\"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 1.0}]".formatted(i / 8, 20 * i));
             case 2 -> Request.post("/api/v1/generate", "\"tokens\": 6, \"temperature\": 1, \"continuations\": [{\"edits\": [\"L%dD%d=9\"], \"seed\": %d}]"
                     .formatted(i / 8, 20 * i, i));

@@ -1,5 +1,5 @@
 // text.js: how tokens and numbers are written.
-const { fixed, measured, parts, percent, plural, rank, signed, token, visible } = await import('/text.js');
+const { fixed, measured, parts, percent, plural, rank, signed, token, valueOf, visible } = await import('/text.js');
 
 test('a token without anything unseen stays as it is', () => {
     for (const text of ['girl', 'Ça', '語', '👩‍🔬', 'می‌خواهم', '<b>&amp;', '�', '']) {
@@ -76,5 +76,6 @@ test('a number that is missing has a text too', () => {
 
 test('ranks are counted from 1, and nouns with their number', () => {
     equal([rank(0), rank(50256)], ['#1', '#50,257']);
+    equal([valueOf('rank:" king"', 0), valueOf('rank:" king"', null), valueOf('kl', 0)], ['#1', '', '0.000']);
     equal([plural(0, 'edit'), plural(1, 'edit'), plural(1000, 'edit')], ['0 edits', '1 edit', '1,000 edits']);
 });

@@ -106,8 +106,8 @@ public final class Effects {
     }
 
     /**
-     * A column; ranks are whole numbers. NaN or infinite where an intervention makes the network overflow; then a rank, too,
-     * is NaN. @throws IllegalArgumentException if it was not measured, or is a list
+     * Returns a column; ranks are whole numbers from 0. NaN or infinite where an intervention makes the network
+     * overflow; then a rank, too, is NaN. @throws IllegalArgumentException if it was not measured, or is a list
      */
     public float[] values(Measure measure) {
         return values[index(measure)];

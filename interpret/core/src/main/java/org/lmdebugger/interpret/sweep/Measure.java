@@ -31,7 +31,7 @@ public sealed interface Measure {
     /** What is measured of one token. */
     enum Quantity {
         LOGIT, PROBABILITY, LOG_PROBABILITY,
-        /** Number of tokens with a strictly greater logit, from 0. */
+        /** Number of tokens with a strictly greater logit: 0 for the most likely one. */
         RANK;
 
         @Override

@@ -1,6 +1,8 @@
 package org.lmdebugger.interpret.trace;
 
 import java.util.List;
+import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 
 /**
  * How a prompt's prediction is built up, layer by layer. Immutable, and independent of the model's lifetime.
@@ -29,11 +31,11 @@ public record Trace(String model, String device, String precision, String mode, 
     /**
      * One position.
      *
-     * @param position       its index, from 0
-     * @param contributionTo the token that the contributions of sub-updates are to: the first chosen one, else the
-     *                       clean run's prediction at this position
+     * @param position its index, from 0
+     * @param target   the token that effects of sub-updates are on: the first chosen one, else the clean run's
+     *                 prediction at this position
      */
-    public record Position(int position, Token contributionTo, List<Layer> layers) {
+    public record Position(int position, Token target, List<Layer> layers) {
         public Layer layer(int index) {
             return layers.get(index);
         }
@@ -42,7 +44,7 @@ public record Trace(String model, String device, String precision, String mode, 
         public boolean isFinite() {
             return layers.stream().allMatch(layer -> areFinite(layer.before()) && areFinite(layer.after())
                     && layer.dominant().stream().allMatch(update -> Float.isFinite(update.coefficient())
-                    && Float.isFinite(update.score()) && Float.isFinite(update.contribution())));
+                    && Float.isFinite(update.score()) && Float.isFinite(update.direct())));
         }
 
         private static boolean areFinite(List<Prediction> predictions) {
@@ -65,17 +67,21 @@ public record Trace(String model, String device, String precision, String mode, 
     /**
      * One value vector's share in an FFN's output: m·v.
      *
-     * @param coefficient  m, with its sign
-     * @param score        |m|·‖v‖₂
-     * @param contribution the share of m·v in the logit of {@link Position#contributionTo()}, read directly from the
-     *                     final residual stream: m·((v − mean v) ⊙ γ)·w / σ with γ and σ of the final LayerNorm
-     * @param verdict      what it causes: by how much the log-probability of that token, read at this position, changes
-     *                     when the sub-update is switched off at this position; null if it was not asked for
+     * @param coefficient m, with its sign
+     * @param score       |m|·‖v‖₂
+     * @param direct      the direct effect (direct logit attribution): the share of m·v in the logit of
+     *                    {@link Position#target()}, read from the final residual stream:
+     *                    m·((v − mean v) ⊙ γ)·w / σ with γ and σ of the final LayerNorm
+     * @param total       the total effect in nats: the log-probability of that token, read at this position, minus
+     *                    the same with the sub-update switched off at this position, so that both effects are positive
+     *                    if it favours the token; empty unless asked for ({@link TraceOptions#withTotalEffects()}),
+     *                    and under edits
      */
-    public record SubUpdate(int layer, int neuron, float coefficient, float score, float contribution, Float verdict) {
+    public record SubUpdate(int layer, int neuron, float coefficient, float score, float direct, OptionalDouble total) {
         @Override
         public String toString() {
-            return "L%dD%d coefficient %.4f score %.4f contribution %+.4f".formatted(layer, neuron, coefficient, score, contribution);
+            return "L%dD%d coefficient %.4f score %.4f direct %+.4f".formatted(layer, neuron, coefficient, score, direct)
+                    + total.stream().mapToObj(" total %+.4f"::formatted).collect(Collectors.joining());
         }
     }
 
@@ -84,7 +90,7 @@ public record Trace(String model, String device, String precision, String mode, 
     }
 
     /**
-     * @param rank number of tokens that are more likely, from 0
+     * @param rank number of tokens that are more likely: 0 for the most likely one
      */
     public record Standing(float probability, int rank) {
     }

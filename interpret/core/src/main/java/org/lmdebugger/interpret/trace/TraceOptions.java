@@ -5,16 +5,16 @@ import java.util.List;
 /**
  * What a trace looks at.
  *
- * @param positions indices from 0; negative ones count from the end (−1 is the last); null means all
- * @param top       how many tokens and sub-updates are listed
- * @param tokens    ids whose rank and probability are followed
- * @param verdict   whether to measure what each listed sub-update of the clean run causes ({@link Trace.SubUpdate#verdict})
+ * @param positions    indices from 0; negative ones count from the end (−1 is the last); null means all
+ * @param top          how many tokens and sub-updates are listed
+ * @param tokens       ids whose rank and probability are followed
+ * @param totalEffects whether to measure each listed sub-update of the clean run ({@link Trace.SubUpdate#total()})
  */
-public record TraceOptions(List<Integer> positions, int top, List<Integer> tokens, boolean verdict) {
+public record TraceOptions(List<Integer> positions, int top, List<Integer> tokens, boolean totalEffects) {
     /** The last position, ten of each, no chosen tokens. */
     public static final TraceOptions DEFAULT = new TraceOptions(List.of(-1), 10, List.of());
 
-    /** Without verdict. */
+    /** Without total effects. */
     public TraceOptions(List<Integer> positions, int top, List<Integer> tokens) {
         this(positions, top, tokens, false);
     }
@@ -25,22 +25,22 @@ public record TraceOptions(List<Integer> positions, int top, List<Integer> token
     }
 
     public TraceOptions at(Integer... indices) {
-        return new TraceOptions(List.of(indices), top, tokens, verdict);
+        return new TraceOptions(List.of(indices), top, tokens, totalEffects);
     }
 
     public TraceOptions atAllPositions() {
-        return new TraceOptions(null, top, tokens, verdict);
+        return new TraceOptions(null, top, tokens, totalEffects);
     }
 
     public TraceOptions top(int count) {
-        return new TraceOptions(positions, count, tokens, verdict);
+        return new TraceOptions(positions, count, tokens, totalEffects);
     }
 
     public TraceOptions following(Integer... ids) {
-        return new TraceOptions(positions, top, List.of(ids), verdict);
+        return new TraceOptions(positions, top, List.of(ids), totalEffects);
     }
 
-    public TraceOptions withVerdict() {
+    public TraceOptions withTotalEffects() {
         return new TraceOptions(positions, top, tokens, true);
     }
 }

@@ -2,6 +2,7 @@ package org.lmdebugger.interpret.trace;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.LogitStatistics;
@@ -50,14 +51,14 @@ public final class Tracer implements AutoCloseable {
         chosenRanks = new int[rows * tokens.length];
     }
 
-    /** @param targets the token of each position that contributions are to; null for the run's own predictions */
+    /** @param targets the token of each position that effects are on; null for the run's own predictions */
     public List<Trace.Position> read(Activations run, int[] targets) {
         readPredictions(run);
         int last = row(model.config().layers() - 1, true, 0);
-        var contributionTo = targets != null ? targets
+        var targetIds = targets != null ? targets
                 : IntStream.range(0, positions.length).map(i -> topIds[(last + i) * top]).toArray();
-        var dominant = readDominant(run, contributionTo);
-        return IntStream.range(0, positions.length).mapToObj(i -> new Trace.Position(positions[i], token(contributionTo[i]),
+        var dominant = readDominant(run, targetIds);
+        return IntStream.range(0, positions.length).mapToObj(i -> new Trace.Position(positions[i], token(targetIds[i]),
                 IntStream.range(0, model.config().layers()).mapToObj(l -> new Trace.Layer(l,
                         predictions(row(l, false, i)), predictions(row(l, true, i)), dominant.get(l).get(i), chosen(l, i)))
                         .toList())).toList();
@@ -106,7 +107,7 @@ public final class Tracer implements AutoCloseable {
         var neurons = scope.allocate(ElementType.I32, p, top);
         var coefficients = scope.allocate(ElementType.F32, p, top);
         var scores = scope.allocate(ElementType.F32, p, top);
-        var contributions = scope.allocate(ElementType.F32, p, top);
+        var direct = scope.allocate(ElementType.F32, p, top);
         var reader = scope.allocate(ElementType.F32, p, d);
         var last = scope.allocate(ElementType.F32, p, d);
         session.gatherRows(last, run.residualPost(model.config().layers() - 1), positionRows);
@@ -115,15 +116,16 @@ public final class Tracer implements AutoCloseable {
         for (int l = 0; l < model.config().layers(); l++) {
             session.gatherRows(gathered, run.coefficients(l), positionRows);
             session.dominant(neurons, coefficients, scores, gathered, model.layer(l).valueNorms());
-            session.contributions(contributions, neurons, coefficients, model.layer(l).ffnOut(), reader);
-            all.add(subUpdates(l, ints(neurons), floats(coefficients), floats(scores), floats(contributions)));
+            session.contributions(direct, neurons, coefficients, model.layer(l).ffnOut(), reader);
+            all.add(subUpdates(l, ints(neurons), floats(coefficients), floats(scores), floats(direct)));
         }
         return all;
     }
 
-    private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores, float[] contributions) {
+    private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores, float[] direct) {
         return IntStream.range(0, positions.length).mapToObj(i -> IntStream.range(i * top, (i + 1) * top)
-                .mapToObj(j -> new Trace.SubUpdate(layer, neurons[j], coefficients[j], scores[j], contributions[j], null)).toList()).toList();
+                .mapToObj(j -> new Trace.SubUpdate(layer, neurons[j], coefficients[j], scores[j], direct[j],
+                        OptionalDouble.empty())).toList()).toList();
     }
 
     private List<Prediction> predictions(int row) {

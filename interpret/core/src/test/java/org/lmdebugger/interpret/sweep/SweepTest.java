@@ -169,28 +169,28 @@ class SweepTest {
 
     /** Of the last position and of one in the middle, against whole forwards. */
     @Test
-    void verdictsOfATrace() {
-        var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.at(4, -1).top(3).withVerdict());
+    void totalEffectsOfATraceAreLogProbabilitiesWithASubUpdateMinusThoseWithoutIt() {
+        var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.at(4, -1).top(3).withTotalEffects());
         for (var position : trace.positions()) {
             double clean = logProbability(Intervention.NONE, position);
             for (var layer : position.layers()) {
                 for (var update : layer.dominant()) {
                     var off = Intervention.parse("L%dD%d=0@%d".formatted(update.layer(), update.neuron(), position.position()));
                     // sums of 8,192 logits whose own errors are about 1e-5
-                    assertThat((double) update.verdict()).isCloseTo(logProbability(off, position) - clean, within(1e-4));
+                    assertThat(update.total().getAsDouble()).isCloseTo(clean - logProbability(off, position), within(1e-4));
                 }
             }
         }
         assertThat(trace.positions().stream().flatMap(p -> p.layers().stream()).flatMap(l -> l.dominant().stream())
-                .mapToDouble(u -> Math.abs(u.verdict())).max().orElseThrow()).isGreaterThan(0.01);
-        assertThat(debugger.trace(PROMPT).position(-1).layer(0).dominant().getFirst().verdict()).isNull();
+                .mapToDouble(u -> Math.abs(u.total().getAsDouble())).max().orElseThrow()).isGreaterThan(0.01);
+        assertThat(debugger.trace(PROMPT).position(-1).layer(0).dominant().getFirst().total()).isEmpty();
     }
 
     private static double logProbability(Intervention edits, Trace.Position position) {
         try (var run = debugger.run(PROMPT, edits); var logits = run.logits()) {
             var row = logits.row(position.position()).toFloats();
             double sum = IntStream.range(0, row.length).mapToDouble(v -> Math.exp(row[v])).sum();
-            return row[position.contributionTo().id()] - Math.log(sum);
+            return row[position.target().id()] - Math.log(sum);
         }
     }
 

@@ -20,7 +20,7 @@ public final class Limits {
     static final int TOP = 100;
     static final int FOLLOWED = 32; // chosen tokens
     static final int CELLS = 300_000; // positions × layers × listed tokens of a trace
-    static final int VERDICTS = 10_000; // positions × layers × listed sub-updates of a trace with verdicts
+    static final int TOTAL_EFFECTS = 10_000; // positions × layers × listed sub-updates of a trace with total effects
     static final int PROMPTS = 64; // of a sweep, and so on
     static final int OPERATIONS = 8;
     static final int EFFECTS = 1_000_000;
@@ -34,7 +34,7 @@ public final class Limits {
 
     static Object json() {
         return Json.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
-                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS, "trace_verdicts", VERDICTS,
+                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS, "trace_total_effects", TOTAL_EFFECTS,
                 "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "sweep_numbers", NUMBERS, "search_characters", WORDS,
                 "name_characters", Names.LENGTH, "queued_requests", QUEUE, "sweeps", SWEEPS);
     }

@@ -34,7 +34,7 @@ public final class TraceRoutes {
      * @param tokens    what is followed: texts that are one token each, or ids as {@code #12}
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top, List<String> tokens,
-                        Boolean verdict) {
+                        Boolean total) {
     }
 
     private void trace(Context context) {
@@ -47,7 +47,7 @@ public final class TraceRoutes {
         Limits.check("tokens", followed, Limits.FOLLOWED);
         var tokenizer = inference.debugger().model().tokenizer();
         var options = new TraceOptions(positions(request.positions()), top, followed.stream().map(text -> id(tokenizer, text)).toList(),
-                Boolean.TRUE.equals(request.verdict()));
+                Boolean.TRUE.equals(request.total()));
         checkCells(prompt, options);
         Responses.json(context, inference.callLong(context, job -> {
             var json = TraceJson.of(inference.debugger().trace(prompt, edits, options, (done, total) -> job.throwIfCancelled()));
@@ -91,10 +91,10 @@ public final class TraceRoutes {
         var model = inference.debugger().model();
         long positions = options.positions() == null ? model.tokenizer().encode(prompt).length : options.positions().size();
         long cells = positions * model.config().layers() * options.top();
-        int most = options.verdict() ? Limits.VERDICTS : Limits.CELLS;
+        int most = options.totalEffects() ? Limits.TOTAL_EFFECTS : Limits.CELLS;
         if (cells > most) {
             throw Problem.badRequest("positions: %,d × %d layers × top %d are %,d %s (expected: at most %,d; ask for fewer positions or a smaller top)"
-                    .formatted(positions, model.config().layers(), options.top(), cells, options.verdict() ? "verdicts" : "tokens", most));
+                    .formatted(positions, model.config().layers(), options.top(), cells, options.totalEffects() ? "total effects" : "tokens", most));
         }
     }
 

@@ -1,4 +1,4 @@
-// The dominant sub-updates of a layer: what weighs most, what it says for a token, and what it causes.
+// The dominant sub-updates of a layer: what weighs most, and its direct and total effect on a token.
 import { h } from '/lib/vue.js';
 import { fixed, signed } from '../text.js';
 import { interveneButton, neuronLink } from './neuron.js';
@@ -27,7 +27,7 @@ export function dominant(clean, edited, count, target, extra = null) {
         stays: row.edited
     }));
     const largest = Math.max(...clean.map(each => each.score), ...(edited ?? []).map(each => each.score), 1e-9);
-    const verdicts = clean.some(each => each.verdict !== undefined);
+    const totals = clean.some(each => each.total !== undefined);
     const head = (text, title) => h('th', { scope: 'col', title, class: text }, text);
     return h('table', { class: 'dominant' }, [
         h('caption', { class: 'unseen' }, 'Dominant sub-updates'),
@@ -38,11 +38,11 @@ export function dominant(clean, edited, count, target, extra = null) {
                 extra && head('promotes'),
                 head('coeff.', 'The coefficient, with its sign'),
                 head('score', 'Coefficient times length of the value vector, without sign'),
-                head('says', `Direct contribution to the logit of ${target}`),
-                verdicts &&
+                head('direct', `Direct effect: its share in the logit of ${target}`),
+                totals &&
                     head(
-                        'causes',
-                        `By how much the log-probability of ${target} changes when this is switched off here; measured`
+                        'total',
+                        `Total effect, measured: the log-probability of ${target} minus that with this switched off here`
                     ),
                 h('th', h('span', { class: 'unseen' }, 'Change and tools'))
             ])
@@ -64,8 +64,8 @@ export function dominant(clean, edited, count, target, extra = null) {
                         }),
                         h('span', fixed((row.edited ?? row.clean).score))
                     ]),
-                    pair(...at('contribution'), value => signed(value), direction),
-                    verdicts && pair(...at('verdict'), value => signed(value), direction),
+                    pair(...at('direct'), value => signed(value), direction),
+                    totals && pair(...at('total'), value => signed(value), direction),
                     h('td', { class: 'end' }, [
                         both && change({ ...row, clean: row.listed, edited: row.stays }),
                         interveneButton(layer, neuron)

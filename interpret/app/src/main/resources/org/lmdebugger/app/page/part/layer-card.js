@@ -63,7 +63,7 @@ export function layerCard(position, edited, index, { extra = null, step = true }
                         named(layer).dominant,
                         other && named(other).dominant,
                         state.top,
-                        position.contribution_to.token,
+                        position.target.token,
                         extra
                     )
                 ]),

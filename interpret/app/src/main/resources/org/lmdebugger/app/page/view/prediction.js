@@ -71,7 +71,7 @@ export function outcome(tokens, clean, edited) {
 export const Prediction = {
     setup() {
         const detail = useLoad(
-            () => traceRequest({ positions: atPosition(), top: 10, verdict: true }),
+            () => traceRequest({ positions: atPosition(), top: 10, total: true }),
             (body, signal) => post('/api/v1/trace', body, signal)
         );
         // The prediction is followed if no other token is: that is known once the detail is there.
@@ -80,7 +80,7 @@ export const Prediction = {
                 state.prompt === ''
                     ? null
                     : isCurrent()
-                      ? traceRequest({ positions: 'all', top: 1, tokens: ['#' + detail.data.positions[0].contribution_to.id] })
+                      ? traceRequest({ positions: 'all', top: 1, tokens: ['#' + detail.data.positions[0].target.id] })
                       : undefined,
             (body, signal) => post('/api/v1/trace', body, signal)
         );
@@ -90,7 +90,7 @@ export const Prediction = {
             return (
                 prompt === state.prompt &&
                 positions[0].position === position &&
-                (state.token === '' || state.token === '#' + positions[0].contribution_to.id || !state.token.startsWith('#'))
+                (state.token === '' || state.token === '#' + positions[0].target.id || !state.token.startsWith('#'))
             );
         }
 
@@ -122,7 +122,7 @@ export const Prediction = {
         const results = () => {
             const clean = detail.data.positions[0];
             const edited = detail.data.edited?.positions[0];
-            const target = clean.contribution_to.token;
+            const target = clean.target.token;
             return [
                 h('div', { class: 'overview' }, [
                     outcome(detail.data.tokens, clean, edited),
@@ -138,10 +138,10 @@ export const Prediction = {
                         token(detail.data.tokens[clean.position].text)
                     ]),
                     h('p', { class: 'hint' }, [
-                        h('b', 'says'),
+                        h('b', 'direct'),
                         ' and ',
-                        h('b', 'causes'),
-                        ' are for ',
+                        h('b', 'total'),
+                        ' effects are on ',
                         token(target),
                         state.token === '' ? ', the prediction; click a token to follow another' : '; click it again to let it go'
                     ]),

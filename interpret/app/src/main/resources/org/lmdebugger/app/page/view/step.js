@@ -25,7 +25,7 @@ export const Step = {
                     edits: soFar.value.map(edit => editText(edit, state.mode)),
                     positions: atPosition(),
                     top: 10,
-                    verdict: true
+                    total: true
                 }),
             (body, signal) => post('/api/v1/trace', body, signal)
         );

@@ -4,7 +4,7 @@ import { events, get, post, request } from '../api.js';
 import { label, parseEdit } from '../edits.js';
 import { useLoad } from '../load.js';
 import { say, state } from '../state.js';
-import { measured, plural } from '../text.js';
+import { measured, plural, valueOf } from '../text.js';
 import { iconButton } from '../part/icon.js';
 import { Interventions } from '../part/interventions.js';
 import { neuronLink } from '../part/neuron.js';
@@ -155,7 +155,9 @@ export const Sweep = {
                             h('tr', { class: 'unedited' }, [
                                 h('th', { scope: 'row' }, 'unedited'),
                                 h('td'),
-                                strongest.data.clean.map(value => h('td', { class: 'figure' }, measured(value))),
+                                strongest.data.clean.map((value, index) =>
+                                    h('td', { class: 'figure' }, valueOf(strongest.data.measures[index], value))
+                                ),
                                 h('td')
                             ])
                         ]),
@@ -172,7 +174,7 @@ export const Sweep = {
                                             value === null
                                                 ? 'not finite'
                                                 : [
-                                                      measured(value),
+                                                      valueOf(strongest.data.measures[index], value),
                                                       difference(
                                                           value - strongest.data.clean[index],
                                                           strongest.data.clean[index] !== 0
