@@ -20,19 +20,19 @@ public final class Digests {
         return digest("SHA-256");
     }
 
-    /** SHA-256, as Git LFS names its files. */
+    /** Returns the SHA-256 of a file, by which Git LFS names it. */
     public static String sha256(Path file) throws IOException {
         return hex(update(sha256(), Files.newInputStream(file)));
     }
 
-    /** SHA-1 over a length and the contents, as Git names its files. */
+    /** Returns the SHA-1 over a length and the contents, by which Git names a file. */
     public static String gitBlob(Path file) throws IOException {
         var digest = digest("SHA-1");
         digest.update(("blob " + Files.size(file) + '\0').getBytes(StandardCharsets.US_ASCII));
         return hex(update(digest, Files.newInputStream(file)));
     }
 
-    /** Takes in and closes {@code stream}. */
+    /** Adds all of {@code stream} to a digest and closes it. */
     public static MessageDigest update(MessageDigest digest, InputStream stream) throws IOException {
         try (var in = new DigestInputStream(stream, digest)) {
             in.transferTo(OutputStream.nullOutputStream());

@@ -3,7 +3,7 @@ package org.lmdebugger.checkpoint;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** SHA-256 over files as they were loaded, each with its length before it, computed once. Any thread may ask for it. */
+/** A fingerprint: the SHA-256 over loaded files, each after its length, computed once. Any thread may use it. */
 public final class Fingerprint {
     private static final long PART = 1 << 26; // bytes
 
@@ -19,15 +19,15 @@ public final class Fingerprint {
     }
 
     /**
-     * Takes about a second for a gigabyte, the first time.
+     * Returns the SHA-256 in hexadecimal. The first call takes about a second for a gigabyte.
      *
-     * @throws InvalidModelException if a mapped file was written over since it was loaded
+     * @throws InvalidModelException if a mapped file was overwritten since it was loaded
      */
     public synchronized String value() {
         if (value == null) {
             var digest = Digests.sha256();
             for (var file : files) {
-                file.requireSameBytes(); // touching what a file has lost may end the process
+                file.requireSameBytes(); // access beyond a truncated end may end the process
                 long size = file.bytes().byteSize();
                 digest.update((size + "\n").getBytes(StandardCharsets.US_ASCII));
                 for (long at = 0; at < size; at += PART) {

@@ -1,6 +1,6 @@
 package org.lmdebugger.checkpoint;
 
-/** A model's files are missing, damaged or of another kind; the message names the file, what was found and expected. */
+/** A failure to load a model whose files are missing, damaged or of another kind; the message names the file. */
 public final class InvalidModelException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

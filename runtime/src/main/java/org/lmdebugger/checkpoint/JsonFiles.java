@@ -16,11 +16,11 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** JSON as a model's files hold it, one object in UTF-8, read as Python reads it: of a name that comes twice the last counts. */
+/** A reader of a model's JSON files: one object in UTF-8; of a repeated name the last counts, as in Python. */
 public final class JsonFiles {
     private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
-                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // a vocabulary's 50,000 names come once each
+                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // 50,000 names, each once
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(100).maxNameLength(100_000).build())
                     .build())
@@ -33,12 +33,20 @@ public final class JsonFiles {
     private JsonFiles() {
     }
 
-    /** The object in {@code file}. @throws InvalidModelException if it is missing or something else */
+    /**
+     * Returns the object in {@code file}.
+     *
+     * @throws InvalidModelException if it is missing or something else
+     */
     public static JsonNode read(Path file) {
         return parse(LENIENT, text(file), file);
     }
 
-    /** The text of {@code file}, after a byte order mark. @throws InvalidModelException if it is missing or not UTF-8 */
+    /**
+     * Returns the text of {@code file}, without a byte order mark.
+     *
+     * @throws InvalidModelException if it is missing or not UTF-8
+     */
     public static String text(Path file) {
         try (var arena = Arena.ofConfined()) {
             var text = utf8(LoadedFile.copy(file, arena).bytes().toArray(ValueLayout.JAVA_BYTE), file);
@@ -46,7 +54,7 @@ public final class JsonFiles {
         }
     }
 
-    /** The text that {@code bytes}, from {@code file}, encode; nothing is guessed or replaced. */
+    /** Returns the text of {@code bytes} in UTF-8, from {@code file}; invalid bytes are refused, not replaced. */
     static String utf8(byte[] bytes, Path file) {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
@@ -55,7 +63,7 @@ public final class JsonFiles {
         }
     }
 
-    /** The object in {@code text}, which came from {@code file}; no name comes twice. */
+    /** Returns the object in {@code text}, from {@code file}; a repeated name is refused. */
     static JsonNode strict(String text, Path file) {
         return parse(STRICT, text, file);
     }

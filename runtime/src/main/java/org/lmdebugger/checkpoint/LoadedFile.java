@@ -17,22 +17,26 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * A file as it was loaded: its bytes, mapped or copied, and the state of the file at that time. Mapped bytes change
- * with the file where it is written over; they do not where another file takes its place.
+ * A loaded file: its bytes, mapped or copied, and the state of the file at that time. Mapped bytes change when the file
+ * is overwritten, but not when it is replaced by another file.
  */
 public final class LoadedFile {
     private static final byte[] POINTER =
             "version https://git-lfs.github.com/spec/".getBytes(StandardCharsets.US_ASCII);
-    private static final long LONGEST_POINTER = 1024; // as Git LFS says
+    private static final long LONGEST_POINTER = 1024; // Git LFS's limit
     private static final long PART = 1 << 30; // a buffer holds less than 2 GiB
 
     private final Path path;
     private final State state;
     private final MemorySegment bytes;
 
-    /** @param key tells files apart that follow each other at one path; null where the file system has none */
+    /**
+     * The state of a file.
+     *
+     * @param key the identity of the file, which a replacement at the same path changes; null if the system has none
+     */
     private record State(long size, FileTime modified, Object key) {
-        /** The state of a regular file. A pipe or a device is refused before it is opened, which might never end. */
+        /** Returns the state of a regular file. A pipe or device is refused before it is opened, which might block. */
         static State of(Path path) throws IOException {
             var attributes = Files.readAttributes(path, BasicFileAttributes.class);
             if (!attributes.isRegularFile()) {
@@ -50,12 +54,20 @@ public final class LoadedFile {
         refusePointer();
     }
 
-    /** Maps {@code path} until {@code arena} ends. @throws InvalidModelException if it is no regular file */
+    /**
+     * Maps {@code path} until {@code arena} ends.
+     *
+     * @throws InvalidModelException if it is no regular file
+     */
     static LoadedFile map(Path path, Arena arena) {
         return open(path, (channel, size) -> channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena));
     }
 
-    /** Copies {@code path} into memory of {@code arena}. @throws InvalidModelException if it is no regular file */
+    /**
+     * Copies {@code path} into memory of {@code arena}.
+     *
+     * @throws InvalidModelException if it is no regular file
+     */
     public static LoadedFile copy(Path path, Arena arena) {
         return open(path, (channel, size) -> {
             var copy = arena.allocate(size, 64);
@@ -88,7 +100,7 @@ public final class LoadedFile {
         }
     }
 
-    /** A repository cloned without Git LFS holds a text of three lines in place of a large file. */
+    /** Refuses a Git LFS pointer: a text of three lines in place of a large file, left by a clone without Git LFS. */
     private void refusePointer() {
         if (bytes.byteSize() > LONGEST_POINTER || bytes.byteSize() < POINTER.length
                 || !Arrays.equals(bytes.asSlice(0, POINTER.length).toArray(ValueLayout.JAVA_BYTE), POINTER)) {
@@ -109,14 +121,18 @@ public final class LoadedFile {
         return bytes;
     }
 
-    /** What happened to the file since it was loaded, as {@code FILE: replaced since it was loaded}, or nothing. */
+    /** Returns the change of the file, as {@code FILE: replaced since it was loaded}, or nothing. */
     public Optional<String> change() {
         var now = now();
         return state.equals(now) ? Optional.empty() : Optional.of("%s: %s since it was loaded".formatted(path,
                 now == null ? "removed" : isSame(now) ? "written over" : "replaced"));
     }
 
-    /** @throws InvalidModelException if the bytes may differ from those that were loaded */
+    /**
+     * Checks the file.
+     *
+     * @throws InvalidModelException if the bytes may differ from those that were loaded
+     */
     public void requireSameBytes() {
         var now = now();
         if (bytes.isMapped() && now != null && isSame(now) && !state.equals(now)) {

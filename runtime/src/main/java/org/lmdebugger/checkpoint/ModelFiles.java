@@ -9,21 +9,29 @@ import java.util.List;
 /**
  * A checkpoint on disk.
  *
- * @param name      what people call it
- * @param directory where {@code config.json}, the weights and the tokenizer's files lie
+ * @param name      its name for people
+ * @param directory the directory of {@code config.json}, the weights and the tokenizer's files
  */
 public record ModelFiles(String name, Path directory) {
-    /** A directory that holds a checkpoint, called by its last component. */
+    /** Returns the checkpoint in a directory, named by the last component of its path. */
     public static ModelFiles of(Path directory) {
         return new ModelFiles(directory.toAbsolutePath().normalize().getFileName().toString(), directory);
     }
 
-    /** The files that hold the weights. @throws InvalidModelException if there are none */
+    /**
+     * Returns the files that hold the weights.
+     *
+     * @throws InvalidModelException if there are none
+     */
     public List<Path> weights() {
         return Weights.files(directory);
     }
 
-    /** Size of the weights in bytes. @throws InvalidModelException if there are none */
+    /**
+     * Returns the size of the weights in bytes.
+     *
+     * @throws InvalidModelException if there are none
+     */
     public long byteSize() {
         try {
             long size = 0;

@@ -12,12 +12,12 @@ import java.util.Map;
 import org.lmdebugger.text.Shown;
 
 /**
- * The header of a safetensors file: 8 bytes of length, then JSON that says of each tensor its dtype, shape and place
- * in the data that follow. The data hold the tensors without gap or overlap, and nothing else.
+ * The header of a safetensors file: 8 bytes of length, then JSON with each tensor's dtype, shape and offsets in the
+ * data that follow. The data hold the tensors without gap or overlap, and nothing else.
  */
 final class SafetensorsHeader {
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final long LONGEST = 100_000_000; // as the format says
+    private static final long LONGEST = 100_000_000; // the format's limit
     private static final String COMPLETE = "is the download complete?";
     private static final Map<String, Integer> BITS = Map.ofEntries(Map.entry("BOOL", 8), Map.entry("F4", 4),
             Map.entry("F6_E2M3", 6), Map.entry("F6_E3M2", 6), Map.entry("U8", 8), Map.entry("I8", 8),
@@ -34,7 +34,11 @@ final class SafetensorsHeader {
         this.data = data;
     }
 
-    /** The tensors of {@code file}, in the order of their data. @throws InvalidModelException if it is damaged */
+    /**
+     * Returns the tensors of {@code file}, in the order of their data.
+     *
+     * @throws InvalidModelException if it is damaged
+     */
     static List<StoredTensor> entries(Path file, MemorySegment mapped) {
         long size = mapped.byteSize();
         if (size < 8) {
@@ -107,12 +111,12 @@ final class SafetensorsHeader {
         return List.copyOf(shape);
     }
 
-    /** The value of a whole number that is not negative, else -1. */
+    /** Returns the value of a whole number that is not negative, else -1. */
     private static long wholeNumber(JsonNode node) {
         return node.isIntegralNumber() && node.canConvertToLong() ? Math.max(-1, node.longValue()) : -1;
     }
 
-    /** bits · shape₀ · shape₁ · …, or null if a factor in that order makes it exceed a long. */
+    /** Returns bits · shape₀ · shape₁ · …, or null if a factor in that order makes it overflow a long. */
     private static Long product(long bits, List<Long> shape) {
         long product = bits;
         for (long size : shape) {

@@ -11,11 +11,11 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.text.Shown;
 
 /**
- * One tensor of a checkpoint.
+ * A tensor of a checkpoint.
  *
- * @param file  where it lies
- * @param name  as the file spells it
- * @param dtype its elements, as safetensors spells them
+ * @param file  the file that holds it
+ * @param name  its name in the file
+ * @param dtype the type of its elements, as named in safetensors
  * @param shape sizes, outermost first; none for a scalar
  * @param data  its elements, row after row, little-endian and read-only, at any alignment; alive until its
  *              {@link Weights} is closed
@@ -26,7 +26,11 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
     private static final ValueLayout.OfDouble F64 = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong BITS = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** What an element is. @throws InvalidModelException if no device loads it */
+    /**
+     * Returns the type of the elements.
+     *
+     * @throws InvalidModelException if no device loads it
+     */
     public ElementType type() {
         return switch (dtype) {
             case "F32" -> ElementType.F32;
@@ -36,7 +40,7 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
         };
     }
 
-    /** Rounds numbers of type F64 to F32, into memory of {@code arena}; gives itself if it has others. */
+    /** Returns an F64 tensor rounded to F32, in memory of {@code arena}; returns itself if it has another type. */
     StoredTensor rounded(Arena arena) {
         if (!dtype.equals("F64")) {
             return this;
@@ -48,7 +52,11 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
         return new StoredTensor(file, name, "F32", shape, floats.asReadOnly());
     }
 
-    /** Reads all its numbers. @throws InvalidModelException if one is infinite or NaN */
+    /**
+     * Reads all its numbers.
+     *
+     * @throws InvalidModelException if one is infinite or NaN
+     */
     void requireFinite() {
         long ones = switch (type()) { // the lowest bit of the exponent of each number in 8 bytes
             case F32 -> 0x00800000_00800000L;
@@ -62,7 +70,9 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
         }
     }
 
-    /** An exponent of all ones, which marks infinity and NaN, and it alone carries into the sign when one is added. */
+    /**
+     * Returns whether a part is finite. Adding one carries into the sign only from an exponent of all ones (∞, NaN).
+     */
     private boolean finite(long from, long ones, long signs) {
         long exponents = signs - ones;
         long carried = 0;

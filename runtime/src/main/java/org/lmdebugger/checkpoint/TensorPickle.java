@@ -15,9 +15,9 @@ import net.razorvine.pickle.PickleUtils;
 import net.razorvine.pickle.Unpickler;
 
 /**
- * A reader of pickles that makes nothing but tensors and plain data. Of Python's globals it knows those with which
- * tensors are pickled, of the opcodes those that need no others; anything else is refused by its name. The memory it
- * takes is in proportion to the pickle.
+ * A reader of pickles that creates tensors and plain data only. It accepts the Python globals with which tensors are
+ * pickled and the opcodes that need no others; anything else is refused by its name. It takes memory in proportion to
+ * the pickle.
  */
 final class TensorPickle extends Unpickler {
     private static final String EXPECTED = " (expected: tensors by name, and nothing else)";
@@ -38,16 +38,24 @@ final class TensorPickle extends Unpickler {
     private final Path file;
     private final Map<String, Storage> storages = new HashMap<>();
 
-    /** @param file for messages */
+    /**
+     * Creates a reader.
+     *
+     * @param file the file, for messages
+     */
     TensorPickle(Path file) {
         this.file = file;
     }
 
-    /** @param dtype as safetensors spells it */
+    /**
+     * A type of elements.
+     *
+     * @param dtype its name in safetensors
+     */
     record ElementKind(String dtype, int bytes) {
     }
 
-    /** A row of elements to which tensors refer. */
+    /** A storage: a sequence of elements to which tensors refer. */
     record Storage(String key, ElementKind kind, long elements) {
     }
 
@@ -59,18 +67,22 @@ final class TensorPickle extends Unpickler {
         return Map.entry("torch." + name + "Storage", new ElementKind(dtype, bytes));
     }
 
-    /** The storages that what was read refers to, by key. */
+    /** Returns the storages to which the objects read so far refer, by key. */
     Map<String, Storage> storages() {
         return storages;
     }
 
-    /** The next object of {@code in}, which is left after it. @throws InvalidModelException if it is anything else */
+    /**
+     * Reads the next object of {@code in}, up to its end.
+     *
+     * @throws InvalidModelException if it is anything else
+     */
     Object read(ByteArrayInputStream in) {
         try {
             return load(in);
         } catch (InvalidModelException refused) {
             throw refused;
-        } catch (IOException | RuntimeException damaged) { // the library throws any kind for what is no pickle
+        } catch (IOException | RuntimeException damaged) { // the library throws various kinds for damaged pickles
             throw new InvalidModelException(file + ": damaged pickle; is the download complete?", damaged);
         }
     }
@@ -121,7 +133,7 @@ final class TensorPickle extends Unpickler {
         stack.add(known);
     }
 
-    /** Keys are names or numbers: hashing what contains itself again and again would never end. */
+    /** Puts an entry. Keys must be names or numbers: hashing a key that contains itself would never end. */
     @SuppressWarnings("unchecked")
     private void put(Object key, Object value) {
         if (!(key instanceof String || key instanceof Number)) {
@@ -130,7 +142,7 @@ final class TensorPickle extends Unpickler {
         ((Map<Object, Object>) stack.peek()).put(key, value);
     }
 
-    /** Memory is taken by the length that is said: it has to be there. */
+    /** Checks that a text is as long as its header states, because memory is allocated by that length. */
     private void requireText() throws IOException {
         input.mark(4);
         int length = PickleUtils.bytes_to_integer(PickleUtils.readbytes(input, 4));

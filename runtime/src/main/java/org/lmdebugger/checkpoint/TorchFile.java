@@ -20,9 +20,9 @@ import org.lmdebugger.checkpoint.TensorPickle.Storage;
 import org.lmdebugger.checkpoint.TensorPickle.View;
 
 /**
- * The tensors of a file that {@code torch.save} wrote: a pickle that describes them, and the storages to which it
- * refers. Since PyTorch 1.6 these are parts of a zip; before, they followed each other. Tensors stay where they lie,
- * except those whose rows do not follow each other: they are copied.
+ * A file written by {@code torch.save}: a pickle that describes tensors, and the storages to which it refers. Since
+ * PyTorch 1.6 these are parts of a zip; before, they followed each other. Tensors are used in place, except those whose
+ * rows are not contiguous, which are copied.
  */
 final class TorchFile {
     private static final ValueLayout.OfLong COUNT = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -42,12 +42,16 @@ final class TorchFile {
         this.arena = arena;
     }
 
-    /** The tensors of {@code file}. @throws InvalidModelException if it is damaged or holds anything else */
+    /**
+     * Returns the tensors of {@code file}.
+     *
+     * @throws InvalidModelException if it is damaged or holds anything else
+     */
     static List<StoredTensor> entries(LoadedFile file, Arena arena) {
         var torch = new TorchFile(file, arena);
         try {
             return torch.tensors(torch.startsWith(ZIP) ? torch.readZip() : torch.readSequence());
-        } catch (IOException | IllegalArgumentException damaged) { // what the library throws for such a zip
+        } catch (IOException | IllegalArgumentException damaged) { // the library throws these for such a zip
             throw torch.wrong("damaged zip: %s; %s".formatted(damaged.getMessage(), COMPLETE), damaged);
         } catch (ArithmeticException | IndexOutOfBoundsException beyond) {
             throw torch.wrong("a tensor or a storage beyond the file's end; " + COMPLETE, beyond);
@@ -169,7 +173,7 @@ final class TorchFile {
             return storage.asSlice(count == 0 ? 0 : view.offset() * size, Math.multiplyExact(count, size));
         }
         copied = Math.addExact(copied, Math.multiplyExact(count, size));
-        if (copied > file.bytes().byteSize()) { // rows that are repeated, to take any amount of memory
+        if (copied > file.bytes().byteSize()) { // repeated rows, which could take any amount of memory
             throw wrong(("%s: strides %s of shape %s: more than the file holds "
                     + "(expected: tensors that follow each other)")
                             .formatted(name, view.strides(), view.shape()), null);
@@ -177,7 +181,7 @@ final class TorchFile {
         return dense(storage, size, view, count);
     }
 
-    /** A copy of a tensor's elements, row after row. */
+    /** Returns a copy of a tensor's elements, row after row. */
     private MemorySegment dense(MemorySegment storage, int size, View view, long count) {
         var copy = arena.allocate(count * size, 64);
         for (long i = 0; i < count; i++) {

@@ -15,16 +15,16 @@ import org.lmdebugger.text.Shown;
 
 /**
  * The tensors of a checkpoint in <a href="https://github.com/huggingface/safetensors#format">safetensors format</a> or,
- * where that is not there, PyTorch's, read-only: mapped into memory, where nothing is read before somebody asks for it,
- * or copied into it.
+ * if there is none, PyTorch's. They are read-only, and either mapped into memory and read on first access, or copied
+ * into memory.
  *
  * <p>One thread gets tensors; any may read them until {@link #close()}, after which access throws
- * {@link IllegalStateException}. Mapped bytes are those of the file: where it is written over, they change, and where
- * it is shortened, touching the lost part ends in an {@link InternalError} or ends the process. Copied bytes are
- * independent of the file. Of PyTorch's format, a tensor whose rows do not follow each other is always copied.
+ * {@link IllegalStateException}. Mapped bytes are those of the file: if it is overwritten, they change, and if it is
+ * truncated, access to the lost part throws an {@link InternalError} or ends the process. Copied bytes are
+ * independent of the file. A tensor in PyTorch's format whose rows are not contiguous is always copied.
  */
 public final class Weights implements AutoCloseable {
-    /** The files that hold weights, or the names of those that do; the first that is there counts. */
+    /** The files of weights, and the indices that name such files; the first that exists counts. */
     public static final List<String> NAMES = List.of("model.safetensors", "model.safetensors.index.json",
             "pytorch_model.bin", "pytorch_model.bin.index.json");
     private static final Pattern SHARD = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]*"); // never a path elsewhere
@@ -41,7 +41,7 @@ public final class Weights implements AutoCloseable {
     }
 
     /**
-     * The weights in {@code directory}: {@code model.safetensors}, or the files that
+     * Opens the weights in {@code directory}: {@code model.safetensors}, or the files that
      * {@code model.safetensors.index.json} names, or {@code pytorch_model.bin}, or its parts likewise.
      *
      * @param copy whether they are copied into memory instead of mapped
@@ -63,7 +63,11 @@ public final class Weights implements AutoCloseable {
         }
     }
 
-    /** The files that hold the weights in {@code directory}. @throws InvalidModelException if there are none */
+    /**
+     * Returns the files that hold the weights in {@code directory}.
+     *
+     * @throws InvalidModelException if there are none
+     */
     public static List<Path> files(Path directory) {
         var name = NAMES.stream().filter(each -> Files.exists(directory.resolve(each))).findFirst()
                 .orElseThrow(() -> new InvalidModelException(
@@ -73,7 +77,7 @@ public final class Weights implements AutoCloseable {
         return name.endsWith(".json") ? shards(file).stream().map(directory::resolve).toList() : List.of(file);
     }
 
-    /** The names of the files that an index names, each of them to lie beside it. */
+    /** Returns the names of the files listed in an index, which must lie beside it. */
     public static List<String> shards(Path index) {
         var names = new ArrayList<String>();
         for (var value : JsonFiles.read(index).path("weight_map")) {
@@ -102,21 +106,21 @@ public final class Weights implements AutoCloseable {
         }
     }
 
-    /** The files, in the order of their names. */
+    /** Returns the loaded files, in the order of their names. */
     public List<LoadedFile> loaded() {
         return files;
     }
 
-    /** Whether there is a tensor of that name, with or without a leading {@code transformer.}. */
+    /** Returns whether there is a tensor of that name, with or without a leading {@code transformer.}. */
     public boolean contains(String name) {
         return find(name) != null;
     }
 
     /**
-     * The tensor of that name, with a leading {@code transformer.} or, if there is none with it, without.
+     * Returns the tensor of that name, with a leading {@code transformer.} or, if there is none with it, without.
      *
-     * @throws InvalidModelException if there is none, or it has another shape, or elements that are not F32, F16, BF16,
-     *                               F64, which are rounded to F32, or not finite: all are read
+     * @throws InvalidModelException if there is none, or if it has another shape, elements of another type than F32,
+     *     F16, BF16 and F64 (rounded to F32), or elements that are not finite: all are read
      */
     public StoredTensor get(String name, long... shape) {
         var entry = find(name);
@@ -139,18 +143,18 @@ public final class Weights implements AutoCloseable {
         return entries.getOrDefault("transformer." + name, entries.get(name));
     }
 
-    /** A tensor that is called so but for what comes before: programs that wrap a model leave their prefix there. */
+    /** Returns a hint at a tensor of that name with a prefix, as programs that wrap a model leave one. */
     private String similar(String name) {
         return entries.keySet().stream().filter(other -> other.endsWith("." + name)).findFirst()
                 .map(other -> "; there is " + other).orElse("");
     }
 
-    /** The names of tensors that nobody has got, sorted. */
+    /** Returns the names of the tensors that have not been requested, sorted. */
     public List<String> unread() {
         return List.copyOf(unread);
     }
 
-    /** Ends the mapping, and with it all that uses it in place; once is enough, more do nothing. */
+    /** Unmaps or frees the weights, which invalidates all tensors that use them in place; further calls do nothing. */
     @Override
     public synchronized void close() {
         if (arena.scope().isAlive()) {

@@ -1,5 +1,5 @@
 /**
- * Files of models as they are read: configurations, weights in safetensors or PyTorch's format, and what tells one checkpoint
- * from another. Weights are mapped into memory and not copied.
+ * Files of models: configurations, weights in safetensors or PyTorch's format, and the fingerprint of a checkpoint.
+ * Weights are mapped into memory or copied.
  */
 package org.lmdebugger.checkpoint;

@@ -8,23 +8,22 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Writing of files that are there whole or not at all, whatever ends the process or the machine. The content goes to a
- * file beside, {@code .NAME.part}, and from there to the disk before that gets the name. One writer of a file at a
- * time: {@link ProcessLock} sees to that.
+ * Atomic writing of files: a file is complete or absent, even after a crash of the process or the machine. The content
+ * is written to a file beside, {@code .NAME.part}, and forced to disk before that is renamed. A file must have one
+ * writer at a time, which {@link ProcessLock} ensures.
  */
 public final class AtomicFile {
     private AtomicFile() {
     }
 
-    /** The maker of a file's content. */
+    /** A callback that writes a file's content. */
     public interface Writer {
-        /** Writes all of it to {@code part}, which may be there from a writer that was killed. */
+        /** Writes all of the content to {@code part}, which may exist already, left by a writer that was killed. */
         void write(Path part) throws IOException;
     }
 
     /**
-     * Writes {@code file}, in the place of the one that may be there. If that fails, the old one stays and nothing is
-     * left beside it.
+     * Writes {@code file} and replaces an existing one. If that fails, the existing one stays and the part is deleted.
      */
     public static void write(Path file, Writer writer) throws IOException {
         var part = file.resolveSibling("." + file.getFileName() + ".part");
@@ -39,7 +38,7 @@ public final class AtomicFile {
         }
     }
 
-    /** Writes these bytes as {@code file}, in the same way. */
+    /** Writes bytes as {@code file} and replaces an existing one, atomically. */
     public static void write(Path file, byte[] content) throws IOException {
         write(file, part -> Files.write(part, content));
     }

@@ -10,10 +10,10 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** A lock on a file, held by one caller of one process at a time. A process that dies loses it. */
+/** A lock on a file, held by one caller of one process at a time. It is released when its process ends. */
 public final class ProcessLock implements AutoCloseable {
     private static final int PAUSE = 10; // milliseconds between attempts
-    private static final Set<Path> HELD = ConcurrentHashMap.newKeySet(); // by this process: the system's lock is of all its threads
+    private static final Set<Path> HELD = ConcurrentHashMap.newKeySet(); // by this process, as the system's lock is per process
 
     private final Path file;
     private final FileChannel channel;
@@ -24,10 +24,10 @@ public final class ProcessLock implements AutoCloseable {
     }
 
     /**
-     * Waits for the lock and takes it.
+     * Waits for the lock and takes it, by polling.
      *
-     * @param file    is made where there is none, with its folders, and stays
-     * @param waiting is called again and again while another has the lock; what it throws ends the wait
+     * @param file    is created if it does not exist, with its folders, and stays
+     * @param waiting is called repeatedly while another caller has the lock; an exception of it ends the wait
      */
     public static ProcessLock take(Path file, Runnable waiting) throws IOException {
         Files.createDirectories(file.getParent());
@@ -47,9 +47,9 @@ public final class ProcessLock implements AutoCloseable {
     }
 
     /**
-     * Takes the lock, unless another has it.
+     * Takes the lock, unless another caller has it.
      *
-     * @param file is made where there is none, and stays
+     * @param file is created if it does not exist, and stays
      */
     public static Optional<ProcessLock> tryTake(Path file) throws IOException {
         var path = file.toAbsolutePath().getParent().toRealPath().resolve(file.getFileName());
@@ -72,7 +72,7 @@ public final class ProcessLock implements AutoCloseable {
     private static void release(Path path, FileChannel channel) throws IOException {
         try {
             if (channel != null) {
-                channel.close(); // with it goes the system's lock
+                channel.close(); // releases the system's lock
             }
         } finally {
             HELD.remove(path);

@@ -15,8 +15,8 @@ import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.files.ProcessLock;
 
 /**
- * Models that travel on the class path, as {@code org/lmdebugger/models/NAME/}. Files in a jar cannot be mapped, so
- * they are copied to a cache, once for each content, whole or not at all.
+ * The models on the class path, in {@code org/lmdebugger/models/NAME/}. Files in a jar cannot be mapped, so they are
+ * copied to a cache, once for each content, atomically.
  */
 final class BundledModels {
     private static final String ROOT = "org/lmdebugger/models/";
@@ -24,14 +24,14 @@ final class BundledModels {
     private static final List<String> FILES = List.of("config.json", "vocab.json", "merges.txt", "model.safetensors");
 
     private final ClassLoader loader;
-    private final Supplier<Path> cache; // it need not be known where models lie in folders
+    private final Supplier<Path> cache; // not called where models lie in folders
 
     BundledModels(ClassLoader loader, Supplier<Path> cache) {
         this.loader = loader;
         this.cache = cache;
     }
 
-    /** Those that are on this class path. */
+    /** Returns the models on this class path. */
     List<ModelFiles> list() {
         return NAMES.stream().map(this::find).flatMap(Optional::stream).toList();
     }
@@ -56,10 +56,10 @@ final class BundledModels {
         var cache = this.cache.get();
         var target = cache.resolve(name + "-" + digest(name));
         if (!Files.isDirectory(target)) {
-            try (var _ = ProcessLock.take(cache.resolve(".lock"), () -> { })) { // a folder of this content is made once
+            try (var _ = ProcessLock.take(cache.resolve(".lock"), () -> { })) { // so that each content is copied once
                 if (!Files.isDirectory(target)) {
                     var part = cache.resolve("." + target.getFileName() + ".part");
-                    delete(part); // of a process that was killed
+                    delete(part); // left by a process that was killed
                     copy(name, part);
                     Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
                 }

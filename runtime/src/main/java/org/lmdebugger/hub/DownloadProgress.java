@@ -1,14 +1,16 @@
 package org.lmdebugger.hub;
 
-/** Hears how far a download is, from the thread that downloads, many times a second. */
+/** A listener for the progress of a download, called on the downloading thread many times a second. */
 @FunctionalInterface
 public interface DownloadProgress {
-    /** Tells nobody. */
+    /** A listener that does nothing. */
     DownloadProgress NONE = (file, done, size) -> { };
 
     /**
-     * @param file name of the file, as the model has it
-     * @param done its bytes that are here, those of an earlier run among them
+     * Reports progress.
+     *
+     * @param file name of the file in the model
+     * @param done its downloaded bytes, including those of an earlier run
      * @param size all its bytes; {@code done} reaches it unless the download fails
      */
     void report(String file, long done, long size);

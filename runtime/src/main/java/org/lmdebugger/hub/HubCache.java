@@ -27,7 +27,7 @@ record HubCache(Path root) {
     private static final String PREFIX = "models--";
     private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*"); // a folder, never a path
 
-    /** Returns the folder of all that is here of a model. */
+    /** Returns the folder of all files of a model. */
     Path folder(String id) {
         return root.resolve(PREFIX + id.replace("/", "--"));
     }
@@ -45,7 +45,7 @@ record HubCache(Path root) {
     }
 
     /**
-     * Returns the snapshot of a branch, a tag or a commit, whole or not.
+     * Returns the snapshot of a branch, a tag or a commit, complete or not.
      *
      * @param revision names that never lead out of a folder, with slashes between them
      */
@@ -70,7 +70,7 @@ record HubCache(Path root) {
         }
     }
 
-    /** Writes down that a branch or a tag is at a commit; a commit's own name needs no such note. */
+    /** Records the commit of a branch or a tag; a commit's own name needs no record. */
     void remember(String id, String revision, String commit) throws IOException {
         if (!revision.equals(commit)) {
             var ref = refs(id).resolve(revision);
@@ -79,7 +79,7 @@ record HubCache(Path root) {
         }
     }
 
-    /** What a directory lacks to be a checkpoint, or nothing. */
+    /** Returns a description of the first file that a directory lacks to be a checkpoint, or nothing. */
     static Optional<String> missing(Path directory) {
         if (!Files.exists(directory.resolve("config.json"))) {
             return Optional.of("no config.json");
@@ -97,8 +97,8 @@ record HubCache(Path root) {
     }
 
     /**
-     * Returns every whole GPT-2 here: {@code org/name} for the commit that {@code main} is at, and
-     * {@code org/name@revision} for others. A damaged one is left out: whoever asks for it is told what is wrong.
+     * Returns every complete GPT-2 in the cache: {@code org/name} for the commit of {@code main}, and
+     * {@code org/name@revision} for others. Damaged ones are left out; loading one reports the damage.
      */
     List<ModelFiles> list() {
         return names(root).filter(name -> name.startsWith(PREFIX))
@@ -106,7 +106,7 @@ record HubCache(Path root) {
                 .flatMap(this::list).toList();
     }
 
-    /** Returns words for a revision that is not here, with those that are. */
+    /** Returns words for a missing revision, which list the cached ones. */
     String instead(String id) {
         var others = list(id).map(ModelFiles::name).toList();
         return "not there" + (others.isEmpty() ? "" : ", but " + String.join(", ", others));
@@ -123,7 +123,7 @@ record HubCache(Path root) {
         return revision.equals(MAIN) ? id : id + "@" + revision;
     }
 
-    /** Returns the branch or tag of each commit that one is at: {@code main} if it is, else the first by name. */
+    /** Returns a branch or tag for each commit that has one: {@code main} if possible, else the first by name. */
     private Map<String, String> revisions(String id) {
         var revisions = new HashMap<String, String>();
         try (var refs = Files.isDirectory(refs(id)) ? Files.walk(refs(id)) : Stream.<Path>of()) {
@@ -139,7 +139,7 @@ record HubCache(Path root) {
         }
     }
 
-    /** Returns the names of what is in a folder, sorted; none if it is not there. */
+    /** Returns the names of the entries of a folder, sorted; none if the folder does not exist. */
     private static Stream<String> names(Path folder) {
         if (!Files.isDirectory(folder)) {
             return Stream.of();

@@ -27,8 +27,8 @@ import org.apache.hc.core5.util.Timeout;
 import org.lmdebugger.text.Shown;
 
 /**
- * A client of the Hugging Face Hub, or of a server that speaks as it does. Redirections are followed here, so that the
- * token never goes to another server than the Hub. No silence is longer than the environment allows.
+ * A client of the Hugging Face Hub, or of a server with the same protocol. Redirections are followed here, so that the
+ * token is sent to the Hub only. Timeouts are those of the environment.
  */
 final class HubClient implements AutoCloseable {
     private static final int REDIRECTIONS = 5;
@@ -58,7 +58,7 @@ final class HubClient implements AutoCloseable {
                 .setRoutePlanner(proxies).setDefaultCredentialsProvider(proxies.credentials()).build();
     }
 
-    /** Asks again, twice, after a second or when a busy server says; its word is not taken for long waits. */
+    /** A policy of two retries, after one second or the server's {@code Retry-After}, which is limited. */
     private static final class Retries extends DefaultHttpRequestRetryStrategy {
         private static final TimeValue LONGEST = TimeValue.ofSeconds(5);
 
@@ -74,16 +74,16 @@ final class HubClient implements AutoCloseable {
     }
 
     /**
-     * What the Hub says of a file.
+     * A file on the Hub, as the Hub describes it.
      *
-     * @param revision the commit that it is of
+     * @param revision the commit of the file
      * @param checksum SHA-256 of a large file, Git's SHA-1 of a small one; never anything that could be a path
      * @param size     in bytes
      */
     record RemoteFile(URI location, String revision, String checksum, long size) {
     }
 
-    /** An answer that says no; 404 for what is not there, 401 and 403 for what needs a token. */
+    /** A response with an error status: 404 if there is no such file, 401 or 403 if it needs a token. */
     static final class Refused extends IOException {
         private static final long serialVersionUID = 1L;
         private final int status;
@@ -98,7 +98,11 @@ final class HubClient implements AutoCloseable {
         }
     }
 
-    /** @throws Refused if there is no such file, or not for us */
+    /**
+     * Requests the description of a file.
+     *
+     * @throws Refused if there is no such file, or no access to it
+     */
     RemoteFile ask(String id, String revision, String file) throws IOException {
         var location = URI.create("%s/%s/resolve/%s/%s".formatted(endpoint, id,
                 URLEncoder.encode(revision, StandardCharsets.UTF_8), file));
@@ -108,7 +112,7 @@ final class HubClient implements AutoCloseable {
             try (var response = send(new HttpHead(uri), environment.answerTimeout())) {
                 answer.add(response);
                 var next = redirection(uri, response);
-                if (next.isEmpty() || !isHub(next.get())) { // the store of large files has nothing to add
+                if (next.isEmpty() || !isHub(next.get())) { // the store of large files adds nothing
                     return answer.remote(location);
                 }
                 uri = next.get();
@@ -117,7 +121,7 @@ final class HubClient implements AutoCloseable {
         throw new IOException(location + ": more than " + REDIRECTIONS + " redirections");
     }
 
-    /** What one or several answers on the way to a file say; the first word counts. */
+    /** The headers of the responses along the redirections to a file; the first value counts. */
     private static final class RemoteHeaders {
         private String revision = "";
         private String linkedChecksum = "";
@@ -154,7 +158,7 @@ final class HubClient implements AutoCloseable {
     }
 
     /**
-     * The contents from byte {@code from} on: status 206, or 200 and everything where the server does not know ranges.
+     * Requests the contents from byte {@code from} on: status 206, or 200 and all of it if the server lacks ranges.
      * The caller closes the body.
      */
     ClassicHttpResponse open(RemoteFile file, long from) throws IOException {
@@ -228,7 +232,7 @@ final class HubClient implements AutoCloseable {
         return endpoint.getScheme().equals(uri.getScheme()) && endpoint.getAuthority().equals(uri.getAuthority());
     }
 
-    /** Returns words about the proxy on the way to the Hub, for a message; no password is in them. */
+    /** Returns words about the proxy to the Hub, for a message, without its password. */
     String detour() {
         return proxies.proxy(endpoint.getScheme(), endpoint.getHost(), endpoint.getPort())
                 .map(proxy -> " by the proxy " + proxy).orElse("");

@@ -20,16 +20,16 @@ import org.lmdebugger.hub.HubClient.RemoteFile;
 import org.lmdebugger.model.Gpt2Config;
 
 /**
- * Brings a model into the Hugging Face cache, as huggingface_hub would: contents in {@code blobs}, called by their
- * checksum, links to them in {@code snapshots}. What breaks off stays as {@code .incomplete} and goes on from there,
- * in this run or the next; nothing gets its name before its checksum is right.
+ * A download of a model into the Hugging Face cache, in the layout of huggingface_hub: contents in {@code blobs}, named
+ * by their checksum, and links to them in {@code snapshots}. Interrupted downloads are kept as {@code .incomplete} and
+ * resumed, in this run or the next; a file gets its name only after its checksum has been verified.
  */
 final class HubDownload {
-    /** Of the tokenizer and of generation; a model has some of them. */
+    /** Files of the tokenizer and of generation; a model has some of them. */
     private static final List<String> SIDE_FILES = List.of("generation_config.json", "tokenizer_config.json",
             "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "vocab.json", "merges.txt");
-    private static final int FRUITLESS_TRIES = 4; // tries in a row that bring nothing
-    private static final Duration FIRST_PAUSE = Duration.ofMillis(250); // before the second of them, then twice as long
+    private static final int FRUITLESS_TRIES = 4; // tries in a row without a new byte
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(250); // before the second of them, then doubled
 
     private final HubClient client;
     private final HubCache cache;
@@ -42,15 +42,15 @@ final class HubDownload {
     }
 
     /**
-     * Fetches what of a model is not here yet. The configuration comes first, so that a model that is no GPT-2 is
-     * refused before its weights are fetched.
+     * Downloads the files of a model that are not cached yet. The configuration comes first, so that a model that is no
+     * GPT-2 is refused before its weights are downloaded.
      *
      * @param revision a branch, a tag or a commit
-     * @throws Refused               if the Hub has no such model, or not for us
-     * @throws InvalidModelException if it is no GPT-2, or has no weights in a format that is read
+     * @throws Refused               if the Hub has no such model, or access to it is denied
+     * @throws InvalidModelException if it is no GPT-2, or has no weights in a supported format
      */
     Path model(String id, String revision) throws IOException {
-        synchronized (HubDownload.class) { // one at a time in this process: locks of files hold between processes
+        synchronized (HubDownload.class) { // one at a time in this process: file locks exclude other processes only
             return fetchAll(id, revision);
         }
     }
@@ -106,11 +106,11 @@ final class HubDownload {
         var link = cache.snapshot(id, remote.revision()).resolve(file);
         if (!Files.exists(link)) {
             Files.createDirectories(link.getParent());
-            Files.deleteIfExists(link); // it may lead to what is gone
+            Files.deleteIfExists(link); // it may be a broken link
             try {
                 Files.createSymbolicLink(link, Path.of("../../blobs").resolve(blob.getFileName()));
             } catch (FileAlreadyExistsException good) {
-                // another process was faster
+                // another process has made it
             }
         }
     }
@@ -118,7 +118,7 @@ final class HubDownload {
     private void fetch(RemoteFile remote, String file, Path blob) throws IOException {
         var incomplete = blob.resolveSibling(blob.getFileName() + ".incomplete");
         try (var channel = FileChannel.open(incomplete, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-             var _ = channel.lock()) { // another process may be at it, and done when we get here
+             var _ = channel.lock()) { // another process may have finished it meanwhile
             if (Files.exists(blob)) {
                 return;
             }
@@ -144,7 +144,7 @@ final class HubDownload {
         }
     }
 
-    /** Fetches until everything is here, as long as each few tries bring something. */
+    /** Downloads to the end. Retries after errors, and fails after {@value #FRUITLESS_TRIES} tries without a byte. */
     private void fill(FileChannel channel, RemoteFile remote, String file) throws IOException {
         if (channel.size() > remote.size()) {
             channel.truncate(0);
@@ -169,7 +169,7 @@ final class HubDownload {
         progress.report(file, remote.size(), remote.size());
     }
 
-    /** Waits before the next try, the longer the more were in vain. Returns false if it is interrupted. */
+    /** Waits before the next try, longer after each fruitless one. Returns false if it is interrupted. */
     private static boolean pause(int fruitless) {
         try {
             Thread.sleep(fruitless == 0 ? Duration.ZERO : FIRST_PAUSE.multipliedBy(1L << fruitless - 1));
@@ -184,7 +184,7 @@ final class HubDownload {
         try (var response = client.open(remote, channel.size());
              var body = Channels.newChannel(response.getEntity().getContent())) {
             if (response.getCode() != 206) {
-                channel.truncate(0); // the server does not know ranges: it sends everything
+                channel.truncate(0); // a server without ranges sends everything
             }
             channel.position(channel.size());
             var buffer = ByteBuffer.allocate(1 << 16);

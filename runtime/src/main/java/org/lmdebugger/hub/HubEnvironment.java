@@ -31,7 +31,7 @@ record HubEnvironment(Map<String, String> variables) {
      * The token that is sent to the Hub.
      *
      * @param secret the token itself
-     * @param origin the variable or the file that it is from
+     * @param origin the variable or file that holds it
      */
     record Token(String secret, String origin) {
         @Override
@@ -65,7 +65,7 @@ record HubEnvironment(Map<String, String> variables) {
         return variable("HF_ENDPOINT").orElse("https://huggingface.co");
     }
 
-    /** Returns the variable that forbids to ask the Hub, if one does. */
+    /** Returns the variable that forbids requests to the Hub, if one does. */
     Optional<String> offline() {
         return Stream.of("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE").filter(this::isTrue).findFirst();
     }
@@ -74,12 +74,12 @@ record HubEnvironment(Map<String, String> variables) {
         return TRUE.contains(variable(name).orElse("").toUpperCase(Locale.ROOT));
     }
 
-    /** Returns the longest silence before the Hub says what a file is, {@code HF_HUB_ETAG_TIMEOUT}. */
+    /** Returns the timeout of a request for a file's description, {@code HF_HUB_ETAG_TIMEOUT}. */
     Timeout answerTimeout() {
         return timeout("HF_HUB_ETAG_TIMEOUT");
     }
 
-    /** Returns the longest silence in a download, before its first byte or later, {@code HF_HUB_DOWNLOAD_TIMEOUT}. */
+    /** Returns the longest pause in a download, before its first byte or later, {@code HF_HUB_DOWNLOAD_TIMEOUT}. */
     Timeout downloadTimeout() {
         return timeout("HF_HUB_DOWNLOAD_TIMEOUT");
     }
@@ -95,7 +95,7 @@ record HubEnvironment(Map<String, String> variables) {
 
     /**
      * Returns the token of {@code HF_TOKEN}, else that of the file that {@code hf auth login} writes
-     * ({@code HF_TOKEN_PATH}), unless {@code HF_HUB_DISABLE_IMPLICIT_TOKEN} forbids to send either.
+     * ({@code HF_TOKEN_PATH}), unless {@code HF_HUB_DISABLE_IMPLICIT_TOKEN} forbids sending either.
      */
     Optional<Token> token() {
         if (isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
@@ -120,7 +120,7 @@ record HubEnvironment(Map<String, String> variables) {
 
     private static Token token(String text, String origin) {
         var secret = text.strip();
-        if (!secret.matches("[!-~]+")) { // it would not pass as a header; and a secret is never shown
+        if (!secret.matches("[!-~]+")) { // not a valid header; and a secret is never shown
             throw new IllegalArgumentException(origin + ": no token (expected: one word of ASCII letters and digits)");
         }
         return new Token(secret, origin);

@@ -19,9 +19,8 @@ import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.protocol.HttpContext;
 
 /**
- * The proxies of {@code HTTPS_PROXY}, {@code HTTP_PROXY} and {@code ALL_PROXY}, which {@code NO_PROXY} excepts hosts
- * from. The names may be lower case too, which counts first; the rules are those of HTTPX, which Hugging Face's tools
- * use.
+ * The proxies of {@code HTTPS_PROXY}, {@code HTTP_PROXY} and {@code ALL_PROXY}, with {@code NO_PROXY}'s exceptions.
+ * Lower-case names take precedence. The rules are those of HTTPX, which Hugging Face's tools use.
  */
 final class HubProxies extends DefaultRoutePlanner {
     private final HubEnvironment environment;
@@ -72,12 +71,12 @@ final class HubProxies extends DefaultRoutePlanner {
         return URLDecoder.decode(text.replace("+", "%2B"), StandardCharsets.UTF_8);
     }
 
-    /** The names and passwords of the proxies. */
+    /** Returns the user names and passwords of the proxies. */
     CredentialsProvider credentials() {
         return credentials;
     }
 
-    /** The proxy for a server, unless it is asked directly. */
+    /** Returns the proxy for a server, or nothing if requests go to it directly. */
     Optional<HttpHost> proxy(String scheme, String host, int port) {
         return Optional.ofNullable(byScheme.get(scheme)).filter(proxy -> exceptions.stream()
                 .noneMatch(exception -> excepts(exception, scheme, host.toLowerCase(Locale.ROOT), port)));
@@ -88,7 +87,7 @@ final class HubProxies extends DefaultRoutePlanner {
         return proxy(target.getSchemeName(), target.getHostName(), target.getPort()).orElse(null);
     }
 
-    /** An exception is {@code *}, or a domain and all below it; a scheme before it and a port after it must agree. */
+    /** Returns whether an exception (a domain and all below it, or {@code *}) matches; its scheme and port must too. */
     private static boolean excepts(String exception, String scheme, String host, int port) {
         var name = exception.replaceFirst("^" + scheme + "://", "").replaceFirst(":" + port(scheme, port) + "$", "")
                 .replaceFirst("^\\*?\\.", "");

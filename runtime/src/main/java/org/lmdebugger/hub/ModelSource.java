@@ -19,21 +19,21 @@ import org.lmdebugger.hub.HubClient.Refused;
 import org.lmdebugger.text.Shown;
 
 /**
- * Where models are found, in this order: a directory; a model that travels on the class path, such as {@code sample};
- * a Hugging Face Hub id, in the cache that Hugging Face's own tools fill, else downloaded into it. After the id,
- * {@code @} and a branch, a tag or a commit may name another revision than {@code main}.
+ * The places where models are found, in this order: a directory; a bundled model on the class path, such as
+ * {@code sample}; a Hugging Face Hub id, in the cache of Hugging Face's own tools, else downloaded into it. After the
+ * id, {@code @} and a branch, a tag or a commit may name another revision than {@code main}.
  *
- * <p>The environment counts as for those tools: {@code HF_HUB_CACHE}, {@code HF_HOME}, {@code XDG_CACHE_HOME} (the
- * cache; {@code ~} and variables are replaced), {@code HF_ENDPOINT} (another server), {@code HF_TOKEN} or the stored
- * token (for models that need one), {@code HTTPS_PROXY}, {@code HTTP_PROXY}, {@code ALL_PROXY}, {@code NO_PROXY},
- * {@code HF_HUB_DOWNLOAD_TIMEOUT} (the longest silence, in seconds), {@code HF_HUB_OFFLINE=1} (no download). Any thread
- * may use a source.
+ * <p>The environment variables mean the same as for those tools: {@code HF_HUB_CACHE}, {@code HF_HOME}, {@code
+ * XDG_CACHE_HOME} (the cache; {@code ~} and variables are replaced), {@code HF_ENDPOINT} (another server), {@code
+ * HF_TOKEN} or the stored token (for models that need one), {@code HTTPS_PROXY}, {@code HTTP_PROXY}, {@code ALL_PROXY},
+ * {@code NO_PROXY}, {@code HF_HUB_DOWNLOAD_TIMEOUT} (timeout in seconds), {@code HF_HUB_OFFLINE=1} (no download). Any
+ * thread may use a source.
  */
 public final class ModelSource {
-    /** An id, and perhaps a branch, a tag or a commit; their parts are names of folders, and never lead out of one. */
+    /** An id, optionally with a branch, a tag or a commit; their parts are folder names without path traversal. */
     private static final Pattern HUB_NAME = Pattern.compile("(?!.*\\.\\.)(?<id>(?![^@]*--)\\w[\\w.-]*(/\\w[\\w.-]*)?)"
             + "(@(?<revision>\\w[\\w.+-]*(/\\w[\\w.+-]*)*))?");
-    /** Names that the Hub had before models belonged to somebody. */
+    /** Names from the time before models on the Hub had owners, with today's names. */
     private static final Map<String, String> LEGACY = Map.of("distilgpt2", "distilbert/distilgpt2",
             "gpt2", "openai-community/gpt2", "gpt2-medium", "openai-community/gpt2-medium",
             "gpt2-large", "openai-community/gpt2-large", "gpt2-xl", "openai-community/gpt2-xl");
@@ -44,7 +44,7 @@ public final class ModelSource {
 
     /**
      * @param environment variables, by name
-     * @param progress    hears of downloads
+     * @param progress    a listener for downloads
      */
     public ModelSource(Map<String, String> environment, DownloadProgress progress) {
         this(environment, progress, ModelSource.class.getClassLoader());
@@ -56,22 +56,26 @@ public final class ModelSource {
         bundled = new BundledModels(bundles, () -> this.environment.caches().resolve("lmdebugger/models"));
     }
 
-    /** The sources of this process's environment; downloads are silent. */
+    /** Returns the source of this process's environment, without reports of downloads. */
     public static ModelSource system() {
         return new ModelSource(System.getenv(), DownloadProgress.NONE);
     }
 
-    /** A model by name, from {@link #system()}. @throws InvalidModelException as {@link #find} does */
+    /**
+     * Returns a model by name, from {@link #system()}.
+     *
+     * @throws InvalidModelException as {@link #find} does
+     */
     public static ModelFiles of(String name) {
         return system().find(name);
     }
 
-    /** The models that {@link #find} finds without a download, by names that it takes. */
+    /** Returns the models that {@link #find} finds without a download, under names that it accepts. */
     public List<ModelFiles> list() {
         return Stream.concat(bundled.list().stream(), cache().list().stream()).toList();
     }
 
-    /** The Hugging Face cache, by the rules of huggingface_hub. It need not exist. */
+    /** Returns the folder of the Hugging Face cache, by the rules of huggingface_hub. It need not exist. */
     public Path hub() {
         return environment.models();
     }
@@ -81,12 +85,13 @@ public final class ModelSource {
     }
 
     /**
-     * The files of a model. Those of a directory are not looked at before they are loaded.
+     * Returns the files of a model. Those of a directory are not checked before they are loaded.
      *
      * @param name a directory, the name of a bundled model, or a Hub id such as {@code gpt2}, {@code org/name@commit}
-     * @throws InvalidModelException    if it is nowhere, listing where it was searched, or the Hub's is no GPT-2
+     * @throws InvalidModelException    if it is not found (the message lists the places searched), or the Hub's is no
+     *     GPT-2
      * @throws IllegalArgumentException if a variable of the environment cannot be used
-     * @throws UncheckedIOException     if a download fails; another call goes on where it broke off
+     * @throws UncheckedIOException     if a download fails; another call resumes it
      */
     public ModelFiles find(String name) {
         var searched = new ArrayList<String>();
@@ -97,7 +102,9 @@ public final class ModelSource {
                           %s""".formatted(Shown.of(name), String.join("\n  ", searched))));
     }
 
-    /** A path that leads to a directory means it, and no Hub id; a mere name does if the directory holds a model. */
+    /**
+     * Returns the directory that a name means: a path to a directory, or a mere name if that directory holds a model.
+     */
     private Optional<ModelFiles> directory(String name, List<String> searched) {
         var directory = Path.of(name);
         if (Files.isDirectory(directory) && (name.contains("/") || Files.exists(directory.resolve("config.json")))) {

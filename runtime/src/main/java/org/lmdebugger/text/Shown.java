@@ -1,6 +1,6 @@
 package org.lmdebugger.text;
 
-/** Values as messages quote them. */
+/** The form in which messages quote values. */
 public final class Shown {
     private static final int MOST = 100; // characters
     private static final int NON_JOINER = 0x200c; // part of Persian words
@@ -10,9 +10,9 @@ public final class Shown {
     }
 
     /**
-     * Returns the text of {@code value} on one line: what a terminal would obey or nobody could see (controls, breaks of
-     * lines, marks that turn the direction of text, halves of surrogate pairs) is written as an escape such as
-     * {@code \n} or {@code \u005cu202e}. Of a long text it returns the beginning, and says how long the text is.
+     * Returns the text of {@code value} on one line. Characters that control a terminal or are invisible (controls,
+     * line breaks, marks of text direction, halves of surrogate pairs) are written as escapes such as {@code \n} or
+     * {@code \u005cu202e}. A long text is cut, and its length added.
      */
     public static String of(Object value) {
         var text = String.valueOf(value);
