@@ -5,25 +5,29 @@ import java.nio.file.Path;
 import org.lmdebugger.checkpoint.InvalidModelException;
 
 /**
- * A token that stands for itself wherever a text has it, and that no merge makes.
+ * An added token: it is matched literally wherever it occurs in a text, and no merge makes it.
  *
- * @param id         the id that a file names, or {@link #UNNUMBERED}
- * @param special    a sign and no text
- * @param normalized found after those that are not, in what they leave
- * @param leftStrip  takes the white space before it
- * @param rightStrip takes the white space after it
- * @param singleWord found only where no letter, digit or underscore is beside it
+ * @param id         its id in a file, or {@link #UNNUMBERED}
+ * @param special    whether it is a control token and no text
+ * @param normalized whether it is matched after those that are not, in the text between them
+ * @param leftStrip  whether it includes the white space before it
+ * @param rightStrip whether it includes the white space after it
+ * @param singleWord whether it is matched only where no letter, digit or underscore is beside it
  */
 record AddedToken(String content, int id, boolean special, boolean normalized, boolean leftStrip, boolean rightStrip,
                   boolean singleWord) {
     static final int UNNUMBERED = -1;
 
-    /** One that takes no white space; those that are special are found first. */
+    /** Returns a token that includes no white space; special ones are matched first. */
     static AddedToken of(String content, int id, boolean special) {
         return new AddedToken(content, id, special, !special, false, false, false);
     }
 
-    /** The token that {@code json}, of {@code file}, describes. @throws InvalidModelException if it has no content */
+    /**
+     * Returns the token described by {@code json}, of {@code file}.
+     *
+     * @throws InvalidModelException if it has no content
+     */
     static AddedToken read(Path file, String what, JsonNode json, int id) {
         var content = json.path("content");
         if (!content.isTextual() || content.textValue().isEmpty()) {

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.text.Shown;
 
-/** The tokens that are added to a vocabulary, numbered and found as Hugging Face's tokenizers library does it. */
+/** The tokens added to a vocabulary, numbered and matched as in Hugging Face's tokenizers library. */
 final class AddedTokens {
     private static final Pattern WORD = Pattern.compile("\\w", Pattern.UNICODE_CHARACTER_CLASS);
 
@@ -28,7 +28,7 @@ final class AddedTokens {
     }
 
     /**
-     * Adds tokens, or changes them. One that the vocabulary has keeps its id, others get those after the last.
+     * Adds or changes tokens. A token of the vocabulary keeps its id, others get the ids after the last one.
      *
      * @throws InvalidModelException if a file names another id for one of them, or the id is that of another token
      */
@@ -50,7 +50,7 @@ final class AddedTokens {
         normalized = anyOf(true);
     }
 
-    /** Where several tokens begin at one place, the longest is found. */
+    /** Returns a pattern of all tokens of a kind; of several that begin at one place, it matches the longest. */
     private Pattern anyOf(boolean isNormalized) {
         var contents = tokens.values().stream().filter(token -> token.normalized() == isNormalized)
                 .map(AddedToken::content).sorted(Comparator.comparing(String::length).reversed()).toList();
@@ -58,7 +58,7 @@ final class AddedTokens {
                 : contents.stream().map(Pattern::quote).collect(Collectors.joining("|")));
     }
 
-    /** Contents and ids. */
+    /** Returns the ids by content. */
     Map<String, Integer> ids() {
         return Collections.unmodifiableMap(ids);
     }
@@ -67,7 +67,7 @@ final class AddedTokens {
         return tokens.containsKey(content) && tokens.get(content).special();
     }
 
-    /** Cuts {@code text} into the ids of added tokens and what lies between, which is never empty. */
+    /** Splits {@code text} into the ids of added tokens and the parts between them, which are never empty. */
     void split(String text, IntConsumer found, Consumer<String> between) {
         split(exact, text, found, rest -> split(normalized, rest, found, between));
     }
@@ -99,7 +99,7 @@ final class AddedTokens {
         }
     }
 
-    /** True if no word goes on before or after this part of {@code text}. */
+    /** Returns whether no word character is next to this part of {@code text}. */
     private static boolean isWhole(String text, int start, int end) {
         return (start == 0 || !isWord(text.codePointBefore(start)))
                 && (end == text.length() || !isWord(text.codePointAt(end)));
@@ -109,7 +109,7 @@ final class AddedTokens {
         return WORD.matcher(Character.toString(character)).matches();
     }
 
-    /** Unicode's White_Space. */
+    /** Returns whether a character has Unicode's property White_Space. */
     private static boolean isSpace(char c) {
         return Character.isSpaceChar(c) || c >= '\t' && c <= '\r' || c == '\u0085';
     }

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * GPT-2's spelling of bytes as visible characters: printable Latin-1 stands for itself, the other 68 bytes become
- * U+0100 on, in order; so a space reads {@code Ġ} and a line feed {@code Ċ}.
+ * U+0100 on, in order. A space becomes {@code Ġ}, a line feed {@code Ċ}.
  */
 final class ByteAlphabet {
     private static final char[] CHARACTERS = new char[256];
@@ -35,7 +35,7 @@ final class ByteAlphabet {
         return token.length() == 1 && bytes(token) != null;
     }
 
-    /** The bytes that {@code token} spells, or null if a character of it spells none. */
+    /** Returns the bytes that {@code token} spells, or null if one of its characters is not in the alphabet. */
     static byte[] bytes(String token) {
         var bytes = new byte[token.length()];
         for (int i = 0; i < bytes.length; i++) {

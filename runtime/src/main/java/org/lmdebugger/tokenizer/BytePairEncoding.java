@@ -7,8 +7,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 
 /**
- * Byte-level BPE by pairs of tokens (Sennrich et al., 2016): of the adjacent pairs that a merge names, the one of
- * lowest rank is merged first, and of equal ones the leftmost. Time n·log n in the length of a piece.
+ * Byte-level byte-pair encoding (Sennrich et al., 2016): of the adjacent pairs that have a merge, the one of lowest
+ * rank is merged first, and of equal ones the leftmost. It takes time O(n·log n) in the length of a piece.
  */
 final class BytePairEncoding {
     private static final long NO_PAIR = -1;
@@ -18,12 +18,12 @@ final class BytePairEncoding {
 
     private final int[] byteIds = new int[256]; // NONE where the vocabulary lacks the byte
     private final int[] merged; // by rank, the token that the merge makes
-    private final long[] pairs; // a hash table with open addresses
-    private final int[] ranks; // of the pairs at the same places
-    private final int unknown; // stands for a byte that the vocabulary lacks, or NONE: then it is left out
+    private final long[] pairs; // a hash table with open addressing
+    private final int[] ranks; // of the pairs at the same indices
+    private final int unknown; // the token for a byte that the vocabulary lacks, or NONE if it is left out
     private final boolean fuseUnknown; // several such bytes in a row are one token
     private final Map<String, Integer> whole; // pieces that are tokens without any merge
-    private final Map<String, int[]> kept = new ConcurrentHashMap<>(); // tokens of pieces that came before
+    private final Map<String, int[]> kept = new ConcurrentHashMap<>(); // cache of the tokens of pieces
 
     BytePairEncoding(Vocabulary vocabulary) {
         var ids = vocabulary.ids();
@@ -32,7 +32,7 @@ final class BytePairEncoding {
         }
         int merges = vocabulary.merges().size();
         merged = new int[merges];
-        pairs = new long[Math.max(2, Integer.highestOneBit(merges) << 2)]; // a quarter to a half is taken
+        pairs = new long[Math.max(2, Integer.highestOneBit(merges) << 2)]; // a quarter to a half is used
         ranks = new int[pairs.length];
         Arrays.fill(pairs, NO_PAIR);
         for (int rank = 0; rank < merges; rank++) {
@@ -41,7 +41,7 @@ final class BytePairEncoding {
             long pair = pair(ids.get(merge.left()), ids.get(merge.right()));
             int place = place(pair);
             pairs[place] = pair;
-            ranks[place] = rank; // a pair that comes again has its last rank, as at Hugging Face
+            ranks[place] = rank; // a repeated pair has its last rank, as in Hugging Face's tokenizers
         }
         unknown = vocabulary.unknown() == null ? NONE : ids.get(vocabulary.unknown());
         fuseUnknown = vocabulary.fuseUnknown();
@@ -52,7 +52,7 @@ final class BytePairEncoding {
         return (long) left << 32 | right;
     }
 
-    /** Where {@code pair} is in the table, or would be. */
+    /** Returns the index of {@code pair} in the table, or of the free place for it. */
     private int place(long pair) {
         int mask = pairs.length - 1;
         int place = (int) (pair * 0x9E3779B97F4A7C15L >>> 40) & mask;
@@ -86,7 +86,7 @@ final class BytePairEncoding {
         return id != null ? new int[] {id} : merge(symbols(bytes));
     }
 
-    /** The token of each byte. */
+    /** Returns the token of each byte. */
     private int[] symbols(byte[] bytes) {
         var symbols = new int[bytes.length];
         int count = 0;
@@ -104,12 +104,12 @@ final class BytePairEncoding {
         return count == symbols.length ? symbols : Arrays.copyOf(symbols, count);
     }
 
-    /** Merges {@code symbols}, which become a linked list whose removed members are NONE. */
+    /** Merges {@code symbols}, a linked list in which removed members become NONE. */
     private int[] merge(int[] symbols) {
         int length = symbols.length;
         var previous = new int[length];
         var next = new int[length];
-        var queue = new LongQueue(2 * length); // ranks and, below them, positions of the left ones
+        var queue = new LongQueue(2 * length); // rank in the upper half, position of the left symbol in the lower
         for (int i = 0; i < length; i++) {
             previous[i] = i - 1;
             next[i] = i + 1;
@@ -121,7 +121,7 @@ final class BytePairEncoding {
             int left = (int) first;
             int right = next[left];
             if (symbols[left] == NONE || right == length || rank(symbols[left], symbols[right]) != rank) {
-                continue; // one of them has been merged with another since
+                continue; // stale: one of them has been merged with another since
             }
             symbols[left] = merged[rank];
             symbols[right] = NONE;
@@ -142,7 +142,7 @@ final class BytePairEncoding {
         }
     }
 
-    /** The least of some numbers first: a binary heap without boxes. */
+    /** A priority queue of numbers, smallest first: a binary heap without boxing. */
     private static final class LongQueue {
         private long[] heap;
         private int size;

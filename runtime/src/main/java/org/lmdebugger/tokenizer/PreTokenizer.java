@@ -6,18 +6,18 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
 /**
- * Cuts text into the pieces within which bytes are merged.
+ * A pre-tokenizer, which splits text into the pieces within which bytes are merged.
  *
- * @param digits      what comes before GPT-2's pattern
- * @param prefixSpace puts a space before a text that begins with none
+ * @param digits      how numbers are split off, before GPT-2's pattern is applied
+ * @param prefixSpace whether a space is put before a text that begins with none
  */
 record PreTokenizer(Digits digits, boolean prefixSpace) {
-    /** GPT-2's pattern; classes are Unicode's, as in the original. */
+    /** GPT-2's pattern, with Unicode's character classes as in the original. */
     private static final Pattern PIECES = Pattern.compile(
             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
             Pattern.UNICODE_CHARACTER_CLASS);
 
-    /** How numbers are cut off from the rest of the text. */
+    /** The ways in which numbers are split off from the rest of the text. */
     enum Digits {
         TOGETHER, RUNS, SINGLE;
 

@@ -12,11 +12,11 @@ import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.TokenizerJson.Frame;
 
 /**
- * A model's own byte-level BPE tokenizer. Ids are those that transformers 5 gives, with the tokens that a tokenizer
- * puts before or after every text by itself.
+ * A model's own byte-level BPE tokenizer. Ids are the same as those of transformers 5, including the tokens that a
+ * tokenizer adds before or after every text.
  *
  * <p>Special tokens, such as {@code <|endoftext|>}, and the ids between the last token and the model's vocabulary
- * size, which some checkpoints have for padding and which read {@code <|unused 50257|>}, are no part of a text:
+ * size, which some checkpoints have for padding and which are shown as {@code <|unused 50257|>}, are no part of a text:
  * {@link #decode} drops them, {@link #text} and {@link #raw} show them.
  */
 public final class Tokenizer {
@@ -50,7 +50,7 @@ public final class Tokenizer {
         longest = Arrays.stream(bytes).mapToInt(token -> token.length).max().orElse(0);
     }
 
-    /** Sets what is known of a token, unless the model has no such id. */
+    /** Sets a token's properties, unless the model has no such id. */
     private void set(int id, String token, byte[] spelled, boolean isSpecial) {
         if (id < raw.length) {
             raw[id] = token;
@@ -60,11 +60,11 @@ public final class Tokenizer {
     }
 
     /**
-     * The tokenizer of a model.
+     * Reads the tokenizer of a model.
      *
-     * @param directory where {@code tokenizer.json} lies, or {@code vocab.json} and {@code merges.txt}, and beside them
+     * @param directory the directory of {@code tokenizer.json}, or {@code vocab.json} and {@code merges.txt}, and of
      *                  {@code tokenizer_config.json}, {@code special_tokens_map.json}, {@code added_tokens.json}
-     * @param size      the model's vocabulary size; ids beyond the files' tokens read {@code <|unused N|>}
+     * @param size      the model's vocabulary size; ids beyond the files' tokens are shown as {@code <|unused N|>}
      * @throws InvalidModelException if the files are missing, damaged, contradict each other, are of another kind of
      *                               tokenizer, or of a larger vocabulary
      */
@@ -79,33 +79,37 @@ public final class Tokenizer {
         return new Tokenizer(files, size);
     }
 
-    /** What a user should know of the tokenizer's files, in sentences; mostly nothing. */
+    /** Returns warnings about the tokenizer's files for the user, in sentences; usually none. */
     public List<String> warnings() {
         return warnings;
     }
 
-    /** Number of ids. */
+    /** Returns the number of ids. */
     public int size() {
         return raw.length;
     }
 
-    /** The bytes of the longest token: none is of more characters, but for space that an added token takes with it. */
+    /**
+     * Returns the bytes of the longest token. No token has more characters, except for space stripped by an added one.
+     */
     public int longest() {
         return longest;
     }
 
-    /** The positions, of {@code length} tokens that {@link #encode} gave, of those that it added by itself. */
+    /**
+     * Returns the positions of the tokens that {@link #encode} added by itself, among the {@code length} it returned.
+     */
     public List<Integer> added(int length) {
         int end = length - frame.after().size();
         return IntStream.range(0, length).filter(i -> i < frame.before().size() || i >= end).boxed().toList();
     }
 
     /**
-     * The ids of {@code text}, and around them those that the tokenizer adds by itself; a special token written out,
-     * such as {@code <|endoftext|>}, becomes its id.
+     * Returns the ids of {@code text}, and around them those that the tokenizer adds by itself. The text of a special
+     * token, such as {@code <|endoftext|>}, becomes its id.
      *
-     * @throws IllegalArgumentException if the text is no Unicode: a surrogate without its other half; or if a token is
-     *                                  beyond the model's vocabulary
+     * @throws IllegalArgumentException if the text has a surrogate without its other half, or if a token is beyond the
+     *                                  model's vocabulary
      */
     public int[] encode(String text) {
         var ids = IntStream.builder();
@@ -135,7 +139,7 @@ public final class Tokenizer {
         return ids;
     }
 
-    /** The text of {@code ids} without special tokens; bytes that are not UTF-8 become U+FFFD, as in Python. */
+    /** Returns the text of {@code ids} without special tokens; bytes that are not UTF-8 become U+FFFD, as in Python. */
     public String decode(int... ids) {
         var decoder = new Utf8Decoder();
         var text = new StringBuilder();
@@ -145,20 +149,20 @@ public final class Tokenizer {
         return text.append(decoder.finish()).toString();
     }
 
-    /** The text of one token, special or not; incomplete UTF-8 becomes U+FFFD. */
+    /** Returns the text of one token, special or not; incomplete UTF-8 becomes U+FFFD. */
     public String text(int id) {
         check(id);
         var decoder = new Utf8Decoder();
         return decoder.append(bytes[id]) + decoder.finish();
     }
 
-    /** The token as the vocabulary spells it: a leading space is {@code Ġ}, a line feed {@code Ċ}. */
+    /** Returns the token as in the vocabulary: a leading space is {@code Ġ}, a line feed {@code Ċ}. */
     public String raw(int id) {
         check(id);
         return raw[id];
     }
 
-    /** What a token adds to a text; nothing if it is special. */
+    /** Returns the bytes that a token adds to a text; none if it is special. */
     byte[] ordinaryBytes(int id) {
         check(id);
         return special[id] ? NO_TEXT : bytes[id];
@@ -171,9 +175,10 @@ public final class Tokenizer {
     }
 
     /**
-     * The id of a text that is exactly one token, as it is: without what the tokenizer adds by itself, also a space.
+     * Returns the id of a text that is exactly one token, without the tokens or the space that the tokenizer adds by
+     * itself.
      *
-     * @throws IllegalArgumentException otherwise, saying which tokens it is
+     * @throws IllegalArgumentException if it is another number of tokens; the message lists them
      */
     public int single(String text) {
         var ids = asItIs(text);
@@ -200,7 +205,7 @@ public final class Tokenizer {
         return '"' + Shown.of(text) + '"';
     }
 
-    /** A decoder for tokens that come one by one. */
+    /** Returns an incremental decoder, for tokens that come one by one. */
     public StreamDecoder streamDecoder() {
         return new StreamDecoder(this);
     }

@@ -21,12 +21,12 @@ import org.lmdebugger.tokenizer.TokenizerJson.Frame;
  * The files of a tokenizer, read as transformers 5 reads them.
  *
  * <p>{@code GPT2Tokenizer}, the class of a GPT-2 that names no other, takes from {@code tokenizer.json} the vocabulary,
- * the merges, the added tokens and the post-processor, and cuts text as GPT-2 does. {@code PreTrainedTokenizerFast}
- * does all that {@code tokenizer.json} says.
+ * the merges, the added tokens and the post-processor, and splits text as GPT-2 does. {@code PreTrainedTokenizerFast}
+ * follows all of {@code tokenizer.json}.
  */
 final class TokenizerFiles {
     private static final String CONFIG = "tokenizer_config.json";
-    private static final String NUMBERED = "added_tokens_decoder"; // where the configuration has added tokens
+    private static final String NUMBERED = "added_tokens_decoder"; // the configuration's key for added tokens
     private static final String END_OF_TEXT = "<|endoftext|>";
     private static final List<String> NAMES = List.of("bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
             "cls_token", "mask_token");
@@ -35,7 +35,7 @@ final class TokenizerFiles {
     private final ObjectNode config;
     private final Optional<TokenizerJson> json;
     private final boolean isGpt2; // else a PreTrainedTokenizerFast
-    private final Map<String, AddedToken> special; // by what they are for
+    private final Map<String, AddedToken> special; // by role
 
     private final Vocabulary vocabulary;
     private final AddedTokens added;
@@ -43,7 +43,11 @@ final class TokenizerFiles {
     private final Frame frame;
     private final List<String> warnings = new ArrayList<>();
 
-    /** @throws InvalidModelException if files are missing, damaged, contradict each other, or are of another kind */
+    /**
+     * Reads the files.
+     *
+     * @throws InvalidModelException if they are missing, damaged, contradictory, or of another kind
+     */
     TokenizerFiles(Path directory) {
         this.directory = directory;
         config = read(CONFIG);
@@ -63,7 +67,7 @@ final class TokenizerFiles {
         frame = readFrame();
     }
 
-    /** The object in a file, which is empty if there is no such file. */
+    /** Returns the object in a file; an empty one if there is no such file. */
     private ObjectNode read(String file) {
         var path = directory.resolve(file);
         return Files.exists(path) ? (ObjectNode) JsonFiles.read(path) : JsonNodeFactory.instance.objectNode();
@@ -90,7 +94,7 @@ final class TokenizerFiles {
                 .formatted(directory, isGpt2 ? ", or vocab.json and merges.txt" : ""));
     }
 
-    /** The special tokens that have a name, such as {@code bos_token}, then those that have none. */
+    /** Returns the special tokens with a role, such as {@code bos_token}, then those without. */
     private Map<String, AddedToken> specialTokens() {
         var settings = config.deepCopy();
         if (!config.has(NUMBERED)) {
@@ -122,7 +126,7 @@ final class TokenizerFiles {
                 : AddedToken.read(directory, name, token, AddedToken.UNNUMBERED).asSpecial();
     }
 
-    /** Tokens that have a number, in its order, then the special ones that are not known by then. */
+    /** Returns the tokens that have an id in a file, by id, then the special tokens that have not been added yet. */
     private Iterable<AddedToken> moreTokens() {
         var numbered = new TreeMap<Integer, AddedToken>();
         var names = special.values().stream().map(AddedToken::content).toList();
@@ -193,12 +197,12 @@ final class TokenizerFiles {
         return preTokenizer;
     }
 
-    /** What comes around every text. */
+    /** Returns the ids put before and after every text. */
     Frame frame() {
         return frame;
     }
 
-    /** What a user should know of the files, if anything. */
+    /** Returns warnings about the files for the user, if any. */
     List<String> warnings() {
         return List.copyOf(warnings);
     }

@@ -14,9 +14,9 @@ import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.PreTokenizer.Digits;
 import org.lmdebugger.tokenizer.Vocabulary.Merge;
 
-/** A {@code tokenizer.json} of Hugging Face's tokenizers library, as far as it says what a byte-level BPE does. */
+/** A {@code tokenizer.json} of Hugging Face's tokenizers library, as far as it describes a byte-level BPE. */
 record TokenizerJson(Path file, JsonNode json) {
-    /** Ids that come before and after those of every text. */
+    /** The ids put before and after those of every text. */
     record Frame(List<Integer> before, List<Integer> after) {
         static final Frame NONE = new Frame(List.of(), List.of());
     }
@@ -26,10 +26,10 @@ record TokenizerJson(Path file, JsonNode json) {
     }
 
     /**
-     * Vocabulary and merges.
+     * Returns vocabulary and merges.
      *
-     * @param options what else the file says of the model counts
-     * @throws InvalidModelException if that is no byte-level BPE
+     * @param options whether the other options of the file's model are used
+     * @throws InvalidModelException if the model is no byte-level BPE
      */
     Vocabulary vocabulary(boolean options) {
         var model = json.path("model");
@@ -49,7 +49,7 @@ record TokenizerJson(Path file, JsonNode json) {
                 model.path("fuse_unk").asBoolean(), model.path("ignore_merges").asBoolean());
     }
 
-    /** Tokens and their ids, as a JSON object has them. */
+    /** Returns the tokens of a JSON object and their ids. */
     static Map<String, Integer> ids(Path file, JsonNode vocab) {
         var ids = new HashMap<String, Integer>();
         for (var field : vocab.properties()) {
@@ -65,7 +65,7 @@ record TokenizerJson(Path file, JsonNode json) {
         return id.intValue();
     }
 
-    /** Both spellings: {@code "a b"} and {@code ["a", "b"]}. */
+    /** Reads merges in either form: {@code "a b"} or {@code ["a", "b"]}. */
     private List<Merge> merges(JsonNode array) {
         var merges = new ArrayList<Merge>(array.size());
         for (var merge : array) {
@@ -82,13 +82,13 @@ record TokenizerJson(Path file, JsonNode json) {
                 id(file, "added_tokens: " + token.path("content"), token.path("id")))).toList();
     }
 
-    /** True if the text is changed before it is cut. */
+    /** Returns whether the text is normalized before it is split. */
     boolean normalizes() {
         return json.hasNonNull("normalizer")
                 && steps(json.path("normalizer"), "normalizers").findAny().isPresent();
     }
 
-    /** How the text is cut; empty if it is cut otherwise than we can. */
+    /** Returns how the text is split; empty if that way is not supported. */
     Optional<PreTokenizer> preTokenizer() {
         var steps = steps(json.path("pre_tokenizer"), "pretokenizers").toList();
         var digits = Digits.TOGETHER;
@@ -106,19 +106,23 @@ record TokenizerJson(Path file, JsonNode json) {
         return Optional.empty();
     }
 
-    /** The step, or those of a sequence, which may be nested. */
+    /** Returns the step itself, or those of a sequence, which may be nested. */
     private static Stream<JsonNode> steps(JsonNode step, String name) {
         return step.path("type").asText().equals("Sequence")
                 ? step.path(name).valueStream().flatMap(inner -> steps(inner, name)) : Stream.of(step);
     }
 
-    /** What the post-processor puts around every text. @throws InvalidModelException if it does more */
+    /**
+     * Returns the ids put around a text by the post-processor.
+     *
+     * @throws InvalidModelException if it does more
+     */
     Frame frame() {
         var before = new ArrayList<Integer>();
         var after = new ArrayList<Integer>();
         for (var step : steps(json.path("post_processor"), "processors").toList()) {
             var frame = switch (step.path("type").asText()) {
-                case "", "ByteLevel" -> Frame.NONE; // none at all, or one that moves offsets
+                case "", "ByteLevel" -> Frame.NONE; // none at all, or one that changes offsets only
                 case "TemplateProcessing" -> template(step);
                 case "BertProcessing", "RobertaProcessing" -> new Frame(
                         List.of(id(file, "post_processor.cls", step.path("cls").path(1))),

@@ -1,18 +1,18 @@
 package org.lmdebugger.tokenizer;
 
 /**
- * Bytes to text, as they come. What is not UTF-8 becomes U+FFFD, once for each longest part that could begin a
- * character: as Python and the WHATWG's Encoding Standard do it, but not {@code new String}.
+ * An incremental decoder of UTF-8. Invalid bytes become U+FFFD, once for each longest part that could begin a
+ * character, as in Python and the WHATWG's Encoding Standard, but not in {@code new String}.
  */
 final class Utf8Decoder {
     private static final char REPLACEMENT = '\uFFFD';
 
-    private int codePoint; // the bits so far of the character that is under way
+    private int codePoint; // the bits so far of the incomplete character
     private int missing; // how many of its bytes are still to come
     private int lowest; // the range of the next of them
     private int highest;
 
-    /** The characters that {@code bytes} complete. */
+    /** Returns the characters that {@code bytes} complete. */
     String append(byte... bytes) {
         var text = new StringBuilder(bytes.length);
         for (byte b : bytes) {
@@ -21,7 +21,7 @@ final class Utf8Decoder {
         return text.toString();
     }
 
-    /** What is left when no more bytes come; the decoder is as new. */
+    /** Ends the text, returns U+FFFD if a character is incomplete, and resets the decoder. */
     String finish() {
         boolean incomplete = missing > 0;
         missing = 0;
@@ -51,7 +51,7 @@ final class Utf8Decoder {
         } else if (b >= 0xe0 && b <= 0xef) {
             missing = 2;
             codePoint = b & 0x0f;
-            range(b == 0xe0 ? 0xa0 : 0x80, b == 0xed ? 0x9f : 0xbf); // no longer form than needed, no surrogate
+            range(b == 0xe0 ? 0xa0 : 0x80, b == 0xed ? 0x9f : 0xbf); // no overlong form, no surrogate
         } else if (b >= 0xf0 && b <= 0xf4) {
             missing = 3;
             codePoint = b & 0x07;

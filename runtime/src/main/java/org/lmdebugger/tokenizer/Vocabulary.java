@@ -12,21 +12,21 @@ import org.lmdebugger.checkpoint.JsonFiles;
 import org.lmdebugger.text.Shown;
 
 /**
- * The tokens of a byte-level BPE and how they are made.
+ * The vocabulary of a byte-level BPE: its tokens and the merges that make them.
  *
  * @param origin       the file, for messages
  * @param ids          each token's id, spelled in the {@link ByteAlphabet}
  * @param merges       pairs in the order of their rank
  * @param unknown      the token for a byte that {@code ids} lacks; null: such a byte is left out
- * @param fuseUnknown  several such bytes in a row are one token
- * @param ignoreMerges a piece of text that is a token becomes it without merges
+ * @param fuseUnknown  whether several such bytes in a row are one token
+ * @param ignoreMerges whether a piece of text that is a token becomes it without merges
  */
 record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, String unknown, boolean fuseUnknown,
                   boolean ignoreMerges) {
-    private static final int MOST_UNMADE = 20; // one in so many
+    private static final int MOST_UNMADE = 20; // at most one in so many tokens
     private static final int SHOWN = 8;
 
-    /** Each id must name one token, and each merge be of tokens and make one. */
+    /** Checks that each id names one token, and that each merge joins two tokens to a token. */
     Vocabulary {
         var byId = new HashMap<Integer, String>();
         ids.forEach((token, id) -> {
@@ -68,7 +68,7 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
         }
     }
 
-    /** From {@code vocab.json} and {@code merges.txt}. */
+    /** Reads {@code vocab.json} and {@code merges.txt}. */
     static Vocabulary read(Path vocab, Path merges) {
         var ids = TokenizerJson.ids(vocab, JsonFiles.read(vocab));
         var pairs = JsonFiles.text(merges).lines().filter(line -> !line.isEmpty() && !line.startsWith("#version"))
@@ -77,10 +77,10 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
     }
 
     /**
-     * A warning of the tokens that are no bytes, not among {@code added} and made by no merge, so that no text becomes
-     * them; none if there are none.
+     * Returns a warning of the unreachable tokens, which no text is encoded to: they are no bytes, not among
+     * {@code added}, and made by no merge. Returns none if there are none.
      *
-     * @throws InvalidModelException if they are more than a twentieth: merges are missing
+     * @throws InvalidModelException if they are more than a twentieth, because then merges are missing
      */
     List<String> unmade(Set<String> added) {
         var made = new HashSet<>(added);
@@ -100,9 +100,9 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
                 unmade.size() > SHOWN ? " …" : ""));
     }
 
-    /** A warning of bytes that texts in UTF-8 have and no token stands for; none if there are none. */
+    /** Returns a warning of the bytes of UTF-8 that have no token; none if there are none. */
     List<String> lostBytes() {
-        var lost = IntStream.range(0, 256).filter(b -> b < 0xc0 || b > 0xc1 && b < 0xf5) // the others are in no text
+        var lost = IntStream.range(0, 256).filter(b -> b < 0xc0 || b > 0xc1 && b < 0xf5) // others never occur in UTF-8
                 .filter(b -> unknown == null && !ids.containsKey(ByteAlphabet.spell((byte) b)))
                 .mapToObj("%02x"::formatted).toList();
         return lost.isEmpty() ? List.of()
