@@ -1,8 +1,8 @@
-// Causal attention: a block for each query and head. Keys come in tiles of one key a thread; the softmax is computed on
-// the way, so that no length is too long for shared memory.
+// Causal attention: a block for each query and head. Keys are processed in tiles of one key a thread, with an online
+// softmax, so that any length fits into shared memory.
 #include "common.cuh"
 
-// The keys, or values, that a query may see: the shared prefix, then its sequence's own.
+// The keys, or values, that a query attends to: the shared prefix, then its sequence's own.
 struct Context {
     View<const float> prefix;
     View<const float> own;
@@ -46,7 +46,7 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
     float max = -INFINITY, sum = 0, mix = 0;
     for (int64_t first = 0; first < visible; first += THREADS) {
         int count = static_cast<int>(visible - first < THREADS ? visible - first : THREADS);
-        __syncthreads(); // the weights of the tile before have been used
+        __syncthreads(); // until the weights of the previous tile have been used
         scoreTile(weights, queries.row(blockIdx.x) + offset, keys, first, count, offset, headSize, divisor);
         __syncthreads();
         bool mine = threadIdx.x < static_cast<unsigned>(count);
@@ -54,7 +54,7 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
         float newMax = fmaxf(max, blockMax(score));
         float weight = mine ? expf(score - newMax) : 0;
         weights[threadIdx.x] = weight;
-        float tileSum = blockSum(weight); // after whose barriers all weights are there
+        float tileSum = blockSum(weight); // its barriers also complete all weights
         float keep = expf(max - newMax);
         sum = sum * keep + tileSum;
         mix *= keep;
@@ -63,7 +63,7 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
         }
         max = newMax;
     }
-    __syncthreads(); // the weights have been used
+    __syncthreads(); // until the weights have been used
     weights[threadIdx.x] = mix;
     __syncthreads();
     if (group == 0 && column < headSize) {

@@ -1,7 +1,7 @@
 // Complete linkage: one merge of two clusters in a matrix of similarities.
 #include "common.cuh"
 
-// A thread for each cluster: nobody else touches its similarities to the two. Those that joined another have -inf.
+// A thread for each cluster, which alone accesses its similarities to the two. Merged clusters have -inf.
 __global__ void __launch_bounds__(THREADS) linkClusters(View<float> s, int64_t kept, int64_t dropped, int64_t count) {
     int64_t i = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i < count) {

@@ -1,5 +1,5 @@
-// What all kernels share: element types, views of matrices, packs of 16 bytes, sums over a block, and the one way to
-// launch. A block has THREADS threads unless its kernel says otherwise.
+// Code shared by all kernels: element types, views of matrices, packs of 16 bytes, sums over a block, and the one way
+// to launch. A block has THREADS threads unless its kernel says otherwise.
 #pragma once
 
 #include "lmdebugger.h"
@@ -12,7 +12,7 @@ constexpr int THREADS = 256;
 constexpr int WARPS = THREADS / 32;
 constexpr unsigned ALL = 0xffffffffu; // lanes of a warp
 
-// Queues kernel(...) in a stream that must be named, and gives the status of doing so.
+// Queues kernel(...) in a stream that must be named, and returns the status of the launch.
 #ifdef __CUDACC__
 #define LAUNCH(stream, grid, block, kernel, ...) \
     (kernel<<<grid, block, 0, stream>>>(__VA_ARGS__), static_cast<int32_t>(cudaGetLastError()))
@@ -47,7 +47,7 @@ template <> struct Whole<4> { using Type = unsigned; };
 template <> struct Whole<8> { using Type = uint2; };
 template <> struct Whole<16> { using Type = uint4; };
 
-// One access of the hardware, at an aligned address; nvcc would split some that are written as plain copies.
+// One hardware access at an aligned address; nvcc would split some plain copies into several.
 template <int BYTES>
 __device__ void loadWhole(void* pack, const void* from) {
     using Type = typename Whole<BYTES>::Type;
@@ -94,12 +94,12 @@ __device__ T warpSum(T value) {
     return value;
 }
 
-// The sum over all THREADS threads, in one order; every thread gets it.
+// Returns the sum over all THREADS threads, in a fixed order, to every thread.
 template <class T>
 static __device__ T blockSum(T value) {
     __shared__ T sums[WARPS];
     value = warpSum(value);
-    __syncthreads(); // the sums of the call before have been read
+    __syncthreads(); // until the sums of the previous call have been read
     if (threadIdx.x % 32 == 0) {
         sums[threadIdx.x / 32] = value;
     }
@@ -111,13 +111,13 @@ static __device__ T blockSum(T value) {
     return sum;
 }
 
-// The largest of all THREADS threads' values; every thread gets it. NaN loses.
+// Returns the largest of all THREADS threads' values to every thread. NaN is ignored.
 static __device__ inline float blockMax(float value) {
     __shared__ float maxima[WARPS];
     for (int other = 16; other > 0; other /= 2) {
         value = fmaxf(value, __shfl_xor_sync(ALL, value, other));
     }
-    __syncthreads(); // the maxima of the call before have been read
+    __syncthreads(); // until the maxima of the previous call have been read
     if (threadIdx.x % 32 == 0) {
         maxima[threadIdx.x / 32] = value;
     }
@@ -129,18 +129,18 @@ static __device__ inline float blockMax(float value) {
     return max;
 }
 
-// Whether rows can be read in packs of four elements.
+// Returns whether rows can be read in packs of four elements.
 inline bool fours(const lmdebugger_matrix* m) {
     return m->columns % 4 == 0 && (m->stride % 4 == 0 || m->rows == 1) && m->address % 16 == 0;
 }
 
-// f is called with the pack's width as a constant.
+// Calls f with the pack's width as a constant.
 template <class F, class... M>
 int32_t byWidth(F f, const M*... matrices) {
     return (fours(matrices) && ...) ? f(std::integral_constant<int, 4>()) : f(std::integral_constant<int, 1>());
 }
 
-// f is called with an object of the element type; a type that is neither is refused.
+// Calls f with an object of the element type; any other type is refused.
 template <class F>
 int32_t byType(int32_t type, F f) {
     switch (type) {
@@ -155,7 +155,7 @@ inline unsigned parts(int64_t count, int64_t size, int64_t limit) {
     return static_cast<unsigned>(parts < 1 ? 1 : parts < limit ? parts : limit);
 }
 
-// A block for each row and, in y, for as many columns as its threads take at once.
+// Returns a grid with a block for each row and, in y, for as many columns as its threads process at once.
 inline dim3 rowsByColumns(const lmdebugger_matrix* m, int width) {
     return dim3(static_cast<unsigned>(m->rows), parts(m->columns, static_cast<int64_t>(THREADS) * width, 65535));
 }

@@ -1,4 +1,4 @@
-// Element by element: embedding, biases, the activation, and edits of coefficients and of the residual stream.
+// Elementwise kernels: embedding, biases, the activation, and edits of coefficients and of the residual stream.
 #include "common.cuh"
 
 #define FOR_COLUMNS(c, W, columns)                                                                     \

@@ -1,5 +1,5 @@
-// LayerNorm and its relatives: a block for each row, statistics in FP32, the variance from centred values. A row whose
-// sums overflow in FP32 has them computed again in FP64.
+// LayerNorm and other row statistics: a block for each row, statistics in FP32, the variance from centred values. The
+// sums of a row are computed again in FP64 if they overflow in FP32.
 #include "common.cuh"
 
 // Σ (x − centre)² over a row, or Σ x with `squares` false.
@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(THREADS) rowNorms(float* norms, View<const T> 
     }
 }
 
-// g = gain ⊙ head[token] / σ goes through memory, as a row may be longer than what a block can keep.
+// g = gain ⊙ head[token] / σ is stored in memory, as a row may not fit into shared memory.
 template <class T>
 __global__ void __launch_bounds__(THREADS)
 logitReader(View<float> reader, View<const float> x, const float* gain, View<const T> head, const int32_t* tokens,
@@ -84,7 +84,7 @@ logitReader(View<float> reader, View<const float> x, const float* gain, View<con
     for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
         out[c] = gain[c] * number(weights[c]) * scale;
     }
-    float centre = rowSum<1, false, float>(out, columns, 0) / columns; // each thread reads what it wrote
+    float centre = rowSum<1, false, float>(out, columns, 0) / columns; // each thread reads its own writes
     for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
         out[c] -= centre;
     }

@@ -22,7 +22,7 @@ static __device__ inline Key blockMaxKey(Key key) {
         Key that = __shfl_xor_sync(ALL, key, other);
         key = that > key ? that : key;
     }
-    __syncthreads(); // the maxima of the call before have been read
+    __syncthreads(); // until the maxima of the previous call have been read
     if (threadIdx.x % 32 == 0) {
         maxima[threadIdx.x / 32] = key;
     }

@@ -1,4 +1,4 @@
-// Moving rows as they are, converting them, and counting: what only touches memory.
+// Kernels without arithmetic: moving rows, converting their types, and counting.
 #include "common.cuh"
 
 template <int W, class T>
@@ -44,7 +44,7 @@ static bool empty(const lmdebugger_matrix* m) {
     return m->rows == 0 || m->columns == 0;
 }
 
-// f is called with an object as large as an element.
+// Calls f with an object as large as an element.
 template <class F>
 static int32_t bySize(int32_t type, F f) {
     return type == LMDEBUGGER_F32 || type == LMDEBUGGER_I32 ? f(uint32_t()) : f(uint16_t());

@@ -11,7 +11,7 @@ struct Row {
 
     __device__ double weight(int64_t c) const { return expf((x[c] - max) / temperature); }
 
-    // How many tokens have at least this key.
+    // Returns the number of tokens that have at least this key.
     __device__ int64_t count(Key least) const {
         int count = 0;
         for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
@@ -29,7 +29,7 @@ struct Row {
     }
 };
 
-// The largest key for which enough(key) holds; it holds for `least` and for all keys below any for which it holds.
+// Returns the largest key with enough(key), which holds for `least` and for all keys below any for which it holds.
 template <class F>
 __device__ Key largestKey(Key least, F enough) {
     Key key = 0;
@@ -42,7 +42,7 @@ __device__ Key largestKey(Key least, F enough) {
     return key < least ? least : key;
 }
 
-// The first candidate, lowest id first, at which the running sum exceeds u times the sum of all; -1 if there is none.
+// Returns the first candidate, lowest id first, at which the running sum exceeds u times the sum of all, else -1.
 static __device__ int64_t draw(const Row& row, Key least, float uniform) {
     __shared__ double sums[THREADS];
     __shared__ long long chosen;

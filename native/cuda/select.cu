@@ -1,5 +1,5 @@
-// The k largest of a row, by one pass that keeps what exceeds the k-th largest so far; a thousand at a time where more
-// are asked for. Dominant sub-updates are the same with |m| * norm as the number.
+// Top k of a row, by one pass that keeps the numbers above the k-th largest so far; for large k, by several passes of a
+// thousand each. Dominant sub-updates are selected in the same way, by |m| * norm.
 #include "order.cuh"
 
 constexpr int KEPT = 1024;       // selected in one pass
@@ -22,8 +22,8 @@ __device__ inline void sortKeys(Key* keys, int size) {
     }
 }
 
-// Sorts the candidates, which all threads have seen, and keeps the `want` first; gives the last of those, below which
-// nothing is of interest.
+// Sorts the candidates, which are visible to all threads, and keeps the first `want`. Returns the last of these, a
+// lower bound for further candidates.
 __device__ inline Key compact(Key* keys, int* filled, int want) {
     int count = *filled;
     int size = 2;

@@ -31,18 +31,18 @@ struct Thread {
     int exchanges = 0;
 };
 
-/** Where the lanes of a warp meet. Two sets of values in turn: who is quick may give for the next meeting already. */
+/** An exchange among the lanes of a warp. Two sets of values alternate, as a fast lane may be one exchange ahead. */
 struct Warp {
     std::array<std::array<uint64_t, 32>, 2> values;
     unsigned arrived = 0;
-    std::vector<int> ready; // lanes that can go on
+    std::vector<int> ready; // lanes that can continue
 };
 
 uint64_t seed = 1;
 std::vector<std::unique_ptr<Thread>> threads;
 std::vector<Warp> warps;
 std::vector<int> order; // of the warps
-bool runAhead = false;  // the first warp in that order goes on for as long as it can, instead of any at random
+bool runAhead = false;  // the first warp in that order runs for as long as it can, instead of a random one
 int size = 0; // threads of the block
 Thread* running = nullptr;
 std::string trouble;
@@ -56,10 +56,10 @@ uint64_t random(uint64_t below) {
     return (z ^ z >> 31) % below;
 }
 
-/** Ends the block in trouble, which the caller has set: what still lived on this stack would never be freed. */
+/** Ends the block after the caller has set its error; objects on this stack would never be freed. */
 [[noreturn]] void giveUp() {
     running->fiber.pause();
-    __builtin_unreachable(); // nobody resumes the threads of a block in trouble
+    __builtin_unreachable(); // the threads of a failed block are never resumed
 }
 
 std::string describe(const Thread& thread) {
@@ -71,7 +71,7 @@ std::string describe(const Thread& thread) {
 
 void makeReady(int thread) { warps[thread / 32].ready.push_back(thread); }
 
-/** Decides anew who is quick and who is slow. */
+/** Draws a new order of fast and slow warps. */
 void shuffleWarps() {
     order.resize(warps.size());
     std::iota(order.begin(), order.end(), 0);
@@ -81,7 +81,7 @@ void shuffleWarps() {
     runAhead = random(4) != 0;
 }
 
-/** A thread that can go on, or -1. */
+/** Returns a thread that can continue, or -1. */
 int takeReady() {
     size_t first = runAhead ? 0 : random(order.size());
     for (size_t i = 0; i < order.size(); i++) {
@@ -96,7 +96,7 @@ int takeReady() {
     return -1;
 }
 
-/** Nobody can go on: either all stand at one barrier, or the kernel is wrong. */
+/** Handles a block in which no thread can continue: either all wait at one barrier, or the kernel is wrong. */
 void releaseBlock() {
     for (int t = 0; t < size; t++) {
         auto& thread = *threads[t];
@@ -156,7 +156,7 @@ void waitForBlock(int line) {
     running->fiber.pause();
 }
 
-/** Gives a value and waits until every lane has; returns what they gave. */
+/** Gives a value and waits until every lane has given one; returns the values of all lanes. */
 static const std::array<uint64_t, 32>& meet(unsigned mask, uint64_t value, int line) {
     auto& self = *running;
     auto& warp = warps[self.warp];

@@ -74,7 +74,7 @@ struct Product {
 
 size_t bytes(int type) { return type == R_32F ? 4 : 2; }
 
-/** Ten bits of mantissa, to nearest, ties away from zero. */
+/** Rounds to ten bits of mantissa, to nearest, ties away from zero. */
 float roundToTf32(float value) {
     if (!std::isfinite(value)) {
         return value;
@@ -167,7 +167,7 @@ cublasStatus_t submit(cublasHandle_t handle, const Product& product) {
     if (find(handle->stream, stream) != cudaSuccess || stream->device != currentDevice()) {
         return CUBLAS_STATUS_EXECUTION_FAILED;
     }
-    // Without a workspace of the caller's, cuBLAS allocates one, which a recording does not permit.
+    // Without a workspace of the caller's, cuBLAS allocates one, which is illegal during a capture.
     if (handle->workspace == nullptr && stream->capture != cudaStreamCaptureStatusNone) {
         spoilsCapture();
         return CUBLAS_STATUS_ALLOC_FAILED;
@@ -220,7 +220,7 @@ cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
     });
 }
 
-/** Takes the workspace away, as the real one does. */
+/** Sets the stream and resets the workspace, as the real cuBLAS does. */
 cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
     return with(handle, [=] {
         handle->stream = stream;

@@ -1,2 +1,2 @@
-// Only what the real library is asked for by us: to be there.
+// An empty library: this project only needs to load cuBLASLt, and calls no function of it.
 extern "C" unsigned long long cublasLtGetVersion() { return 130000; }

@@ -1,4 +1,4 @@
-// Devices, versions, errors, and what every call goes through.
+// Devices, versions, errors, and the common wrapper of every call.
 #include "runtime.h"
 
 #include <cstdio>

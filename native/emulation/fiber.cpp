@@ -31,7 +31,7 @@ struct Fiber::Entry {
 };
 
 Fiber::Fiber() {
-    // The page below the stack stays forbidden, so that an overflow cannot go unseen.
+    // The page below the stack is inaccessible, so that an overflow is detected.
     void* memory = mmap(nullptr, STACK + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED || mprotect(static_cast<char*>(memory) + 4096, STACK, PROT_READ | PROT_WRITE) != 0) {
         throw std::bad_alloc();
@@ -42,7 +42,7 @@ Fiber::Fiber() {
 Fiber::~Fiber() { munmap(stack_ - 4096, STACK + 4096); }
 
 void Fiber::start(const std::function<void()>& body) {
-    ASAN_UNPOISON_MEMORY_REGION(stack_, STACK); // frames of a body that was abandoned
+    ASAN_UNPOISON_MEMORY_REGION(stack_, STACK); // frames of an abandoned body
     body_ = &body;
     ended_ = false;
     shadow_ = nullptr;

@@ -1,4 +1,5 @@
-// A stack of its own that runs in turns with its owner, on one host thread. AddressSanitizer is told of every change.
+// A fiber: a stack of its own that runs in turns with its owner, on one host thread. Switches are announced to
+// AddressSanitizer.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +14,13 @@ public:
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
 
-    /** Prepares to run `body` from its start; what ran here before is forgotten wherever it stood. */
+    /** Prepares to run `body` from its start; an unfinished body is abandoned. */
     void start(const std::function<void()>& body);
 
     /** Runs until the body pauses or ends. */
     void resume();
 
-    /** Back to resume()'s caller; only from inside the body. */
+    /** Returns to resume()'s caller; only from inside the body. */
     void pause();
 
     bool ended() const { return ended_; }
@@ -31,9 +32,9 @@ private:
     void leave(bool forever);
 
     char* stack_;
-    void* context_ = nullptr;  // where the body stands
-    void* owner_ = nullptr;    // where resume() stands
-    void* shadow_ = nullptr;   // the sanitizer's note of the body's stack
+    void* context_ = nullptr;  // saved state of the body
+    void* owner_ = nullptr;    // saved state of resume()'s caller
+    void* shadow_ = nullptr;   // the sanitizer's state of the body's stack
     const void* ownerStack_ = nullptr;
     size_t ownerSize_ = 0;
     bool ended_ = true;

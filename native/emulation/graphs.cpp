@@ -1,4 +1,4 @@
-// Recording a stream and playing the recording back: the same pieces of work, with the arguments of the recording.
+// Capture of a stream into a graph, and its replay: the same pieces of work, with the arguments of the capture.
 #include "runtime.h"
 
 #include <set>
@@ -26,7 +26,7 @@ extern "C" {
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
     return call([=] {
-        if (!known(handle)) { // the default stream cannot be recorded
+        if (!known(handle)) { // the default stream cannot be captured
             return handle == nullptr ? cudaErrorStreamCaptureUnsupported : cudaErrorInvalidResourceHandle;
         }
         if (handle->capture != cudaStreamCaptureStatusNone) {

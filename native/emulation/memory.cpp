@@ -1,5 +1,5 @@
 // Device memory, pinned host memory, and copies between them. Device memory is ordinary memory that starts as NaN; each
-// allocation stands alone, between bytes that must not change (or, under AddressSanitizer, must not be touched).
+// allocation lies between guard bytes, which must not change (or, under AddressSanitizer, must not be accessed).
 #include "runtime.h"
 
 #include <algorithm>
@@ -55,7 +55,7 @@ void checkGaps(const char* address, size_t bytes) {
     }
 }
 
-/** Repeats the check of a range when a copy runs, as a graph may outlive the memory that it was recorded with. */
+/** Repeats the check of a range when a copy runs, as a graph may outlive the memory that it was captured with. */
 bool stillThere(const void* address, size_t bytes) {
     if (!onDevice(address, bytes)) {
         fault(cudaErrorIllegalAddress, "a copy of " + std::to_string(bytes) + " bytes runs after its memory was freed");
@@ -77,7 +77,7 @@ cudaError_t copyToDevice(CUstream_st& stream, void* to, const void* from, size_t
         spoilsCapture();
         return cudaErrorStreamCaptureUnsupported;
     }
-    // The caller may use pageable memory again at once: what it holds now is what arrives.
+    // The caller may change pageable memory at once: its present content is copied.
     auto bytesNow = std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
     enqueue(stream, [=] {
         if (stillThere(to, bytes)) {
@@ -87,7 +87,7 @@ cudaError_t copyToDevice(CUstream_st& stream, void* to, const void* from, size_t
     return cudaSuccess;
 }
 
-/** Real copies to pageable memory are done when the call returns; here they come as late as those to pinned memory. */
+/** Copies as late to pageable memory as to pinned; real copies to pageable memory are done when the call returns. */
 cudaError_t copyToHost(CUstream_st& stream, void* to, const void* from, size_t bytes) {
     if (stream.capture != cudaStreamCaptureStatusNone && !isPinned(to, bytes)) {
         spoilsCapture();
@@ -259,7 +259,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
             case cudaMemcpyDeviceToDevice:
                 return toDevice && fromDevice ? copyOnDevice(*stream, to, from, bytes) : cudaErrorInvalidValue;
             default:
-                return cudaErrorInvalidMemcpyDirection; // we name the direction, always
+                return cudaErrorInvalidMemcpyDirection; // this project always names the direction
         }
     });
 }

@@ -3,10 +3,10 @@
 
 namespace emulation {
 
-/** Finds those of the library that holds `code`, once; its symbol table tells them from other data. */
+/** Finds the shared variables of the library that holds `code`, once, by its symbol table. */
 void findSharedMemory(const void* code);
 
-/** Shared memory is undefined when a block starts: NaN, and -1 as an integer. */
+/** Fills shared memory, which is undefined when a block starts, with NaN (-1 as an integer). */
 void fillSharedMemory();
 
 } // namespace emulation

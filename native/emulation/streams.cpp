@@ -1,4 +1,4 @@
-// Streams and events. Nothing runs before somebody waits for it, so that a missing synchronisation shows.
+// Streams and events. Work runs only when a caller waits for it, so that missing synchronisation is detected.
 #include "runtime.h"
 
 #include "block.h"
@@ -32,14 +32,14 @@ void runOne(CUstream_st& stream) {
     work();
 }
 
-/** Does what waits in the stream of an event, up to the mark that `ticket` names; a stream that is gone has done it. */
+/** Runs the queued work of an event's stream up to the mark `ticket`; a destroyed stream has run it already. */
 void finishUntil(CUstream_st* stream, const CUevent_st::State& state, uint64_t ticket) {
     while (state.done < ticket && !stream->queue.empty()) {
         runOne(*stream);
     }
 }
 
-/** To wait for a stream that is recorded, or for anything in a thread that records, spoils the recording. */
+/** Returns whether a wait is illegal (on a captured stream, or in a capturing thread); it invalidates the capture. */
 bool mayNotWait(CUstream_st& stream) {
     if (stream.capture != cudaStreamCaptureStatusNone) {
         stream.capture = cudaStreamCaptureStatusInvalidated;
@@ -170,7 +170,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
     });
 }
 
-/** Each question lets one piece of work run, so that who asks until it is done gets there. */
+/** Runs one piece of work at each query, so that polling comes to an end. */
 cudaError_t cudaStreamQuery(cudaStream_t handle) {
     return call([=] {
         CUstream_st* stream;
@@ -206,7 +206,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t handle) {
     });
 }
 
-/** Recording an event inside a capture would fork it, which we never do: refused. */
+/** Refuses to record an event inside a capture, which would fork it; this project never does that. */
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
     return call([=] {
         CUstream_st* stream;

@@ -1,4 +1,4 @@
-// What the tests of this folder share: each expectation that fails is printed, and the program's exit status says so.
+// Expectations for the tests of this folder: each failure is printed, and the program's exit status reflects it.
 #pragma once
 
 #include <cmath>

@@ -125,7 +125,7 @@ void rulesHold() {
     expectEqual(cublasSetWorkspace_v2(cublas.handle, static_cast<char*>(cublas.workspace) + 16, 64), INVALID_VALUE,
                 "a workspace that is not aligned");
     expectEqual(cublasSetStream_v2(nullptr, nullptr), NOT_INITIALIZED, "no handle");
-    cublasSetStream_v2(cublas.handle, cublas.stream); // takes the workspace away
+    cublasSetStream_v2(cublas.handle, cublas.stream); // resets the workspace
     cudaStreamBeginCapture(cublas.stream, cudaStreamCaptureModeThreadLocal);
     expectEqual(gemm(2, 2, 2, x, 2, F32, 2, 2, FP32), ALLOC_FAILED, "no workspace while recording");
     cudaGraph_t graph;

@@ -1,4 +1,4 @@
-// That the emulation is as strict as it says: each test is a mistake that a GPU might hide.
+// Tests of the strictness of the emulation: each makes a mistake that a GPU might hide.
 #include "block.h"
 #include "check.h"
 #include "runtime.h"
@@ -79,7 +79,7 @@ void addFloats(float* sum) { atomicAdd(sum, 1.0f / (1 + threadIdx.x)); }
 void readShared(int* to) {
     __shared__ int values[32];
     to[threadIdx.x] = values[threadIdx.x];
-    values[threadIdx.x] = 5; // the next block does not see it
+    values[threadIdx.x] = 5; // not visible to the next block
 }
 
 void overrunShared(int* to) {
@@ -199,7 +199,7 @@ void streamsWaitForNobody() {
     int host[4] = {1, 2, 3, 4}, got[4] = {}, first[4] = {};
     cudaMemcpyAsync(first, data, 16, cudaMemcpyDeviceToHost, stream);
     cudaMemcpyAsync(data, host, 16, cudaMemcpyHostToDevice, stream);
-    host[0] = 7; // pageable: the copy has taken what was there
+    host[0] = 7; // pageable: the copy has taken the old content
     cudaMemcpyAsync(got, data, 16, cudaMemcpyDeviceToHost, stream);
     expectEqual(got[0], -1, "a destination whose copy has not run");
     expectEqual(cudaStreamQuery(stream), cudaErrorNotReady, "a stream with work");

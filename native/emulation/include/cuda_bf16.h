@@ -9,7 +9,7 @@ struct __nv_bfloat16 {
 
 inline float __bfloat162float(__nv_bfloat16 value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }
 
-/** To nearest, ties to even; NaN becomes the one that CUDA gives. */
+/** Rounds to nearest, ties to even; NaN becomes the NaN of CUDA. */
 inline __nv_bfloat16 __float2bfloat16(float value) {
     if (value != value) {
         return {0x7fff};

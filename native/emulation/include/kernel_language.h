@@ -1,5 +1,5 @@
-// What CUDA adds to C++ inside a kernel, as far as this project's kernels use it. A block's threads are fibers of one
-// host thread: they run one at a time and change places only where they wait for each other.
+// CUDA's extensions of C++ inside a kernel, as far as this project's kernels use them. A block's threads are fibers of
+// one host thread: they run one at a time and switch only where they wait for each other.
 #pragma once
 
 #include "runtime_api.h"
@@ -42,9 +42,9 @@ constexpr int warpSize = 32;
 
 namespace emulation {
 
-// Each of these is one place where threads wait for each other; `line` tells such places apart.
+// Each of these is a barrier, identified by its `line`.
 void waitForBlock(int line);
-// All 32 lanes of the warp give a value and take the one that lane `source` gave.
+// Exchanges values among all 32 lanes of the warp: each gives one and receives that of lane `source`.
 uint64_t exchange(unsigned mask, uint64_t value, int source, int line);
 unsigned ballot(unsigned mask, bool vote, int line);
 [[noreturn]] void trap(int line);
@@ -55,7 +55,7 @@ void requireAligned(const void* address, int bytes);
 cudaError_t launchKernel(const char* name, const void* code, cudaStream_t stream, dim3 grid, dim3 block,
                          std::function<void()> body);
 
-/** Arguments are converted to what the kernel takes, and kept by value, when the launch is asked for. */
+/** Queues a launch. The arguments are converted to the kernel's parameter types and copied at once. */
 template <class... P, class... A>
 cudaError_t launch(const char* name, cudaStream_t stream, dim3 grid, dim3 block, void (*kernel)(P...), A... arguments) {
     std::tuple<std::decay_t<P>...> values(arguments...);
@@ -104,7 +104,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int line = __builtin_LI
     return emulation::exchange<T>(mask, value, source >= 0 ? source : emulation::lane(), line);
 }
 
-/** One access of the hardware. */
+/** One hardware access. */
 template <int BYTES>
 void loadWhole(void* pack, const void* from) {
     emulation::requireAligned(from, BYTES);
@@ -116,7 +116,7 @@ void storeWhole(void* to, const void* pack) {
     std::memcpy(to, pack, BYTES);
 }
 
-/** Whole: nothing else runs between the reading and the writing. */
+/** Adds atomically: no other thread runs between the read and the write. */
 template <class T>
 T atomicAdd(T* at, T value) {
     T before = *at;
