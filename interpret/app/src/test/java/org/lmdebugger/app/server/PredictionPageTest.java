@@ -73,6 +73,7 @@ class PredictionPageTest extends PageTest {
         assertShows(server.debugger.trace(TestServer.PROMPT).position(-1), "td.clean");
         assertThat(browser.all(".layer")).hasSize(4);
         assertThat(browser.texts(".layer:first-of-type .dominant tbody th").getFirst()).isEqualTo("L0D479");
+        assertThat(browser.texts(".layer:first-of-type .dominant thead th")).contains("direct", "total");
         assertThat(browser.address()).contains(PROMPT);
         browser.screenshots("prediction");
     }
