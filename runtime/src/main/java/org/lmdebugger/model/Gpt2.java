@@ -185,11 +185,26 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /**
-     * Returns {@code ids} if they can be a prompt.
+     * Returns the ids of a prompt's tokens.
      *
      * @throws IllegalArgumentException if there are none, too many for the model's positions, or one that is no token's
      */
-    public int[] checkPrompt(int[] ids) {
+    public int[] encode(Prompt prompt) {
+        return switch (prompt) {
+            case Prompt.Text(var text) -> encode(text);
+            case Prompt.Ids(var ids) -> checkPrompt(ids.stream().mapToInt(id -> id).toArray());
+        };
+    }
+
+    /** Returns the text of a prompt; of ids, what their tokens decode to. */
+    public String text(Prompt prompt) {
+        return switch (prompt) {
+            case Prompt.Text(var text) -> text;
+            case Prompt.Ids(var ids) -> tokenizer.decode(ids.stream().mapToInt(id -> id).toArray());
+        };
+    }
+
+    private int[] checkPrompt(int[] ids) {
         if (ids.length == 0) {
             throw new IllegalArgumentException("prompt: empty (expected: at least one token)");
         }

@@ -30,6 +30,7 @@ import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.interpret.trace.Tracer;
 import org.lmdebugger.interpret.values.Vectors;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;
 import org.lmdebugger.tokenizer.StreamDecoder;
@@ -65,6 +66,11 @@ public final class Debugger {
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit does not fit model or prompt
      */
     public Activations run(String prompt, Intervention edits) {
+        return run(Prompt.of(prompt), edits);
+    }
+
+    /** A forward of a text or of ids under {@code edits}. */
+    public Activations run(Prompt prompt, Intervention edits) {
         return run(model.encode(prompt), edits);
     }
 
@@ -91,7 +97,7 @@ public final class Debugger {
      *     number of listed tokens does not fit, or numbers of the network are not finite
      */
     public Trace trace(String prompt, Intervention edits, TraceOptions options) {
-        return trace(prompt, edits, options, Progress.NONE);
+        return trace(Prompt.of(prompt), edits, options, Progress.NONE);
     }
 
     /**
@@ -99,7 +105,7 @@ public final class Debugger {
      *
      * @param progress of the total effects' positions
      */
-    public Trace trace(String prompt, Intervention edits, TraceOptions options, Progress progress) {
+    public Trace trace(Prompt prompt, Intervention edits, TraceOptions options, Progress progress) {
         var ids = model.encode(prompt);
         int most = Math.min(model.config().vocabularySize(), model.config().feedForwardWidth());
         if (options.top() < 1 || options.top() > most) {
@@ -117,7 +123,7 @@ public final class Debugger {
         }
         var mode = edits.list().stream().anyMatch(edit -> edit.operation().isSwitch()) ? Mode.LM_DEBUGGER : Mode.EXACT;
         return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
-                mode.toString(), prompt, tokens(ids), model.tokenizer().added(ids.length), clean, edited);
+                mode.toString(), model.text(prompt), tokens(ids), model.tokenizer().added(ids.length), clean, edited);
     }
 
     private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens, int[] targets) {
@@ -148,6 +154,11 @@ public final class Debugger {
         return generate(prompt, List.of(Continuation.of(edits)), GenerationOptions.greedy(tokens), (c, token) -> true).getFirst();
     }
 
+    /** Several continuations of one text, as {@link #generate(Prompt, List, GenerationOptions, Generation.Listener)} has them. */
+    public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
+        return generate(Prompt.of(prompt), continuations, options, listener);
+    }
+
     /**
      * Several continuations of one prompt. Those whose edits leave the prompt alone, or treat it alike, share its
      * keys and values and are decoded as one batch; each is what it would be alone.
@@ -157,7 +168,7 @@ public final class Debugger {
      * @throws IllegalArgumentException if the prompt is empty, prompt and tokens together do not fit the model's
      *     positions, an edit does not fit, or numbers of the network are not finite (after the tokens before that came)
      */
-    public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
+    public List<Generation> generate(Prompt prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
         var ids = model.encode(prompt);
         if (options.tokens() > model.config().positions() - ids.length) {
             throw new IllegalArgumentException("tokens: %d after a prompt of %d (expected: at most %d together in this model)"
@@ -179,7 +190,7 @@ public final class Debugger {
                 generate(ids, group, continuations, interventions, options, outputs, listener);
             }
         }
-        return outputs.stream().map(output -> output.generation(prompt)).toList();
+        return outputs.stream().map(output -> output.generation(model.text(prompt))).toList();
     }
 
     private void generate(int[] ids, List<Integer> group, List<Continuation> continuations, List<CompiledIntervention> interventions,
@@ -292,6 +303,11 @@ public final class Debugger {
         } else {
             new MultiDeviceSweep(debuggers.stream().map(Debugger::model).toList(), plan, firstChunk).run(listener);
         }
+    }
+
+    /** Returns the logit lens: the model's head, to read any rows of the residual stream with. */
+    public Lens lens() {
+        return Lens.of(model);
     }
 
     /**

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
@@ -18,11 +19,13 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.Positions;
@@ -34,6 +37,9 @@ import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.model.TokenLogit;
+import org.lmdebugger.progress.Progress;
 
 /** What {@link Debugger} promises beyond the golden values. */
 @OnEveryDevice
@@ -118,6 +124,89 @@ class DebuggerTest {
     void aTraceIsOfLmDebuggersModeIfAnEditIsASwitch() {
         assertThat(debugger.trace(PROMPT, Intervention.parse("L1D5=2", "L1D6=off")).mode()).isEqualTo("lm-debugger");
         assertThat(debugger.trace(PROMPT, Intervention.parse("L1D5=2")).mode()).isEqualTo("exact");
+    }
+
+    @Test
+    void idsAreTakenWhereTextIs() {
+        var ids = Prompt.ofIds(model.encode(PROMPT));
+        var text = Prompt.of(PROMPT);
+        var edits = Intervention.of(new Edit(2, 9, new Edit.Operation.From(ids), Positions.LAST));
+        var options = GenerationOptions.greedy(5);
+        try (var ofText = debugger.run(text, Intervention.NONE); var ofIds = debugger.run(ids, edits)) {
+            assertThat(ofIds.ids()).isEqualTo(ofText.ids());
+            assertThat(ofIds.coefficients(3).toFloats()).isEqualTo(ofText.coefficients(3).toFloats());
+        }
+        assertThat(debugger.trace(ids, Intervention.NONE, TraceOptions.DEFAULT, Progress.NONE)).isEqualTo(debugger.trace(PROMPT));
+        assertThat(debugger.generate(ids, List.of(Continuation.CLEAN), options, (c, token) -> true))
+                .isEqualTo(debugger.generate(text, List.of(Continuation.CLEAN), options, (c, token) -> true));
+        assertThat(edits.texts()).containsExactly("L2D9=from:" + ids + "@last");
+        assertThat(Prompt.ofIds(620, 17)).hasToString("#620,17");
+        refused(() -> debugger.run(Prompt.ofIds(), Intervention.NONE), "prompt: empty (expected: at least one token)");
+        refused(() -> debugger.run(Prompt.ofIds(9000), Intervention.NONE), "token: 9000");
+        refused(() -> debugger.run(Prompt.ofIds(new int[129]), Intervention.NONE), "prompt: 129 tokens (expected: at most 128 in this model)");
+    }
+
+    @Test
+    void theLensReadsWhatATraceShows() {
+        var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.atAllPositions().top(3));
+        try (var run = debugger.run(PROMPT)) {
+            for (int l = 0; l < model.config().layers(); l++) {
+                var top = debugger.lens().top(run.residualPost(l), 3);
+                for (int p = 0; p < LENGTH; p++) {
+                    var shown = trace.position(p).layer(l).after();
+                    var sum = top.logSumExp()[p];
+                    assertThat(top.tokens(p, model.tokenizer()).stream().map(TokenLogit::id)).isEqualTo(shown.stream().map(Trace.Prediction::id).toList());
+                    for (int i = 0; i < 3; i++) {
+                        assertThat((float) Math.exp(top.logits()[3 * p + i] - sum)).isCloseTo(shown.get(i).probability(), within(2e-6f));
+                    }
+                }
+                var ids = Arrays.copyOf(top.ids(), 3); // of position 0
+                var logProbabilities = debugger.lens().logProbabilities(run.residualPost(l), ids);
+                for (int i = 0; i < 3; i++) {
+                    assertThat(logProbabilities[i]).isCloseTo(top.logits()[i] - top.logSumExp()[0], within(1e-5f));
+                }
+                assertThat(logProbabilities).hasSize(3 * LENGTH);
+            }
+            refused(() -> debugger.lens().top(run.coefficients(0), 3), "");
+            refused(() -> debugger.lens().top(run.residualPost(0), 0), "k: 0");
+            refused(() -> debugger.lens().logProbabilities(run.residualPost(0), 8192), "token: 8192 (expected: 0 to 8191)");
+        }
+    }
+
+    /** More rows than a tile of logits has. */
+    @Test
+    void theLensReadsManyRowsAsItReadsEach() {
+        try (var run = debugger.run(PROMPT); var rows = device.allocate(ElementType.F32, 300, model.config().width())) {
+            device.call(session -> {
+                for (int r = 0; r < 300; r++) {
+                    session.copy(rows.row(r), run.residualPost(1).row(r % LENGTH));
+                }
+                return null;
+            });
+            var few = debugger.lens().top(run.residualPost(1), 2);
+            var many = debugger.lens().top(rows, 2);
+            for (int r = 0; r < 300; r++) {
+                assertThat(many.tokens(r, model.tokenizer()).getFirst().id()).isEqualTo(few.ids()[2 * (r % LENGTH)]);
+                assertThat(many.logSumExp()[r]).isCloseTo(few.logSumExp()[r % LENGTH], within(1e-5f));
+            }
+        }
+    }
+
+    /** Nobody's mistake changes what others compute. */
+    @Test
+    void weightsAndActivationsAreNotOverwritten() {
+        try (var run = debugger.run(PROMPT)) {
+            var tensors = List.of(run.coefficients(1), run.residualPost(2), run.residualMid(0), run.keys(1), run.values(1), model.head(),
+                    model.layer(1).ffnOut(), model.layer(1).valueNorms());
+            for (var tensor : tensors) {
+                refused(() -> device.call(session -> {
+                    session.upload(tensor, new float[Math.toIntExact(tensor.rows() * tensor.columns())]);
+                    return null;
+                }), "to: " + tensor + ", read-only (expected: a tensor of your own)");
+            }
+            run.residualPost(2).close(); // the run's own
+            assertThat(run.residualPost(2).toFloats()).isNotEmpty();
+        }
     }
 
     @Test

@@ -14,14 +14,15 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
-import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.model.Prompt;
 
 /** The text forms of edits, positions, neurons and measures: what is printed is read as the same, and nothing else breaks. */
 class TextFormPropertyTest {
@@ -113,7 +114,7 @@ class TextFormPropertyTest {
     Arbitrary<Edit> edits() {
         var numbers = Arbitraries.floats().edgeCases(edges -> edges.add(-0f, 0f, Float.MIN_VALUE, Float.MAX_VALUE, 0x1p31f, -0x1p31f));
         Arbitrary<Operation> operations = Arbitraries.oneOf(numbers.map(Operation.Set::new), numbers.map(Operation.Scale::new),
-                numbers.map(Operation.Add::new), texts().map(Operation.From::new),
+                numbers.map(Operation.Add::new), texts().map(Prompt::of).map(Operation.From::new),
                 Arbitraries.of(new Operation.On(), new Operation.Off()));
         return Combinators.combine(index(), index(), operations, positions()).as(Edit::new);
     }

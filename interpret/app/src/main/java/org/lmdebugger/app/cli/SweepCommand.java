@@ -170,7 +170,7 @@ final class SweepCommand implements Callable<Integer> {
         var sweep = plan.sweep();
         return Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint", model.fingerprint(),
                 "device", model.device().name() + ": " + model.device().description(), "precision", model.device().precision().toString(),
-                "prompts", sweep.prompts().stream().map(Sweep.Prompt::text).toList(), "neurons", String.valueOf(sweep.neurons()),
+                "prompts", sweep.prompts().stream().map(model::text).toList(), "neurons", String.valueOf(sweep.neurons()),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
                 "at", sweep.positions().toString(), "measures", sweep.measures().stream().map(Object::toString).toList(),

@@ -14,6 +14,7 @@ import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
 import org.lmdebugger.text.Shown;
 
 /** Turns edits into what they do to a prompt: checks them, and looks up what they take from other runs. */
@@ -75,11 +76,11 @@ public final class Resolver implements AutoCloseable {
         return position -> change;
     }
 
-    private IntFunction<Affine> from(Edit edit, String other) {
+    private IntFunction<Affine> from(Edit edit, Prompt other) {
         var run = cleanRun(model.encode(other));
         for (int position = run.length(); position < length; position++) {
             if (edit.positions().contains(position, prompt.length)) {
-                throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that \"%s\" has)"
+                throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that %s has)"
                         .formatted(Shown.of(edit), position, run.length(), Shown.of(other)));
             }
         }

@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.edit;
 
 import java.util.regex.Pattern;
+import org.lmdebugger.model.Prompt;
 import org.lmdebugger.text.Shown;
 
 /**
@@ -49,8 +50,14 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
             }
         }
 
-        /** m becomes what it is at the same position of {@code prompt}, unedited; that prompt must have the position. */
-        record From(String prompt) implements Operation {
+        /**
+         * m becomes what it is at the same position of {@code prompt}, unedited; that prompt must have the position.
+         * One of ids is shown as {@code from:#464,582}, which is not read as text.
+         */
+        record From(Prompt prompt) implements Operation {
+            public From(String prompt) {
+                this(Prompt.of(prompt));
+            }
         }
 
         /**
@@ -134,7 +141,7 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
             case Operation.Set set -> "=" + number(set.value());
             case Operation.Scale scale -> "*=" + number(scale.factor());
             case Operation.Add add -> "+=" + number(add.amount());
-            case Operation.From from -> "=from:\"" + from.prompt() + "\"";
+            case Operation.From from -> "=from:" + from.prompt();
             case Operation.On _ -> "=on";
             case Operation.Off _ -> "=off";
         };

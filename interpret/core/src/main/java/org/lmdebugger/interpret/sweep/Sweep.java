@@ -2,12 +2,12 @@ package org.lmdebugger.interpret.sweep;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.model.Prompt;
 
 /**
  * Many interventions, each alone, and what they do to the prediction after the prompt: prompts × neurons × operations,
@@ -33,10 +33,6 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
     /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
     private static final long MEMORY = 256L << 20;
 
-    /** A text, or the ids of its tokens; one of both is null. */
-    public record Prompt(String text, List<Integer> ids) {
-    }
-
     public Sweep {
         prompts = List.copyOf(prompts);
         operations = List.copyOf(operations);
@@ -47,18 +43,19 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
         }
     }
 
-    private static Sweep of(Stream<Prompt> prompts) {
-        return new Sweep(prompts.toList(), null, List.of(), List.of(), Positions.LAST, List.of(), MEMORY);
+    /** A sweep of these prompts, so far without anything else, at the last position. */
+    public static Sweep of(List<Prompt> prompts) {
+        return new Sweep(prompts, null, List.of(), List.of(), Positions.LAST, List.of(), MEMORY);
     }
 
-    /** A sweep of these prompts, so far without anything else, at the last position. */
+    /** A sweep of these texts. */
     public static Sweep of(String... prompts) {
-        return of(Arrays.stream(prompts).map(text -> new Prompt(text, null)));
+        return of(Arrays.stream(prompts).map(Prompt::of).toList());
     }
 
     /** A sweep of these prompts, given as ids of tokens. */
     public static Sweep ofIds(int[]... prompts) {
-        return of(Arrays.stream(prompts).map(ids -> new Prompt(null, IntStream.of(ids).boxed().toList())));
+        return of(Arrays.stream(prompts).map(Prompt::ofIds).toList());
     }
 
     public Sweep neurons(NeuronSelection choice) {

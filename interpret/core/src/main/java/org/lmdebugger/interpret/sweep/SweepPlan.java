@@ -52,8 +52,7 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         var chunks = new ArrayList<Chunk>();
         long bytes = 0;
         for (var prompt : sweep.prompts()) {
-            var ids = prompt.text() != null ? model.encode(prompt.text())
-                    : model.checkPrompt(prompt.ids().stream().mapToInt(id -> id).toArray());
+            var ids = model.encode(prompt);
             prompts.add(ids);
             try (var resolver = new Resolver(model, ids, ids.length)) {
                 var items = SweepItem.of(model, sweep, resolver, ids.length);

@@ -6,6 +6,7 @@ import java.util.Objects;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.Names;
 import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.model.Prompt;
 
 /** How much one request may ask for. */
 public final class Limits {
@@ -57,7 +58,7 @@ public final class Limits {
 
     /** Checks the prompt that {@code operation} takes a coefficient from, if it does. */
     static void from(Edit.Operation operation) {
-        if (operation instanceof Edit.Operation.From(var prompt)) {
+        if (operation instanceof Edit.Operation.From(Prompt.Text(var prompt))) {
             prompt(prompt);
         }
     }

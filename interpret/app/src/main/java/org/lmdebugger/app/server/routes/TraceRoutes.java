@@ -15,6 +15,7 @@ import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.trace.TraceOptions;
+import org.lmdebugger.model.Prompt;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /** How a prediction comes about, clean and edited. */
@@ -50,7 +51,7 @@ public final class TraceRoutes {
                 Boolean.TRUE.equals(request.total()));
         checkCells(prompt, options);
         Responses.json(context, inference.callLong(context, job -> {
-            var json = TraceJson.of(inference.debugger().trace(prompt, edits, options, (done, total) -> job.throwIfCancelled()));
+            var json = TraceJson.of(inference.debugger().trace(Prompt.of(prompt), edits, options, (done, total) -> job.throwIfCancelled()));
             json.put("coefficients", coefficients(inference.debugger(), prompt, edits));
             return json;
         }));

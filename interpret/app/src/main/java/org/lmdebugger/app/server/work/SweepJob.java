@@ -17,6 +17,7 @@ import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.model.Prompt;
 
 /** A sweep that waits, runs or has run, and its effects so far. All methods may be called from any thread. */
 public final class SweepJob {
@@ -187,7 +188,7 @@ public final class SweepJob {
     public synchronized Progress progress() {
         return new Progress(id, state.name().toLowerCase(Locale.ROOT), done, plan.effects(), plan.chunks().size(),
                 plan.flop() / 1e9, plan.sweep().measures().stream().map(Measure::toString).toList(),
-                plan.sweep().prompts().stream().map(prompt -> prompt.text()).toList(),
+                plan.sweep().prompts().stream().map(Prompt.Text.class::cast).map(Prompt.Text::text).toList(),
                 problem == null ? null : problem.details());
     }
 }
