@@ -2,9 +2,13 @@ package org.lmdebugger.interpret.sweep;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.text.Shown;
 
 /**
@@ -22,6 +26,29 @@ public final class Effects {
     private final int[] topIds;
     private final float[] topProbabilities;
     private final Effects clean;
+
+    /** The effect of one intervention, a view of its element in every column. */
+    public record Row(Effects effects, int index) {
+        /** Returns the index of the prompt in the sweep. */
+        public int prompt() {
+            return effects.prompt();
+        }
+
+        public Intervention intervention() {
+            return effects.edits(index);
+        }
+
+        /** Returns the neuron that is edited; empty if the intervention has not exactly one edit. */
+        public Optional<Neuron> neuron() {
+            int layer = effects.layers[index];
+            return layer < 0 ? Optional.empty() : Optional.of(new Neuron(layer, effects.neurons[index]));
+        }
+
+        /** Returns the measure under the intervention, as {@link Effects#values} has it. */
+        public float value(Measure measure) {
+            return effects.values(measure)[index];
+        }
+    }
 
     /** Takes the effects of a sweep, chunk by chunk, in the plan's order, on the thread that asked for the sweep. */
     public interface Listener {
@@ -83,6 +110,11 @@ public final class Effects {
     /** Number of interventions. */
     public int size() {
         return items.size();
+    }
+
+    /** Returns the effects one by one, for programs that do not want columns. */
+    public Stream<Row> rows() {
+        return IntStream.range(0, size()).mapToObj(i -> new Row(this, i));
     }
 
     /** Intervention {@code i}. */

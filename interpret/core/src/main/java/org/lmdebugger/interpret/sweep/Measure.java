@@ -91,6 +91,36 @@ public sealed interface Measure {
         }
     }
 
+    /**
+     * A measure of a program's own, computed on the host. Its name is that of its column; two are equal if name and
+     * function are.
+     */
+    record Own(String name, OfLogits function) implements Measure {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    /** A function of the logits of the whole vocabulary. */
+    @FunctionalInterface
+    interface OfLogits {
+        /**
+         * Returns the measure; finite for a prompt without an intervention.
+         *
+         * @param logits one for each token, by id; the function's own to change
+         */
+        float measure(float[] logits);
+    }
+
+    /**
+     * A measure of a program's own. All logits of every intervention are copied to the host for it. The function is
+     * called by the thread that sweeps, and by several if a sweep is on several devices.
+     */
+    static Measure own(String name, OfLogits function) {
+        return new Own(name, function);
+    }
+
     static Measure kl() {
         return new Kl();
     }

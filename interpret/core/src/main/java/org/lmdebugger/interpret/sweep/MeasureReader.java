@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.LogitStatistics;
@@ -62,11 +63,12 @@ final class MeasureReader {
                     case Measure.Kl kl -> { }
                     case Measure.Entropy entropy -> { }
                     case Measure.Top list -> { }
+                    case Measure.Own own -> { }
                 }
             }
             ranked = has(Measure.Quantity.RANK);
             normalised = top > 0 || ranked || has(Measure.Quantity.PROBABILITY) || has(Measure.Quantity.LOG_PROBABILITY);
-            whole = ranked || normalised || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
+            whole = ranked || normalised || measures.stream().anyMatch(Measure.Own.class::isInstance) || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
         }
 
         private void add(Gpt2 model, Measure.Token token) {
@@ -118,7 +120,7 @@ final class MeasureReader {
     void read(Operations session, Tensor x, Tensor normed, Effects to, int at) {
         int n = (int) x.rows();
         if (layout.whole) {
-            model.readLogits(session, x, normed, logits, (from, part) -> readTile(session, part, from, (int) part.rows()));
+            model.readLogits(session, x, normed, logits, (from, part) -> readTile(session, part, from, to, at));
         } else {
             model.readLogits(session, chosen.rows(0, n), x, normed, head);
         }
@@ -132,6 +134,7 @@ final class MeasureReader {
             switch (layout.measures.get(m)) {
                 case Measure.Kl measure -> to.put(m, at, floats(session, columns(kl, 0, n)));
                 case Measure.Entropy measure -> to.put(m, at, floats(session, columns(entropy, 0, n)));
+                case Measure.Own measure -> { } // tile by tile
                 case Measure.Top measure -> putTop(session, to, at, n, normaliser);
                 case Measure.OfToken of -> to.put(m, at, ofToken(of, n, tokenLogits, tokenRanks, normaliser));
                 case Measure.Difference of -> {
@@ -146,12 +149,28 @@ final class MeasureReader {
         }
     }
 
-    private void readTile(Operations session, Tensor part, int from, int count) {
+    private void readTile(Operations session, Tensor part, int from, Effects to, int at) {
+        int count = (int) part.rows();
         session.measure(new LogitStatistics(tokens, clean, columns(logSumExp, from, count), columns(entropy, from, count),
                 columns(kl, from, count), rows(chosen, from, count), rows(ranks, from, count)), part);
         if (topIds != null) {
             session.topK(topIds.rows(from, count), topLogits.rows(from, count), part);
         }
+        for (int m = 0; m < layout.measures.size(); m++) {
+            if (layout.measures.get(m) instanceof Measure.Own(_, var function)) {
+                to.put(m, at + from, own(session, function, part));
+            }
+        }
+    }
+
+    private static float[] own(Operations session, Measure.OfLogits function, Tensor part) {
+        var logits = floats(session, part);
+        var values = new float[(int) part.rows()];
+        for (int r = 0; r < values.length; r++) {
+            int start = r * (int) part.columns();
+            values[r] = function.measure(Arrays.copyOfRange(logits, start, start + (int) part.columns()));
+        }
+        return values;
     }
 
     private float[] ofToken(Measure.OfToken of, int n, float[] tokenLogits, int[] tokenRanks, float[] normaliser) {

@@ -25,6 +25,7 @@ import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.TestModels;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.trace.Trace;
@@ -108,6 +109,32 @@ class SweepTest {
         var justLogits = run(debugger, new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), List.of(), sweep.positions(),
                 List.of(Measure.logit(" girl")), sweep.memory()));
         assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(tall, Measure.logit(" girl")));
+    }
+
+    /** More rows than there are logits at a time, alone and beside others. */
+    @Test
+    void aMeasureOfAProgramsOwnGetsTheLogitsOfEachRow() {
+        int girl = debugger.model().tokenizer().single(" girl");
+        var own = Measure.own("own logit", logits -> logits[girl]);
+        var neurons = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L3D0-299")).off();
+        var both = run(debugger, neurons.measure(own, Measure.logit(" girl"), Measure.kl())).getFirst();
+        assertThat(both.values(own)).containsExactly(both.values(Measure.logit(" girl")));
+        assertThat(both.clean(own)).isEqualTo(both.clean(Measure.logit(" girl")));
+        assertThat(run(debugger, neurons.measure(own)).getFirst().values(own)).containsExactly(both.values(own));
+        assertThat(own).hasToString("own logit");
+    }
+
+    @Test
+    void effectsAreRowsToo() {
+        var effects = run(debugger, someNeurons()).getFirst();
+        var rows = effects.rows().toList();
+        assertThat(rows).hasSize(effects.size());
+        assertThat(rows.get(3).prompt()).isEqualTo(effects.prompt());
+        assertThat(rows.get(3).intervention()).isEqualTo(effects.edits(3));
+        assertThat(rows.get(3).neuron()).contains(new Neuron(effects.layers()[3], effects.neurons()[3]));
+        assertThat(rows.get(3).value(Measure.kl())).isEqualTo(effects.values(Measure.kl())[3]);
+        var several = run(debugger, Sweep.of(PROMPT).measure(Measure.kl()).interventions(List.of(Intervention.parse("L1D2=0", "L2D3=0")))).getFirst();
+        assertThat(several.rows().findFirst().orElseThrow().neuron()).isEmpty();
     }
 
     @Test
