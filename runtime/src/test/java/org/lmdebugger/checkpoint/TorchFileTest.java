@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -218,6 +219,7 @@ class TorchFileTest {
     /** Bytes of good files changed, cut and inserted at random: a file is read, or refused with the one exception. */
     @ParameterizedTest
     @ValueSource(strings = {"zip.bin", "legacy.bin"})
+    @Tag("slow")
     void neverThrowsAnythingElse(String name) throws IOException {
         long seed = Long.getLong("test.seed", 1);
         var random = new Random(seed);

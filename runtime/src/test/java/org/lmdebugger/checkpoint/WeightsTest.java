@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -176,6 +177,7 @@ class WeightsTest {
 
     /** Bytes of a good file changed, cut and inserted at random: a file is read, or refused with the one exception. */
     @Test
+    @Tag("slow")
     void neverThrowsAnythingElse() {
         long seed = Long.getLong("test.seed", 1);
         var random = new Random(seed);

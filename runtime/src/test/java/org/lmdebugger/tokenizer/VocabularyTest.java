@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -188,6 +189,7 @@ class VocabularyTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
+    @Tag("slow")
     void readsTokenizerJsonAlone(boolean pairs) {
         for (var name : new String[] {"sample", "tarot"}) {
             var json = TestTokenizers.tokenizerJson(TestTokenizers.directory(name), pairs);
@@ -240,6 +242,7 @@ class VocabularyTest {
 
     /** Damage anywhere in the files is refused with the one exception, or does not matter. */
     @Test
+    @Tag("slow")
     void neverThrowsAnythingElse() {
         long seed = Long.getLong("test.seed", 1);
         var random = new Random(seed);

@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Sampling;
@@ -120,6 +121,7 @@ class CountsTest {
 
     /** A token, its text and what the listener sees: about 600 bytes. Vectors that became objects would leave thousands. */
     @Test
+    @Tag("slow")
     void aDecodedTokenAllocatesLittle() {
         var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (var device = new CpuDevice(2); var model = TestModels.load("sample", device)) {

@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.checkpoint.Fuzz;
@@ -36,6 +37,7 @@ import org.lmdebugger.tokenizer.Tokenizer;
  * Spoilt files of the sample model. Each is refused in one line, warned of, or gives the same numbers to the bit,
  * unless it says something else in a way that nobody can tell from what was meant.
  */
+@Tag("slow")
 class ModelFilesFuzzTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String PROMPT = "Once upon a time there was a little";

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -19,6 +20,7 @@ import org.lmdebugger.model.Gpt2;
 
 /** Peak memory of processes that do one thing with a checkpoint of GPT-2's size. */
 @EnabledOnOs(OS.LINUX)
+@Tag("slow")
 class ResidentMemoryTest {
     @TempDir
     static Path directory;

@@ -126,6 +126,7 @@ public final class Server implements AutoCloseable {
         return failure.getCause() == null ? failure : first(failure.getCause());
     }
 
+    @SuppressWarnings("removal") // the request's data rate, until Jetty offers another limit
     private static void configure(JavalinConfig config) {
         config.concurrency.useVirtualThreads = true;
         config.startup.showJavalinBanner = false;

@@ -131,7 +131,7 @@ public final class Names {
     }
 
     private void change(Consumer<Map<Neuron, String>> edit) {
-        try (var lock = ProcessLock.take(file().resolveSibling(file().getFileName() + ".lock"), () -> { })) {
+        try (var _ = ProcessLock.take(file().resolveSibling(file().getFileName() + ".lock"), () -> { })) {
             var names = read();
             edit.accept(names);
             var list = new LinkedHashMap<String, String>();

@@ -135,7 +135,7 @@ public final class ValueCache implements AutoCloseable {
         }
 
         private T locked(Progress progress, boolean anew) {
-            try (var lock = ProcessLock.take(path.resolveSibling(path.getFileName() + ".lock"), () -> progress.report(0, 1))) {
+            try (var _ = ProcessLock.take(path.resolveSibling(path.getFileName() + ".lock"), () -> progress.report(0, 1))) {
                 var there = anew ? Optional.<T>empty() : find(); // another may have built it meanwhile
                 if (there.isPresent()) {
                     return there.get();

@@ -14,6 +14,7 @@ import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The script {@code ./lmdebug} in the environments that people have. */
 @EnabledOnOs(OS.LINUX)
+@Tag("slow")
 class LauncherTest {
     /** Arguments, file names and contents that are not ASCII; the names that Java has to write here are. */
     private static final String SWEEP = """

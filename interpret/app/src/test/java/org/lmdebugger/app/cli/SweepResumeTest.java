@@ -11,10 +11,12 @@ import java.sql.DriverManager;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A sweep that is killed again and again has, in the end, the results of one that was not. */
+@Tag("slow")
 class SweepResumeTest {
     private static final int KILLS = 10;
     private static final String[] SWEEP = {"sweep", "Once upon a time there was a little", "--neurons", "all", "--measure", "kl",

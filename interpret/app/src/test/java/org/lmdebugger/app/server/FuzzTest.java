@@ -19,6 +19,7 @@ import java.util.regex.Matcher;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.checkpoint.Fuzz;
 
@@ -26,6 +27,7 @@ import org.lmdebugger.checkpoint.Fuzz;
  * Whatever is sent or lies in the data folder, it is answered as described, never by a mistake of the server, and the
  * next request is not affected.
  */
+@Tag("slow")
 class FuzzTest {
     private static final String REFERENCE = "{\"prompt\": \"%s\", \"edits\": [\"L1D483=0\"], \"top\": 3}".formatted(PROMPT);
 

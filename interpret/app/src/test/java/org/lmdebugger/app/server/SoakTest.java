@@ -19,6 +19,7 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.app.store.Processes;
 
 /** Many requests: each gets what the first of its kind got, and nothing of them stays. How long they take, bench/serve tells. */
+@Tag("slow")
 class SoakTest {
     private static final long HEAP = 8 << 20; // that classes, caches and the tests' own objects may take more
 

@@ -217,7 +217,7 @@ class ValuesApiTest {
     void whatIsNotBuiltYetIsBuiltInTheBackground() throws Exception {
         var go = new CountDownLatch(1);
         var cache = TestServer.temporary();
-        try (var fresh = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, DATA, cache)); Closeable released = go::countDown) {
+        try (var fresh = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, DATA, cache)); Closeable _ = go::countDown) {
             fresh.server.queue().interactive(job -> await(go));
             for (var path : List.of("/api/v1/search?words=king", "/api/v1/values/L2D253/cluster")) {
                 var building = fresh.get(path);
@@ -240,7 +240,7 @@ class ValuesApiTest {
         var cache = TestServer.temporary();
         var stopping = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, DATA, cache));
         Thread closing;
-        try (Closeable released = go::countDown) {
+        try (Closeable _ = go::countDown) {
             stopping.server.queue().interactive(job -> await(go));
             assertThat(stopping.get("/api/v1/search?words=king").statusCode()).isEqualTo(202);
             closing = Thread.ofVirtual().start(stopping::close);

@@ -38,6 +38,7 @@ import org.lmdebugger.model.Gpt2;
 /** Each effect of a sweep is what a whole forward under that intervention gives, for random models, prompts and edits. */
 @Tag("device")
 @AddLifecycleHook(SweepPropertyTest.Condition.class)
+@Tag("slow")
 class SweepPropertyTest {
     /** Skips where the device is missing and need not be there. */
     static final class Condition implements SkipExecutionHook {

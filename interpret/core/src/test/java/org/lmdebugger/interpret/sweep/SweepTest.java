@@ -259,6 +259,7 @@ class SweepTest {
     }
 
     @Test
+    @SuppressWarnings("try") // closes a model too early, on purpose
     void severalDevicesShareASweep() {
         var others = Sweep.of(PROMPT, "Once upon").neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl()).memory(1);
         try (var second = TestDevice.open(); var loaded = TestModels.load("sample", second)) {

@@ -53,7 +53,7 @@ public final class Connections extends NetworkConnectionLimit {
     public static int affordable(int most) {
         if (ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix) {
             long free = unix.getMaxFileDescriptorCount() - unix.getOpenFileDescriptorCount();
-            return (int) Math.clamp(free - DESCRIPTORS, FEWEST, most);
+            return Math.clamp(free - DESCRIPTORS, FEWEST, most);
         }
         return most;
     }

@@ -41,6 +41,7 @@ public final class Problem extends RuntimeException {
      *
      * @param request the request that failed, for messages
      */
+    @SuppressWarnings("removal") // Jetty itself still throws BadMessageException
     public static Problem of(Throwable failure, String request) {
         return switch (failure) {
             case Problem problem -> problem;
