@@ -1,4 +1,7 @@
 /**
  * Clusters of value vectors by cosine distance, as LM-Debugger has them.
  */
+@NullMarked
 package org.lmdebugger.interpret.values.cluster;
+
+import org.jspecify.annotations.NullMarked;
