@@ -14,7 +14,8 @@ import java.util.function.Consumer;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
-import org.eclipse.jetty.server.AbstractConnector;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.app.server.http.Assets;
@@ -76,7 +77,7 @@ public final class Server implements AutoCloseable {
         values = new ValueStore(inference, options.data(), options.cache());
         CompletableFuture.runAsync(debugger.model()::fingerprint); // so that the first who asks need not wait
         javalin = Javalin.create(config -> {
-            configure(config);
+            configure(config, options);
             config.routes.before(guard::check);
             if (tokens != null) {
                 config.routes.get(Guard.LOGIN, tokens::login);
@@ -107,12 +108,9 @@ public final class Server implements AutoCloseable {
     private void listen() {
         JAVALIN.setLevel(Level.OFF); // whether it starts, we say ourselves
         try {
-            javalin.start(options.host(), options.port());
-            var jetty = javalin.jettyServer().server();
-            jetty.setStopTimeout(2_000); // not before: what has not started cannot be stopped gracefully
-            for (var connector : jetty.getConnectors()) {
-                ((AbstractConnector) connector).setShutdownIdleTimeout(100); // stopping waits so long for the next request
-            }
+            javalin.start();
+            // not before: what has not started cannot be stopped gracefully
+            javalin.jettyServer().server().setStopTimeout(2_000);
         } catch (JavalinException failure) {
             queue.close();
             throw new IllegalArgumentException("port: %d of %s cannot be had: %s (expected: a free one, such as --port 0 finds, of an address of this machine)"
@@ -127,7 +125,7 @@ public final class Server implements AutoCloseable {
     }
 
     @SuppressWarnings("removal") // the request's data rate, until Jetty offers another limit
-    private static void configure(JavalinConfig config) {
+    private static void configure(JavalinConfig config, ServerOptions options) {
         config.concurrency.useVirtualThreads = true;
         config.startup.showJavalinBanner = false;
         config.startup.startupWatcherEnabled = false;
@@ -136,6 +134,14 @@ public final class Server implements AutoCloseable {
         config.jetty.modifyHttpConfiguration(http -> {
             http.setMinRequestDataRate(Limits.BODY_RATE);
             http.setHeaderCacheCaseSensitive(true); // else a wrong token is taken for the right one that the connection sent before
+        });
+        config.jetty.addConnector((server, http) -> {
+            var connector = new ServerConnector(server, new HttpConnectionFactory(http));
+            connector.setHost(options.host());
+            connector.setPort(options.port());
+            connector.setAcceptQueueSize(Limits.CONNECTIONS); // else more than 50 clients at once may be reset
+            connector.setShutdownIdleTimeout(100); // milliseconds that stopping waits for the next request
+            return connector;
         });
         config.jetty.modifyServer(server -> {
             server.addBean(new Connections(Connections.affordable(Limits.CONNECTIONS), Limits.HEADERS, server));
