@@ -1,7 +1,7 @@
 package org.lmdebugger.device;
 
 /**
- * What the queries of {@link Operations#attention} attend to.
+ * The keys and values that the queries of {@link Operations#attention} attend to.
  *
  * @param heads        number of attention heads, a divisor of d
  * @param sequences    number of sequences S

@@ -4,22 +4,22 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Function;
 
 /**
- * Where a model lives and computes. All methods may be called from any thread.
+ * A processor with the memory in which a model's tensors lie. All methods may be called from any thread.
  *
  * <p>Tensors are closed by their owners, and before their device.
  */
 public interface Device extends AutoCloseable {
-    /** Short name as on a command line: {@code cpu}, {@code cuda:0}. */
+    /** Returns the short name as on a command line: {@code cpu}, {@code cuda:0}. */
     String name();
 
-    /** One line for people: the hardware, the libraries and their versions. */
+    /** Returns one line for people: the hardware, the libraries and their versions. */
     String description();
 
-    /** The arithmetic of GEMMs on this device; part of every result's description. */
+    /** Returns the arithmetic of GEMMs on this device; part of every result's description. */
     Precision precision();
 
     /**
-     * A new matrix with undefined contents, which the caller closes.
+     * Allocates a matrix with undefined contents, which the caller closes.
      *
      * @throws OutOfDeviceMemoryException saying how much was asked for
      */

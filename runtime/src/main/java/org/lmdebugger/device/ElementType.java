@@ -1,6 +1,6 @@
 package org.lmdebugger.device;
 
-/** What one element of a {@link Tensor}, or of a tensor in a file, is. Multi-byte values are little-endian. */
+/** The type of an element of a {@link Tensor}, or of a tensor in a file. Multi-byte values are little-endian. */
 public enum ElementType {
     /** IEEE 754 single precision: activations, and weights unless a faster precision was chosen. */
     F32(4),
@@ -17,7 +17,7 @@ public enum ElementType {
         this.bytes = bytes;
     }
 
-    /** Size of one element in bytes. */
+    /** Returns the size of one element in bytes. */
     public int bytes() {
         return bytes;
     }

@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What is in use on a device: calls in progress, and memory that nobody has closed. Memory that is closed meanwhile is
+ * The calls in progress on a device and its memory that is not closed. Memory that is closed meanwhile is
  * given back only after the calls that may use it. For devices; for any thread.
  */
 public final class Lifetimes {
@@ -61,7 +61,7 @@ public final class Lifetimes {
         due.forEach(Runnable::run);
     }
 
-    /** Takes note of memory that somebody will close. */
+    /** Registers memory that its owner will close. */
     public void opened(Memory memory) {
         open.add(memory);
     }

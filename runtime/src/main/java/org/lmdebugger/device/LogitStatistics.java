@@ -1,8 +1,8 @@
 package org.lmdebugger.device;
 
 /**
- * What {@link Operations#measure} computes of each row of logits; a null output is not computed. Natural logarithms.
- * With p = softmax(logits) and q = softmax(clean):
+ * The inputs and outputs of {@link Operations#measure}, computed of each row of logits; a null output is not computed.
+ * Natural logarithms. With p = softmax(logits) and q = softmax(clean):
  *
  * @param tokens    the chosen tokens, [1, c]; null if neither logits nor ranks are asked for
  * @param clean     the row of logits that KL is measured from, [1, V]; null if KL is not asked for
@@ -16,12 +16,12 @@ package org.lmdebugger.device;
 public record LogitStatistics(Tensor tokens, Tensor clean,
                        Tensor logSumExp, Tensor entropy, Tensor kl, Tensor chosen, Tensor ranks) {
 
-    /** Only the log-sum-exp of each row. */
+    /** Computes only the log-sum-exp of each row. */
     public static LogitStatistics logSumExp(Tensor logSumExp) {
         return new LogitStatistics(null, null, logSumExp, null, null, null, null);
     }
 
-    /** The log-sum-exp of each row, and logits and ranks of chosen tokens. */
+    /** Computes the log-sum-exp of each row, and logits and ranks of chosen tokens. */
     public static LogitStatistics ofTokens(Tensor tokens, Tensor logSumExp, Tensor chosen, Tensor ranks) {
         return new LogitStatistics(tokens, null, logSumExp, null, null, chosen, ranks);
     }

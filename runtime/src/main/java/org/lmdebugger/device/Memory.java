@@ -9,7 +9,7 @@ public interface Memory extends AutoCloseable {
 
     long byteSize();
 
-    /** Whether this is the memory that {@link Device#load} was given, and not a copy. */
+    /** Returns whether this is the memory that {@link Device#load} was given, and not a copy. */
     default boolean isInPlace() {
         return false;
     }

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Function;
 
 /**
- * The operations of a device, in the order in which they are asked for. Used by one thread; see {@link Device#call}.
+ * The operations of a device, computed in the order of the calls. One thread uses them; see {@link Device#call}.
  *
  * <p>All matrices are row-major; a <em>row</em> is one position of one sequence. Shapes: R rows, d the model's width,
  * f its feed-forward width, V the vocabulary, k a small count. Outputs come first. Unless said otherwise, tensors of
@@ -25,13 +25,13 @@ public interface Operations {
     /** Copies into an F32 tensor; {@code from} may be changed as soon as this returns. */
     void upload(Tensor to, float[] from);
 
-    /** Waits for what was asked for before, then copies an I32 tensor. */
+    /** Waits for all earlier operations, then copies an I32 tensor. */
     void download(int[] to, Tensor from);
 
-    /** Waits for what was asked for before, then copies an F32 tensor, or a BF16 one's numbers. */
+    /** Waits for all earlier operations, then copies an F32 tensor, or a BF16 one's numbers. */
     void download(float[] to, Tensor from);
 
-    /** Waits for what was asked for before, then copies a tensor of any type into host memory of exactly its size. */
+    /** Waits for all earlier operations, then copies a tensor of any type into host memory of exactly its size. */
     void download(MemorySegment to, Tensor from);
 
     // ---- work of a program's own
@@ -39,11 +39,11 @@ public interface Operations {
     /**
      * Lends the memory of a tensor to {@code work}, on this thread, and returns its result. What the work does takes
      * its place among the operations: it sees the results of those before, and those after see its own. Indices,
-     * bounds and, on a GPU, the life of the memory are the program's to check. The memory may be used until {@code work}
-     * returns; what it has given to a GPU's stream by then may use it later, while the tensor is open.
+     * bounds and, on a GPU, the life of the memory are the program's to check. The memory may be used until {@code
+     * work} returns; what it has given to a GPU's stream by then may use it later, while the tensor is open.
      *
-     * <p>Within {@link #record}, on a GPU {@code work} runs once and what it gives to the stream is repeated; on the CPU
-     * {@code work} itself is.
+     * <p>Within {@link #record}, on a GPU {@code work} runs once and what it gives to the stream is repeated; on the
+     * CPU {@code work} itself is.
      *
      * @throws IllegalStateException if the tensor is closed
      */
@@ -60,17 +60,19 @@ public interface Operations {
     /** to[rows[r]] = from[r]; rows are distinct. Shapes: to [any, n], from [R, n], rows [1, R]. */
     void scatterRows(Tensor to, Tensor from, Tensor rows);
 
-    /** counters += 1, element by element (I32): what moves a decode step on without the host. */
+    /** counters += 1, element by element (I32): lets a recorded decode step advance its counters on the device. */
     void increment(Tensor counters);
 
     // ---- the transformer
 
-    /** x[r] = tokens[ids[r]] + positions[at[r]]. Shapes: x [R, d], tokens [V, d], positions [n, d], ids and at [1, R]. */
+    /**
+     * x[r] = tokens[ids[r]] + positions[at[r]]. Shapes: x [R, d], tokens [V, d], positions [n, d], ids and at [1, R].
+     */
     void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at);
 
     /**
-     * y = (x − mean) / √(variance + ε) · gain + bias, row by row, also where the squares of finite x are none; a row with
-     * a number that is not finite becomes NaN. Shapes: y and x [R, d], gain and bias [1, d].
+     * y = (x − mean) / √(variance + ε) · gain + bias, row by row, also where the squares of finite x are none; a row
+     * with a number that is not finite becomes NaN. Shapes: y and x [R, d], gain and bias [1, d].
      */
     void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon);
 
@@ -143,7 +145,7 @@ public interface Operations {
      */
     void linkClusters(Tensor s, long kept, long dropped);
 
-    /** What {@code measures} asks for, of each row of {@code logits} [R, V]. */
+    /** Computes the statistics that {@code measures} has outputs for, of each row of {@code logits} [R, V]. */
     void measure(LogitStatistics measures, Tensor logits);
 
     /**

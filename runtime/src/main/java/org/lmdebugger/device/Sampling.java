@@ -1,8 +1,8 @@
 package org.lmdebugger.device;
 
 /**
- * How a token is chosen from logits. The candidates are the {@code topK} most likely tokens (all of them if 0), cut
- * to the fewest most likely whose probabilities at {@code temperature}, among those candidates, reach {@code topP}.
+ * A rule for choosing a token from logits. The candidates are the {@code topK} most likely tokens (all of them if 0),
+ * cut to the fewest most likely whose probabilities at {@code temperature}, among those candidates, reach {@code topP}.
  * The token is the first candidate, lowest id first, at which the running sum of probabilities exceeds u times the
  * sum of them all.
  *

@@ -3,7 +3,7 @@ package org.lmdebugger.device;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Tensors that are freed together, the last first. For one thread at a time. */
+/** A group of tensors that are freed together, the last first. One thread at a time uses it. */
 public final class TensorScope implements AutoCloseable {
     private final Device device;
     private final Deque<Tensor> tensors = new ArrayDeque<>();
@@ -16,26 +16,26 @@ public final class TensorScope implements AutoCloseable {
         return device;
     }
 
-    /** A new tensor of undefined contents that is freed with this scope. */
+    /** Allocates a tensor of undefined contents that is freed with this scope. */
     public Tensor allocate(ElementType type, long rows, long columns) {
         return add(device.allocate(type, rows, columns));
     }
 
-    /** A new I32 vector that is freed with this scope. */
+    /** Allocates an I32 vector that is freed with this scope. */
     public Tensor vector(Operations session, int... contents) {
         var tensor = allocate(ElementType.I32, 1, contents.length);
         session.upload(tensor, contents);
         return tensor;
     }
 
-    /** A new F32 vector that is freed with this scope. */
+    /** Allocates an F32 vector that is freed with this scope. */
     public Tensor vector(Operations session, float... contents) {
         var tensor = allocate(ElementType.F32, 1, contents.length);
         session.upload(tensor, contents);
         return tensor;
     }
 
-    /** Has {@code tensor} freed with this scope. */
+    /** Adds {@code tensor}, which is then freed with this scope. */
     public Tensor add(Tensor tensor) {
         tensors.push(tensor);
         return tensor;

@@ -140,7 +140,7 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /**
-     * Does {@code work} as {@link Device#call} does, if the weights are still those that were loaded: the way to
+     * Runs {@code work} as {@link Device#call} does, if the weights are still those that were loaded: the way to
      * compute with this model. A file that was replaced gives one warning.
      *
      * @throws InvalidModelException if a file was written over whose weights are used where they are mapped
@@ -162,8 +162,8 @@ public final class Gpt2 implements AutoCloseable {
     }
 
     /**
-     * SHA-256 over the configuration and the weights as they were loaded, each file with its length before it: equal
-     * for equal files, wherever they lie. Takes about a second for a gigabyte, the first time.
+     * Returns the SHA-256 of the configuration and the weights as they were loaded, each file with its length before
+     * it: equal for equal files, wherever they lie. Takes about a second for a gigabyte, the first time.
      *
      * @throws InvalidModelException if a file was written over between loading and the first call
      */
@@ -234,17 +234,17 @@ public final class Gpt2 implements AutoCloseable {
         return device;
     }
 
-    /** Block {@code index}, from 0. */
+    /** Returns block {@code index}, from 0. */
     public Layer layer(int index) {
         return layers.get(index);
     }
 
-    /** The output embedding, [V, d]: the token embedding unless the checkpoint has a head of its own. */
+    /** Returns the output embedding, [V, d]: the token embedding unless the checkpoint has a head of its own. */
     public Tensor head() {
         return head;
     }
 
-    /** Gain of the final LayerNorm, [1, d]. */
+    /** Returns the gain of the final LayerNorm, [1, d]. */
     public Tensor finalGain() {
         return finalGain;
     }
@@ -315,7 +315,7 @@ public final class Gpt2 implements AutoCloseable {
         readLogits(session, logits, x, normed, head);
     }
 
-    /** The same with some rows of the head alone. Shapes: logits [R, c], x and normed [R, d], rows [c, d]. */
+    /** Computes the logits of some rows of the head alone. Shapes: logits [R, c], x and normed [R, d], rows [c, d]. */
     public void readLogits(Operations session, Tensor logits, Tensor x, Tensor normed, Tensor rows) {
         session.layerNorm(normed, x, finalGain, finalBias, config.epsilon());
         session.multiplyTransposed(logits, normed, rows);

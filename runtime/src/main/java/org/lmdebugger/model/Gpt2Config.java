@@ -40,16 +40,16 @@ public record Gpt2Config(int layers, int heads, int width, int feedForwardWidth,
             "gelu", Gelu.ERF, "gelu_python", Gelu.ERF);
     private static final int LARGEST = 1 << 24; // keeps every product of two sizes within a long, and 4d within an int
 
-    /** What products of queries and keys are divided by in block {@code layer}, before the softmax. */
+    /** Returns the divisor of the products of queries and keys in block {@code layer}, before the softmax. */
     public double attentionDivisor(int layer) {
         int headSize = width / heads;
         return (scaledByHeadSize ? Math.sqrt(headSize) : 1) * (scaledByLayer ? layer + 1 : 1);
     }
 
     /**
-     * Reads a {@code config.json} as transformers does: a field that is missing has GPT-2's value, and those that do not
-     * change what GPT-2 computes are ignored. End tokens are those of a {@code generation_config.json} beside it, if there
-     * is one.
+     * Reads a {@code config.json} as transformers does: a field that is missing has GPT-2's value, and those that do
+     * not change what GPT-2 computes are ignored. End tokens are those of a {@code generation_config.json} beside it,
+     * if there is one.
      *
      * @throws InvalidModelException if it is missing, or of a model that computes anything but GPT-2's function; it
      *                               names the file, the field, its value and what was expected

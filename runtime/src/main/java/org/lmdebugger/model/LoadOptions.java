@@ -3,7 +3,7 @@ package org.lmdebugger.model;
 import java.util.function.Consumer;
 
 /**
- * How a model is loaded.
+ * The options of loading a model.
  *
  * @param copyWeights whether the files of the weights are copied into memory, instead of being mapped: loading takes
  *                    longer and memory is taken at once, but the files may then be changed

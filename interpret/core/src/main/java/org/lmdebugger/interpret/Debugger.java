@@ -43,7 +43,7 @@ import org.lmdebugger.tokenizer.StreamDecoder;
 public final class Debugger {
     private final Gpt2 model;
 
-    /** A debugger of {@code model}, which its owner closes. */
+    /** Makes a debugger of {@code model}, which its owner closes. */
     public Debugger(Gpt2 model) {
         this.model = model;
     }
@@ -53,15 +53,15 @@ public final class Debugger {
     }
 
     /**
-     * A forward of {@code prompt} whose activations stay on the device until the run is closed. They are what they are: in a
-     * network that overflows, NaN or infinite.
+     * Runs a forward pass of {@code prompt}, whose activations stay on the device until they are closed. Where the
+     * network overflows, they are NaN or infinite.
      */
     public Activations run(String prompt) {
         return run(prompt, Intervention.NONE);
     }
 
     /**
-     * A forward of {@code prompt} under {@code edits}.
+     * Runs a forward pass of {@code prompt} under {@code edits}.
      *
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit does not fit model or prompt
      */
@@ -69,7 +69,7 @@ public final class Debugger {
         return run(Prompt.of(prompt), edits);
     }
 
-    /** A forward of a text or of ids under {@code edits}. */
+    /** Runs a forward pass of a text or of ids under {@code edits}. */
     public Activations run(Prompt prompt, Intervention edits) {
         return run(model.encode(prompt), edits);
     }
@@ -80,12 +80,12 @@ public final class Debugger {
         }
     }
 
-    /** A trace of the last position. */
+    /** Traces the last position. */
     public Trace trace(String prompt) {
         return trace(prompt, Intervention.NONE, TraceOptions.DEFAULT);
     }
 
-    /** A trace of the last position, clean and edited. */
+    /** Traces the last position, clean and edited. */
     public Trace trace(String prompt, Intervention edits) {
         return trace(prompt, edits, TraceOptions.DEFAULT);
     }
@@ -144,17 +144,20 @@ public final class Debugger {
         return Arrays.stream(ids).mapToObj(id -> new Trace.Token(id, model.tokenizer().text(id))).toList();
     }
 
-    /** {@code tokens} tokens after {@code prompt}, each the most likely one. */
+    /** Generates {@code tokens} tokens after {@code prompt}, each the most likely one. */
     public Generation generate(String prompt, int tokens) {
         return generate(prompt, Intervention.NONE, tokens);
     }
 
-    /** {@code tokens} tokens after {@code prompt} under {@code edits}, each the most likely one. */
+    /** Generates {@code tokens} tokens after {@code prompt} under {@code edits}, each the most likely one. */
     public Generation generate(String prompt, Intervention edits, int tokens) {
         return generate(prompt, List.of(Continuation.of(edits)), GenerationOptions.greedy(tokens), (c, token) -> true).getFirst();
     }
 
-    /** Several continuations of one text, as {@link #generate(Prompt, List, GenerationOptions, Generation.Listener)} has them. */
+    /**
+     * Generates several continuations of one text, as {@link #generate(Prompt, List, GenerationOptions,
+     * Generation.Listener)} has them.
+     */
     public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
         return generate(Prompt.of(prompt), continuations, options, listener);
     }
@@ -221,7 +224,7 @@ public final class Debugger {
         }
     }
 
-    /** What one continuation has become so far. */
+    /** The state of one continuation. */
     private final class Output {
         private final StreamDecoder decoder;
         private final List<Generation.Token> tokens = new ArrayList<>();
@@ -233,7 +236,10 @@ public final class Debugger {
             this.decoder = decoder;
         }
 
-        /** Takes a token, unless this continuation has ended. @return false if the listener ends the generation, or it is no token */
+        /**
+         * Takes a token, unless this continuation has ended. @return false if the listener ends the generation, or it
+         * is no token
+         */
         boolean add(int continuation, int id, float logProbability, Generation.Listener listener) {
             if (end != null) {
                 return true;
@@ -261,7 +267,7 @@ public final class Debugger {
     }
 
     /**
-     * What a sweep will do, without doing it.
+     * Plans a sweep without computing it.
      *
      * @throws IllegalArgumentException if anything about the sweep does not fit the model or a prompt, or it selects
      *     nothing
@@ -272,8 +278,8 @@ public final class Debugger {
 
     /**
      * Does every intervention of a sweep by itself and measures what it changes, chunk by chunk. The same sweep gives
-     * the same bits every time; with another {@link Sweep#memory()}, whose matrix products are divided otherwise, logits
-     * agree within 2·10⁻⁵ of the largest.
+     * the same bits every time; with another {@link Sweep#memory()}, whose matrix products are divided otherwise,
+     * logits agree within 2·10⁻⁵ of the largest.
      *
      * @param listener takes the effects as they come, and can end the sweep
      * @throws IllegalArgumentException as {@link #plan}
@@ -282,13 +288,13 @@ public final class Debugger {
         sweep(plan(sweep), 0, listener);
     }
 
-    /** The same, from chunk {@code firstChunk} of a plan on: what is left after an interruption. */
+    /** Computes a plan from chunk {@code firstChunk} on, for example to resume it. */
     public void sweep(SweepPlan plan, int firstChunk, Effects.Listener listener) {
         SweepEngine.run(model, plan, firstChunk, listener);
     }
 
     /**
-     * The same on several devices at once: each computes the chunks that the others do not, and effects come in order.
+     * Computes a plan on several devices at once: each takes the next chunk that is left, and effects come in order.
      *
      * @param debuggers of the same checkpoint in the same precision, each on a device of its own
      */

@@ -12,7 +12,7 @@ import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
 
 /**
- * What one forward of a prompt computed, kept on the device: read it with {@link Tensor#toFloats()} or
+ * The activations of one forward pass of a prompt, kept on the device: read them with {@link Tensor#toFloats()} or
  * {@link Tensor#copyTo}, or use it in further device operations ({@link org.lmdebugger.device.Device#call}). T is the
  * number of the prompt's tokens. The tensors are the run's own and read-only; they end with {@link #close()},
  * and the run with its model. A run may be read from any thread.
@@ -26,7 +26,7 @@ public final class Activations implements AutoCloseable {
     private final List<Tensor> coefficients = new ArrayList<>(); // [T, f]
     private final List<Tensor> residualPost = new ArrayList<>(); // [T, d]
 
-    /** How much of a forward is kept. */
+    /** The part of a forward pass that is kept. */
     public enum Keep {
         /** Everything that {@link Activations} offers. */
         ALL,
@@ -100,7 +100,7 @@ public final class Activations implements AutoCloseable {
         return model;
     }
 
-    /** The prompt's token ids. */
+    /** Returns the prompt's token ids. */
     public int[] ids() {
         return ids.clone();
     }
@@ -110,32 +110,32 @@ public final class Activations implements AutoCloseable {
         return ids.length;
     }
 
-    /** The residual stream before the FFN of a layer, after its attention, [T, d]. */
+    /** Returns the residual stream before the FFN of a layer, after its attention, [T, d]. */
     public Tensor residualMid(int layer) {
         return residualMid.get(layer).asReadOnly();
     }
 
-    /** The residual stream after the FFN of a layer, [T, d]. */
+    /** Returns the residual stream after the FFN of a layer, [T, d]. */
     public Tensor residualPost(int layer) {
         return residualPost.get(layer).asReadOnly();
     }
 
-    /** The coefficients of a layer's value vectors, after the activation and the edits, [T, f]. */
+    /** Returns the coefficients of a layer's value vectors, after the activation and the edits, [T, f]. */
     public Tensor coefficients(int layer) {
         return coefficients.get(layer).asReadOnly();
     }
 
-    /** The keys of a layer's attention, heads side by side, [T, d]. */
+    /** Returns the keys of a layer's attention, heads side by side, [T, d]. */
     public Tensor keys(int layer) {
         return queryKeyValue.get(layer).columns(model.config().width(), model.config().width()).asReadOnly();
     }
 
-    /** The values of a layer's attention, heads side by side, [T, d]. */
+    /** Returns the values of a layer's attention, heads side by side, [T, d]. */
     public Tensor values(int layer) {
         return queryKeyValue.get(layer).columns(2L * model.config().width(), model.config().width()).asReadOnly();
     }
 
-    /** The logits of every position, [T, V]: computed anew, and closed by the caller. */
+    /** Returns the logits of every position, [T, V]: computed anew, and closed by the caller. */
     public Tensor logits() {
         var last = residualPost(model.config().layers() - 1);
         var logits = model.device().allocate(ElementType.F32, ids.length, model.config().vocabularySize());

@@ -15,7 +15,7 @@ import org.lmdebugger.interpret.edit.Positions;
 public final class CompiledIntervention {
     public static final CompiledIntervention NONE = new CompiledIntervention(0);
 
-    /** m becomes scale·m + shift; exactly shift if scale is 0. */
+    /** The map from m to scale·m + shift; exactly shift if scale is 0. */
     public record Affine(float scale, float shift) {
         public static final Affine IDENTITY = new Affine(1, 0);
 
@@ -47,12 +47,12 @@ public final class CompiledIntervention {
         return layers.isEmpty();
     }
 
-    /** The edited neurons of a layer. */
+    /** Returns the edited neurons of a layer. */
     public List<Integer> neurons(int layer) {
         return List.copyOf(layers.getOrDefault(layer, Map.of()).keySet());
     }
 
-    /** What happens to a neuron of {@link #neurons} at a position; null if nothing does. */
+    /** Returns the change of a neuron of {@link #neurons} at a position; null if there is none. */
     public Affine at(int layer, int neuron, int position) {
         Affine folded = null;
         for (var step : layers.get(layer).get(neuron)) {
@@ -64,7 +64,7 @@ public final class CompiledIntervention {
         return folded;
     }
 
-    /** Whether anything happens at positions from … to−1. */
+    /** Returns whether anything changes at positions from … to−1. */
     public boolean touches(int from, int to) {
         return layers.values().stream().flatMap(neurons -> neurons.values().stream()).flatMap(List::stream)
                 .anyMatch(step -> IntStream.range(from, to).anyMatch(p -> step.positions().contains(p, promptLength)));

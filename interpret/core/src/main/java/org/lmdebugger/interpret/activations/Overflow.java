@@ -7,14 +7,18 @@ import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.text.Shown;
 
 /**
- * The refusal of a forward whose numbers leave what single precision can hold. Whatever is not finite within the network
- * makes the logits NaN, so that it is enough to look at what is read anyhow, and to search for the layer only then.
+ * The refusal of a forward whose numbers leave what single precision can hold. Whatever is not finite within the
+ * network makes the logits NaN, so that it is enough to look at what is read anyhow, and to search for the layer only
+ * then.
  */
 public final class Overflow {
     private Overflow() {
     }
 
-    /** The same for a forward that kept nothing: it is done again, and without the edits to see whose fault it is. */
+    /**
+     * Returns the exception for a forward pass that kept nothing: the pass is repeated, also without the edits, to find
+     * the cause.
+     */
     public static IllegalArgumentException in(Gpt2 model, int[] ids, CompiledIntervention intervention, Intervention edits) {
         try (var clean = Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.ALL);
              var run = Activations.forward(model, ids, intervention, Activations.Keep.ALL)) {
@@ -22,7 +26,9 @@ public final class Overflow {
         }
     }
 
-    /** Returns what to throw: it names the first layer of {@code run} after which a number is not finite. */
+    /**
+     * Returns the exception to throw, which names the first layer of {@code run} after which a number is not finite.
+     */
     public static IllegalArgumentException in(Activations run, Intervention edits) {
         int layer = firstLayer(run);
         var where = layer < run.model().config().layers() ? "from layer " + layer + " on" : "in what is read of it";
@@ -33,7 +39,7 @@ public final class Overflow {
                         .formatted(Shown.of(String.join("; ", edits.texts())), where));
     }
 
-    /** The first layer after which a number is not finite; the number of layers if there is none. */
+    /** Returns the first layer after which a number is not finite; the number of layers if there is none. */
     private static int firstLayer(Activations run) {
         int layer = 0;
         while (layer < run.model().config().layers() && isFinite(run.residualMid(layer)) && isFinite(run.residualPost(layer))) {

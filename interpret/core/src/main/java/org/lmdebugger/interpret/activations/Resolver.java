@@ -89,7 +89,7 @@ public final class Resolver implements AutoCloseable {
         return position -> new Affine(0, values[position * width + edit.neuron()]);
     }
 
-    /** The prompt's own clean run, which this resolver closes. */
+    /** Returns the prompt's own clean run, which this resolver closes. */
     public Activations cleanRun() {
         return cleanRun(prompt);
     }
@@ -99,7 +99,10 @@ public final class Resolver implements AutoCloseable {
                 key -> Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.ALL));
     }
 
-    /** What LM-Debugger makes of "on": the activation of (largest score of the layer at the clean prompt's last position + 0.01). */
+    /**
+     * Returns the value that LM-Debugger writes for "on": the activation of (largest score of the layer at the clean
+     * prompt's last position + 0.01).
+     */
     private float valueWhenOn(int layer) {
         var run = cleanRun(prompt);
         try (var scope = new TensorScope(model.device())) {

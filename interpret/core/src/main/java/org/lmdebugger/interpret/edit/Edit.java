@@ -27,23 +27,23 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         }
     }
 
-    /** What happens to a coefficient m. */
+    /** A change of a coefficient m. */
     public sealed interface Operation {
-        /** m becomes {@code value}. */
+        /** Sets m to {@code value}. */
         record Set(float value) implements Operation {
             public Set {
                 finite(value);
             }
         }
 
-        /** m becomes {@code factor}·m. */
+        /** Multiplies m by {@code factor}. */
         record Scale(float factor) implements Operation {
             public Scale {
                 finite(factor);
             }
         }
 
-        /** m becomes m + {@code amount}. */
+        /** Adds {@code amount} to m. */
         record Add(float amount) implements Operation {
             public Add {
                 finite(amount);
@@ -71,7 +71,7 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         record Off() implements Operation {
         }
 
-        /** Whether this is LM-Debugger's switch, {@link On} or {@link Off}. */
+        /** Returns whether this is LM-Debugger's switch, {@link On} or {@link Off}. */
         default boolean isSwitch() {
             return this instanceof On || this instanceof Off;
         }
@@ -134,7 +134,7 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         return new IllegalArgumentException("edit: " + Shown.of(text) + why + " " + FORM);
     }
 
-    /** The text form. */
+    /** Returns the text form. */
     @Override
     public String toString() {
         var change = switch (operation) {

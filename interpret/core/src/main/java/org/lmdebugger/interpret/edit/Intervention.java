@@ -54,12 +54,12 @@ public record Intervention(List<Edit> list) {
         return list.isEmpty();
     }
 
-    /** The edits in their text form. */
+    /** Returns the edits in their text form. */
     public List<String> texts() {
         return list.stream().map(Edit::toString).toList();
     }
 
-    /** The neurons that are edited, each once. */
+    /** Returns the neurons that are edited, each once. */
     public List<Neuron> neurons() {
         return list.stream().map(edit -> new Neuron(edit.layer(), edit.neuron())).distinct().toList();
     }

@@ -64,7 +64,7 @@ public enum Mode {
         }
     }
 
-    /** As on the command line: {@code exact}, {@code lm-debugger}. */
+    /** Returns the name on the command line: {@code exact}, {@code lm-debugger}. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');

@@ -7,7 +7,11 @@ import org.lmdebugger.text.Shown;
 public record Neuron(int layer, int neuron) {
     private static final Pattern FORM = Pattern.compile("L(\\d{1,9})D(\\d{1,9})");
 
-    /** From its text form. @throws IllegalArgumentException if {@code text} is not one */
+    /**
+     * Reads the text form.
+     *
+     * @throws IllegalArgumentException if {@code text} is not one
+     */
     public static Neuron parse(String text) {
         var parts = FORM.matcher(text.strip());
         if (!parts.matches()) {
@@ -16,7 +20,7 @@ public record Neuron(int layer, int neuron) {
         return new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
     }
 
-    /** The text form. */
+    /** Returns the text form. */
     @Override
     public String toString() {
         return "L" + layer + "D" + neuron;

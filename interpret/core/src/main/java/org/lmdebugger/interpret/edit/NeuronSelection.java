@@ -19,7 +19,7 @@ public sealed interface NeuronSelection {
 
     /** Neurons {@code first} to {@code last} of layers {@code firstLayer} to {@code lastLayer}. */
     record Range(int firstLayer, int lastLayer, int first, int last) {
-        /** As an end: as far as the model goes. */
+        /** The end of a range that goes as far as the model does. */
         public static final int END = Integer.MAX_VALUE;
 
         public Range {
@@ -69,7 +69,7 @@ public sealed interface NeuronSelection {
         }
     }
 
-    /** Of each layer the {@code count} with the largest scores at the last position of the clean prompt. */
+    /** The {@code count} neurons of each layer with the largest scores at the last position of the clean prompt. */
     record Dominant(int count) implements NeuronSelection {
         public Dominant {
             if (count < 1) {
@@ -83,7 +83,7 @@ public sealed interface NeuronSelection {
         }
     }
 
-    /** All neurons of these layers. */
+    /** Returns all neurons of these layers. */
     static NeuronSelection layers(int... layers) {
         return new Ranges(Arrays.stream(layers).mapToObj(l -> new Range(l, l, 0, Range.END)).toList());
     }

@@ -24,10 +24,10 @@ public sealed interface Positions {
     /** The last position of the prompt, also while text is generated after it. */
     Positions LAST = Named.LAST;
 
-    /** Whether the edit holds at {@code position} of a text whose prompt has {@code promptLength} tokens. */
+    /** Returns whether the edit holds at {@code position} of a text whose prompt has {@code promptLength} tokens. */
     boolean contains(int position, int promptLength);
 
-    /** The positions at these indices, from 0. */
+    /** Returns the positions at these indices, from 0. */
     static Positions at(int... indices) {
         return new Ranges(Arrays.stream(indices).mapToObj(index -> new Range(index, index)).toList());
     }
@@ -80,7 +80,7 @@ public sealed interface Positions {
         }
     }
 
-    /** The indices from {@code first} to {@code last}, both included. */
+    /** Returns the indices from {@code first} to {@code last}, both included. */
     record Range(int first, int last) {
         private static final Pattern TEXT = Pattern.compile("(\\d{1,9})(?:\\.\\.(\\d{1,9}))?");
         /** Ranges that overlap count as equal. */
@@ -124,7 +124,7 @@ public sealed interface Positions {
             return List.copyOf(joined);
         }
 
-        /** The largest index. */
+        /** Returns the largest index. */
         public int last() {
             return ranges.getLast().last;
         }

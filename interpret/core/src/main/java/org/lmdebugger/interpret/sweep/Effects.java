@@ -79,7 +79,7 @@ public final class Effects {
         System.arraycopy(probabilities, 0, topProbabilities, at * top, probabilities.length);
     }
 
-    /** Whether every number is one. */
+    /** Returns whether every number is finite. */
     boolean isFinite() {
         return Arrays.stream(values).noneMatch(Effects::hasOther) && !hasOther(topProbabilities);
     }
@@ -122,12 +122,12 @@ public final class Effects {
         return items.get(i).edits(plan.sweep());
     }
 
-    /** The layer of each intervention's edit; −1 if it has not exactly one. */
+    /** Returns the layer of each intervention's edit; −1 if it has not exactly one. */
     public int[] layers() {
         return layers;
     }
 
-    /** The neuron of each intervention's edit; −1 if it has not exactly one. */
+    /** Returns the neuron of each intervention's edit; −1 if it has not exactly one. */
     public int[] neurons() {
         return neurons;
     }
@@ -145,7 +145,7 @@ public final class Effects {
         return values[index(measure)];
     }
 
-    /** The same measure of the unedited prompt. */
+    /** Returns the value of a measure for the unedited prompt. */
     public float clean(Measure measure) {
         return clean.values[index(measure)][0];
     }
@@ -159,12 +159,14 @@ public final class Effects {
         return index;
     }
 
-    /** Ids of the likeliest tokens, k of each intervention, largest probability first; −1 where the network overflows. */
+    /**
+     * Ids of the likeliest tokens, k of each intervention, largest probability first; −1 where the network overflows.
+     */
     public int[] topIds() {
         return topIds;
     }
 
-    /** Their probabilities; NaN where the network overflows. */
+    /** Returns the probabilities of {@link #topIds}; NaN where the network overflows. */
     public float[] topProbabilities() {
         return topProbabilities;
     }

@@ -6,8 +6,8 @@ import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
- * What a sweep measures of the next-token distribution under an intervention. Natural logarithms. Its text form is the
- * name of its column: {@code kl}, {@code entropy}, {@code logit:" king"}, {@code probability:" king"},
+ * A property of the next-token distribution under an intervention, which a sweep measures. Natural logarithms. Its text
+ * form is the name of its column: {@code kl}, {@code entropy}, {@code logit:" king"}, {@code probability:" king"},
  * {@code log-probability:" king"}, {@code rank:" king"}, {@code difference:" king"/" queen"}, {@code top:5}. A token is
  * given as text that is exactly one token, where a leading space is real, or by its id: {@code logit:#620}.
  */
@@ -28,7 +28,7 @@ public sealed interface Measure {
         }
     }
 
-    /** What is measured of one token. */
+    /** A quantity of one token. */
     enum Quantity {
         LOGIT, PROBABILITY, LOG_PROBABILITY,
         /** Number of tokens with a strictly greater logit: 0 for the most likely one. */
@@ -61,7 +61,7 @@ public sealed interface Measure {
         }
     }
 
-    /** A quantity of one token. */
+    /** A measured quantity of one token. */
     record OfToken(Quantity quantity, Token token) implements Measure {
         @Override
         public String toString() {
@@ -149,7 +149,7 @@ public sealed interface Measure {
         return new Difference(Token.of(token), Token.of(other));
     }
 
-    /** A quantity of the token with this id. */
+    /** Returns a quantity of the token with this id. */
     static Measure of(Quantity quantity, int id) {
         return new OfToken(quantity, new Token(null, id));
     }

@@ -32,7 +32,7 @@ final class MeasureReader {
     private final Tensor topIds; // [S, k]
     private final Tensor topLogits; // [S, k]
 
-    /** What measures need of the logits. */
+    /** The parts of the logits that measures need. */
     static final class Layout {
         private final List<Measure> measures;
         private final List<Integer> tokens = new ArrayList<>();
@@ -116,7 +116,9 @@ final class MeasureReader {
         topLogits = layout.top == 0 ? null : scope.allocate(ElementType.F32, rows, layout.top);
     }
 
-    /** Measures the rows of {@code x} [n, d] into {@code to} from row {@code at} on; {@code normed} [n, d] is scratch. */
+    /**
+     * Measures the rows of {@code x} [n, d] into {@code to} from row {@code at} on; {@code normed} [n, d] is scratch.
+     */
     void read(Operations session, Tensor x, Tensor normed, Effects to, int at) {
         int n = (int) x.rows();
         if (layout.whole) {

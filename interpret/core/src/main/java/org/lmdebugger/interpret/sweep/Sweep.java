@@ -43,17 +43,17 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
         }
     }
 
-    /** A sweep of these prompts, so far without anything else, at the last position. */
+    /** Returns a sweep of these prompts, so far without anything else, at the last position. */
     public static Sweep of(List<Prompt> prompts) {
         return new Sweep(prompts, null, List.of(), List.of(), Positions.LAST, List.of(), MEMORY);
     }
 
-    /** A sweep of these texts. */
+    /** Returns a sweep of these texts. */
     public static Sweep of(String... prompts) {
         return of(Arrays.stream(prompts).map(Prompt::of).toList());
     }
 
-    /** A sweep of these prompts, given as ids of tokens. */
+    /** Returns a sweep of these prompts, given as ids of tokens. */
     public static Sweep ofIds(int[]... prompts) {
         return of(Arrays.stream(prompts).map(Prompt::ofIds).toList());
     }
@@ -66,12 +66,12 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
         return neurons(NeuronSelection.ALL);
     }
 
-    /** All neurons of these layers. */
+    /** Chooses all neurons of these layers. */
     public Sweep layers(int... layers) {
         return neurons(NeuronSelection.layers(layers));
     }
 
-    /** Of each layer the {@code count} that weigh most at the prompt's last position. */
+    /** Chooses the {@code count} neurons of each layer with the largest scores at the prompt's last position. */
     public Sweep dominant(int count) {
         return neurons(new NeuronSelection.Dominant(count));
     }
@@ -97,7 +97,7 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
         return operation(new Edit.Operation.Add(amount));
     }
 
-    /** The coefficient becomes what it is at the same position of {@code prompt}. */
+    /** Sets the coefficient to its value at the same position of {@code prompt}. */
     public Sweep from(String prompt) {
         return operation(new Edit.Operation.From(prompt));
     }

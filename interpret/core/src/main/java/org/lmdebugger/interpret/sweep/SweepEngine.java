@@ -104,7 +104,9 @@ public final class SweepEngine implements AutoCloseable {
         }
     }
 
-    /** Computes chunk {@code index} of the plan; in halves, and halves of those, if the device has too little memory. */
+    /**
+     * Computes chunk {@code index} of the plan; in halves, and halves of those, if the device has too little memory.
+     */
     Effects compute(int index) {
         var chunk = plan.chunks().get(index);
         var chunkItems = items.subList(chunk.from(), chunk.from() + chunk.count());
@@ -137,7 +139,7 @@ public final class SweepEngine implements AutoCloseable {
         }
     }
 
-    /** Has buffers ready that are large enough: those of the chunk before, if they are. */
+    /** Reserves buffers that are large enough: those of the previous chunk, if possible. */
     private void reserve(int sequences, int positions) {
         if (sequences <= capacity && positions == this.positions) {
             return;
@@ -250,7 +252,7 @@ public final class SweepEngine implements AutoCloseable {
             }
         }
 
-        /** The rows of the sequences that have entered; if not {@code all}, the last of each alone goes on. */
+        /** Returns the rows of the sequences that have entered; if not {@code all}, the last of each alone goes on. */
         private BlockRows rows(int l, boolean all) {
             int count = entered * positions;
             var x = buffers.x().rows(0, count);

@@ -20,7 +20,8 @@ import org.lmdebugger.model.Gpt2;
 /**
  * One intervention of a sweep, on one prompt, and from where on it changes anything.
  *
- * @param neuron        the neuron of {@code firstLayer} that an operation is done to; −1 for an intervention of the user's
+ * @param neuron        the neuron of {@code firstLayer} that an operation is done to; −1 for an intervention of the
+ *     user's
  * @param index         number of the operation, or of the user's intervention
  * @param firstLayer    the lowest layer that it edits
  * @param firstPosition the first position whose residual stream it changes; for what only touches the top layer the
@@ -36,7 +37,9 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
         return Intervention.of(new Edit(firstLayer, neuron, operation, sweep.positions(operation)));
     }
 
-    /** All interventions on one prompt: those that need the same positions together, the lowest layers first. */
+    /**
+     * Returns all interventions on one prompt: those that need the same positions together, the lowest layers first.
+     */
     static List<SweepItem> of(Gpt2 model, Sweep sweep, Resolver resolver, int length) {
         var items = new ArrayList<SweepItem>();
         int top = model.config().layers() - 1;
@@ -66,12 +69,12 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
         return new SweepItem(-1, index, layer, below);
     }
 
-    /** The first position of a prompt at which an edit holds; its last if there is none. */
+    /** Returns the first position of a prompt at which an edit holds; its last if there is none. */
     private static int first(Positions positions, int length) {
         return IntStream.range(0, length).filter(p -> positions.contains(p, length)).findFirst().orElse(length - 1);
     }
 
-    /** The chosen neurons, by layer, ascending. */
+    /** Returns the chosen neurons, by layer, ascending. */
     private static List<int[]> neurons(Gpt2 model, NeuronSelection neurons, Resolver resolver, int length) {
         int layers = model.config().layers();
         return switch (neurons) {
@@ -108,7 +111,7 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
         }
     }
 
-    /** Everything about a sweep that can be wrong for one prompt, found before anything is computed. */
+    /** Checks everything about a sweep that can be wrong for one prompt, before anything is computed. */
     static void check(Sweep sweep, List<SweepItem> items, Resolver resolver) {
         if (items.isEmpty()) {
             throw new IllegalArgumentException("sweep: nothing selected (expected: neurons with operations, or interventions)");

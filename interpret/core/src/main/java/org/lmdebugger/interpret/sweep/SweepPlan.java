@@ -9,7 +9,7 @@ import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
 
 /**
- * What a sweep will do: checked, counted and divided into chunks, before anything but the prompts themselves is
+ * The work of a sweep: checked, counted and divided into chunks, before anything but the prompts themselves is
  * computed. The same sweep of the same model gives the same plan.
  *
  * @param sweep   what was asked for
@@ -107,7 +107,10 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         return SweepBuffers.bytes(config, sequences, positions) + readout.bytes(sequences);
     }
 
-    /** Of one intervention: whole layers, the top layer with one row but for keys and values, and the head. */
+    /**
+     * Returns the operations of one intervention: whole layers, the top layer with one row but for keys and values, and
+     * the head.
+     */
     private static double flop(Gpt2Config config, MeasureReader.Layout readout, int firstLayer, int positions, int length) {
         double d = config.width();
         double attention = 4 * d * d + 4 * d * length; // but for keys and values

@@ -95,12 +95,12 @@ public record Trace(String model, String device, String precision, String mode, 
     public record Standing(float probability, int rank) {
     }
 
-    /** A traced position by its index; −1 is the prompt's last. */
+    /** Returns a traced position by its index; −1 is the prompt's last. */
     public Position position(int index) {
         return find(positions, index);
     }
 
-    /** A traced position under the edits. */
+    /** Returns a traced position under the edits. */
     public Position editedPosition(int index) {
         if (edited == null) {
             throw new IllegalStateException("edited: nothing (expected: a trace with edits)");

@@ -3,7 +3,7 @@ package org.lmdebugger.interpret.trace;
 import java.util.List;
 
 /**
- * What a trace looks at.
+ * The scope of a trace: positions, number of entries, tokens.
  *
  * @param positions    indices from 0; negative ones count from the end (−1 is the last); null means all
  * @param top          how many tokens and sub-updates are listed
@@ -11,7 +11,7 @@ import java.util.List;
  * @param totalEffects whether to measure each listed sub-update of the clean run ({@link Trace.SubUpdate#total()})
  */
 public record TraceOptions(List<Integer> positions, int top, List<Integer> tokens, boolean totalEffects) {
-    /** The last position, ten of each, no chosen tokens. */
+    /** Options for the last position, ten of each, no chosen tokens. */
     public static final TraceOptions DEFAULT = new TraceOptions(List.of(-1), 10, List.of());
 
     /** Without total effects. */

@@ -99,7 +99,7 @@ public final class Tracer implements AutoCloseable {
         }
     }
 
-    /** The dominant sub-updates, by layer, then position. */
+    /** Returns the dominant sub-updates, by layer, then position. */
     private List<List<List<Trace.SubUpdate>>> readDominant(Activations run, int[] targets) {
         int p = positions.length;
         long d = model.config().width();

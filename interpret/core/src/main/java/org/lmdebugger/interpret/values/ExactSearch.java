@@ -12,7 +12,7 @@ import org.lmdebugger.model.Gpt2;
 
 /** Questions that one product of every value vector with one direction answers: each weight is read once. */
 record ExactSearch(Gpt2 model, ValueVectors vectors) {
-    /** The vectors with the largest sign·(mean logit of the tokens); scores are mean logits. */
+    /** Returns the vectors with the largest sign·(mean logit of the tokens); scores are mean logits. */
     List<Match> extremes(int sign, int[] tokens, int k) {
         if (tokens.length == 0) {
             throw new IllegalArgumentException("tokens: none (expected: at least one)");
@@ -24,7 +24,7 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
         return largest(direction, layer -> weights, k).stream().map(match -> new Match(match.vector(), sign * match.score())).toList();
     }
 
-    /** The vectors with the largest cosine to {@code vector}, but for itself. */
+    /** Returns the vectors with the largest cosine to {@code vector}, but for itself. */
     List<Match> similar(Neuron vector, int k) {
         var direction = vectors.row(vector).toFloats();
         double length = Math.sqrt(Vectors.dot(direction, direction));
@@ -39,7 +39,10 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
         return found.stream().filter(match -> !match.vector().equals(vector)).limit(k).toList();
     }
 
-    /** The vectors with the largest weight·(v·direction), in single precision on any device; ties to the lower index. */
+    /**
+     * Returns the vectors with the largest weight·(v·direction), in single precision on any device; ties to the lower
+     * index.
+     */
     private List<Match> largest(float[] direction, IntFunction<float[]> weightsOfLayer, int k) {
         int width = model.config().feedForwardWidth();
         var indices = new int[k];

@@ -8,8 +8,9 @@ import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.model.TokenLogit;
 
 /**
- * What all value vectors of a model promote and suppress most, in host memory: of each vector k tokens with the largest
- * logits, largest first, and k with the smallest, smallest first. Any thread may read them while the memory lives.
+ * The tokens that all value vectors of a model promote and suppress most, in host memory: of each vector k tokens with
+ * the largest logits, largest first, and k with the smallest, smallest first. Any thread may read them while the memory
+ * lives.
  */
 public final class Projections {
     private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -29,32 +30,32 @@ public final class Projections {
         return 16L * vectors * k;
     }
 
-    /** How many tokens there are of each vector, at the top and at the bottom. */
+    /** Returns the number of tokens of each vector, at the top and at the bottom. */
     public int k() {
         return k;
     }
 
-    /** Ids of the tokens that a vector promotes most, by its {@linkplain ValueVectors#index index}. */
+    /** Returns the ids of the tokens that a vector promotes most, by its {@linkplain ValueVectors#index index}. */
     public int[] topIds(int vector) {
         return ids(vector, 0);
     }
 
-    /** Their logits. */
+    /** Returns the logits of {@link #topIds}. */
     public float[] topLogits(int vector) {
         return logits(vector, 0);
     }
 
-    /** Ids of the tokens that a vector suppresses most. */
+    /** Returns the ids of the tokens that a vector suppresses most. */
     public int[] bottomIds(int vector) {
         return ids(vector, 1);
     }
 
-    /** Their logits. */
+    /** Returns the logits of {@link #bottomIds}. */
     public float[] bottomLogits(int vector) {
         return logits(vector, 1);
     }
 
-    /** What one vector says. */
+    /** Returns the tokens of one vector. */
     public Projection of(Neuron vector) {
         return read(vectors.index(vector), vector);
     }
@@ -91,7 +92,7 @@ public final class Projections {
     }
 
     /**
-     * What one vector says.
+     * The tokens that one vector promotes and suppresses most.
      *
      * @param vector which
      * @param top    the tokens with the largest logits, largest first, ties to the lower id

@@ -8,11 +8,11 @@ import org.lmdebugger.interpret.values.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
 
 /**
- * Multiplies value vectors with the output embedding, a tile of them at a time, and keeps the extremes of each row: those
- * of single precision, whatever the device's.
+ * Multiplies value vectors with the output embedding, a tile of them at a time, and keeps the extremes of each row:
+ * those of single precision, whatever the device's.
  */
 final class Projector implements AutoCloseable {
-    /** Of a tile's products: as many rows as a matrix product needs to be fast, and no more. */
+    /** Bytes of a tile's products: as many rows as a matrix product needs to be fast, and no more. */
     private static final long TILE_BYTES = 192 << 20;
 
     private final Gpt2 model;
@@ -60,7 +60,10 @@ final class Projector implements AutoCloseable {
         return tile;
     }
 
-    /** Gives what at most a tile of {@code vectors} [n, d] say to {@code sink}; the first of them is vector {@code first}. */
+    /**
+     * Gives what at most a tile of {@code vectors} [n, d] say to {@code sink}; the first of them is vector {@code
+     * first}.
+     */
     void project(Tensor vectors, int first, Sink sink) {
         int n = (int) vectors.rows();
         var part = products.rows(0, n);
@@ -77,7 +80,10 @@ final class Projector implements AutoCloseable {
         put(first, n, true, sink);
     }
 
-    /** What is multiplied with the embedding. On the host: it is little beside the product. */
+    /**
+     * Returns the rows to multiply with the embedding. They are computed on the host, in little time beside the
+     * product.
+     */
     private Tensor read(Tensor vectors) {
         if (reading == Reading.RAW) {
             return vectors;

@@ -14,7 +14,8 @@ import org.lmdebugger.model.Gpt2;
  * The extremes that single precision finds among products with the output embedding, from products of rounded operands:
  * more candidates than are wanted, scored again in FP32. A token that is no candidate has a rounded product beyond the
  * last candidate's, and an exact one within ε·‖v‖·max‖w‖ of that (Cauchy and Schwarz). Where the k-th candidate does
- * not clear that bound, every token of the row is scored. Of logits that are equal to the last bit either may come first.
+ * not clear that bound, every token of the row is scored. Of logits that are equal to the last bit either may come
+ * first.
  */
 final class Rescoring {
     private final Gpt2 model;
@@ -32,7 +33,8 @@ final class Rescoring {
 
     /**
      * How far a product of two operands may be from what it stands for, relative to their sizes: TF32 keeps 10 bits of
-     * mantissa of both, which a GPU may cut; BF16 rounds what is not a weight to nearest, and weights are what they are.
+     * mantissa of both, which a GPU may cut; BF16 rounds what is not a weight to nearest, and weights are what they
+     * are.
      */
     private static double rounding(Device device, Reading reading) {
         return switch (device.precision()) {
@@ -42,7 +44,7 @@ final class Rescoring {
         };
     }
 
-    /** Whether products of that kind need it. */
+    /** Returns whether products for this reading must be rescored on this device. */
     static boolean isNeeded(Device device, Reading reading) {
         return rounding(device, reading) > 0;
     }

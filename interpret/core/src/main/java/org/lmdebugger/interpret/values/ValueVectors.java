@@ -15,8 +15,8 @@ import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;
 
 /**
- * The value vectors of a model, f in each of L layers: what they say, which of them promote or suppress given tokens, and
- * which are like another. Any thread may ask; the same question gives the same bits every time on one device. A
+ * The value vectors of a model, f in each of L layers: what they say, which of them promote or suppress given tokens,
+ * and which are like another. Any thread may ask; the same question gives the same bits every time on one device. A
  * vector's index is layer·f + neuron.
  */
 public final class ValueVectors {
@@ -24,29 +24,29 @@ public final class ValueVectors {
     private final int layers;
     private final int width; // vectors of a layer, f
 
-    /** The value vectors of {@code model}, which its owner closes. */
+    /** Makes the value vectors of {@code model}, which its owner closes. */
     public ValueVectors(Gpt2 model) {
         this.model = model;
         layers = model.config().layers();
         width = model.config().feedForwardWidth();
     }
 
-    /** As what a value vector v is multiplied with the output embedding. */
+    /** The transformation of a value vector v before it is multiplied with the output embedding. */
     public enum Reading {
-        /** As v itself: how LM-Debugger reads it. */
+        /** None: v itself, as LM-Debugger reads it. */
         RAW,
         /**
-         * As (v − mean(v)) ⊙ γ, γ the gain of the final LayerNorm: what v adds to the logits for a coefficient of 1,
+         * (v − mean(v)) ⊙ γ, γ the gain of the final LayerNorm: the change of the logits for a coefficient of 1,
          * times the deviation σ of the residual stream that the norm divides by.
          */
         FINAL_NORM
     }
 
-    /** A value vector and how well it answers a question. */
+    /** A value vector and its score in a search. */
     public record Match(Neuron vector, float score) {
     }
 
-    /** How many there are. */
+    /** Returns the number of value vectors. */
     public int count() {
         return layers * width;
     }
@@ -60,7 +60,7 @@ public final class ValueVectors {
         return vector.layer() * width + vector.neuron();
     }
 
-    /** The vector of an index. */
+    /** Returns the vector of an index. */
     public Neuron at(int index) {
         return new Neuron(index / width, index % width);
     }
@@ -82,7 +82,7 @@ public final class ValueVectors {
         return IntStream.range(0, ids.length).mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList();
     }
 
-    /** The {@code k} tokens that a vector of your own promotes most, read raw. */
+    /** Returns the {@code k} tokens that a vector of your own promotes most, read raw. */
     public List<TokenLogit> tokens(float[] vector, int k) {
         checkTokens(k);
         try (var scope = new TensorScope(model.device())) {
@@ -93,7 +93,7 @@ public final class ValueVectors {
         }
     }
 
-    /** What one vector says: the {@code k} tokens that it promotes most, and the {@code k} that it suppresses most. */
+    /** Returns the {@code k} tokens that one vector promotes most and the {@code k} that it suppresses most. */
     public Projection project(Neuron vector, int k, Reading reading) {
         var row = row(vector);
         checkTokens(k);
@@ -116,7 +116,8 @@ public final class ValueVectors {
     }
 
     /**
-     * What all vectors say. Logits may differ in the last bits from those of a vector that is projected alone.
+     * Computes the tokens of all vectors. Logits may differ in the last bits from those of a vector that is projected
+     * alone.
      *
      * @param k    tokens of each vector, at the top and at the bottom
      * @param into host memory of exactly {@link #byteSize} bytes, in which the result lives
@@ -141,7 +142,7 @@ public final class ValueVectors {
         return all;
     }
 
-    /** What was computed before, from the memory that holds it. */
+    /** Returns projections that were computed before, from the memory that holds them. */
     public Projections projections(int k, MemorySegment data) {
         if (data.byteSize() != byteSize(k)) {
             throw new IllegalArgumentException("data: %d bytes (expected: %d)".formatted(data.byteSize(), byteSize(k)));
@@ -164,13 +165,17 @@ public final class ValueVectors {
         return new ExactSearch(model, this).extremes(1, tokens, k);
     }
 
-    /** The {@code k} vectors that suppress {@code tokens} most: those with the smallest mean, smallest first. */
+    /**
+     * Returns the {@code k} vectors that suppress {@code tokens} most: those with the smallest mean, smallest first.
+     */
     public List<Match> suppress(int[] tokens, int k) {
         check("k", k, count());
         return new ExactSearch(model, this).extremes(-1, tokens, k);
     }
 
-    /** The {@code k} other vectors that point most nearly where {@code vector} does; their score is the cosine. */
+    /**
+     * Returns the {@code k} other vectors that point most nearly where {@code vector} does; their score is the cosine.
+     */
     public List<Match> similar(Neuron vector, int k) {
         check("k", k, count() - 1);
         return new ExactSearch(model, this).similar(vector, k);

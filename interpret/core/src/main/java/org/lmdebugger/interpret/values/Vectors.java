@@ -33,7 +33,7 @@ public final class Vectors {
         return sum;
     }
 
-    /** The cosine of the angle between two vectors; 0 if one of them is 0. */
+    /** Returns the cosine of the angle between two vectors; 0 if one of them is 0. */
     public static double cosine(float[] a, float[] b) {
         double lengths = Math.sqrt(dot(a, a) * dot(b, b));
         return lengths == 0 ? 0 : dot(a, b) / lengths;

@@ -23,7 +23,7 @@ public final class Clusters {
     private final int[] labels; // by vector
     private final int count;
 
-    /** How vectors were clustered. */
+    /** A method of clustering. */
     public enum Method {
         /** Exactly: complete linkage on cosine distance. */
         COMPLETE_LINKAGE,
@@ -35,7 +35,7 @@ public final class Clusters {
      * A cluster to look at.
      *
      * @param label          its number
-     * @param members        its vectors, those first that point most nearly where the members' sum does
+     * @param members        its vectors, sorted by cosine similarity to their mean, the largest first
      * @param representative the first member
      * @param tokens         those with the largest mean of the members' raw logits, which their logits are
      */
@@ -106,17 +106,17 @@ public final class Clusters {
         return method;
     }
 
-    /** How many there are. */
+    /** Returns the number of clusters. */
     public int count() {
         return count;
     }
 
-    /** The cluster of each vector, by its {@linkplain ValueVectors#index index}. */
+    /** Returns the cluster of each vector, by its {@linkplain ValueVectors#index index}. */
     public int[] labels() {
         return labels.clone();
     }
 
-    /** The number of the cluster that {@code vector} belongs to. */
+    /** Returns the number of the cluster that {@code vector} belongs to. */
     public int label(Neuron vector) {
         return labels[vectors.index(vector)];
     }

@@ -18,7 +18,8 @@ import org.lmdebugger.device.TensorScope;
  * on the device.
  *
  * <p>Ties, as in SciPy: the previous cluster of the chain before others, then the one in the lower row; a chain starts
- * in the lowest row; a merged cluster takes the higher of its two rows; equal merges are done in the order of the chains.
+ * in the lowest row; a merged cluster takes the higher of its two rows; equal merges are done in the order of the
+ * chains.
  */
 final class CompleteLinkage implements AutoCloseable {
     private static final int TILE = 1024; // rows of the matrix in one product
@@ -46,7 +47,7 @@ final class CompleteLinkage implements AutoCloseable {
         return 4 * vectors * vectors;
     }
 
-    /** How many steps there are to report: a row of the matrix each, then a merge each. */
+    /** Returns the number of steps to report: a row of the matrix each, then a merge each. */
     static int steps(int vectors) {
         return 2 * vectors - 1;
     }
@@ -82,7 +83,10 @@ final class CompleteLinkage implements AutoCloseable {
         }
     }
 
-    /** A label for each vector: clusters are numbered in the order of their first vectors. {@code done} goes on from the rows. */
+    /**
+     * Returns a label for each vector; clusters are numbered in the order of their first vectors. {@code done}
+     * continues the count of rows.
+     */
     int[] labels(int count, IntConsumer done) {
         for (int start = 0; merges.size() < n - 1; ) {
             if (length == 0) {
@@ -137,7 +141,9 @@ final class CompleteLinkage implements AutoCloseable {
         merges.add(new Merge(kept, dropped, link));
     }
 
-    /** The clusters after the {@code count} merges of the most similar; the sort keeps the order of equal ones. */
+    /**
+     * Returns the clusters after the {@code count} merges of the most similar; the sort keeps the order of equal ones.
+     */
     private int[] cut(int count) {
         var parents = IntStream.range(0, n).toArray();
         merges.stream().sorted(Comparator.comparingDouble(merge -> -merge.similarity())).limit(count)

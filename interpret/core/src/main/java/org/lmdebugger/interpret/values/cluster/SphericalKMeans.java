@@ -12,8 +12,9 @@ import org.lmdebugger.interpret.values.Vectors;
 
 /**
  * Spherical k-means (Dhillon and Modha, 2001): each vector belongs to the centroid with the largest cosine, ties to the
- * lower number, and each centroid points where the sum of its vectors does, for {@value #ROUNDS} rounds or until nothing
- * moves. Starts from vectors drawn with a seed; a centroid without vectors takes the vector that is farthest from its own.
+ * lower number, and each centroid points where the sum of its vectors does, for {@value #ROUNDS} rounds or until
+ * nothing moves. Starts from vectors drawn with a seed; a centroid without vectors takes the vector that is farthest
+ * from its own.
  */
 final class SphericalKMeans {
     static final int ROUNDS = 25;
@@ -38,7 +39,10 @@ final class SphericalKMeans {
         cosines = new float[n];
     }
 
-    /** A label for each vector, below the number of clusters; {@code done} hears how many rounds are over. */
+    /**
+     * Returns a label for each vector, below the number of clusters; calls {@code done} with the number of finished
+     * rounds.
+     */
     int[] labels(IntConsumer done) {
         int count = options.count();
         try (var scope = new TensorScope(unit.device())) {
@@ -57,7 +61,7 @@ final class SphericalKMeans {
         return labels;
     }
 
-    /** As many different vectors as there are clusters. */
+    /** Chooses as many different vectors as there are clusters. */
     private int[] drawn() {
         var random = new SplittableRandom(options.seed());
         var all = IntStream.range(0, n).toArray();
@@ -86,7 +90,7 @@ final class SphericalKMeans {
         }
     }
 
-    /** The centroids, [count, d]: sums of length 1. */
+    /** Returns the centroids, [count, d]: sums of length 1. */
     private float[] means() {
         int count = options.count();
         fillEmpty(count);
