@@ -51,7 +51,7 @@ class ExperimentsPageTest extends PageTest {
                 "{\"version\": 1, \"edits\": null}");
         browser.open("#/experiments");
         browser.untilText(".experiments tbody th", "beside");
-        browser.untilText(".experiments .damaged", "This file is damaged: prompt: missing");
+        browser.untilText(".experiments .damaged", "This file is damaged: name: 0 characters");
         browser.click("Delete from-elsewhere");
         browser.untilText(".experiments .danger", "Really delete");
         browser.click("Delete from-elsewhere");
