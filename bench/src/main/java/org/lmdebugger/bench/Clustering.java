@@ -23,7 +23,9 @@ public final class Clustering {
                     rows[0] = System.nanoTime();
                 }
             });
-            System.out.printf("{\"vectors\": %d, \"clusters\": %d, \"method\": \"%s\", \"seconds\": %.2f, \"matrix_seconds\": %.2f}%n", vectors.count(),
+            System.out.printf(
+                    "{\"vectors\": %d, \"clusters\": %d, \"method\": \"%s\", \"seconds\": %.2f, \"matrix_seconds\": %.2f}%n",
+                    vectors.count(),
                     clusters.count(), clusters.method(), (System.nanoTime() - start) / 1e9, (rows[0] - start) / 1e9);
         }
     }

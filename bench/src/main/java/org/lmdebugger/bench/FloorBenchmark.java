@@ -31,7 +31,9 @@ import org.openjdk.jmh.annotations.Warmup;
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Fork(value = 1, jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-XX:MaxDirectMemorySize=4g"})
+@Fork(value = 1,
+        jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector",
+                "-XX:MaxDirectMemorySize=4g"})
 @Warmup(iterations = 8)
 @Measurement(iterations = 9)
 public class FloorBenchmark {
@@ -95,7 +97,8 @@ public class FloorBenchmark {
 
     private double readOnAllProcessors() {
         int threads = Runtime.getRuntime().availableProcessors();
-        return IntStream.range(0, threads).parallel().mapToDouble(t -> sum(memory, BYTES / threads * t, BYTES / threads * (t + 1))).sum();
+        return IntStream.range(0, threads).parallel()
+                .mapToDouble(t -> sum(memory, BYTES / threads * t, BYTES / threads * (t + 1))).sum();
     }
 
     private static float sum(MemorySegment memory, long from, long to) {

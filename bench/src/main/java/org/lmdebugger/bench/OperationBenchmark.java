@@ -84,7 +84,8 @@ public class OperationBenchmark {
         uniforms = random(1, rows);
         ids = device.call(session -> scope.vector(session, new int[rows]));
         zero = device.call(session -> scope.vector(session, 0));
-        context = new AttentionContext(width / 64, 1, random(0, width), random(0, width), random(rows, width), random(rows, width), zero);
+        context = new AttentionContext(width / 64, 1, random(0, width), random(0, width), random(rows, width),
+                random(rows, width), zero);
     }
 
     private Tensor random(int rows, int columns) {
@@ -193,7 +194,8 @@ public class OperationBenchmark {
 
     @Benchmark
     public void measure() {
-        run(session -> session.measure(new LogitStatistics(null, logits.row(0), scalars, null, scalars, null, null), logits));
+        run(session -> session.measure(new LogitStatistics(null, logits.row(0), scalars, null, scalars, null, null),
+                logits));
     }
 
     @Benchmark

@@ -24,7 +24,8 @@ final class Parity {
 
     /** @param arguments checkpoint directory, device, file to write, prompts */
     public static void main(String[] arguments) throws IOException {
-        try (var device = Devices.open(arguments[1]); var model = Gpt2.load(ModelFiles.of(Path.of(arguments[0])), device)) {
+        try (var device = Devices.open(arguments[1]);
+                var model = Gpt2.load(ModelFiles.of(Path.of(arguments[0])), device)) {
             var results = new ArrayList<Map<String, Object>>();
             for (var prompt : List.of(arguments).subList(3, arguments.length)) {
                 results.add(result(new Debugger(model), device, prompt));

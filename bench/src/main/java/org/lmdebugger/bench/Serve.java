@@ -40,17 +40,22 @@ final class Serve {
             int layer = client % 4;
             int neuron = 23 * client % 768;
             return switch (kind % 10) {
-                case 0, 5 -> post("/api/v1/trace", "\"edits\": [\"L%dD%d=%d\"], \"tokens\": [\" boy\"]".formatted(layer, neuron, 3 + client));
-                case 1, 6 -> post("/get_data", "\"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 1.0}]".formatted(layer, neuron));
-                case 2 -> post("/api/v1/generate", "\"tokens\": 5, \"continuations\": [{}, {\"edits\": [\"L%dD%d=%d\"]}]"
-                        .formatted(layer, neuron, 3 + client));
+                case 0, 5 -> post("/api/v1/trace",
+                        "\"edits\": [\"L%dD%d=%d\"], \"tokens\": [\" boy\"]".formatted(layer, neuron, 3 + client));
+                case 1, 6 -> post("/get_data",
+                        "\"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 1.0}]".formatted(layer, neuron));
+                case 2 ->
+                        post("/api/v1/generate", "\"tokens\": 5, \"continuations\": [{}, {\"edits\": [\"L%dD%d=%d\"]}]"
+                                .formatted(layer, neuron, 3 + client));
                 case 3 -> new Request("GET", "/get_projections/layer/%d/dim/%d".formatted(layer, neuron), null);
                 case 4 -> post("/api/v1/trace", "\"edits\": [\"L%dD%d*=%d@last\"], \"positions\": \"all\", \"top\": 3"
                         .formatted(layer, neuron, 2 + client));
                 case 7 -> new Request("POST", "/api/v1/tokenize", "{\"text\": \"%s %d\"}".formatted(PROMPT, client));
-                case 8 -> post("/api/v1/trace", "\"total\": true, \"top\": 5, \"edits\": [\"L%dD%d=0\"]".formatted(layer, neuron));
-                default -> post("/generate", "\"generate_k\": 5, \"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 0.0}]"
-                        .formatted(layer, neuron));
+                case 8 -> post("/api/v1/trace",
+                        "\"total\": true, \"top\": 5, \"edits\": [\"L%dD%d=0\"]".formatted(layer, neuron));
+                default -> post("/generate",
+                        "\"generate_k\": 5, \"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 0.0}]"
+                                .formatted(layer, neuron));
             };
         }
     }
@@ -74,13 +79,16 @@ final class Serve {
                 throw new IOException("the server did not start (see above)");
             }
             var serve = new Serve(URI.create(line.replaceFirst(".*(http://\\S+).*", "$1")), server.pid());
-            var report = "# %s, %s, %d processors%n%n%s. The address was printed after %.1f s.%n%n%s%n%s".formatted(line.replaceFirst(":.*", ""), processor(),
+            var report = "# %s, %s, %d processors%n%n%s. The address was printed after %.1f s.%n%n%s%n%s".formatted(
+                    line.replaceFirst(":.*", ""), processor(),
                     Runtime.getRuntime().availableProcessors(), LocalDate.now() + ", commit " + commit(), seconds,
                     serve.oneAfterAnother(Integer.parseInt(option(options, "--requests", "1000"))),
-                    serve.together(Integer.parseInt(option(options, "--clients", "32")), Integer.parseInt(option(options, "--seconds", "60"))));
+                    serve.together(Integer.parseInt(option(options, "--clients", "32")),
+                            Integer.parseInt(option(options, "--seconds", "60"))));
             System.out.print(report);
             if (options.contains("--out")) {
-                Files.writeString(Path.of(option(options, "--out", null)), report, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
+                Files.writeString(Path.of(option(options, "--out", null)), report, StandardOpenOption.CREATE,
+                        StandardOpenOption.TRUNCATE_EXISTING);
             }
         } finally {
             server.destroy();
@@ -94,7 +102,8 @@ final class Serve {
 
     private static String processor() throws IOException {
         try (var lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-            return lines.filter(line -> line.startsWith("model name")).findFirst().map(line -> line.replaceFirst(".*: ", "")).orElse("?");
+            return lines.filter(line -> line.startsWith("model name")).findFirst()
+                    .map(line -> line.replaceFirst(".*: ", "")).orElse("?");
         }
     }
 
@@ -109,14 +118,16 @@ final class Serve {
                 request.body() == null ? BodyPublishers.noBody() : BodyPublishers.ofString(request.body()));
         var answer = http.send(builder.setHeader("Content-Type", "application/json").build(), BodyHandlers.ofString());
         if (answer.statusCode() != 200) {
-            throw new IOException("%s %s: %d %s".formatted(request, request.body(), answer.statusCode(), answer.body()));
+            throw new IOException(
+                    "%s %s: %d %s".formatted(request, request.body(), answer.statusCode(), answer.body()));
         }
         return answer.body();
     }
 
     private long residentKilobytes() throws IOException {
         try (var lines = Files.lines(Path.of("/proc/" + process + "/status"))) {
-            return Long.parseLong(lines.filter(line -> line.startsWith("VmRSS")).findFirst().orElseThrow().replaceAll("\\D", ""));
+            return Long.parseLong(
+                    lines.filter(line -> line.startsWith("VmRSS")).findFirst().orElseThrow().replaceAll("\\D", ""));
         }
     }
 
@@ -140,7 +151,8 @@ final class Serve {
                 |---|---|---|---|
                 | median, ms | %.2f | %.2f | %.2f |
                 | resident memory, MB | %.0f | %.0f | %.3f |
-                """.formatted(requests, WARM_UP, WINDOW, WINDOW, first, last, last / first, before / 1e3, after / 1e3, (double) after / before);
+                """.formatted(requests, WARM_UP, WINDOW, WINDOW, first, last, last / first, before / 1e3, after / 1e3,
+                (double) after / before);
     }
 
     private static double percentile(double[] values, int percent) {
@@ -162,7 +174,8 @@ final class Serve {
         var all = new ArrayList<Double>();
         int mixed = 0;
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            var running = IntStream.range(0, clients).mapToObj(client -> threads.submit(() -> ask(client, alone[client], end))).toList();
+            var running = IntStream.range(0, clients)
+                    .mapToObj(client -> threads.submit(() -> ask(client, alone[client], end))).toList();
             for (var each : running) {
                 all.addAll(each.get().milliseconds());
                 mixed += each.get().mixed();
@@ -181,7 +194,8 @@ final class Serve {
                 | p99, ms | %.0f |
                 | slowest, ms | %.0f |
                 | resident memory before and after, MB | %.0f, %.0f |
-                """.formatted(clients, seconds, milliseconds.length, milliseconds.length / (double) seconds, percentile(milliseconds, 50),
+                """.formatted(clients, seconds, milliseconds.length, milliseconds.length / (double) seconds,
+                percentile(milliseconds, 50),
                 percentile(milliseconds, 99), percentile(milliseconds, 100), before / 1e3, residentKilobytes() / 1e3);
     }
 

@@ -61,13 +61,15 @@ public class SweepBenchmark {
         device = Devices.open(deviceName, precision);
         model = Gpt2.load(Checkpoints.of(shape), device);
         debugger = new Debugger(model);
-        sweep = Sweep.of("Once" + " a".repeat(Integer.parseInt(parts.get(0)) - 1)).off().at(Positions.parse(parts.get(1))).measure(Measure.kl())
+        sweep = Sweep.of("Once" + " a".repeat(Integer.parseInt(parts.get(0)) - 1)).off()
+                .at(Positions.parse(parts.get(1))).measure(Measure.kl())
                 .neurons(neurons(Integer.parseInt(parts.get(2))));
         var plan = debugger.plan(sweep);
         if (plan.prompts().getFirst().length != Integer.parseInt(parts.get(0))) {
             throw new IllegalStateException("prompt: not " + parts.get(0) + " tokens");
         }
-        System.out.printf("# sweep: %s effects %d gflop %.3f kl %.6g%n", work, plan.effects(), plan.flop() / 1e9, sum(sweep.neurons(neurons(2))));
+        System.out.printf("# sweep: %s effects %d gflop %.3f kl %.6g%n", work, plan.effects(), plan.flop() / 1e9,
+                sum(sweep.neurons(neurons(2))));
     }
 
     @TearDown

@@ -86,13 +86,13 @@ public final class CublasHandle extends CudaHandle {
      * @param k columns of op(A), rows of op(B)
      */
     public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
-                     Matrix a, Matrix b, float beta, Matrix c) {
+            Matrix a, Matrix b, float beta, Matrix c) {
         gemm(arithmetic, transposeA, transposeB, m, n, k, a, b, beta, c, 1);
     }
 
     /** Computes {@code batch} such products, whose operands follow each other at their strides, in elements. */
     public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
-                     Matrix a, Matrix b, float beta, Matrix c, int batch) {
+            Matrix a, Matrix b, float beta, Matrix c, int batch) {
         if (m < 0 || n < 0 || k < 0 || batch < 0) {
             throw new IllegalArgumentException("sizes: m %d, n %d, k %d, batch %d (expected: none negative)"
                     .formatted(m, n, k, batch));
@@ -114,7 +114,7 @@ public final class CublasHandle extends CudaHandle {
 
     /** Computes Cᵀ = op(B)ᵀ·op(A)ᵀ, because cuBLAS is column-major and the matrices here are row-major. */
     private int call(Arithmetic arithmetic, int operationA, int operationB, int m, int n, int k,
-                     Matrix a, Matrix b, Matrix c, int batch) {
+            Matrix a, Matrix b, Matrix c, int batch) {
         var addressA = CudaMemory.device("a", a.address());
         var addressB = CudaMemory.device("b", b.address());
         var addressC = CudaMemory.device("c", c.address());

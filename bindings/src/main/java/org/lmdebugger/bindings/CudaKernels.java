@@ -93,7 +93,7 @@ public final class CudaKernels {
     }
 
     public void attention(Matrix out, Matrix queries, Matrix prefixKeys, Matrix prefixValues, Matrix keys,
-                          Matrix values, Matrix length, int heads, int sequences, float divisor) {
+            Matrix values, Matrix length, int heads, int sequences, float divisor) {
         check("lmdebugger_attention", LmDebugger.lmdebugger_attention(at(0, out), at(1, queries), at(2,
                 prefixKeys), at(3, prefixValues), at(4, keys), at(5, values), at(6, length), heads, sequences,
                 divisor, stream), out);
@@ -132,8 +132,8 @@ public final class CudaKernels {
         check("lmdebugger_link_clusters", LmDebugger.lmdebugger_link_clusters(at(0, s), kept, dropped, stream), s);
     }
 
-    public void measure(Matrix logSumExp, Matrix entropy, Matrix kl, Matrix chosen, Matrix ranks, Matrix
-                        logits, Matrix clean, Matrix tokens) {
+    public void measure(Matrix logSumExp, Matrix entropy, Matrix kl, Matrix chosen, Matrix ranks, Matrix logits,
+            Matrix clean, Matrix tokens) {
         check("lmdebugger_measure", LmDebugger.lmdebugger_measure(at(0, logSumExp), at(1, entropy), at(2, kl),
                 at(3, chosen), at(4, ranks), at(5, logits), at(6, clean), at(7, tokens), stream), logits);
     }
@@ -143,14 +143,13 @@ public final class CudaKernels {
                 gain), at(3, head), at(4, tokens), epsilon, stream), reader);
     }
 
-    public void contributions(Matrix contributions, Matrix neurons, Matrix coefficients, Matrix values, Matrix
-                              reader) {
+    public void contributions(Matrix contributions, Matrix neurons, Matrix coefficients, Matrix values, Matrix reader) {
         check("lmdebugger_contributions", LmDebugger.lmdebugger_contributions(at(0, contributions), at(1,
                 neurons), at(2, coefficients), at(3, values), at(4, reader), stream), contributions);
     }
 
-    public void sample(Matrix ids, Matrix logProbabilities, Matrix logits, Matrix uniforms, Matrix step, float
-                       temperature, int topK, float topP) {
+    public void sample(Matrix ids, Matrix logProbabilities, Matrix logits, Matrix uniforms, Matrix step,
+            float temperature, int topK, float topP) {
         check("lmdebugger_sample", LmDebugger.lmdebugger_sample(at(0, ids), at(1, logProbabilities), at(2,
                 logits), at(3, uniforms), at(4, step), temperature, topK, topP, stream), logits);
     }
@@ -170,7 +169,8 @@ public final class CudaKernels {
 
     private static void check(String function, int status, Matrix shown) {
         if (status != Cudart.cudaSuccess()) {
-            throw CudaException.ofRuntime(function, status, "[%d, %d] of %s".formatted(shown.rows, shown.columns, shown.type));
+            throw CudaException.ofRuntime(function, status,
+                    "[%d, %d] of %s".formatted(shown.rows, shown.columns, shown.type));
         }
     }
 

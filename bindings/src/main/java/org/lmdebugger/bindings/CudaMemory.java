@@ -117,6 +117,7 @@ public final class CudaMemory {
     private static CudaException outOfMemory(String function, int status, long bytes) {
         var sizes = bytes + " bytes";
         return CudaException.ofRuntime(function, status, status == Cudart.cudaErrorMemoryAllocation()
-                ? "%s asked for, %d free".formatted(sizes, available().free()) : sizes);
+                ? "%s asked for, %d free".formatted(sizes, available().free())
+                : sizes);
     }
 }

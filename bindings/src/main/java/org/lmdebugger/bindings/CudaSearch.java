@@ -103,7 +103,7 @@ final class CudaSearch {
     /** Returns the functions of a committed list. */
     static List<String> functions(String list) {
         try (var stream = CudaSearch.class.getResourceAsStream(list + ".includes");
-             var lines = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
+                var lines = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
             return lines.lines().map(line -> line.split(" ")).filter(line -> line[0].equals("--include-function"))
                     .map(line -> line[1]).toList();
         } catch (IOException failure) {

@@ -57,7 +57,8 @@ final class NativeLibraries {
         } catch (UnsatisfiedLinkError failure) {
             throw new NativeLibraryException(("%s: does not load from %s: %s (if that directory forbids execution, "
                     + "set -D%s to one that allows it; or set -D%s to an installed library)")
-                    .formatted(files.getLast(), directory, failure.getMessage(), DIRECTORY, property), failure);
+                            .formatted(files.getLast(), directory, failure.getMessage(), DIRECTORY, property),
+                    failure);
         } finally {
             // The system keeps a loaded library's pages, so the files are no longer needed.
             extracted.forEach(NativeLibraries::deleteQuietly);

@@ -41,8 +41,8 @@ public final class OpenBlas {
      * @throws IllegalArgumentException if an operand does not lie within its segment
      */
     public static void sgemm(boolean transposeA, boolean transposeB, int m, int n, int k,
-                             MemorySegment a, long aOffset, int lda, MemorySegment b, long bOffset, int ldb,
-                             float beta, MemorySegment c, long cOffset, int ldc) {
+            MemorySegment a, long aOffset, int lda, MemorySegment b, long bOffset, int ldb,
+            float beta, MemorySegment c, long cOffset, int ldc) {
         Loaded.once();
         if (m < 0 || n < 0 || k < 0) {
             throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));

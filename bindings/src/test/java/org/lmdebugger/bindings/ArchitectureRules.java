@@ -43,7 +43,8 @@ public final class ArchitectureRules {
     /** Devices are reached through their interface, so that a program for one is a program for all. */
     public static final ArchRule DEVICES_FOUND_AS_SERVICES = noClasses()
             .that().resideOutsideOfPackage("org.lmdebugger.device..")
-            .should().dependOnClassesThat().resideInAnyPackage("org.lmdebugger.device.cpu..", "org.lmdebugger.device.cuda..")
+            .should().dependOnClassesThat()
+            .resideInAnyPackage("org.lmdebugger.device.cpu..", "org.lmdebugger.device.cuda..")
             .allowEmptyShould(true);
 
     private ArchitectureRules() {

@@ -56,7 +56,8 @@ class GeneratedBindingsTest {
 
     private static String generatedClass(String library) throws IOException {
         try (var files = Files.list(Path.of("src/main/java/org/lmdebugger/bindings", library))) {
-            var name = files.map(file -> file.getFileName().toString()).filter(file -> !file.contains("$") && Character.isUpperCase(file.charAt(0))).findFirst();
+            var name = files.map(file -> file.getFileName().toString())
+                    .filter(file -> !file.contains("$") && Character.isUpperCase(file.charAt(0))).findFirst();
             return "org.lmdebugger.bindings." + library + "." + name.orElseThrow().replace(".java", "");
         }
     }

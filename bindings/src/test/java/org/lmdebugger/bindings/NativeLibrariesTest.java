@@ -33,9 +33,9 @@ class NativeLibrariesTest {
     void whatIsNotOnTheClassPathIsSaidWithTheFix() {
         assertThatThrownBy(() -> NativeLibraries
                 .loadFromClassPath("no/such/", List.of("libnone.so"), "the:artifact", PROPERTY))
-                .isInstanceOf(NativeLibraryException.class)
-                .hasMessage("no/such/libnone.so: not on the class path (expected: the:artifact there, or -D"
-                        + PROPERTY + " to name an installed library)");
+                        .isInstanceOf(NativeLibraryException.class)
+                        .hasMessage("no/such/libnone.so: not on the class path (expected: the:artifact there, or -D"
+                                + PROPERTY + " to name an installed library)");
     }
 
     @Test
@@ -44,7 +44,7 @@ class NativeLibrariesTest {
         var aClass = "NativeLibrariesTest.class"; // a file on the class path that is no library
         assertThatThrownBy(() -> NativeLibraries
                 .loadFromClassPath("org/lmdebugger/bindings/", List.of(aClass), "x", PROPERTY))
-                .isInstanceOf(NativeLibraryException.class).hasMessageContaining(NativeLibraries.DIRECTORY);
+                        .isInstanceOf(NativeLibraryException.class).hasMessageContaining(NativeLibraries.DIRECTORY);
         assertThat(Files.list(directory)).isEmpty();
     }
 
@@ -53,7 +53,8 @@ class NativeLibrariesTest {
         System.setProperty(NativeLibraries.DIRECTORY, directory.resolve("none").toString());
         assertThatThrownBy(() -> NativeLibraries
                 .loadFromClassPath("org/lmdebugger/bindings/", List.of("x"), "x", PROPERTY))
-                .isInstanceOf(NativeLibraryException.class).hasMessageContaining("set -D" + NativeLibraries.DIRECTORY);
+                        .isInstanceOf(NativeLibraryException.class)
+                        .hasMessageContaining("set -D" + NativeLibraries.DIRECTORY);
     }
 
     @Test

@@ -26,12 +26,12 @@ class TemporaryFoldersTest {
         process.waitFor();
         var abandoned = old("lmdebugger-%d-1".formatted(process.pid()));
         var others = new Path[] {
-            old("lmdebugger-%d-2".formatted(ProcessHandle.current().pid())), // a process that lives
-            old("lmdebugger-bench"),
-            old("elsewhere"),
-            Files.createDirectory(parent.resolve("lmdebugger-%d-3".formatted(process.pid()))), // perhaps of a container
-            Files.createSymbolicLink(parent.resolve("lmdebugger-%d-4".formatted(process.pid())),
-                    parent.resolve("elsewhere"))};
+                old("lmdebugger-%d-2".formatted(ProcessHandle.current().pid())), // a process that lives
+                old("lmdebugger-bench"),
+                old("elsewhere"),
+                Files.createDirectory(parent.resolve("lmdebugger-%d-3".formatted(process.pid()))), // perhaps of a container
+                Files.createSymbolicLink(parent.resolve("lmdebugger-%d-4".formatted(process.pid())),
+                        parent.resolve("elsewhere"))};
         var own = TemporaryFolders.create(parent);
         assertThat(own).isEmptyDirectory().hasParent(parent);
         assertThat(own.getFileName().toString()).startsWith("lmdebugger-%d-".formatted(ProcessHandle.current().pid()));

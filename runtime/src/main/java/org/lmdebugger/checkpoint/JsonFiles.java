@@ -20,10 +20,10 @@ import java.nio.file.Path;
 public final class JsonFiles {
     private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
-                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // 50,000 names, each once
-                    .streamReadConstraints(StreamReadConstraints.builder()
-                            .maxNestingDepth(100).maxNameLength(100_000).build())
-                    .build())
+            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // 50,000 names, each once
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(100).maxNameLength(100_000).build())
+            .build())
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();

@@ -21,8 +21,8 @@ import java.util.Optional;
  * is overwritten, but not when it is replaced by another file.
  */
 public final class LoadedFile {
-    private static final byte[] POINTER =
-            "version https://git-lfs.github.com/spec/".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] POINTER = "version https://git-lfs.github.com/spec/"
+            .getBytes(StandardCharsets.US_ASCII);
     private static final long LONGEST_POINTER = 1024; // Git LFS's limit
     private static final long PART = 1 << 30; // a buffer holds less than 2 GiB
 
@@ -71,7 +71,7 @@ public final class LoadedFile {
     public static LoadedFile copy(Path path, Arena arena) {
         return open(path, (channel, size) -> {
             var copy = arena.allocate(size, 64);
-            for (long at = 0; at < size; ) {
+            for (long at = 0; at < size;) {
                 int count = channel.read(copy.asSlice(at, Math.min(PART, size - at)).asByteBuffer(), at);
                 if (count < 0) {
                     throw new InvalidModelException("%s: ends at %d bytes (expected: %d, as it began with)"
@@ -124,8 +124,9 @@ public final class LoadedFile {
     /** Returns the change of the file, as {@code FILE: replaced since it was loaded}, or nothing. */
     public Optional<String> change() {
         var now = now();
-        return state.equals(now) ? Optional.empty() : Optional.of("%s: %s since it was loaded".formatted(path,
-                now == null ? "removed" : isSame(now) ? "written over" : "replaced"));
+        return state.equals(now) ? Optional.empty()
+                : Optional.of("%s: %s since it was loaded".formatted(path,
+                        now == null ? "removed" : isSame(now) ? "written over" : "replaced"));
     }
 
     /**

@@ -95,7 +95,8 @@ final class SafetensorsHeader {
         }
         var shape = shape(name, info.path("shape"));
         if (!Long.valueOf(8 * (end - begin)).equals(product(bits, shape))) {
-            throw wrong(name, "data_offsets", offsets, "the bytes of %s elements of %s".formatted(Shown.of(shape), Shown.of(dtype)));
+            throw wrong(name, "data_offsets", offsets,
+                    "the bytes of %s elements of %s".formatted(Shown.of(shape), Shown.of(dtype)));
         }
         return new Placed(begin, end, new StoredTensor(file, name, dtype, shape, data.asSlice(begin, end - begin)));
     }

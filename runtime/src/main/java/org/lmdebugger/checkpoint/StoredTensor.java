@@ -23,7 +23,8 @@ import org.lmdebugger.text.Shown;
 public record StoredTensor(Path file, String name, String dtype, List<Long> shape, MemorySegment data) {
     private static final long PART = 1 << 20; // bytes that a thread reads at once
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfDouble F64 = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfDouble F64 = ValueLayout.JAVA_DOUBLE_UNALIGNED
+            .withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong BITS = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /**
@@ -65,7 +66,8 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
         };
         long signs = type() == ElementType.F32 ? 0x80000000_80000000L : 0x8000_8000_8000_8000L;
         long parts = (data.byteSize() + PART - 1) / PART;
-        if (LongStream.range(0, parts).parallel().anyMatch(part -> data.byteSize() > 0 && !finite(part * PART, ones, signs))) {
+        if (LongStream.range(0, parts).parallel()
+                .anyMatch(part -> data.byteSize() > 0 && !finite(part * PART, ones, signs))) {
             throw wrong("numbers", "NaN or infinite ones", "finite ones");
         }
     }
@@ -88,6 +90,7 @@ public record StoredTensor(Path file, String name, String dtype, List<Long> shap
     }
 
     InvalidModelException wrong(String what, Object found, String expected) {
-        return new InvalidModelException("%s: %s: %s: %s (expected: %s)".formatted(file, Shown.of(name), what, Shown.of(found), expected));
+        return new InvalidModelException(
+                "%s: %s: %s: %s (expected: %s)".formatted(file, Shown.of(name), what, Shown.of(found), expected));
     }
 }

@@ -23,7 +23,8 @@ final class TensorPickle extends Unpickler {
     private static final String EXPECTED = " (expected: tensors by name, and nothing else)";
     private static final Set<Short> PLAIN = Set.of(Opcodes.PROTO, Opcodes.FRAME, Opcodes.STOP, Opcodes.MARK,
             Opcodes.NONE, Opcodes.NEWTRUE, Opcodes.NEWFALSE, Opcodes.BININT, Opcodes.BININT1, Opcodes.BININT2,
-            Opcodes.LONG1, Opcodes.BINFLOAT, Opcodes.BINUNICODE, Opcodes.SHORT_BINUNICODE, Opcodes.EMPTY_TUPLE, Opcodes.TUPLE,
+            Opcodes.LONG1, Opcodes.BINFLOAT, Opcodes.BINUNICODE, Opcodes.SHORT_BINUNICODE, Opcodes.EMPTY_TUPLE,
+            Opcodes.TUPLE,
             Opcodes.TUPLE1, Opcodes.TUPLE2, Opcodes.TUPLE3, Opcodes.EMPTY_LIST, Opcodes.APPEND, Opcodes.APPENDS,
             Opcodes.EMPTY_DICT, Opcodes.BINPUT, Opcodes.LONG_BINPUT, Opcodes.MEMOIZE, Opcodes.BINGET,
             Opcodes.LONG_BINGET, Opcodes.REDUCE, Opcodes.BINPERSID);

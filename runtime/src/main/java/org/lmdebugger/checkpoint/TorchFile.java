@@ -16,7 +16,6 @@ import java.util.Set;
 import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipFile;
-import org.lmdebugger.checkpoint.TensorPickle.Storage;
 import org.lmdebugger.checkpoint.TensorPickle.View;
 
 /**
@@ -176,7 +175,8 @@ final class TorchFile {
         if (copied > file.bytes().byteSize()) { // repeated rows, which could take any amount of memory
             throw wrong(("%s: strides %s of shape %s: more than the file holds "
                     + "(expected: tensors that follow each other)")
-                            .formatted(name, view.strides(), view.shape()), null);
+                            .formatted(name, view.strides(), view.shape()),
+                    null);
         }
         return dense(storage, size, view, count);
     }

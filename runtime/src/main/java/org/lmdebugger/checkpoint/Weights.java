@@ -72,7 +72,7 @@ public final class Weights implements AutoCloseable {
         var name = NAMES.stream().filter(each -> Files.exists(directory.resolve(each))).findFirst()
                 .orElseThrow(() -> new InvalidModelException(
                         "%s: no weights (expected: %s; other formats must be converted)"
-                        .formatted(directory, String.join(" or ", NAMES))));
+                                .formatted(directory, String.join(" or ", NAMES))));
         var file = directory.resolve(name);
         return name.endsWith(".json") ? shards(file).stream().map(directory::resolve).toList() : List.of(file);
     }
@@ -131,7 +131,8 @@ public final class Weights implements AutoCloseable {
         var expected = Arrays.stream(shape).boxed().toList();
         if (!entry.shape().equals(expected)) {
             throw entry.wrong("shape", entry.shape(), expected + (entry.shape().equals(expected.reversed())
-                    ? ", not transposed" : ""));
+                    ? ", not transposed"
+                    : ""));
         }
         var numbers = entry.rounded(arena);
         numbers.requireFinite();

@@ -189,7 +189,7 @@ public final class Arguments {
     }
 
     public static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values,
-                                     Tensor reader) {
+            Tensor reader) {
         writable("contributions", contributions);
         activation("contributions", contributions);
         expect("neurons", neurons, I32, contributions.rows(), contributions.columns());
@@ -231,7 +231,8 @@ public final class Arguments {
 
     private static void writable(String name, Tensor tensor) {
         if (tensor.isReadOnly()) {
-            throw new IllegalArgumentException("%s: %s, read-only (expected: a tensor of your own)".formatted(name, tensor));
+            throw new IllegalArgumentException(
+                    "%s: %s, read-only (expected: a tensor of your own)".formatted(name, tensor));
         }
     }
 
@@ -250,7 +251,8 @@ public final class Arguments {
 
     private static void shape(String name, Tensor tensor, long rows, long columns) {
         if (tensor.rows() != rows || tensor.columns() != columns) {
-            throw new IllegalArgumentException("%s: %s (expected: shape [%d, %d])".formatted(name, tensor, rows, columns));
+            throw new IllegalArgumentException(
+                    "%s: %s (expected: shape [%d, %d])".formatted(name, tensor, rows, columns));
         }
     }
 
@@ -262,7 +264,8 @@ public final class Arguments {
 
     private static void divides(String name, int divisor, String what, long number) {
         if (divisor < 1 || number % divisor != 0) {
-            throw new IllegalArgumentException("%s: %d (expected: a divisor of the %d %s)".formatted(name, divisor, number, what));
+            throw new IllegalArgumentException(
+                    "%s: %d (expected: a divisor of the %d %s)".formatted(name, divisor, number, what));
         }
     }
 }

@@ -13,5 +13,5 @@ package org.lmdebugger.device;
  *                     length + queries per sequence ≤ capacity
  */
 public record AttentionContext(int heads, int sequences, Tensor prefixKeys, Tensor prefixValues,
-                               Tensor keys, Tensor values, Tensor length) {
+        Tensor keys, Tensor values, Tensor length) {
 }

@@ -9,8 +9,8 @@ import org.lmdebugger.text.Shown;
 
 /** The devices of this machine. */
 public final class Devices {
-    private static final List<DeviceProvider> PROVIDERS =
-            ServiceLoader.load(DeviceProvider.class, Devices.class.getClassLoader()).stream().map(Provider::get).toList();
+    private static final List<DeviceProvider> PROVIDERS = ServiceLoader
+            .load(DeviceProvider.class, Devices.class.getClassLoader()).stream().map(Provider::get).toList();
 
     private Devices() {
     }
@@ -27,7 +27,8 @@ public final class Devices {
 
     /** Opens the default device: the first GPU if CUDA can be used, else the CPU. */
     public static Device open() {
-        return PROVIDERS.stream().filter(DeviceProvider::isUsable).findFirst().orElse(PROVIDERS.getLast()).open(Precision.FP32);
+        return PROVIDERS.stream().filter(DeviceProvider::isUsable).findFirst().orElse(PROVIDERS.getLast())
+                .open(Precision.FP32);
     }
 
     /** Opens a device as {@link #open(String, Precision)} does, in FP32. */

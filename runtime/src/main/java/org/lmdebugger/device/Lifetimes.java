@@ -48,7 +48,7 @@ public final class Lifetimes {
         synchronized (this) {
             running.remove(call);
             long oldest = running.isEmpty() ? Long.MAX_VALUE : running.keySet().iterator().next();
-            for (Iterator<Waiting> each = waiting.iterator(); each.hasNext(); ) {
+            for (Iterator<Waiting> each = waiting.iterator(); each.hasNext();) {
                 var first = each.next();
                 if (first.number() > oldest) {
                     break;
@@ -133,7 +133,7 @@ public final class Lifetimes {
         if (!left.isEmpty()) {
             LOG.log(System.Logger.Level.WARNING,
                     "%s: closed with %d tensors of %,d bytes that nobody had closed (expected: none)"
-                    .formatted(device, left.size(), left.stream().mapToLong(Memory::byteSize).sum()));
+                            .formatted(device, left.size(), left.stream().mapToLong(Memory::byteSize).sum()));
             left.forEach(Memory::close);
         }
     }

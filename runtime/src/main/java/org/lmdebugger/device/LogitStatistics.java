@@ -14,7 +14,7 @@ package org.lmdebugger.device;
  * @param ranks     for each chosen token the number of tokens with a strictly greater logit, [R, c] I32
  */
 public record LogitStatistics(Tensor tokens, Tensor clean,
-                       Tensor logSumExp, Tensor entropy, Tensor kl, Tensor chosen, Tensor ranks) {
+        Tensor logSumExp, Tensor entropy, Tensor kl, Tensor chosen, Tensor ranks) {
 
     /** Computes only the log-sum-exp of each row. */
     public static LogitStatistics logSumExp(Tensor logSumExp) {

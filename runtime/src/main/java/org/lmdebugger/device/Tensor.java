@@ -21,7 +21,7 @@ public final class Tensor implements AutoCloseable {
     private final boolean readOnly;
 
     private Tensor(Memory memory, ElementType type, long offset, long rows, long columns, long stride,
-                   boolean owner, boolean readOnly) {
+            boolean owner, boolean readOnly) {
         this.memory = memory;
         this.type = type;
         this.offset = offset;

@@ -56,7 +56,7 @@ final class BundledModels {
         var cache = this.cache.get();
         var target = cache.resolve(name + "-" + digest(name));
         if (!Files.isDirectory(target)) {
-            try (var _ = ProcessLock.take(cache.resolve(".lock"), () -> { })) { // so that each content is copied once
+            try (var _ = ProcessLock.take(cache.resolve(".lock"), () -> {})) { // so that each content is copied once
                 if (!Files.isDirectory(target)) {
                     var part = cache.resolve("." + target.getFileName() + ".part");
                     delete(part); // left by a process that was killed

@@ -4,7 +4,7 @@ package org.lmdebugger.hub;
 @FunctionalInterface
 public interface DownloadProgress {
     /** A listener that does nothing. */
-    DownloadProgress NONE = (file, done, size) -> { };
+    DownloadProgress NONE = (file, done, size) -> {};
 
     /**
      * Reports progress.

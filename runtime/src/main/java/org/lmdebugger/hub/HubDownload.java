@@ -69,7 +69,7 @@ final class HubDownload {
         if (missing.isPresent()) {
             throw new InvalidModelException(
                     "model: %s: %s (expected: all of a GPT-2 with model.safetensors or pytorch_model.bin)"
-                    .formatted(HubCache.name(id, revision), missing.get()));
+                            .formatted(HubCache.name(id, revision), missing.get()));
         }
         cache.remember(id, revision, commit);
         return snapshot;
@@ -118,7 +118,7 @@ final class HubDownload {
     private void fetch(RemoteFile remote, String file, Path blob) throws IOException {
         var incomplete = blob.resolveSibling(blob.getFileName() + ".incomplete");
         try (var channel = FileChannel.open(incomplete, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-             var _ = channel.lock()) { // another process may have finished it meanwhile
+                var _ = channel.lock()) { // another process may have finished it meanwhile
             if (Files.exists(blob)) {
                 return;
             }
@@ -182,7 +182,7 @@ final class HubDownload {
 
     private void append(FileChannel channel, RemoteFile remote, String file) throws IOException {
         try (var response = client.open(remote, channel.size());
-             var body = Channels.newChannel(response.getEntity().getContent())) {
+                var body = Channels.newChannel(response.getEntity().getContent())) {
             if (response.getCode() != 206) {
                 channel.truncate(0); // a server without ranges sends everything
             }

@@ -96,10 +96,12 @@ public final class ModelSource {
     public ModelFiles find(String name) {
         var searched = new ArrayList<String>();
         return directory(name, searched).or(() -> bundled(name, searched)).or(() -> hub(name, searched))
-                .orElseThrow(() -> new InvalidModelException("""
-                        model: %s: not found (expected: a directory with config.json, sample, or a Hub id such as gpt2); \
-                        searched:
-                          %s""".formatted(Shown.of(name), String.join("\n  ", searched))));
+                .orElseThrow(() -> new InvalidModelException(
+                        """
+                                model: %s: not found (expected: a directory with config.json, sample, or a Hub id such as gpt2); \
+                                searched:
+                                  %s"""
+                                .formatted(Shown.of(name), String.join("\n  ", searched))));
     }
 
     /**

@@ -23,8 +23,9 @@ public final class BlockRows {
     final Tensor out; // [S, d]
     final Tensor coefficients; // [S, n]
 
-    private BlockRows(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients, AttentionContext context,
-                      Tensor last, Tensor stream) {
+    private BlockRows(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
+            AttentionContext context,
+            Tensor last, Tensor stream) {
         this.x = x;
         this.queryKeyValue = queryKeyValue;
         this.normed = normed;
@@ -51,7 +52,8 @@ public final class BlockRows {
      * @param context       what the queries attend to: windows of {@code queryKeyValue}, or a cache that a hook fills at
      *                      {@link Site#KEY} and {@link Site#VALUE}
      */
-    public static BlockRows of(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients, AttentionContext context) {
+    public static BlockRows of(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
+            AttentionContext context) {
         return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, null, x);
     }
 
@@ -62,8 +64,9 @@ public final class BlockRows {
      * @param last         which rows go on: their indices, [1, S] I32
      * @param stream       their residual stream, [S, d]; written by the block
      */
-    public static BlockRows last(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients, AttentionContext context,
-                                 Tensor last, Tensor stream) {
+    public static BlockRows last(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
+            AttentionContext context,
+            Tensor last, Tensor stream) {
         return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, last, stream);
     }
 }

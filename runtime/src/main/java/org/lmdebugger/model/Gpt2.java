@@ -135,7 +135,8 @@ public final class Gpt2 implements AutoCloseable {
         if (!names.isEmpty()) {
             warnings.accept("%s: %s not used: %s (in a GPT-2 of n_layer %d)".formatted(files.directory(),
                     names.size() == 1 ? "1 tensor is" : names.size() + " tensors are",
-                    names.stream().limit(3).collect(Collectors.joining(", ", "", names.size() > 3 ? ", …" : "")), config.layers()));
+                    names.stream().limit(3).collect(Collectors.joining(", ", "", names.size() > 3 ? ", …" : "")),
+                    config.layers()));
         }
     }
 
@@ -155,8 +156,8 @@ public final class Gpt2 implements AutoCloseable {
             if (change.isPresent() && inPlace) {
                 file.requireSameBytes();
             }
-            change.filter(warned::add).ifPresent(said ->
-                    warnings.accept(said + "; this process goes on with what it loaded"));
+            change.filter(warned::add)
+                    .ifPresent(said -> warnings.accept(said + "; this process goes on with what it loaded"));
         }
         return device.call(work);
     }

@@ -30,8 +30,8 @@ import org.lmdebugger.text.Shown;
  * @param tiedHead          whether the output embedding is the token embedding where the weights hold no head
  */
 public record Gpt2Config(int layers, int heads, int width, int feedForwardWidth, int positions, int vocabularySize,
-                         float epsilon, Gelu activation, boolean scaledByHeadSize, boolean scaledByLayer,
-                         Set<Integer> endTokens, boolean tiedHead) {
+        float epsilon, Gelu activation, boolean scaledByHeadSize, boolean scaledByLayer,
+        Set<Integer> endTokens, boolean tiedHead) {
     private static final Set<String> ARCHITECTURES = Set.of("GPT2LMHeadModel", "GPT2Model", "GPT2DoubleHeadsModel",
             "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2ForQuestionAnswering");
     /** As transformers calls them; the tanh forms differ in the order of operations alone. */
@@ -68,7 +68,8 @@ public record Gpt2Config(int layers, int heads, int width, int feedForwardWidth,
             int heads = size("n_head", "num_attention_heads", 12);
             int vocabularySize = size("vocab_size", "vocab_size", 50257);
             if (width % heads != 0) {
-                throw new InvalidModelException("%s: n_head: %d (expected: a divisor of n_embd, %d)".formatted(file, heads, width));
+                throw new InvalidModelException(
+                        "%s: n_head: %d (expected: a divisor of n_embd, %d)".formatted(file, heads, width));
             }
             return new Gpt2Config(size("n_layer", "num_hidden_layers", 12), heads, width,
                     json.hasNonNull("n_inner") ? size("n_inner", "n_inner", 0) : 4 * width,
@@ -94,7 +95,8 @@ public record Gpt2Config(int layers, int heads, int width, int feedForwardWidth,
         }
 
         private Gelu activation() {
-            var activation = ACTIVATIONS.get(json.has("activation_function") ? json.get("activation_function").asText() : "gelu_new");
+            var activation = ACTIVATIONS
+                    .get(json.has("activation_function") ? json.get("activation_function").asText() : "gelu_new");
             if (activation == null) {
                 throw wrong("activation_function", oneOf(ACTIVATIONS.keySet()));
             }
@@ -138,7 +140,8 @@ public record Gpt2Config(int layers, int heads, int width, int feedForwardWidth,
             var generation = file.resolveSibling("generation_config.json");
             var from = Files.exists(generation) ? new Reader(generation, JsonFiles.read(generation)) : this;
             var value = from.json.path("eos_token_id");
-            var ids = value.isArray() ? value.valueStream() : from.json.hasNonNull("eos_token_id") ? Stream.of(value) : Stream.<JsonNode>of();
+            var ids = value.isArray() ? value.valueStream()
+                    : from.json.hasNonNull("eos_token_id") ? Stream.of(value) : Stream.<JsonNode>of();
             return ids.map(id -> {
                 if (!id.isIntegralNumber() || !id.canConvertToInt()) {
                     throw from.wrong("eos_token_id", "null, a token's id, or a list of them");

@@ -10,7 +10,7 @@ import org.lmdebugger.device.Tensor;
 @FunctionalInterface
 public interface Hook {
     /** Leaves everything as it is. */
-    Hook NONE = (site, layer, rows) -> { };
+    Hook NONE = (site, layer, rows) -> {};
 
     /** @param rows the rows at this site, of the shape that {@link Site} gives */
     void at(Site site, int layer, Tensor rows);

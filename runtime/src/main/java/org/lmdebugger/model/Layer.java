@@ -24,8 +24,8 @@ import org.lmdebugger.device.TensorScope;
  * @param valueNorms        ‖v_i‖₂ of every value vector, [1, f]
  */
 public record Layer(Tensor ln1Gain, Tensor ln1Bias, Tensor queryKeyValue, Tensor queryKeyValueBias,
-                    Tensor attentionOut, Tensor attentionBias, Tensor ln2Gain, Tensor ln2Bias,
-                    Tensor ffnIn, Tensor ffnInBias, Tensor ffnOut, Tensor ffnOutBias, Tensor valueNorms) {
+        Tensor attentionOut, Tensor attentionBias, Tensor ln2Gain, Tensor ln2Bias,
+        Tensor ffnIn, Tensor ffnInBias, Tensor ffnOut, Tensor ffnOutBias, Tensor valueNorms) {
 
     /** Loads block {@code index}; {@code load} gives the tensor of a name and shape. */
     static Layer load(TensorScope scope, Gpt2Config config, int index, BiFunction<String, long[], Tensor> load) {
@@ -40,10 +40,13 @@ public record Layer(Tensor ln1Gain, Tensor ln1Bias, Tensor queryKeyValue, Tensor
         });
         return new Layer(
                 load.apply(block + "ln_1.weight", new long[] {d}), load.apply(block + "ln_1.bias", new long[] {d}),
-                load.apply(block + "attn.c_attn.weight", new long[] {d, 3 * d}), load.apply(block + "attn.c_attn.bias", new long[] {3 * d}),
-                load.apply(block + "attn.c_proj.weight", new long[] {d, d}), load.apply(block + "attn.c_proj.bias", new long[] {d}),
+                load.apply(block + "attn.c_attn.weight", new long[] {d, 3 * d}),
+                load.apply(block + "attn.c_attn.bias", new long[] {3 * d}),
+                load.apply(block + "attn.c_proj.weight", new long[] {d, d}),
+                load.apply(block + "attn.c_proj.bias", new long[] {d}),
                 load.apply(block + "ln_2.weight", new long[] {d}), load.apply(block + "ln_2.bias", new long[] {d}),
-                load.apply(block + "mlp.c_fc.weight", new long[] {d, n}), load.apply(block + "mlp.c_fc.bias", new long[] {n}),
+                load.apply(block + "mlp.c_fc.weight", new long[] {d, n}),
+                load.apply(block + "mlp.c_fc.bias", new long[] {n}),
                 ffnOut, load.apply(block + "mlp.c_proj.bias", new long[] {d}), norms.asReadOnly());
     }
 }

@@ -7,7 +7,7 @@ package org.lmdebugger.progress;
 @FunctionalInterface
 public interface Progress {
     /** A listener that does nothing. */
-    Progress NONE = (done, total) -> { };
+    Progress NONE = (done, total) -> {};
 
     /** Reports that {@code done} of {@code total} steps are done. */
     void report(long done, long total);

@@ -23,7 +23,8 @@ public final class Shown {
             append(shown, character);
             end += Character.charCount(character);
         }
-        return end == text.length() ? shown.toString() : shown.append("… (%,d characters)".formatted(text.length())).toString();
+        return end == text.length() ? shown.toString()
+                : shown.append("… (%,d characters)".formatted(text.length())).toString();
     }
 
     private static void append(StringBuilder shown, int character) {
@@ -45,7 +46,8 @@ public final class Shown {
 
     private static boolean isVisible(int character) {
         return switch (Character.getType(character)) {
-            case Character.CONTROL, Character.SURROGATE, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> false;
+            case Character.CONTROL, Character.SURROGATE, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR ->
+                    false;
             case Character.FORMAT -> character == NON_JOINER || character == JOINER;
             default -> true;
         };

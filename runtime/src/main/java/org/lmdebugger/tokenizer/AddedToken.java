@@ -15,7 +15,7 @@ import org.lmdebugger.checkpoint.InvalidModelException;
  * @param singleWord whether it is matched only where no letter, digit or underscore is beside it
  */
 record AddedToken(String content, int id, boolean special, boolean normalized, boolean leftStrip, boolean rightStrip,
-                  boolean singleWord) {
+        boolean singleWord) {
     static final int UNNUMBERED = -1;
 
     /** Returns a token that includes no white space; special ones are matched first. */

@@ -141,8 +141,8 @@ final class TokenizerFiles {
             json.stream().flatMap(file -> file.added().stream()).forEach(token -> numbered.put(token.id(), token));
         }
         var more = new LinkedHashMap<String, AddedToken>();
-        numbered.values().forEach(token ->
-                more.put(token.content(), names.contains(token.content()) ? token.asSpecial() : token));
+        numbered.values().forEach(
+                token -> more.put(token.content(), names.contains(token.content()) ? token.asSpecial() : token));
         special.values().stream().filter(token -> !added.ids().containsKey(token.content()))
                 .forEach(token -> more.putIfAbsent(token.content(), token));
         return more.values();
@@ -182,7 +182,8 @@ final class TokenizerFiles {
 
     private List<Integer> around(String whether, String name) {
         return config.path(whether).asBoolean() && special.containsKey(name)
-                ? List.of(added.ids().get(special.get(name).content())) : List.of();
+                ? List.of(added.ids().get(special.get(name).content()))
+                : List.of();
     }
 
     Vocabulary vocabulary() {

@@ -109,7 +109,8 @@ record TokenizerJson(Path file, JsonNode json) {
     /** Returns the step itself, or those of a sequence, which may be nested. */
     private static Stream<JsonNode> steps(JsonNode step, String name) {
         return step.path("type").asText().equals("Sequence")
-                ? step.path(name).valueStream().flatMap(inner -> steps(inner, name)) : Stream.of(step);
+                ? step.path(name).valueStream().flatMap(inner -> steps(inner, name))
+                : Stream.of(step);
     }
 
     /**

@@ -22,7 +22,7 @@ import org.lmdebugger.text.Shown;
  * @param ignoreMerges whether a piece of text that is a token becomes it without merges
  */
 record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, String unknown, boolean fuseUnknown,
-                  boolean ignoreMerges) {
+        boolean ignoreMerges) {
     private static final int MOST_UNMADE = 20; // at most one in so many tokens
     private static final int SHOWN = 8;
 
@@ -90,7 +90,7 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
         if (unmade.size() * MOST_UNMADE > ids.size()) {
             throw new InvalidModelException(("%s: no merge makes %d of %d tokens "
                     + "(expected: at most 1 in %d; are the merges complete?)")
-                    .formatted(origin, unmade.size(), ids.size(), MOST_UNMADE));
+                            .formatted(origin, unmade.size(), ids.size(), MOST_UNMADE));
         }
         if (unmade.isEmpty()) {
             return List.of();
@@ -107,7 +107,8 @@ record Vocabulary(Path origin, Map<String, Integer> ids, List<Merge> merges, Str
                 .mapToObj("%02x"::formatted).toList();
         return lost.isEmpty() ? List.of()
                 : List.of("%s: no token stands for %s, which texts lose: %s%s".formatted(origin,
-                lost.size() == 1 ? "1 byte" : lost.size() + " bytes",
-                String.join(" ", lost.subList(0, Math.min(lost.size(), SHOWN))), lost.size() > SHOWN ? " …" : ""));
+                        lost.size() == 1 ? "1 byte" : lost.size() + " bytes",
+                        String.join(" ", lost.subList(0, Math.min(lost.size(), SHOWN))),
+                        lost.size() > SHOWN ? " …" : ""));
     }
 }

@@ -61,7 +61,8 @@ public final class CheckpointCases {
         add("head-untied-absent", "lm_head.weight: missing").config("{'tie_word_embeddings': false}");
         add("head-with-bias", "1 tensor is not used: lm_head.bias").copy(WTE, HEAD).tensor("lm_head.bias", 257);
         add("head-under-transformer").tensor("transformer." + HEAD, 257, 24);
-        add("head-under-transformer-untied").tensor("transformer." + HEAD, 257, 24).config("{'tie_word_embeddings': false}");
+        add("head-under-transformer-untied").tensor("transformer." + HEAD, 257, 24)
+                .config("{'tie_word_embeddings': false}");
     }
 
     private void names() {
@@ -76,9 +77,12 @@ public final class CheckpointCases {
         add("mask-buffers").put("transformer.h.0.attn.bias", "BOOL", new float[48 * 48], 1, 1, 48, 48)
                 .put("transformer.h.1.attn.bias", "F32", new float[48 * 48], 1, 1, 48, 48)
                 .put("transformer.h.1.attn.masked_bias", "F32", new float[] {-1e4f});
-        add("more-layers-than-config", "12 tensors are not used: transformer.h.2.attn.c_attn.bias, ").weights(257, 24, 3, 48, 96);
-        add("extra-layer-tensor", "1 tensor is not used: transformer.h.2.ln_1.weight").tensor("transformer.h.2.ln_1.weight", 24);
-        add("vocab-size-of-a-gigabyte", "shape: [257, 24] (expected: [16777216, 24])").config("{'vocab_size': 16777216}");
+        add("more-layers-than-config", "12 tensors are not used: transformer.h.2.attn.c_attn.bias, ").weights(257, 24,
+                3, 48, 96);
+        add("extra-layer-tensor", "1 tensor is not used: transformer.h.2.ln_1.weight")
+                .tensor("transformer.h.2.ln_1.weight", 24);
+        add("vocab-size-of-a-gigabyte", "shape: [257, 24] (expected: [16777216, 24])")
+                .config("{'vocab_size': 16777216}");
         add("vocab-size-below-wte", "shape: [262, 24] (expected: [257, 24])").tensor(WTE, 262, 24);
         add("quantized-int8", "dtype: I8 (expected: F32, F16, BF16 or F64)").as("I8", "h.0.attn.c_attn.weight")
                 .config("{'quantization_config': {'load_in_8bit': true, 'quant_method': 'bitsandbytes'}}");
@@ -95,7 +99,8 @@ public final class CheckpointCases {
         add("eps-text", "layer_norm_epsilon: \"1e-05\"").config("{'layer_norm_epsilon': '1e-05'}");
         add("config-nan").config("{'initializer_range': 0.02}").configText(text -> text.replace("0.02", "NaN"));
         add("config-twice").configText(text -> text.replace("\"n_head\":3", "\"n_head\":12,\"n_head\":3"));
-        add("config-of-transformers-5").config("{'dtype': 'bfloat16', 'transformers_version': '5.0.0', 'pruned_heads': {}}");
+        add("config-of-transformers-5")
+                .config("{'dtype': 'bfloat16', 'transformers_version': '5.0.0', 'pruned_heads': {}}");
         add("arch-absent").without("architectures");
         add("arch-null").config("{'architectures': null}");
         add("arch-sequence-classification", "1 tensor is not used: score.weight").tensor("score.weight", 2, 24)
@@ -112,7 +117,8 @@ public final class CheckpointCases {
     }
 
     private void activations() {
-        for (var name : List.of("gelu", "gelu_python", "gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate")) {
+        for (var name : List.of("gelu", "gelu_python", "gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh",
+                "gelu_accurate")) {
             add("act-" + name).config("{'activation_function': '%s'}".formatted(name));
         }
     }
@@ -122,7 +128,8 @@ public final class CheckpointCases {
         add("attn-reorder-upcast").config("{'reorder_and_upcast_attn': true}");
         add("attn-stanford").config("{'scale_attn_by_inverse_layer_idx': true, 'reorder_and_upcast_attn': true}");
         add("attn-unscaled").config("{'scale_attn_weights': false}");
-        add("attn-unscaled-inverse-layer").config("{'scale_attn_weights': false, 'scale_attn_by_inverse_layer_idx': true}");
+        add("attn-unscaled-inverse-layer")
+                .config("{'scale_attn_weights': false, 'scale_attn_by_inverse_layer_idx': true}");
     }
 
     private void shapes() {
@@ -140,7 +147,8 @@ public final class CheckpointCases {
 
     private void shape(String name, int d, int heads, int layers, int positions) {
         add(name).weights(257, d, layers, positions, 4 * d)
-                .config("{'n_embd': %d, 'n_head': %d, 'n_layer': %d, 'n_positions': %d}".formatted(d, heads, layers, positions));
+                .config("{'n_embd': %d, 'n_head': %d, 'n_layer': %d, 'n_positions': %d}".formatted(d, heads, layers,
+                        positions));
     }
 
     private void numbers() {
@@ -149,11 +157,16 @@ public final class CheckpointCases {
         add("f64").as("F64", "");
         add("mixed-f16-ln-f32").as("F16", "").as("F32", "ln_");
         add("f16-largest").as("F16", "").set("transformer.h.0.mlp.c_proj.weight", 80, 65504);
-        add("nan-value-vector", "h.1.mlp.c_proj.weight: numbers: NaN or infinite ones").set("transformer.h.1.mlp.c_proj.weight", 123, Float.NaN);
-        add("inf-key", "h.0.mlp.c_fc.weight: numbers: NaN or infinite").set("transformer.h.0.mlp.c_fc.weight", 0, Float.NEGATIVE_INFINITY);
-        add("inf-f16-bias", "ln_f.bias: numbers: NaN or infinite").as("F16", "").set("transformer.ln_f.bias", 23, 65520);
-        add("nan-bf16-embedding", "wte.weight: numbers: NaN or infinite").as("BF16", "").set(WTE, 257 * 24 - 1, Float.NaN);
-        add("inf-f64", "wpe.weight: numbers: NaN or infinite").as("F64", "").set("transformer.wpe.weight", 1, Float.POSITIVE_INFINITY);
+        add("nan-value-vector", "h.1.mlp.c_proj.weight: numbers: NaN or infinite ones")
+                .set("transformer.h.1.mlp.c_proj.weight", 123, Float.NaN);
+        add("inf-key", "h.0.mlp.c_fc.weight: numbers: NaN or infinite").set("transformer.h.0.mlp.c_fc.weight", 0,
+                Float.NEGATIVE_INFINITY);
+        add("inf-f16-bias", "ln_f.bias: numbers: NaN or infinite").as("F16", "").set("transformer.ln_f.bias", 23,
+                65520);
+        add("nan-bf16-embedding", "wte.weight: numbers: NaN or infinite").as("BF16", "").set(WTE, 257 * 24 - 1,
+                Float.NaN);
+        add("inf-f64", "wpe.weight: numbers: NaN or infinite").as("F64", "").set("transformer.wpe.weight", 1,
+                Float.POSITIVE_INFINITY);
     }
 
     private void files() {

@@ -44,7 +44,8 @@ public final class TinyCheckpoint {
     /** Sets fields of the configuration, from JSON in single quotes; null removes one. */
     public TinyCheckpoint config(String fields) {
         try {
-            new JsonMapper().readTree(fields.replace('\'', '"')).properties().forEach(field -> config.set(field.getKey(), field.getValue()));
+            new JsonMapper().readTree(fields.replace('\'', '"')).properties()
+                    .forEach(field -> config.set(field.getKey(), field.getValue()));
         } catch (java.io.IOException failure) {
             throw new AssertionError(failure);
         }
@@ -120,7 +121,8 @@ public final class TinyCheckpoint {
 
     /** Stores the tensors whose name contains {@code part} as elements of another type. */
     public TinyCheckpoint as(String dtype, String part) {
-        tensors.replaceAll((name, values) -> name.contains(part) ? new Values(dtype, values.numbers, values.shape) : values);
+        tensors.replaceAll(
+                (name, values) -> name.contains(part) ? new Values(dtype, values.numbers, values.shape) : values);
         return this;
     }
 
@@ -137,9 +139,11 @@ public final class TinyCheckpoint {
         var data = new TreeMap<String, byte[]>();
         tensors.forEach((name, values) -> data.put(name, bytes(values)));
         var at = new int[1];
-        var header = tensors.entrySet().stream().map(tensor -> "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}".formatted(
-                tensor.getKey(), tensor.getValue().dtype, Arrays.toString(tensor.getValue().shape), at[0],
-                at[0] += data.get(tensor.getKey()).length)).collect(Collectors.joining(",", "{\"__metadata__\":{\"format\":\"pt\"},", "}"));
+        var header = tensors.entrySet().stream()
+                .map(tensor -> "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}".formatted(
+                        tensor.getKey(), tensor.getValue().dtype, Arrays.toString(tensor.getValue().shape), at[0],
+                        at[0] += data.get(tensor.getKey()).length))
+                .collect(Collectors.joining(",", "{\"__metadata__\":{\"format\":\"pt\"},", "}"));
         var all = ByteBuffer.allocate(at[0]);
         data.values().forEach(all::put);
         TestFiles.write(folder.resolve("model.safetensors"), TestFiles.safetensors(header, all.array()));

@@ -61,7 +61,7 @@ class WeightsTest {
     @Test
     void readsTheModelsAtHand() {
         try (var sample = Weights.open(TestFiles.sample(), false);
-             var tarot = Weights.open(TestFiles.shared("models/tarot"), false)) {
+                var tarot = Weights.open(TestFiles.shared("models/tarot"), false)) {
             assertThat(sample.get("wte.weight", 8192, 192).type()).isEqualTo(ElementType.F16);
             assertThat(tarot.get("h.3.mlp.c_proj.weight", 512, 128).type()).isEqualTo(ElementType.F32);
         }
@@ -97,7 +97,8 @@ class WeightsTest {
             assertThat(tensors.get("w", 1).type()).isEqualTo(ElementType.BF16);
             assertThat(tensors.get("none", 0, 7).data().byteSize()).isZero();
             assertThatThrownBy(() -> tensors.get("h.0.attn.bias", 2, 1)).isInstanceOf(InvalidModelException.class)
-                    .hasMessageEndingWith("model.safetensors: h.0.attn.bias: dtype: BOOL (expected: F32, F16, BF16 or F64)");
+                    .hasMessageEndingWith(
+                            "model.safetensors: h.0.attn.bias: dtype: BOOL (expected: F32, F16, BF16 or F64)");
         }
     }
 
@@ -106,38 +107,40 @@ class WeightsTest {
         try (var tensors = open(TWO, DATA)) {
             assertThatThrownBy(() -> tensors.get("a", 2, 1)).isInstanceOf(InvalidModelException.class)
                     .hasMessageEndingWith("model.safetensors: a: shape: [1, 2] (expected: [2, 1], not transposed)");
-            assertThatThrownBy(() -> tensors.get("a", 2)).hasMessageEndingWith("model.safetensors: a: shape: [1, 2] (expected: [2])");
+            assertThatThrownBy(() -> tensors.get("a", 2))
+                    .hasMessageEndingWith("model.safetensors: a: shape: [1, 2] (expected: [2])");
             assertThatThrownBy(() -> tensors.get("c", 7)).isInstanceOf(InvalidModelException.class)
                     .hasMessage(folder + ": c: missing (expected: a tensor of shape [7])");
         }
         try (var tensors = open(TWO.replace("\"a\"", "\"module.transformer.a\""), DATA)) {
             assertThatThrownBy(() -> tensors.get("a", 1, 2))
-                    .hasMessage(folder + ": a: missing (expected: a tensor of shape [1, 2]; there is module.transformer.a)");
+                    .hasMessage(folder
+                            + ": a: missing (expected: a tensor of shape [1, 2]; there is module.transformer.a)");
         }
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "[8,14] | [6,12]   | b: data_offsets: [6, 12] (expected: to begin at 8",
-        "[8,14] | [0,6]    | a: data_offsets: [0, 8] (expected: to begin at 6",
-        "[8,14] | [10,16]  | b: data_offsets: [10,16] (expected: [begin, end] in 14 bytes of data; is the download",
-        "[0,8]  | [-8,0]   | a: data_offsets: [-8,0] (expected: [begin, end]",
-        "[0,8]  | [8,0]    | a: data_offsets: [8,0] (expected: [begin, end]",
-        "[0,8]  | [0,7]    | a: data_offsets: [0,7] (expected: the bytes of [1, 2] elements of F32)",
-        "[0,8]  | [0.0,8]  | a: data_offsets: [0.0,8] (expected: [begin, end]",
-        "[0,8]  | [0,8,9]  | a: data_offsets: [0,8,9] (expected: [begin, end]",
-        "[0,8]  | 7        | a: data_offsets: 7 (expected: [begin, end]",
-        "[1,2]  | [1,3]    | a: data_offsets: [0,8] (expected: the bytes of [1, 3] elements of F32)",
-        "[1,2]  | [-1,-2]  | a: shape: [-1,-2] (expected: an array of sizes",
-        "[1,2]  | [1.0,2]  | a: shape: [1.0,2] (expected: an array of sizes",
-        "[1,2]  | 2        | a: shape: 2 (expected: an array of sizes",
-        "[1,2]  | [4611686018427387904,4] | a: data_offsets: [0,8] (expected: the bytes of",
-        "[1,2]  | [99999999999999999999]  | a: shape: [99999999999999999999] (expected: an array",
-        "F32    | F31      | a: dtype: \"F31\" (expected: a type of the safetensors format)",
-        "\"dtype\":\"F32\", | '' | a: dtype: missing (expected: a type",
-        "\"b\"  | \"a\"    | not JSON: Duplicate field 'a'",
-        "\"b\"  | b        | not JSON",
-        "}}     | }        | not JSON",
+            "[8,14] | [6,12]   | b: data_offsets: [6, 12] (expected: to begin at 8",
+            "[8,14] | [0,6]    | a: data_offsets: [0, 8] (expected: to begin at 6",
+            "[8,14] | [10,16]  | b: data_offsets: [10,16] (expected: [begin, end] in 14 bytes of data; is the download",
+            "[0,8]  | [-8,0]   | a: data_offsets: [-8,0] (expected: [begin, end]",
+            "[0,8]  | [8,0]    | a: data_offsets: [8,0] (expected: [begin, end]",
+            "[0,8]  | [0,7]    | a: data_offsets: [0,7] (expected: the bytes of [1, 2] elements of F32)",
+            "[0,8]  | [0.0,8]  | a: data_offsets: [0.0,8] (expected: [begin, end]",
+            "[0,8]  | [0,8,9]  | a: data_offsets: [0,8,9] (expected: [begin, end]",
+            "[0,8]  | 7        | a: data_offsets: 7 (expected: [begin, end]",
+            "[1,2]  | [1,3]    | a: data_offsets: [0,8] (expected: the bytes of [1, 3] elements of F32)",
+            "[1,2]  | [-1,-2]  | a: shape: [-1,-2] (expected: an array of sizes",
+            "[1,2]  | [1.0,2]  | a: shape: [1.0,2] (expected: an array of sizes",
+            "[1,2]  | 2        | a: shape: 2 (expected: an array of sizes",
+            "[1,2]  | [4611686018427387904,4] | a: data_offsets: [0,8] (expected: the bytes of",
+            "[1,2]  | [99999999999999999999]  | a: shape: [99999999999999999999] (expected: an array",
+            "F32    | F31      | a: dtype: \"F31\" (expected: a type of the safetensors format)",
+            "\"dtype\":\"F32\", | '' | a: dtype: missing (expected: a type",
+            "\"b\"  | \"a\"    | not JSON: Duplicate field 'a'",
+            "\"b\"  | b        | not JSON",
+            "}}     | }        | not JSON",
     })
     void refusesAWrongHeader(String good, String bad, String message) {
         assertThat(TWO).contains(good);
@@ -161,7 +164,8 @@ class WeightsTest {
         }
         var file = TestFiles.write(folder.resolve("model.safetensors"), bytes);
         assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class)
-                .hasMessageStartingWith("%s: header of %s bytes (expected: at most", file, Long.toUnsignedString(length));
+                .hasMessageStartingWith("%s: header of %s bytes (expected: at most", file,
+                        Long.toUnsignedString(length));
     }
 
     /** Every shorter file is refused, and the message says that it is too short wherever that can be known. */
@@ -270,7 +274,8 @@ class WeightsTest {
         assertTimeoutPreemptively(Duration.ofMinutes(1), () -> {
             for (var copy : new boolean[] {true, false}) {
                 assertThatThrownBy(() -> Weights.open(folder, copy)).isInstanceOf(InvalidModelException.class)
-                        .hasMessage(folder.resolve("part") + ": a pipe, a socket or a device (expected: a regular file)");
+                        .hasMessage(
+                                folder.resolve("part") + ": a pipe, a socket or a device (expected: a regular file)");
             }
             assertThatThrownBy(() -> JsonFiles.read(folder.resolve("part"))).hasMessageContaining("a pipe");
         });
@@ -279,7 +284,8 @@ class WeightsTest {
     @Test
     void saysHowToGetAFileThatGitLfsStandsFor() {
         var file = TestFiles.write(folder.resolve("model.safetensors"),
-                "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 548105171\n".formatted("0".repeat(64)));
+                "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 548105171\n"
+                        .formatted("0".repeat(64)));
         assertThatThrownBy(() -> Weights.open(folder, false)).isInstanceOf(InvalidModelException.class).hasMessage(
                 file + ": a Git LFS pointer (expected: the file of 548105171 bytes that it stands for; fetch it with: git lfs pull)");
     }

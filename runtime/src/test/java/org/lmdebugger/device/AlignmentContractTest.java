@@ -70,16 +70,18 @@ class AlignmentContractTest {
         for (var window : windows) {
             var all = window.wide().toFloats();
             int width = (int) window.wide().columns();
-            assertThat(IntStream.range(0, all.length).filter(i -> i % width < window.left() || i % width >= window.left() + window.columns())
+            assertThat(IntStream.range(0, all.length)
+                    .filter(i -> i % width < window.left() || i % width >= window.left() + window.columns())
                     .allMatch(i -> Float.isNaN(all[i]))).as("columns beside a window of %d", window.columns()).isTrue();
         }
     }
 
     @ParameterizedTest
     @CsvSource({
-        // columns before and after
-        "4, 8, 0, 0", "4, 8, 4, 4", "4, 8, 3, 1", "4, 8, 2, 6", "4, 8, 4, 1", "1, 8, 4, 1", "1, 8, 2, 0", "5, 6, 4, 2", "3, 1028, 0, 0", "3, 1028, 4, 8",
-        "3, 1028, 4, 3", "2, 4100, 0, 4"})
+            // columns before and after
+            "4, 8, 0, 0", "4, 8, 4, 4", "4, 8, 3, 1", "4, 8, 2, 6", "4, 8, 4, 1", "1, 8, 4, 1", "1, 8, 2, 0",
+            "5, 6, 4, 2", "3, 1028, 0, 0", "3, 1028, 4, 8",
+            "3, 1028, 4, 3", "2, 4100, 0, 4"})
     void rowsAnywhere(int rows, int n, int left, int right) {
         this.left = left;
         this.right = right;
@@ -122,11 +124,16 @@ class AlignmentContractTest {
         assertClose(copied, 1e-30, 0, y::at);
         assertClose(scattered, 1e-30, 0, (r, i) -> r > 6 - rows ? y.at(6 - r, i) : table.at(r, i));
         assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + 1.5 * table.at(ids[r], i));
-        assertClose(norms, 0, 1e-5, (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> x.at(r, i) * x.at(r, i)).sum()));
-        var means = IntStream.range(0, rows).mapToDouble(r -> IntStream.range(0, n).mapToDouble(i -> x.at(r, i)).average().orElseThrow()).toArray();
-        var deviations = IntStream.range(0, rows).mapToDouble(r -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> Math.pow(x.at(r, i) - means[r], 2))
-                .average().orElseThrow() + 1e-5)).toArray();
-        assertClose(normed, 1e-5, 1e-5, (r, i) -> (x.at(r, i) - means[r]) / deviations[r] * gain.at(0, i) + bias.at(0, i));
+        assertClose(norms, 0, 1e-5,
+                (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> x.at(r, i) * x.at(r, i)).sum()));
+        var means = IntStream.range(0, rows)
+                .mapToDouble(r -> IntStream.range(0, n).mapToDouble(i -> x.at(r, i)).average().orElseThrow()).toArray();
+        var deviations = IntStream.range(0, rows)
+                .mapToDouble(r -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> Math.pow(x.at(r, i) - means[r], 2))
+                        .average().orElseThrow() + 1e-5))
+                .toArray();
+        assertClose(normed, 1e-5, 1e-5,
+                (r, i) -> (x.at(r, i) - means[r]) / deviations[r] * gain.at(0, i) + bias.at(0, i));
         nothingElseIsWritten();
     }
 }

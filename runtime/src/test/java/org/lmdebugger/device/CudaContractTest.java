@@ -120,7 +120,8 @@ class CudaContractTest {
         });
         assertClose(embedded, FEW, 0, (r, i) -> values.at(ids[r], i) + values.at(r + 2, i));
         assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + shift[r] * values.at(ids[r], i));
-        assertClose(norms, 0, 1e-5, (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> values.at(r, i) * values.at(r, i)).sum()));
+        assertClose(norms, 0, 1e-5,
+                (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> values.at(r, i) * values.at(r, i)).sum()));
         var g = Matrix.of(3, n, (r, i) -> gain.at(0, i) * values.at(ids[r], i) / deviation(x, r));
         assertClose(reader, 1e-5, 1e-5, (r, i) -> g.at(r, i) - mean(g, r));
         assertClose(contributions, 1e-5 * n, 1e-5, (r, j) -> shift[r] * IntStream.range(0, n)
@@ -133,7 +134,8 @@ class CudaContractTest {
 
     private static double deviation(Matrix x, int row) {
         double mean = mean(x, row);
-        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average().orElseThrow() + 1e-5);
+        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average()
+                .orElseThrow() + 1e-5);
     }
 
     /** Both operands are rounded, sums are not; the last is so tall that it is rounded in pieces. */
@@ -147,7 +149,8 @@ class CudaContractTest {
         var bt = Matrix.of(n, k, (i, j) -> b.at(j, i + 1));
         var ra = rounded(a);
         var rb = rounded(b);
-        var dot = Matrix.of(m, n, (i, j) -> IntStream.range(0, k).mapToDouble(l -> ra.at(i, l) * rb.at(l, j + 1)).sum());
+        var dot = Matrix.of(m, n,
+                (i, j) -> IntStream.range(0, k).mapToDouble(l -> ra.at(i, l) * rb.at(l, j + 1)).sum());
         var c = empty(m, n);
         double tolerance = 3 * k * 0x1p-24 + FEW; // as that of products in single precision
         run(s -> s.multiply(c, a.windowOn(device, scope), weights(b).columns(1, n)));
@@ -191,7 +194,8 @@ class CudaContractTest {
             MemorySegment.copy(bias.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 4 * 192, 64);
             stream.copyToDevice(memory, host);
             long out = memory + 4 * 64 * 4;
-            kernels.layerNorm(new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64), f32(memory, 2, 64), f32(memory + 4 * 128, 1, 64),
+            kernels.layerNorm(new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64), f32(memory, 2, 64),
+                    f32(memory + 4 * 128, 1, 64),
                     f32(memory + 4 * 192, 1, 64), 1e-5f);
             kernels.convert(f32(memory, 2, 64), new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64));
             var arrived = arena.allocate(4 * 128);
@@ -218,7 +222,8 @@ class CudaContractTest {
         var numbers = Matrix.random(1, 500, 1).data();
         long memory = CudaMemory.allocate(4 * 500);
         long workspace = CudaMemory.allocate(1 << 20);
-        try (var stream = CudaStream.create(); var arena = Arena.ofConfined(); var blas = CublasHandle.create(stream, workspace, 1 << 20)) {
+        try (var stream = CudaStream.create(); var arena = Arena.ofConfined();
+                var blas = CublasHandle.create(stream, workspace, 1 << 20)) {
             stream.copyToDevice(memory, arena.allocateFrom(ValueLayout.JAVA_FLOAT, numbers));
             blas.gemm(Arithmetic.FP32, false, false, m, n, k, at(memory, a), at(memory, b), 1, at(memory, c), batch);
             var arrived = arena.allocate(4 * 500);
@@ -233,9 +238,11 @@ class CudaContractTest {
                 }
                 expected[400 + q * 30 + i * 9 + j] = (float) sum;
             }
-            assertThat(arrived.toArray(ValueLayout.JAVA_FLOAT)).usingComparatorWithPrecision((float) FEW).containsExactly(expected);
-            assertThatThrownBy(() -> blas.gemm(Arithmetic.FP32, false, false, 2, 2, 9, at(memory, a), at(memory, b), 0, at(memory, c)))
-                    .hasMessage("ld of a: 7 (expected: at least 9)");
+            assertThat(arrived.toArray(ValueLayout.JAVA_FLOAT)).usingComparatorWithPrecision((float) FEW)
+                    .containsExactly(expected);
+            assertThatThrownBy(() -> blas.gemm(Arithmetic.FP32, false, false, 2, 2, 9, at(memory, a), at(memory, b), 0,
+                    at(memory, c)))
+                            .hasMessage("ld of a: 7 (expected: at least 9)");
         } finally {
             CudaMemory.free(workspace);
             CudaMemory.free(memory);
@@ -271,7 +278,8 @@ class CudaContractTest {
     }
 
     private static void refused(String name, ThrowingCallable use) {
-        assertThatThrownBy(use).isInstanceOf(IllegalStateException.class).hasMessage(name + ": closed (expected: open)");
+        assertThatThrownBy(use).isInstanceOf(IllegalStateException.class)
+                .hasMessage(name + ": closed (expected: open)");
     }
 
     /** Its tensors and graphs are the caller's to close; the device refuses work and stays closed. */
@@ -282,7 +290,8 @@ class CudaContractTest {
         closing.call(session -> null);
         closing.close();
         closing.close();
-        assertThatThrownBy(() -> closing.call(session -> null)).isInstanceOf(IllegalStateException.class).hasMessage("cuda:0: closed");
+        assertThatThrownBy(() -> closing.call(session -> null)).isInstanceOf(IllegalStateException.class)
+                .hasMessage("cuda:0: closed");
         tensor.close();
     }
 
@@ -305,9 +314,11 @@ class CudaContractTest {
     /** What was asked for and what was free. */
     @Test
     void tooLittleMemoryIsSaidInBytes() {
-        assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16)).isInstanceOf(OutOfDeviceMemoryException.class)
-                .hasMessageMatching("memory of cuda:0: \\[1099511627776, 16] of F32: cudaMalloc: 2 cudaErrorMemoryAllocation: "
-                        + "out of memory \\(70368744177664 bytes asked for, \\d+ free\\)");
+        assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16))
+                .isInstanceOf(OutOfDeviceMemoryException.class)
+                .hasMessageMatching(
+                        "memory of cuda:0: \\[1099511627776, 16] of F32: cudaMalloc: 2 cudaErrorMemoryAllocation: "
+                                + "out of memory \\(70368744177664 bytes asked for, \\d+ free\\)");
         device.call(session -> null); // works as before
     }
 }

@@ -25,7 +25,8 @@ public class DelegatingDevice implements Device {
 
     @Override
     public <T> T call(Function<Operations, T> work) {
-        return device.call(session -> work.apply((Operations) Proxy.newProxyInstance(Operations.class.getClassLoader(), new Class<?>[] {Operations.class},
+        return device.call(session -> work.apply((Operations) Proxy.newProxyInstance(Operations.class.getClassLoader(),
+                new Class<?>[] {Operations.class},
                 (proxy, method, arguments) -> operation(method.getName(), arguments, () -> {
                     try {
                         return method.invoke(session, arguments);

@@ -53,7 +53,8 @@ record Matrix(int rows, int columns, float[] data) {
     }
 
     /** Each element within {@code absolute + relative·|expected|}; NaN never is. */
-    static void assertClose(Tensor actual, double absolute, double relative, ToDoubleBiFunction<Integer, Integer> expected) {
+    static void assertClose(Tensor actual, double absolute, double relative,
+            ToDoubleBiFunction<Integer, Integer> expected) {
         var values = actual.toFloats();
         int columns = (int) actual.columns();
         double worst = -1;
@@ -67,8 +68,11 @@ record Matrix(int rows, int columns, float[] data) {
             }
         }
         if (values.length > 0) {
-            assertThat(worst).as("error over tolerance, largest at [%d, %d]: %s, expected %s (seed %d)", at / columns, at % columns,
-                    values[at], expected.applyAsDouble(at / columns, at % columns), SEED).isLessThanOrEqualTo(1);
+            assertThat(worst)
+                    .as("error over tolerance, largest at [%d, %d]: %s, expected %s (seed %d)", at / columns,
+                            at % columns,
+                            values[at], expected.applyAsDouble(at / columns, at % columns), SEED)
+                    .isLessThanOrEqualTo(1);
         }
     }
 }

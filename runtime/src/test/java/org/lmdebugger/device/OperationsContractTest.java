@@ -150,8 +150,9 @@ class OperationsContractTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1, 1", "1, 33, 31", "2, 32, 64", "3, 97, 33", "5, 64, 16", "7, 130, 48", "13, 50, 100", "14, 33, 31", "15, 33, 31",
-        "33, 65, 32", "41, 200, 97", "64, 31, 129", "200, 40, 24", "1, 3072, 768", "10, 768, 3072", "40, 768, 192"})
+    @CsvSource({"1, 1, 1", "1, 33, 31", "2, 32, 64", "3, 97, 33", "5, 64, 16", "7, 130, 48", "13, 50, 100",
+            "14, 33, 31", "15, 33, 31",
+            "33, 65, 32", "41, 200, 97", "64, 31, 129", "200, 40, 24", "1, 3072, 768", "10, 768, 3072", "40, 768, 192"})
     void products(int m, int n, int k) {
         var a = Matrix.random(m, k, 1);
         var b = Matrix.random(k, n, 2);
@@ -179,7 +180,8 @@ class OperationsContractTest {
     @Test
     void singlePrecisionMeansSinglePrecision() {
         var c = empty(1, 1);
-        run(s -> s.multiply(c, Matrix.of(1, 1, (i, j) -> 1 + 0x1p-20).on(device, scope), Matrix.of(1, 1, (i, j) -> 1).on(device, scope)));
+        run(s -> s.multiply(c, Matrix.of(1, 1, (i, j) -> 1 + 0x1p-20).on(device, scope),
+                Matrix.of(1, 1, (i, j) -> 1).on(device, scope)));
         assertThat(c.toFloats()[0]).isEqualTo(1 + 0x1p-20f);
     }
 
@@ -248,7 +250,8 @@ class OperationsContractTest {
             s.rowNorms(norms, rows);
             s.logitReader(reader, rows, gain.on(device, scope), head.on(device, scope), ints(1, 2), 1e-5f);
         });
-        assertClose(y, 1e-5, 1e-5, (r, i) -> (x.at(r, i) - mean(x, r)) / deviation(x, r, 1e-5) * gain.at(0, i) + bias.at(0, i));
+        assertClose(y, 1e-5, 1e-5,
+                (r, i) -> (x.at(r, i) - mean(x, r)) / deviation(x, r, 1e-5) * gain.at(0, i) + bias.at(0, i));
         if (size < 1e38) { // the norm of others overflows itself
             assertClose(norms, 1e-5, 1e-5, (x0, r) -> Math.sqrt(sum(d, i -> x.at(r, i) * x.at(r, i))));
         }
@@ -258,7 +261,8 @@ class OperationsContractTest {
             double deviation = deviation(x, r, 1e-5);
             double centre = sum(d, i -> gain.at(0, i) * head.at(row + 1, i)) / d;
             for (int i = 0; i < d; i++) {
-                assertThat(read.at(r, i) * deviation).isCloseTo(gain.at(0, i) * head.at(r + 1, i) - centre, within(1e-5));
+                assertThat(read.at(r, i) * deviation).isCloseTo(gain.at(0, i) * head.at(r + 1, i) - centre,
+                        within(1e-5));
             }
         }
     }
@@ -287,7 +291,8 @@ class OperationsContractTest {
             s.multiplyTransposed(transposed, rows, square.on(device, scope));
             s.biasGelu(gelu, one.on(device, scope), Gelu.TANH);
             s.biasResidual(residual, rows, one.on(device, scope));
-            s.attention(attended, normed, new AttentionContext(4, 1, empty(0, d), empty(0, d), normed, normed, ints(0)), Math.sqrt(d / 4.0));
+            s.attention(attended, normed, new AttentionContext(4, 1, empty(0, d), empty(0, d), normed, normed, ints(0)),
+                    Math.sqrt(d / 4.0));
             s.measure(new LogitStatistics(null, one.on(device, scope), logSumExp, entropy, kl, null, null), normed);
         });
         for (var tensor : List.of(normed, product, transposed)) {
@@ -314,7 +319,8 @@ class OperationsContractTest {
 
     private static double deviation(Matrix x, int row, double epsilon) {
         double mean = mean(x, row);
-        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average().orElseThrow() + epsilon);
+        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average()
+                .orElseThrow() + epsilon);
     }
 
     @ParameterizedTest
@@ -355,9 +361,11 @@ class OperationsContractTest {
 
     @ParameterizedTest
     @CsvSource({
-        // heads, size, sequences, queries, prefix, length, capacity
-        "1, 1, 1, 1, 0, 0, 1", "2, 33, 1, 7, 0, 0, 7", "3, 32, 1, 70, 0, 0, 70", "2, 64, 1, 130, 5, 0, 200", "4, 16, 5, 1, 9, 0, 4",
-        "4, 16, 5, 1, 9, 3, 4", "2, 31, 3, 4, 17, 2, 8", "2, 8, 70, 2, 33, 1, 3", "12, 64, 1, 1, 0, 300, 301", "1, 64, 2, 65, 31, 1, 66"})
+            // heads, size, sequences, queries, prefix, length, capacity
+            "1, 1, 1, 1, 0, 0, 1", "2, 33, 1, 7, 0, 0, 7", "3, 32, 1, 70, 0, 0, 70", "2, 64, 1, 130, 5, 0, 200",
+            "4, 16, 5, 1, 9, 0, 4",
+            "4, 16, 5, 1, 9, 3, 4", "2, 31, 3, 4, 17, 2, 8", "2, 8, 70, 2, 33, 1, 3", "12, 64, 1, 1, 0, 300, 301",
+            "1, 64, 2, 65, 31, 1, 66"})
     void attention(int heads, int size, int sequences, int queries, int prefix, int length, int capacity) {
         int d = heads * size;
         double divisor = 1.5 * size;
@@ -367,8 +375,10 @@ class OperationsContractTest {
         var k = Matrix.random(sequences * capacity, d, 4);
         var v = Matrix.random(sequences * capacity, d, 5);
         var out = q.windowOn(device, scope);
-        run(s -> s.attention(out, q.windowOn(device, scope), new AttentionContext(heads, sequences, pk.windowOn(device, scope),
-                pv.windowOn(device, scope), k.windowOn(device, scope), v.windowOn(device, scope), ints(length)), divisor));
+        run(s -> s.attention(out, q.windowOn(device, scope),
+                new AttentionContext(heads, sequences, pk.windowOn(device, scope),
+                        pv.windowOn(device, scope), k.windowOn(device, scope), v.windowOn(device, scope), ints(length)),
+                divisor));
         var dense = empty(sequences * queries, d); // memory that ends with the last row, so that reading on shows
         run(s -> s.attention(dense, q.on(device, scope), new AttentionContext(heads, sequences, pk.on(device, scope),
                 pv.on(device, scope), k.on(device, scope), v.on(device, scope), ints(length)), divisor));
@@ -376,8 +386,11 @@ class OperationsContractTest {
             int sequence = r / queries;
             int own = length + r % queries + 1;
             int first = column / size * size;
-            var scores = IntStream.range(0, prefix + own).mapToDouble(t -> IntStream.range(first, first + size).mapToDouble(i ->
-                    q.at(r, i) * (t < prefix ? pk.at(t, i) : k.at(sequence * capacity + t - prefix, i))).sum() / divisor).toArray();
+            var scores = IntStream.range(0, prefix + own)
+                    .mapToDouble(t -> IntStream.range(first, first + size).mapToDouble(
+                            i -> q.at(r, i) * (t < prefix ? pk.at(t, i) : k.at(sequence * capacity + t - prefix, i)))
+                            .sum() / divisor)
+                    .toArray();
             double max = Arrays.stream(scores).max().orElseThrow();
             double sum = Arrays.stream(scores).map(x -> Math.exp(x - max)).sum();
             return IntStream.range(0, scores.length).mapToDouble(t -> Math.exp(scores[t] - max) / sum
@@ -391,7 +404,8 @@ class OperationsContractTest {
     void editsAreExact() {
         var m = Matrix.random(3, 40, 1);
         var edited = m.on(device, scope);
-        run(s -> s.editCoefficients(edited, ints(0, 2, 2), ints(39, 0, 5), scope.vector(s, 0f, 2f, 1f), scope.vector(s, 7f, 0f, 1.5f)));
+        run(s -> s.editCoefficients(edited, ints(0, 2, 2), ints(39, 0, 5), scope.vector(s, 0f, 2f, 1f),
+                scope.vector(s, 7f, 0f, 1.5f)));
         var expected = m.data().clone();
         expected[39] = 7;
         expected[80] = 2 * expected[80];
@@ -452,7 +466,8 @@ class OperationsContractTest {
         run(s -> s.topK(indices, values, x.windowOn(device, scope)));
         for (int r = 0; r < rows; r++) {
             int row = r;
-            var expected = IntStream.range(0, n).boxed().sorted(Comparator.comparingDouble((Integer i) -> -x.at(row, i)))
+            var expected = IntStream.range(0, n).boxed()
+                    .sorted(Comparator.comparingDouble((Integer i) -> -x.at(row, i)))
                     .limit(k).mapToInt(i -> i).toArray(); // the sort is stable: ties stay in order
             assertThat(indices.row(r).toInts()).as("row %d", r).isEqualTo(expected);
         }
@@ -488,7 +503,8 @@ class OperationsContractTest {
             var file = arena.allocate(2 * 21, 2);
             for (int i = 0; i < 21; i++) {
                 float number = numbers.data()[i];
-                file.setAtIndex(ValueLayout.JAVA_SHORT, i, type == ElementType.F16 ? Float.floatToFloat16(number) : (short) (Float.floatToRawIntBits(number) >> 16));
+                file.setAtIndex(ValueLayout.JAVA_SHORT, i, type == ElementType.F16 ? Float.floatToFloat16(number)
+                        : (short) (Float.floatToRawIntBits(number) >> 16));
             }
             assertThat(scope.add(device.load(type, 3, 7, file)).toFloats()).isEqualTo(numbers.data());
         }
@@ -496,7 +512,8 @@ class OperationsContractTest {
 
     @Test
     void tooMuchMemoryIsRefusedWithTheNumbers() {
-        assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16)).isInstanceOf(OutOfDeviceMemoryException.class)
+        assertThatThrownBy(() -> device.allocate(ElementType.F32, 1L << 40, 16))
+                .isInstanceOf(OutOfDeviceMemoryException.class)
                 .hasMessageContaining("[1099511627776, 16]");
     }
 
@@ -515,7 +532,8 @@ class OperationsContractTest {
     @CsvSource({"2, 1", "33, 32", "130, 129", "1100, 7"})
     void clustersAreLinked(int n, int merges) {
         var noise = Matrix.random(n, n, 5);
-        var first = Matrix.of(n, n, (i, j) -> i.equals(j) ? Float.NEGATIVE_INFINITY : noise.at(Math.min(i, j), Math.max(i, j)));
+        var first = Matrix.of(n, n,
+                (i, j) -> i.equals(j) ? Float.NEGATIVE_INFINITY : noise.at(Math.min(i, j), Math.max(i, j)));
         var s = first.windowOn(device, scope);
         var expected = first.data().clone();
         var living = IntStream.range(0, n).boxed().collect(Collectors.toCollection(ArrayList::new));
@@ -551,16 +569,21 @@ class OperationsContractTest {
             s.rowNorms(norms, values.windowOn(device, scope));
             s.dominant(neurons, coefficients, scores, m.windowOn(device, scope), norms);
         });
-        var norm = IntStream.range(0, 130).mapToDouble(v -> Math.sqrt(IntStream.range(0, 33).mapToDouble(i -> Math.pow(values.at(v, i), 2)).sum())).toArray();
+        var norm = IntStream.range(0, 130)
+                .mapToDouble(
+                        v -> Math.sqrt(IntStream.range(0, 33).mapToDouble(i -> Math.pow(values.at(v, i), 2)).sum()))
+                .toArray();
         assertClose(norms, 0, FEW, (r, v) -> norm[v]);
         for (int r = 0; r < 5; r++) {
             int row = r;
-            var expected = IntStream.range(0, 130).boxed().sorted(Comparator.comparingDouble((Integer v) -> -Math.abs(m.at(row, v)) * norm[v]))
+            var expected = IntStream.range(0, 130).boxed()
+                    .sorted(Comparator.comparingDouble((Integer v) -> -Math.abs(m.at(row, v)) * norm[v]))
                     .limit(7).mapToInt(v -> v).toArray();
             assertThat(neurons.row(r).toInts()).isEqualTo(expected);
         }
         assertClose(coefficients, 1e-30, 0, (r, j) -> m.at(r, neurons.row(r).toInts()[j]));
-        assertClose(scores, 0, FEW, (r, j) -> Math.abs(m.at(r, neurons.row(r).toInts()[j])) * norm[neurons.row(r).toInts()[j]]);
+        assertClose(scores, 0, FEW,
+                (r, j) -> Math.abs(m.at(r, neurons.row(r).toInts()[j])) * norm[neurons.row(r).toInts()[j]]);
     }
 
     @ParameterizedTest
@@ -577,7 +600,8 @@ class OperationsContractTest {
         var chosen = empty(rows, 2);
         var ranks = scope.allocate(ElementType.I32, rows, 2);
         run(s -> {
-            s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, null), logits.windowOn(device, scope));
+            s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, null),
+                    logits.windowOn(device, scope));
             s.measure(new LogitStatistics(ints(tokens), null, null, null, null, null, ranks), logits.on(device, scope));
         });
         assertClose(logSumExp, FEW, FEW, (x, r) -> logSumExp(logits, r));
@@ -591,7 +615,8 @@ class OperationsContractTest {
             for (int c = 0; c < 2; c++) {
                 int row = r;
                 double logit = logits.at(r, tokens[c]);
-                assertThat(ranks.toInts()[2 * r + c]).isEqualTo((int) IntStream.range(0, vocabulary).filter(i -> logits.at(row, i) > logit).count());
+                assertThat(ranks.toInts()[2 * r + c])
+                        .isEqualTo((int) IntStream.range(0, vocabulary).filter(i -> logits.at(row, i) > logit).count());
             }
         }
     }
@@ -604,7 +629,8 @@ class OperationsContractTest {
         var clean = Matrix.of(1, vocabulary, (r, i) -> 2 * noise.at(0, i));
         var logits = Matrix.of(1, vocabulary, (r, i) -> clean.at(0, i) + (i == 17 ? 3e-3 : 0));
         var kl = empty(1, 1);
-        run(s -> s.measure(new LogitStatistics(null, clean.on(device, scope), null, null, kl, null, null), logits.on(device, scope)));
+        run(s -> s.measure(new LogitStatistics(null, clean.on(device, scope), null, null, kl, null, null),
+                logits.on(device, scope)));
         double expected = kl(clean, logits, 0);
         assertThat(expected).isBetween(1e-11, 1e-8);
         assertClose(kl, 1e-13, 1e-3, (x, r) -> expected);
@@ -638,14 +664,18 @@ class OperationsContractTest {
         var reader = empty(2, d);
         var contributions = empty(2, 2);
         run(s -> {
-            s.logitReader(reader, x.windowOn(device, scope), gain.on(device, scope), head.on(device, scope), ints(tokens), 1e-5f);
+            s.logitReader(reader, x.windowOn(device, scope), gain.on(device, scope), head.on(device, scope),
+                    ints(tokens), 1e-5f);
             var n = scope.allocate(ElementType.I32, 2, 2);
             s.upload(n, neurons);
-            s.contributions(contributions, n, new Matrix(2, 2, m).on(device, scope), values.windowOn(device, scope), reader);
+            s.contributions(contributions, n, new Matrix(2, 2, m).on(device, scope), values.windowOn(device, scope),
+                    reader);
         });
         assertClose(contributions, 1e-5, 1e-5, (r, j) -> {
             int v = neurons[2 * r + j];
-            return m[2 * r + j] * sum(d, i -> (values.at(v, i) - mean(values, v)) * gain.at(0, i) * head.at(tokens[r], i)) / deviation(x, r, 1e-5);
+            return m[2 * r + j]
+                    * sum(d, i -> (values.at(v, i) - mean(values, v)) * gain.at(0, i) * head.at(tokens[r], i))
+                    / deviation(x, r, 1e-5);
         });
     }
 
@@ -658,8 +688,10 @@ class OperationsContractTest {
         var neurons = ints(IntStream.range(0, n).map(i -> n - 1 - i).toArray());
         var weights = Matrix.random(1, n, 3);
         var contributions = empty(1, n);
-        run(s -> s.contributions(contributions, neurons, weights.on(device, scope), values.windowOn(device, scope), reader.on(device, scope)));
-        assertClose(contributions, 1e-5, 1e-5, (r, j) -> weights.at(0, j) * sum(d, i -> values.at(n - 1 - j, i) * reader.at(0, i)));
+        run(s -> s.contributions(contributions, neurons, weights.on(device, scope), values.windowOn(device, scope),
+                reader.on(device, scope)));
+        assertClose(contributions, 1e-5, 1e-5,
+                (r, j) -> weights.at(0, j) * sum(d, i -> values.at(n - 1 - j, i) * reader.at(0, i)));
     }
 
     @Test
@@ -675,15 +707,18 @@ class OperationsContractTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"200, 1, 0, 1", "200, 0.7, 0, 1", "200, 1, 5, 1", "200, 1, 0, 0.6", "200, 2, 20, 0.8", "200, 1, 1, 1", "2000, 9, 0, 0.9", "2000, 9, 700, 1"})
+    @CsvSource({"200, 1, 0, 1", "200, 0.7, 0, 1", "200, 1, 5, 1", "200, 1, 0, 0.6", "200, 2, 20, 0.8", "200, 1, 1, 1",
+            "2000, 9, 0, 0.9", "2000, 9, 700, 1"})
     void tokensAreDrawnFromTheCandidates(int vocabulary, float temperature, int topK, float topP) {
         int draws = 64;
         var row = Matrix.random(1, vocabulary, 5);
         var logits = Matrix.of(draws, vocabulary, (r, i) -> 2 * row.at(0, i));
         var ids = scope.allocate(ElementType.I32, 1, draws);
         var uniforms = Matrix.of(2, draws, (s, r) -> s == 1 ? (r + 0.5) / draws : Double.NaN);
-        run(s -> s.sample(ids, empty(1, draws), logits.on(device, scope), new Sampling(temperature, topK, topP), uniforms.on(device, scope), ints(1)));
-        var expected = IntStream.range(0, draws).map(r -> draw(logits, temperature, topK, topP, uniforms.at(1, r))).toArray();
+        run(s -> s.sample(ids, empty(1, draws), logits.on(device, scope), new Sampling(temperature, topK, topP),
+                uniforms.on(device, scope), ints(1)));
+        var expected = IntStream.range(0, draws).map(r -> draw(logits, temperature, topK, topP, uniforms.at(1, r)))
+                .toArray();
         assertThat(ids.toInts()).isEqualTo(expected);
     }
 
@@ -701,7 +736,8 @@ class OperationsContractTest {
         var ids = ints(0, 0, 0, 0);
         var logP = empty(1, 4);
         var uniforms = Matrix.of(1, 4, (r, i) -> 0.5);
-        run(s -> s.sample(ids, logP, logits.on(device, scope), new Sampling(temperature, topK, topP), uniforms.on(device, scope), ints(0)));
+        run(s -> s.sample(ids, logP, logits.on(device, scope), new Sampling(temperature, topK, topP),
+                uniforms.on(device, scope), ints(0)));
         assertThat(ids.toInts()).containsExactly(0, 7, 9, 0);
         for (float each : logP.toFloats()) {
             assertThat(each).isNaN();
@@ -709,7 +745,8 @@ class OperationsContractTest {
     }
 
     private static int draw(Matrix logits, float temperature, int topK, float topP, double uniform) {
-        var order = IntStream.range(0, logits.columns()).boxed().sorted(Comparator.comparingDouble((Integer i) -> -logits.at(0, i))).toList();
+        var order = IntStream.range(0, logits.columns()).boxed()
+                .sorted(Comparator.comparingDouble((Integer i) -> -logits.at(0, i))).toList();
         var candidates = topK == 0 ? order : order.subList(0, topK);
         double max = logits.at(0, order.getFirst());
         double mass = candidates.stream().mapToDouble(i -> Math.exp((logits.at(0, i) - max) / temperature)).sum();
@@ -746,16 +783,22 @@ class OperationsContractTest {
         var before = x.toFloats();
         assertThatThrownBy(() -> run(s -> s.addBias(x, empty(1, 7)))).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("bias: F32[1, 7]").hasMessageEndingWith("(expected: shape [1, 8])");
-        assertThatThrownBy(() -> run(s -> s.embed(x, empty(5, 8), empty(5, 8), ints(0), ints(0, 1)))).hasMessageStartingWith("ids: I32[1, 1]");
-        assertThatThrownBy(() -> run(s -> s.multiply(x, empty(2, 3), empty(4, 8)))).hasMessageStartingWith("b: F32[4, 8]");
-        assertThatThrownBy(() -> run(s -> s.topK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x))).hasMessage("k: 9 (expected: 1 to 8)");
-        assertThatThrownBy(() -> run(s -> s.bottomK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x))).hasMessage("k: 9 (expected: 1 to 8)");
+        assertThatThrownBy(() -> run(s -> s.embed(x, empty(5, 8), empty(5, 8), ints(0), ints(0, 1))))
+                .hasMessageStartingWith("ids: I32[1, 1]");
+        assertThatThrownBy(() -> run(s -> s.multiply(x, empty(2, 3), empty(4, 8))))
+                .hasMessageStartingWith("b: F32[4, 8]");
+        assertThatThrownBy(() -> run(s -> s.topK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x)))
+                .hasMessage("k: 9 (expected: 1 to 8)");
+        assertThatThrownBy(() -> run(s -> s.bottomK(scope.allocate(ElementType.I32, 2, 9), empty(2, 9), x)))
+                .hasMessage("k: 9 (expected: 1 to 8)");
         assertThatThrownBy(() -> run(s -> s.linkClusters(x, 0, 1))).hasMessageContaining("(expected: shape [8, 8])");
-        assertThatThrownBy(() -> run(s -> s.linkClusters(empty(2, 2), 1, 1))).hasMessage("clusters: 1 and 1 (expected: two different ones below 2)");
+        assertThatThrownBy(() -> run(s -> s.linkClusters(empty(2, 2), 1, 1)))
+                .hasMessage("clusters: 1 and 1 (expected: two different ones below 2)");
         assertThatThrownBy(() -> run(s -> s.upload(x, new float[3]))).hasMessage("from: 3 elements (expected: 16)");
         assertThatThrownBy(() -> run(s -> s.upload(x, new int[16]))).hasMessageContaining("expected: type I32");
-        assertThatThrownBy(() -> run(s -> s.attention(x, x, new AttentionContext(3, 1, empty(0, 8), empty(0, 8), empty(2, 8), empty(2, 8), ints(0)), 1)))
-                .hasMessageStartingWith("heads: 3");
+        assertThatThrownBy(() -> run(s -> s.attention(x, x,
+                new AttentionContext(3, 1, empty(0, 8), empty(0, 8), empty(2, 8), empty(2, 8), ints(0)), 1)))
+                        .hasMessageStartingWith("heads: 3");
         assertThat(x.toFloats()).isEqualTo(before);
     }
 
@@ -770,7 +813,8 @@ class OperationsContractTest {
     @Test
     void windowsOutsideATensorAreRefused() {
         var x = empty(3, 4);
-        assertThatThrownBy(() -> x.rows(2, 2)).isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("within 0 to 3");
+        assertThatThrownBy(() -> x.rows(2, 2)).isInstanceOf(IndexOutOfBoundsException.class)
+                .hasMessageContaining("within 0 to 3");
         assertThatThrownBy(() -> x.columns(-1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
@@ -816,9 +860,11 @@ class OperationsContractTest {
     /** Sets a row to {@link #FILLED} without any of the device's operations. */
     private static void fillRow(TensorAccess memory, long row, long columns) {
         switch (memory) {
-            case TensorAccess.Host(var segment, long stride) -> segment.asSlice(4 * row * stride, 4 * columns).fill((byte) 0x40);
+            case TensorAccess.Host(var segment, long stride) ->
+                    segment.asSlice(4 * row * stride, 4 * columns).fill((byte) 0x40);
             case TensorAccess.Cuda(long address, long stride, long stream) -> assertThat(Cudart.cudaMemsetAsync(
-                    MemorySegment.ofAddress(address + 4 * row * stride), 0x40, 4 * columns, MemorySegment.ofAddress(stream))).isZero();
+                    MemorySegment.ofAddress(address + 4 * row * stride), 0x40, 4 * columns,
+                    MemorySegment.ofAddress(stream))).isZero();
         }
     }
 
@@ -834,8 +880,10 @@ class OperationsContractTest {
                 return segment;
             });
             assertThatThrownBy(() -> lent.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
-            assertThat(s.<Boolean>access(x.asReadOnly(), memory -> ((TensorAccess.Host) memory).segment().isReadOnly())).isTrue();
-            assertThat(s.<Long>access(empty(0, 4), memory -> ((TensorAccess.Host) memory).segment().byteSize())).isZero();
+            assertThat(s.<Boolean>access(x.asReadOnly(), memory -> ((TensorAccess.Host) memory).segment().isReadOnly()))
+                    .isTrue();
+            assertThat(s.<Long>access(empty(0, 4), memory -> ((TensorAccess.Host) memory).segment().byteSize()))
+                    .isZero();
         });
     }
 
@@ -852,11 +900,14 @@ class OperationsContractTest {
         var before = x.toFloats();
         var fixed = x.asReadOnly();
         var refused = "%s, read-only (expected: a tensor of your own)".formatted(fixed);
-        assertThatThrownBy(() -> run(s -> s.upload(fixed, new float[16]))).isInstanceOf(IllegalArgumentException.class).hasMessage("to: " + refused);
-        assertThatThrownBy(() -> run(s -> s.upload(fixed.row(1).columns(2, 3), new float[3]))).hasMessageStartingWith("to: F32[1, 3]");
+        assertThatThrownBy(() -> run(s -> s.upload(fixed, new float[16]))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("to: " + refused);
+        assertThatThrownBy(() -> run(s -> s.upload(fixed.row(1).columns(2, 3), new float[3])))
+                .hasMessageStartingWith("to: F32[1, 3]");
         assertThatThrownBy(() -> run(s -> s.copy(fixed, x))).hasMessage("to: " + refused);
         assertThatThrownBy(() -> run(s -> s.addBias(fixed, empty(1, 8)))).hasMessage("x: " + refused);
-        assertThatThrownBy(() -> run(s -> s.measure(LogitStatistics.logSumExp(empty(1, 2).asReadOnly()), x))).hasMessageStartingWith("logSumExp: ");
+        assertThatThrownBy(() -> run(s -> s.measure(LogitStatistics.logSumExp(empty(1, 2).asReadOnly()), x)))
+                .hasMessageStartingWith("logSumExp: ");
         assertThatThrownBy(() -> run(s -> s.increment(ints(1).asReadOnly()))).hasMessageStartingWith("counters: ");
         fixed.close(); // a window, which owns nothing
         assertThat(fixed.toFloats()).isEqualTo(before);

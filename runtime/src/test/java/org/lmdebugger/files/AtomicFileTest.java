@@ -40,6 +40,7 @@ class AtomicFileTest {
     @Test
     void aPlaceThatCannotBeWrittenIsNamed() {
         var file = folder.resolve("missing/x");
-        assertThatThrownBy(() -> AtomicFile.write(file, new byte[1])).isInstanceOf(IOException.class).hasMessageContaining("missing");
+        assertThatThrownBy(() -> AtomicFile.write(file, new byte[1])).isInstanceOf(IOException.class)
+                .hasMessageContaining("missing");
     }
 }

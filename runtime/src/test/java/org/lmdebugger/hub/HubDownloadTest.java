@@ -332,7 +332,7 @@ class HubDownloadTest {
         environment.put("HF_ENDPOINT", "https://hub.invalid");
         environment.put("HF_TOKEN", "secret");
         try (var listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-             var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+                var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             environment.put("HTTPS_PROXY", "me:pass@127.0.0.1:" + listener.getLocalPort());
             var requests = threads.submit(() -> {
                 try (var connection = listener.accept()) {

@@ -52,17 +52,17 @@ class ModelSourceTest {
 
     @ParameterizedTest
     @CsvSource(nullValues = "-", value = {
-        "HF_HUB_CACHE=/a HUGGINGFACE_HUB_CACHE=/b HF_HOME=/c XDG_CACHE_HOME=/d HOME=/e, /a",
-        "HUGGINGFACE_HUB_CACHE=/b HF_HOME=/c XDG_CACHE_HOME=/d HOME=/e,                 /b",
-        "HF_HOME=/c XDG_CACHE_HOME=/d HOME=/e,                                          /c/hub",
-        "XDG_CACHE_HOME=/d HOME=/e,                                                     /d/huggingface/hub",
-        "HOME=/e,                                                                       /e/.cache/huggingface/hub",
-        "HF_HOME=~/c HOME=/e,                                                           /e/c/hub",
-        "HF_HUB_CACHE= HF_HOME=/c,                                                      /c/hub",
-        "XDG_CACHE_HOME=~ HOME=/e,                                                      /e/huggingface/hub",
-        "HF_HUB_CACHE=$DATA/${USER}/hub DATA=/d USER=me,                                /d/me/hub",
-        "HF_HUB_CACHE=/d/$NONE/${NONE},                                                 /d/$NONE/${NONE}",
-        "HF_HOME=$DATA DATA=$1 HOME=/e,                                                 $1/hub",
+            "HF_HUB_CACHE=/a HUGGINGFACE_HUB_CACHE=/b HF_HOME=/c XDG_CACHE_HOME=/d HOME=/e, /a",
+            "HUGGINGFACE_HUB_CACHE=/b HF_HOME=/c XDG_CACHE_HOME=/d HOME=/e,                 /b",
+            "HF_HOME=/c XDG_CACHE_HOME=/d HOME=/e,                                          /c/hub",
+            "XDG_CACHE_HOME=/d HOME=/e,                                                     /d/huggingface/hub",
+            "HOME=/e,                                                                       /e/.cache/huggingface/hub",
+            "HF_HOME=~/c HOME=/e,                                                           /e/c/hub",
+            "HF_HUB_CACHE= HF_HOME=/c,                                                      /c/hub",
+            "XDG_CACHE_HOME=~ HOME=/e,                                                      /e/huggingface/hub",
+            "HF_HUB_CACHE=$DATA/${USER}/hub DATA=/d USER=me,                                /d/me/hub",
+            "HF_HUB_CACHE=/d/$NONE/${NONE},                                                 /d/$NONE/${NONE}",
+            "HF_HOME=$DATA DATA=$1 HOME=/e,                                                 $1/hub",
     })
     void looksForTheCacheAsHuggingFaceDoes(String variables, Path expected) {
         var environment = new HashMap<String, String>();
@@ -110,7 +110,7 @@ class ModelSourceTest {
 
     @ParameterizedTest
     @CsvSource({"gpt2, openai-community/gpt2", "openai-community/gpt2-xl, gpt2-xl",
-        "distilgpt2, distilbert/distilgpt2"})
+            "distilgpt2, distilbert/distilgpt2"})
     void findsAModelByItsOtherName(String asked, String there) throws IOException {
         assertThat(source(NO_BUNDLES).list()).isEmpty();
         var snapshot = cached(there);
@@ -155,7 +155,7 @@ class ModelSourceTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"../up", "a/../b", "a/b/c", "a--b/c", "/none", ".hidden/x", "a b", "a/", "ü", "a\\b", "-a",
-        "", "gpt2@", "@main", "gpt2@../x", "gpt2@a//b", "gpt2@a@b", "gpt2@/main", "gpt2@.hidden"})
+            "", "gpt2@", "@main", "gpt2@../x", "gpt2@a//b", "gpt2@a@b", "gpt2@/main", "gpt2@.hidden"})
     void takesNothingElseForAHubId(String name) {
         assertThatThrownBy(() -> source(NO_BUNDLES).find(name)).isInstanceOf(InvalidModelException.class)
                 .hasMessageStartingWith("model: " + name + ": not found")

@@ -7,7 +7,8 @@ import org.junit.jupiter.api.Test;
 class ShownTest {
     @Test
     void aShortValueIsShownAsItIs() {
-        assertThat(Shown.of("L1D2=from:\"Ça va ? 語 👩‍🔬 می‌خواهم\"")).isEqualTo("L1D2=from:\"Ça va ? 語 👩‍🔬 می‌خواهم\"");
+        assertThat(Shown.of("L1D2=from:\"Ça va ? 語 👩‍🔬 می‌خواهم\""))
+                .isEqualTo("L1D2=from:\"Ça va ? 語 👩‍🔬 می‌خواهم\"");
         assertThat(Shown.of("a".repeat(100))).isEqualTo("a".repeat(100));
         assertThat(Shown.of(12)).isEqualTo("12");
         assertThat(Shown.of(null)).isEqualTo("null");
@@ -15,7 +16,8 @@ class ShownTest {
 
     @Test
     void whatATerminalWouldObeyIsEscaped() {
-        assertThat(Shown.of("a\nb\r\tc\u001b[2Jd\u202ee\u2028f\ud800g\u0085")).isEqualTo("a\\nb\\r\\tc\\u001b[2Jd\\u202ee\\u2028f\\ud800g\\u0085");
+        assertThat(Shown.of("a\nb\r\tc\u001b[2Jd\u202ee\u2028f\ud800g\u0085"))
+                .isEqualTo("a\\nb\\r\\tc\\u001b[2Jd\\u202ee\\u2028f\\ud800g\\u0085");
         assertThat(Shown.of("\udb40\udc41")).as("an invisible tag").isEqualTo("\\udb40\\udc41");
     }
 

@@ -105,7 +105,7 @@ final class TokenizerCases {
                 + "'pair': [{'Sequence': {'id': 'A', 'type_id': 0}}, {'Sequence': {'id': 'B', 'type_id': 1}}], "
                 + "'special_tokens': {'<|endoftext|>': {'id': '<|endoftext|>', 'ids': [%d], "
                 + "'tokens': ['<|endoftext|>']}}}")
-                .formatted(eot, eot, size - 1);
+                        .formatted(eot, eot, size - 1);
         var before = template.replace(", " + eot + "]", "]");
         json("template-fast", FAST, "post_processor", before);
         json("template-gpt2", "", "post_processor", before);
@@ -226,7 +226,7 @@ final class TokenizerCases {
     }
 
     private Map<String, String> json(String name, String config, ObjectNode vocabulary, List<String> merges,
-                                     String model, ObjectNode... added) {
+            String model, ObjectNode... added) {
         var json = (ObjectNode) node("{'version': '1.0', 'truncation': null, 'padding': null, 'normalizer': null, "
                 + "'post_processor': null}");
         var end = added(EOT, vocabulary.get(EOT).intValue(), true);

@@ -125,11 +125,11 @@ class VocabularyTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "{\"added_tokens_decoder\": {\"x\": {\"content\": \"<pad>\"}}} | added_tokens_decoder: x (expected: an id)",
-        "{\"added_tokens_decoder\": {\"7\": \"<pad>\"}} | \"<pad>\" (expected: a token with its content)",
-        "{\"added_tokens_decoder\": {\"7\": {\"content\": \"<pad>\"}}} | <pad>: id 7 (expected: 260, after the last",
-        "{\"pad_token\": 7} | pad_token: 7 (expected: a token with its content)",
-        "[] | tokenizer_config.json: ARRAY (expected: a JSON object)",
+            "{\"added_tokens_decoder\": {\"x\": {\"content\": \"<pad>\"}}} | added_tokens_decoder: x (expected: an id)",
+            "{\"added_tokens_decoder\": {\"7\": \"<pad>\"}} | \"<pad>\" (expected: a token with its content)",
+            "{\"added_tokens_decoder\": {\"7\": {\"content\": \"<pad>\"}}} | <pad>: id 7 (expected: 260, after the last",
+            "{\"pad_token\": 7} | pad_token: 7 (expected: a token with its content)",
+            "[] | tokenizer_config.json: ARRAY (expected: a JSON object)",
     })
     void refusesSpecialTokensThatAreNone(String config, String message) {
         write(folder, good(), MERGES);
@@ -216,20 +216,20 @@ class VocabularyTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "\"BPE\"             | \"WordPiece\"        | model.type: \"WordPiece\" (expected: BPE)",
-        "\"normalizer\":null | \"normalizer\":{\"type\":\"NFC\"} | normalizer: {\"type\":\"NFC\"} (expected: null)",
-        "\"ByteLevel\"       | \"Whitespace\"       | pre_tokenizer: {\"type\":\"Whitespace\"",
-        "\"add_prefix_space\" | \"use_regex\"       | pre_tokenizer: {\"type\":\"ByteLevel\",\"use_regex\":false}",
-        "_prefix\":\"\"      | _prefix\":\"##\"     | model.continuing_subword_prefix: \"##\" (expected: none)",
-        "_prefix\":\"\"      | _prefix\":\"\",\"dropout\":0.5      | model.dropout: 0.5 (expected: none)",
-        "_prefix\":\"\"      | _prefix\":\"\",\"byte_fallback\":true | model.byte_fallback: true (expected: false)",
-        "\"unk_token\":null  | \"unk_token\":\"?!\"   | ?!: no id (expected: one, as it is the unknown token)",
-        "\"normalizer\":null | \"post_processor\":{\"type\":\"X\"} | post_processor: {\"type\":\"X\"} (expected: ",
-        "\"content\":\"<     | \"text\":\"<         | added_tokens: ",
-        "\"id\":259          | \"id\":7             | <|endoftext|>: id 7 (expected: 259, as in tokenizer.json)",
-        "\"t h\"             | 7                    | model.merges: 7 (expected: two tokens)",
-        "\"t h\"             | [\"t\"]              | model.merges: [\"t\"] (expected: two tokens)",
-        "\"merges\":         | \"mergers\":         | model.merges: missing (expected: an array)",
+            "\"BPE\"             | \"WordPiece\"        | model.type: \"WordPiece\" (expected: BPE)",
+            "\"normalizer\":null | \"normalizer\":{\"type\":\"NFC\"} | normalizer: {\"type\":\"NFC\"} (expected: null)",
+            "\"ByteLevel\"       | \"Whitespace\"       | pre_tokenizer: {\"type\":\"Whitespace\"",
+            "\"add_prefix_space\" | \"use_regex\"       | pre_tokenizer: {\"type\":\"ByteLevel\",\"use_regex\":false}",
+            "_prefix\":\"\"      | _prefix\":\"##\"     | model.continuing_subword_prefix: \"##\" (expected: none)",
+            "_prefix\":\"\"      | _prefix\":\"\",\"dropout\":0.5      | model.dropout: 0.5 (expected: none)",
+            "_prefix\":\"\"      | _prefix\":\"\",\"byte_fallback\":true | model.byte_fallback: true (expected: false)",
+            "\"unk_token\":null  | \"unk_token\":\"?!\"   | ?!: no id (expected: one, as it is the unknown token)",
+            "\"normalizer\":null | \"post_processor\":{\"type\":\"X\"} | post_processor: {\"type\":\"X\"} (expected: ",
+            "\"content\":\"<     | \"text\":\"<         | added_tokens: ",
+            "\"id\":259          | \"id\":7             | <|endoftext|>: id 7 (expected: 259, as in tokenizer.json)",
+            "\"t h\"             | 7                    | model.merges: 7 (expected: two tokens)",
+            "\"t h\"             | [\"t\"]              | model.merges: [\"t\"] (expected: two tokens)",
+            "\"merges\":         | \"mergers\":         | model.merges: missing (expected: an array)",
     })
     void refusesATokenizerJsonOfAnotherKind(String good, String bad, String message) {
         var json = TestTokenizers.tokenizerJson(write(folder, good(), MERGES), false).toString();

@@ -122,11 +122,13 @@ public final class Debugger {
             clean = TotalEffects.add(model, ids, clean, progress);
         }
         var mode = edits.list().stream().anyMatch(edit -> edit.operation().isSwitch()) ? Mode.LM_DEBUGGER : Mode.EXACT;
-        return new Trace(model.files().name(), model.device().name(), model.device().precision().toString().toLowerCase(Locale.ROOT),
+        return new Trace(model.files().name(), model.device().name(),
+                model.device().precision().toString().toLowerCase(Locale.ROOT),
                 mode.toString(), model.text(prompt), tokens(ids), model.tokenizer().added(ids.length), clean, edited);
     }
 
-    private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens, int[] targets) {
+    private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens,
+            int[] targets) {
         try (var run = run(ids, edits)) {
             var read = model.call(session -> {
                 try (var tracer = new Tracer(model, session, positions, top, tokens)) {
@@ -151,14 +153,16 @@ public final class Debugger {
 
     /** Generates {@code tokens} tokens after {@code prompt} under {@code edits}, each the most likely one. */
     public Generation generate(String prompt, Intervention edits, int tokens) {
-        return generate(prompt, List.of(Continuation.of(edits)), GenerationOptions.greedy(tokens), (c, token) -> true).getFirst();
+        return generate(prompt, List.of(Continuation.of(edits)), GenerationOptions.greedy(tokens), (c, token) -> true)
+                .getFirst();
     }
 
     /**
      * Generates several continuations of one text, as {@link #generate(Prompt, List, GenerationOptions,
      * Generation.Listener)} has them.
      */
-    public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
+    public List<Generation> generate(String prompt, List<Continuation> continuations, GenerationOptions options,
+            Generation.Listener listener) {
         return generate(Prompt.of(prompt), continuations, options, listener);
     }
 
@@ -171,11 +175,13 @@ public final class Debugger {
      * @throws IllegalArgumentException if the prompt is empty, prompt and tokens together do not fit the model's
      *     positions, an edit does not fit, or numbers of the network are not finite (after the tokens before that came)
      */
-    public List<Generation> generate(Prompt prompt, List<Continuation> continuations, GenerationOptions options, Generation.Listener listener) {
+    public List<Generation> generate(Prompt prompt, List<Continuation> continuations, GenerationOptions options,
+            Generation.Listener listener) {
         var ids = model.encode(prompt);
         if (options.tokens() > model.config().positions() - ids.length) {
-            throw new IllegalArgumentException("tokens: %d after a prompt of %d (expected: at most %d together in this model)"
-                    .formatted(options.tokens(), ids.length, model.config().positions()));
+            throw new IllegalArgumentException(
+                    "tokens: %d after a prompt of %d (expected: at most %d together in this model)"
+                            .formatted(options.tokens(), ids.length, model.config().positions()));
         }
         var groups = new LinkedHashMap<Intervention, List<Integer>>(); // by what holds in the prompt
         var interventions = new ArrayList<CompiledIntervention>();
@@ -196,16 +202,19 @@ public final class Debugger {
         return outputs.stream().map(output -> output.generation(model.text(prompt))).toList();
     }
 
-    private void generate(int[] ids, List<Integer> group, List<Continuation> continuations, List<CompiledIntervention> interventions,
-                          GenerationOptions options, List<Output> outputs, Generation.Listener listener) {
+    private void generate(int[] ids, List<Integer> group, List<Continuation> continuations,
+            List<CompiledIntervention> interventions,
+            GenerationOptions options, List<Output> outputs, Generation.Listener listener) {
         var groupInterventions = group.stream().map(interventions::get).toList();
         var seeds = group.stream().map(c -> continuations.get(c).seed()).toList();
-        try (var run = Activations.forward(model, ids, groupInterventions.getFirst(), Activations.Keep.KEYS_AND_VALUES)) {
+        try (var run = Activations.forward(model, ids, groupInterventions.getFirst(),
+                Activations.Keep.KEYS_AND_VALUES)) {
             model.call(session -> {
                 try (var decoder = new Decoder(session, run, groupInterventions, seeds, options)) {
                     decoder.run((chosen, logProbabilities) -> {
                         for (int i = 0; i < chosen.length; i++) {
-                            if (!outputs.get(group.get(i)).add(group.get(i), chosen[i], logProbabilities[i], listener)) {
+                            if (!outputs.get(group.get(i)).add(group.get(i), chosen[i], logProbabilities[i],
+                                    listener)) {
                                 outputs.forEach(Output::cancel);
                                 return false;
                             }
@@ -218,7 +227,9 @@ public final class Debugger {
         }
         for (int c : group) {
             if (outputs.get(c).overflowed) {
-                var soFar = IntStream.concat(IntStream.of(ids), outputs.get(c).tokens.stream().mapToInt(Generation.Token::id)).toArray();
+                var soFar = IntStream
+                        .concat(IntStream.of(ids), outputs.get(c).tokens.stream().mapToInt(Generation.Token::id))
+                        .toArray();
                 throw Overflow.in(model, soFar, interventions.get(c), continuations.get(c).edits());
             }
         }
@@ -262,7 +273,8 @@ public final class Debugger {
         }
 
         Generation generation(String prompt) {
-            return new Generation(prompt, List.copyOf(tokens), text + decoder.finish(), end == null ? Generation.End.LENGTH : end);
+            return new Generation(prompt, List.copyOf(tokens), text + decoder.finish(),
+                    end == null ? Generation.End.LENGTH : end);
         }
     }
 
@@ -300,9 +312,11 @@ public final class Debugger {
      */
     public static void sweep(List<Debugger> debuggers, SweepPlan plan, int firstChunk, Effects.Listener listener) {
         Objects.checkIndex(firstChunk, plan.chunks().size() + 1);
-        var kinds = debuggers.stream().map(d -> d.model.fingerprint() + " in " + d.model.device().precision()).distinct().toList();
+        var kinds = debuggers.stream().map(d -> d.model.fingerprint() + " in " + d.model.device().precision())
+                .distinct().toList();
         if (kinds.size() != 1) {
-            throw new IllegalArgumentException("debuggers: %s (expected: of one checkpoint in one precision)".formatted(kinds));
+            throw new IllegalArgumentException(
+                    "debuggers: %s (expected: of one checkpoint in one precision)".formatted(kinds));
         }
         if (debuggers.size() == 1) {
             debuggers.getFirst().sweep(plan, firstChunk, listener);
@@ -327,6 +341,7 @@ public final class Debugger {
     public List<List<TokenLogit>> project(Tensor vectors, int k) {
         var top = Lens.raw(model).top(vectors, k);
         Vectors.finite(top.logits());
-        return IntStream.range(0, Math.toIntExact(vectors.rows())).mapToObj(row -> top.tokens(row, model.tokenizer())).toList();
+        return IntStream.range(0, Math.toIntExact(vectors.rows())).mapToObj(row -> top.tokens(row, model.tokenizer()))
+                .toList();
     }
 }

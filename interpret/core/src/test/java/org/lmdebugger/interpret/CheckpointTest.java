@@ -80,13 +80,16 @@ class CheckpointTest {
             var expected = EXPECTED.at("/cases/" + name);
             assertThat(model.config().endTokens()).isEqualTo(Arrays.stream(ints(expected.get("ends")))
                     .filter(id -> id >= 0 && id < model.config().vocabularySize()).boxed().collect(Collectors.toSet()));
-            try (var run = Activations.forward(model, Arrays.copyOf(ids, Math.min(ids.length, model.config().positions())), CompiledIntervention.NONE, Activations.Keep.ALL);
-                 var logits = run.logits()) {
+            try (var run = Activations.forward(model,
+                    Arrays.copyOf(ids, Math.min(ids.length, model.config().positions())), CompiledIntervention.NONE,
+                    Activations.Keep.ALL);
+                    var logits = run.logits()) {
                 var last = logits.row(run.length() - 1).toFloats();
                 double largest = expected.at("/logits/0").doubleValue();
                 for (int i = 0; i < 5; i++) {
                     double logit = expected.get("logits").get(i).doubleValue();
-                    assertThat((double) last[expected.get("ids").get(i).intValue()]).isCloseTo(logit, within(TOLERANCE * largest));
+                    assertThat((double) last[expected.get("ids").get(i).intValue()]).isCloseTo(logit,
+                            within(TOLERANCE * largest));
                 }
             }
         }

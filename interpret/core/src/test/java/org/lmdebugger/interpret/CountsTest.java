@@ -47,7 +47,8 @@ class CountsTest {
             var debugger = new Debugger(model);
             var continuations = List.of(new Continuation(Intervention.NONE, 1), new Continuation(Intervention.NONE, 2),
                     new Continuation(Intervention.parse("L1D5=6@generated"), 3));
-            var counts = device.count(() -> debugger.generate(PROMPT, continuations, new GenerationOptions(6, new Sampling(1, 0, 1)), (c, t) -> true));
+            var counts = device.count(() -> debugger.generate(PROMPT, continuations,
+                    new GenerationOptions(6, new Sampling(1, 0, 1)), (c, t) -> true));
             assertThat(counts).isEqualTo(new Counts(6 * (4 * LAYERS + 1), 6 * (LAYERS * BLOCK_BYTES + HEAD_BYTES)));
         }
     }
@@ -83,7 +84,8 @@ class CountsTest {
     @Test
     void ofAGenerationOnlyTokensCrossTheBus() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
-            var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.parse("L1D5=6@generated"), 2), new Continuation(Intervention.parse("L2D7=0"), 3));
+            var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.parse("L1D5=6@generated"), 2),
+                    new Continuation(Intervention.parse("L2D7=0"), 3));
             var up = new long[2];
             var down = new long[2];
             for (int i = 0; i < 2; i++) {
@@ -101,7 +103,8 @@ class CountsTest {
     @Test
     void aChunkOfASweepWaitsForItsResultsAlone() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
-            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().measure(Measure.kl(), Measure.rank(" girl"), Measure.top(3))
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off()
+                    .measure(Measure.kl(), Measure.rank(" girl"), Measure.top(3))
                     .interventions(List.of(Intervention.parse("L0D5=1", "L2D7=3", "L0D9=2"))).memory(1 << 20);
             var debugger = new Debugger(model);
             var plan = debugger.plan(sweep.atAll());
@@ -111,8 +114,10 @@ class CountsTest {
                 device.operations.clear();
                 int first = operations.indexOf("download");
                 if (effects.chunk() > 0) { // beside the first there is the clean run
-                    assertThat(operations.subList(0, first)).as("chunk %d", effects.chunk()).contains("upload", "shiftResidual", "measure", "topK");
-                    assertThat(operations.subList(first, operations.size())).as("chunk %d", effects.chunk()).containsOnly("download");
+                    assertThat(operations.subList(0, first)).as("chunk %d", effects.chunk()).contains("upload",
+                            "shiftResidual", "measure", "topK");
+                    assertThat(operations.subList(first, operations.size())).as("chunk %d", effects.chunk())
+                            .containsOnly("download");
                 }
                 return true;
             });

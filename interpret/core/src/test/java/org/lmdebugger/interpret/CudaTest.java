@@ -56,7 +56,8 @@ class CudaTest {
     @Test
     void aThousandTracesLeaveMemoryAsItWas(@TempDir Path directory) throws Exception {
         try (var device = TestDevice.open();
-             var model = Gpt2.load(ModelFiles.of(new RandomCheckpoint(1, 1, 8, 4, 8192).write(directory, 1)), device)) {
+                var model = Gpt2.load(ModelFiles.of(new RandomCheckpoint(1, 1, 8, 4, 8192).write(directory, 1)),
+                        device)) {
             var debugger = new Debugger(model);
             var first = debugger.trace("Once", Intervention.parse("L0D3=1"));
             long free = CudaMemory.available().free();
@@ -70,7 +71,8 @@ class CudaTest {
     /** Next to a block that leaves less than a chunk takes. */
     @Test
     void aChunkThatDoesNotFitIsDoneInParts() {
-        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-99")).off().atLast().measure(Measure.kl(), Measure.logit(" girl"));
+        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-99")).off().atLast().measure(Measure.kl(),
+                Measure.logit(" girl"));
         List<Effects> expected = new ArrayList<>();
         try (var device = TestDevice.open(); var model = TestModels.load("sample", device)) {
             new Debugger(model).sweep(sweep, expected::add);
@@ -96,7 +98,7 @@ class CudaTest {
     @Test
     void replayedStepsAreThoseThatRunAsTheyAre() {
         try (var device = TestDevice.open(); var eager = TestModels.load("sample", new EagerDevice(device));
-             var model = TestModels.load("sample", device)) {
+                var model = TestModels.load("sample", device)) {
             var edits = Intervention.parse("L1D5=6@generated", "L2D8=3@9..11");
             var options = new GenerationOptions(12, new Sampling(0.9f, 0, 0.95f));
             var continuations = List.of(Continuation.CLEAN, new Continuation(edits, 7), new Continuation(edits, 8));
@@ -135,19 +137,21 @@ class CudaTest {
     @EnumSource(names = {"TF32", "BF16"})
     void fasterPrecisionsRound(Precision precision) {
         try (var exact = TestDevice.open(); var exactModel = TestModels.load("sample", exact);
-             var device = TestDevice.open(precision); var model = TestModels.load("sample", device)) {
+                var device = TestDevice.open(precision); var model = TestModels.load("sample", device)) {
             var expected = last(new Debugger(exactModel));
             var rounded = new Debugger(model);
             var probabilities = last(rounded);
             assertThat(probabilities.get(0).id()).isEqualTo(expected.get(0).id());
             // 2^-11 and 2^-8 for each operand, which grow by a small factor through four layers
             double tolerance = 8 * (precision == Precision.TF32 ? 0x1p-11 : 0x1p-8);
-            assertThat((double) probabilities.get(0).probability()).isCloseTo(expected.get(0).probability(), within(tolerance));
+            assertThat((double) probabilities.get(0).probability()).isCloseTo(expected.get(0).probability(),
+                    within(tolerance));
             assertThat(probabilities.get(0).probability()).isNotEqualTo(expected.get(0).probability());
             assertThat(rounded.trace(PROMPT)).isEqualTo(rounded.trace(PROMPT));
             assertThat(rounded.trace(PROMPT).precision()).isEqualToIgnoringCase(precision.name());
             assertThat(rounded.generate(PROMPT, 5).tokens()).hasSize(5);
-            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L2D0-9")).off().measure(Measure.kl(), Measure.logit(" girl"));
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L2D0-9")).off().measure(Measure.kl(),
+                    Measure.logit(" girl"));
             var kl = new float[10];
             rounded.sweep(sweep, effects -> {
                 System.arraycopy(effects.values(Measure.kl()), 0, kl, 0, 10);
@@ -159,7 +163,8 @@ class CudaTest {
 
     @ParameterizedTest
     @CsvSource({"TF32, 8", "TF32, 256", "BF16, 8", "BF16, 256"})
-    void fasterPrecisionsProjectAsSinglePrecisionDoes(Precision precision, int width, @TempDir Path directory) throws Exception {
+    void fasterPrecisionsProjectAsSinglePrecisionDoes(Precision precision, int width, @TempDir Path directory)
+            throws Exception {
         new RandomCheckpoint(1, 1, width, 4, 8192).write(directory, 1);
         assertProjectsExactly(precision, directory, width);
     }
@@ -192,15 +197,19 @@ class CudaTest {
                 double mean = IntStream.range(0, width).mapToDouble(j -> vector[j]).average().orElseThrow();
                 for (var reading : ValueVectors.Reading.values()) {
                     double shift = reading == ValueVectors.Reading.RAW ? 0 : mean; // gains are 1
-                    var logits = head.stream().mapToDouble(token -> IntStream.range(0, width).mapToDouble(j -> (vector[j] - shift) * token[j]).sum()).toArray();
+                    var logits = head.stream().mapToDouble(
+                            token -> IntStream.range(0, width).mapToDouble(j -> (vector[j] - shift) * token[j]).sum())
+                            .toArray();
                     var sorted = DoubleStream.of(logits).sorted().toArray();
                     var projection = vectors.project(vectors.at(i), 7, reading);
                     for (int j = 0; j < 7; j++) {
                         var top = projection.top().get(j);
                         var bottom = projection.bottom().get(j);
                         double tolerance = width * 0x1p-23 * 0.0012; // of as many products, each of at most 0.0347²
-                        assertThat((double) top.logit()).isCloseTo(sorted[8191 - j], within(tolerance)).isCloseTo(logits[top.id()], within(tolerance));
-                        assertThat((double) bottom.logit()).isCloseTo(sorted[j], within(tolerance)).isCloseTo(logits[bottom.id()], within(tolerance));
+                        assertThat((double) top.logit()).isCloseTo(sorted[8191 - j], within(tolerance))
+                                .isCloseTo(logits[top.id()], within(tolerance));
+                        assertThat((double) bottom.logit()).isCloseTo(sorted[j], within(tolerance))
+                                .isCloseTo(logits[bottom.id()], within(tolerance));
                     }
                 }
             }
@@ -214,20 +223,24 @@ class CudaTest {
         var files = ModelFiles.of(new RandomCheckpoint(1, 1, 16, 4, 8192).write(directory, 1));
         try (var device = TestDevice.open(precision); var model = Gpt2.load(files, device)) {
             var vectors = new ValueVectors(model);
-            var values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats()).toList();
+            var values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats())
+                    .toList();
             var head = model.head().row(301).toFloats();
             for (var match : vectors.promote(new int[] {301}, 5)) {
-                assertThat((double) match.score()).isCloseTo(Vectors.dot(values.get(vectors.index(match.vector())), head), within(1e-7));
+                assertThat((double) match.score())
+                        .isCloseTo(Vectors.dot(values.get(vectors.index(match.vector())), head), within(1e-7));
             }
             for (var match : vectors.similar(vectors.at(3), 5)) {
-                assertThat((double) match.score()).isCloseTo(Vectors.cosine(values.get(vectors.index(match.vector())), values.get(3)), within(1e-6));
+                assertThat((double) match.score()).isCloseTo(
+                        Vectors.cosine(values.get(vectors.index(match.vector())), values.get(3)), within(1e-6));
             }
             var options = ClusterOptions.of(vectors).count(5);
             try (var exact = TestDevice.open()) {
-                var clusters = Clusters.of(vectors, options, (done, total) -> { });
+                var clusters = Clusters.of(vectors, options, (done, total) -> {});
                 if (precision == Precision.TF32) { // the same weights
                     try (var exactModel = Gpt2.load(files, exact)) {
-                        assertThat(clusters.labels()).isEqualTo(Clusters.of(new ValueVectors(exactModel), options, (done, total) -> { }).labels());
+                        assertThat(clusters.labels()).isEqualTo(
+                                Clusters.of(new ValueVectors(exactModel), options, (done, total) -> {}).labels());
                     }
                 }
                 assertThat(clusters.count()).isEqualTo(5);

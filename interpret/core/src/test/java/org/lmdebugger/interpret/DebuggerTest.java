@@ -75,7 +75,8 @@ class DebuggerTest {
 
     @Test
     void threadsWithDifferentEditsGetWhatTheyGetAlone() throws Exception {
-        var edits = IntStream.range(0, 6).mapToObj(i -> Intervention.parse("L%dD%d=%d".formatted(i % 4, 31 * i, i))).toList();
+        var edits = IntStream.range(0, 6).mapToObj(i -> Intervention.parse("L%dD%d=%d".formatted(i % 4, 31 * i, i)))
+                .toList();
         var alone = edits.stream().map(e -> debugger.trace(PROMPT, e)).toList();
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             for (int round = 0; round < 10; round++) {
@@ -91,13 +92,15 @@ class DebuggerTest {
 
     @Test
     void whatIsSetIsWhatTheNetworkUses() {
-        try (var clean = debugger.run(PROMPT); var edited = debugger.run(PROMPT, Intervention.parse("L1D5=2.5", "L1D6*=2@last", "L1D6+=1@last"))) {
+        try (var clean = debugger.run(PROMPT);
+                var edited = debugger.run(PROMPT, Intervention.parse("L1D5=2.5", "L1D6*=2@last", "L1D6+=1@last"))) {
             var before = clean.coefficients(1);
             var after = edited.coefficients(1);
             assertThat(after.columns(5, 1).toFloats()).containsOnly(2.5f);
             float last = before.row(LENGTH - 1).columns(6, 1).toFloats()[0];
             assertThat(after.row(LENGTH - 1).columns(6, 1).toFloats()[0]).isEqualTo(2 * last + 1);
-            assertThat(after.rows(0, LENGTH - 1).columns(6, 1).toFloats()).isEqualTo(before.rows(0, LENGTH - 1).columns(6, 1).toFloats());
+            assertThat(after.rows(0, LENGTH - 1).columns(6, 1).toFloats())
+                    .isEqualTo(before.rows(0, LENGTH - 1).columns(6, 1).toFloats());
             assertThat(edited.residualMid(1).toFloats()).isEqualTo(clean.residualMid(1).toFloats());
             assertThat(edited.residualPost(1).toFloats()).isNotEqualTo(clean.residualPost(1).toFloats());
         }
@@ -106,7 +109,8 @@ class DebuggerTest {
     @Test
     void switchesOfLmDebuggerHoldWhereTheyAreSaidToAndInOrderWithOtherEdits() {
         try (var clean = debugger.run(PROMPT); var on = debugger.run(PROMPT, Intervention.parse("L1D5=on"));
-             var mixed = debugger.run(PROMPT, Intervention.parse("L1D5+=1", "L1D5=on@last", "L1D5*=2@last", "L1D6=off@0"))) {
+                var mixed = debugger.run(PROMPT,
+                        Intervention.parse("L1D5+=1", "L1D5=on@last", "L1D5*=2@last", "L1D6=off@0"))) {
             var untouched = clean.coefficients(1).columns(5, 1).toFloats();
             var switchedOn = on.coefficients(1).columns(5, 1).toFloats();
             var edited = mixed.coefficients(1).columns(5, 1).toFloats();
@@ -136,14 +140,16 @@ class DebuggerTest {
             assertThat(ofIds.ids()).isEqualTo(ofText.ids());
             assertThat(ofIds.coefficients(3).toFloats()).isEqualTo(ofText.coefficients(3).toFloats());
         }
-        assertThat(debugger.trace(ids, Intervention.NONE, TraceOptions.DEFAULT, Progress.NONE)).isEqualTo(debugger.trace(PROMPT));
+        assertThat(debugger.trace(ids, Intervention.NONE, TraceOptions.DEFAULT, Progress.NONE))
+                .isEqualTo(debugger.trace(PROMPT));
         assertThat(debugger.generate(ids, List.of(Continuation.CLEAN), options, (c, token) -> true))
                 .isEqualTo(debugger.generate(text, List.of(Continuation.CLEAN), options, (c, token) -> true));
         assertThat(edits.texts()).containsExactly("L2D9=from:" + ids + "@last");
         assertThat(Prompt.ofIds(620, 17)).hasToString("#620,17");
         refused(() -> debugger.run(Prompt.ofIds(), Intervention.NONE), "prompt: empty (expected: at least one token)");
         refused(() -> debugger.run(Prompt.ofIds(9000), Intervention.NONE), "token: 9000");
-        refused(() -> debugger.run(Prompt.ofIds(new int[129]), Intervention.NONE), "prompt: 129 tokens (expected: at most 128 in this model)");
+        refused(() -> debugger.run(Prompt.ofIds(new int[129]), Intervention.NONE),
+                "prompt: 129 tokens (expected: at most 128 in this model)");
     }
 
     @Test
@@ -155,9 +161,11 @@ class DebuggerTest {
                 for (int p = 0; p < LENGTH; p++) {
                     var shown = trace.position(p).layer(l).after();
                     var sum = top.logSumExp()[p];
-                    assertThat(top.tokens(p, model.tokenizer()).stream().map(TokenLogit::id)).isEqualTo(shown.stream().map(Trace.Prediction::id).toList());
+                    assertThat(top.tokens(p, model.tokenizer()).stream().map(TokenLogit::id))
+                            .isEqualTo(shown.stream().map(Trace.Prediction::id).toList());
                     for (int i = 0; i < 3; i++) {
-                        assertThat((float) Math.exp(top.logits()[3 * p + i] - sum)).isCloseTo(shown.get(i).probability(), within(2e-6f));
+                        assertThat((float) Math.exp(top.logits()[3 * p + i] - sum))
+                                .isCloseTo(shown.get(i).probability(), within(2e-6f));
                     }
                 }
                 var ids = Arrays.copyOf(top.ids(), 3); // of position 0
@@ -169,7 +177,8 @@ class DebuggerTest {
             }
             refused(() -> debugger.lens().top(run.coefficients(0), 3), "");
             refused(() -> debugger.lens().top(run.residualPost(0), 0), "k: 0");
-            refused(() -> debugger.lens().logProbabilities(run.residualPost(0), 8192), "token: 8192 (expected: 0 to 8191)");
+            refused(() -> debugger.lens().logProbabilities(run.residualPost(0), 8192),
+                    "token: 8192 (expected: 0 to 8191)");
         }
     }
 
@@ -196,7 +205,8 @@ class DebuggerTest {
     @Test
     void weightsAndActivationsAreNotOverwritten() {
         try (var run = debugger.run(PROMPT)) {
-            var tensors = List.of(run.coefficients(1), run.residualPost(2), run.residualMid(0), run.keys(1), run.values(1), model.head(),
+            var tensors = List.of(run.coefficients(1), run.residualPost(2), run.residualMid(0), run.keys(1),
+                    run.values(1), model.head(),
                     model.layer(1).ffnOut(), model.layer(1).valueNorms());
             for (var tensor : tensors) {
                 refused(() -> device.call(session -> {
@@ -212,17 +222,21 @@ class DebuggerTest {
     @Test
     void coefficientsOfAnotherPrompt() {
         var other = "Once upon a time there was a big";
-        try (var run = debugger.run(other); var edited = debugger.run(PROMPT, Intervention.parse("L2D9=from:\"" + other + "\""))) {
-            assertThat(edited.coefficients(2).columns(9, 1).toFloats()).isEqualTo(run.coefficients(2).columns(9, 1).toFloats());
+        try (var run = debugger.run(other);
+                var edited = debugger.run(PROMPT, Intervention.parse("L2D9=from:\"" + other + "\""))) {
+            assertThat(edited.coefficients(2).columns(9, 1).toFloats())
+                    .isEqualTo(run.coefficients(2).columns(9, 1).toFloats());
         }
-        assertThatThrownBy(() -> debugger.run(PROMPT, Intervention.parse("L2D9=from:\"Once upon\""))).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> debugger.run(PROMPT, Intervention.parse("L2D9=from:\"Once upon\"")))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("position 2").hasMessageContaining("one of the 2 that \"Once upon\" has");
         debugger.run(PROMPT, Intervention.parse("L2D9=from:\"Once upon\"@0,1")).close();
     }
 
     /** With a cache, token by token, is what it is without one, all at once. */
     @ParameterizedTest
-    @ValueSource(strings = {"", "L1D5=6", "L1D5=6@generated", "L0D3*=4@last", "L2D7=5@8..10,12", "L1D5=6@prompt", "L3D1+=3@9"})
+    @ValueSource(strings = {"", "L1D5=6", "L1D5=6@generated", "L0D3*=4@last", "L2D7=5@8..10,12", "L1D5=6@prompt",
+            "L3D1+=3@9"})
     void generationIsRepeatedPrediction(String edit) {
         var edits = edit.isEmpty() ? Intervention.NONE : Intervention.parse(edit);
         int steps = 8;
@@ -230,13 +244,16 @@ class DebuggerTest {
         var ids = new ArrayList<>(IntStream.of(model.tokenizer().encode(PROMPT)).boxed().toList());
         var intervention = new Resolver(model, model.tokenizer().encode(PROMPT), LENGTH + steps).resolve(edits);
         for (int s = 0; s < steps; s++) {
-            try (var run = Activations.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention, Activations.Keep.ALL); var logits = run.logits()) {
+            try (var run = Activations.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention,
+                    Activations.Keep.ALL); var logits = run.logits()) {
                 var row = logits.row(ids.size() - 1).toFloats();
                 int best = IntStream.range(0, row.length).reduce((a, b) -> row[b] > row[a] ? b : a).orElseThrow();
                 assertThat(generation.tokens().get(s).id()).as("token %d", s).isEqualTo(best);
-                double sum = IntStream.range(0, row.length).mapToDouble(i -> Math.exp((double) row[i] - row[best])).sum();
+                double sum = IntStream.range(0, row.length).mapToDouble(i -> Math.exp((double) row[i] - row[best]))
+                        .sum();
                 // a sum over 8,192 logits whose own errors are about 1e-5
-                assertThat((double) generation.tokens().get(s).logProbability()).isCloseTo(-Math.log(sum), within(1e-4));
+                assertThat((double) generation.tokens().get(s).logProbability()).isCloseTo(-Math.log(sum),
+                        within(1e-4));
                 ids.add(best);
             }
         }
@@ -244,16 +261,20 @@ class DebuggerTest {
 
     @Test
     void aBatchIsWhatEachContinuationIsAlone() {
-        var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.NONE, 7), new Continuation(Intervention.parse("L1D5=6@generated"), 7),
-                new Continuation(Intervention.parse("L1D5=6"), 7), new Continuation(Intervention.parse("L2D8=3@9..11"), 8), new Continuation(Intervention.NONE, 9));
+        var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.NONE, 7),
+                new Continuation(Intervention.parse("L1D5=6@generated"), 7),
+                new Continuation(Intervention.parse("L1D5=6"), 7),
+                new Continuation(Intervention.parse("L2D8=3@9..11"), 8), new Continuation(Intervention.NONE, 9));
         var options = new GenerationOptions(12, new Sampling(1, 0, 1));
         var together = debugger.generate(PROMPT, continuations, options, (c, token) -> true);
         for (int c = 0; c < continuations.size(); c++) {
-            var alone = debugger.generate(PROMPT, List.of(continuations.get(c)), options, (x, token) -> true).getFirst();
+            var alone = debugger.generate(PROMPT, List.of(continuations.get(c)), options, (x, token) -> true)
+                    .getFirst();
             assertThat(together.get(c).tokens().stream().map(Generation.Token::id).toList()).as("continuation %d", c)
                     .isEqualTo(alone.tokens().stream().map(Generation.Token::id).toList());
         }
-        assertThat(together.get(1)).isEqualTo(debugger.generate(PROMPT, continuations, options, (c, token) -> true).get(1));
+        assertThat(together.get(1))
+                .isEqualTo(debugger.generate(PROMPT, continuations, options, (c, token) -> true).get(1));
         assertThat(together.stream().map(Generation::continuation).distinct()).hasSizeGreaterThan(3);
     }
 
@@ -261,8 +282,10 @@ class DebuggerTest {
     @Test
     void drawnTokensFollowTheTracedDistribution() {
         int draws = 2000;
-        var traced = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(12)).position(-1).layers().getLast().after();
-        var continuations = IntStream.range(0, draws).mapToObj(seed -> new Continuation(Intervention.NONE, seed)).toList();
+        var traced = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(12)).position(-1).layers()
+                .getLast().after();
+        var continuations = IntStream.range(0, draws).mapToObj(seed -> new Continuation(Intervention.NONE, seed))
+                .toList();
         var counts = new int[traced.size() + 1];
         debugger.generate(PROMPT, continuations, new GenerationOptions(1, new Sampling(1, 0, 1)), (c, token) -> {
             int at = traced.stream().map(Trace.Prediction::id).toList().indexOf(token.id());
@@ -280,10 +303,11 @@ class DebuggerTest {
     @Test
     void tokensComeOneByOneAndTheListenerEndsThem() {
         var pieces = new StringBuilder();
-        var generation = debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.CLEAN), GenerationOptions.greedy(20), (c, token) -> {
-            pieces.append(c == 0 ? token.text() : "");
-            return pieces.length() < 10;
-        });
+        var generation = debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.CLEAN),
+                GenerationOptions.greedy(20), (c, token) -> {
+                    pieces.append(c == 0 ? token.text() : "");
+                    return pieces.length() < 10;
+                });
         assertThat(generation.getFirst().end()).isEqualTo(Generation.End.CANCELLED);
         assertThat(generation.getFirst().continuation()).isEqualTo(pieces.toString()).hasSizeLessThan(20);
         assertThat(generation.get(1).end()).isEqualTo(Generation.End.CANCELLED);
@@ -311,7 +335,8 @@ class DebuggerTest {
         var last = trace.position(-1).layers().getLast();
         assertThat(trace.position(-1).target().text()).isEqualTo(" boy");
         var listed = last.after().stream().filter(p -> p.id() == boy).findFirst().orElseThrow();
-        assertThat(last.chosen().getFirst().after()).isEqualTo(new Trace.Standing(listed.probability(), last.after().indexOf(listed)));
+        assertThat(last.chosen().getFirst().after())
+                .isEqualTo(new Trace.Standing(listed.probability(), last.after().indexOf(listed)));
         assertThat(last.chosen().get(1).after().rank()).isGreaterThan(9);
     }
 
@@ -319,11 +344,14 @@ class DebuggerTest {
     @Test
     void rangesOfPositionsAreHeldAgainstThePromptAsRanges() {
         var ranges = "0..999999999,".repeat(100_000) + "0";
-        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=0@" + ranges)), "edit: L0D0=0@0..999999999: position 999999999 (expected: at most 7)");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=0@" + ranges)),
+                "edit: L0D0=0@0..999999999: position 999999999 (expected: at most 7)");
         var apart = IntStream.range(0, 100_000).mapToObj(i -> String.valueOf(2 * i)).collect(Collectors.joining(","));
-        refused(() -> debugger.plan(Sweep.of(PROMPT).allNeurons().off().at(Positions.parse(apart)).measure(Measure.kl())),
+        refused(() -> debugger
+                .plan(Sweep.of(PROMPT).allNeurons().off().at(Positions.parse(apart)).measure(Measure.kl())),
                 "edit: L0D0=0@0,2,4,", "characters): position 199998 (expected: at most 7)");
-        refused(() -> debugger.run(PROMPT, Intervention.parse("L0D0=from:\"Once\"", "L0D1=0@8")).close(), "edit: L0D1=0@8: position 8");
+        refused(() -> debugger.run(PROMPT, Intervention.parse("L0D0=from:\"Once\"", "L0D1=0@8")).close(),
+                "edit: L0D1=0@8: position 8");
     }
 
     /** LayerNorm leaves of a residual stream that one value vector rules its direction alone, whatever its length. */
@@ -355,12 +383,14 @@ class DebuggerTest {
         for (float temperature : new float[] {0, 1}) {
             for (int topK : new int[] {0, 5}) {
                 var options = new GenerationOptions(3, new Sampling(temperature, topK, 1));
-                refused(() -> debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.of(edits)), options, (c, token) -> true), message);
+                refused(() -> debugger.generate(PROMPT, List.of(Continuation.CLEAN, Continuation.of(edits)), options,
+                        (c, token) -> true), message);
             }
         }
         var later = Intervention.parse("L2D5=1e38@10", "L2D5*=1e30@10"); // the third token's
         var before = new ArrayList<Generation.Token>();
-        refused(() -> debugger.generate(PROMPT, List.of(Continuation.of(later)), GenerationOptions.greedy(9), (c, token) -> before.add(token)),
+        refused(() -> debugger.generate(PROMPT, List.of(Continuation.of(later)), GenerationOptions.greedy(9),
+                (c, token) -> before.add(token)),
                 "edits: L2D5=1.0E38@10; L2D5*=1.0E30@10: the network's numbers are not finite from layer 2 on");
         assertThat(before).isEqualTo(debugger.generate(PROMPT, 3).tokens());
     }
@@ -369,18 +399,26 @@ class DebuggerTest {
     void badInputIsNamed() {
         refused(() -> debugger.trace(""), "prompt: empty");
         refused(() -> debugger.trace("a ".repeat(200)), "prompt: ", " tokens (expected: at most 128 in this model)");
-        refused(() -> debugger.generate(PROMPT, 121), "tokens: 121 after a prompt of 8 (expected: at most 128 together in this model)");
+        refused(() -> debugger.generate(PROMPT, 121),
+                "tokens: 121 after a prompt of 8 (expected: at most 128 together in this model)");
         refused(() -> debugger.generate(PROMPT, Integer.MAX_VALUE), "tokens: 2147483647 after a prompt of 8");
         refused(() -> debugger.generate(PROMPT, 0), "tokens: 0");
-        refused(() -> debugger.trace("a ".repeat(100_000_000)), "prompt: 200,000,000 characters (expected: at most 128 tokens in this model)");
-        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=from:\"" + "a ".repeat(100_000_000) + "\"")), "prompt: 200,000,000 characters");
-        refused(() -> debugger.trace(PROMPT, Intervention.parse("L4D0=0")), "edit: L4D0 (expected: L0 to L3 and D0 to D767 in this model)");
+        refused(() -> debugger.trace("a ".repeat(100_000_000)),
+                "prompt: 200,000,000 characters (expected: at most 128 tokens in this model)");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=from:\"" + "a ".repeat(100_000_000) + "\"")),
+                "prompt: 200,000,000 characters");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L4D0=0")),
+                "edit: L4D0 (expected: L0 to L3 and D0 to D767 in this model)");
         refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D768=0")), "edit: L0D768");
         refused(() -> debugger.trace(PROMPT, Intervention.parse(Mode.LM_DEBUGGER, List.of("L9D0=on"))), "edit: L9D0");
-        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=0@8")), "edit: L0D0=0@8: position 8 (expected: at most 7)");
-        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.at(8)), "position: 8 (expected: 0 to 7, or -8 to -1 from the end)");
-        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(0)), "top: 0 (expected: 1 to 768)");
-        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.following(8192)), "token: 8192 (expected: 0 to 8191)");
+        refused(() -> debugger.trace(PROMPT, Intervention.parse("L0D0=0@8")),
+                "edit: L0D0=0@8: position 8 (expected: at most 7)");
+        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.at(8)),
+                "position: 8 (expected: 0 to 7, or -8 to -1 from the end)");
+        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(0)),
+                "top: 0 (expected: 1 to 768)");
+        refused(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.following(8192)),
+                "token: 8192 (expected: 0 to 8191)");
         refused(() -> debugger.trace(PROMPT).position(3), "position: 3 (expected: one of [7])");
         refused(() -> new Sampling(-1, 0, 1), "temperature: -1.0");
         refused(() -> new Sampling(1, -1, 1), "topK: -1");

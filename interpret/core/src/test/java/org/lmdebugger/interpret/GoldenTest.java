@@ -88,7 +88,8 @@ abstract class GoldenTest {
         for (var prompt : golden.get("prompts")) {
             var ids = model.tokenizer().encode(prompt.get("prompt").asText());
             assertThat(ids).isEqualTo(ints(prompt.get("ids")));
-            assertThat(IntStream.of(ids).mapToObj(model.tokenizer()::text).toList()).isEqualTo(texts(prompt.get("tokens")));
+            assertThat(IntStream.of(ids).mapToObj(model.tokenizer()::text).toList())
+                    .isEqualTo(texts(prompt.get("tokens")));
         }
     }
 
@@ -112,7 +113,8 @@ abstract class GoldenTest {
     @Test
     void traces() {
         for (var prompt : golden.get("prompts")) {
-            var trace = debugger.trace(prompt.get("prompt").asText(), Intervention.NONE, TraceOptions.DEFAULT.atAllPositions());
+            var trace = debugger.trace(prompt.get("prompt").asText(), Intervention.NONE,
+                    TraceOptions.DEFAULT.atAllPositions());
             for (var position : prompt.get("positions")) {
                 var traced = trace.position(position.get("position").asInt());
                 assertThat(traced.target().id()).isEqualTo(position.get("contributions_to").asInt());
@@ -143,13 +145,16 @@ abstract class GoldenTest {
                     i.get("dim").asInt(), i.get("coeff").asDouble() > 0 ? "on" : "off"));
             var edits = Intervention.parse(Mode.LM_DEBUGGER, switches);
             assertNext(prompt.get("prompt").asText(), edits, expected.get("next"));
-            debugger.sweep(Sweep.of(prompt.get("prompt").asText()).interventions(List.of(edits)).measure(Measure.top(10)), effects -> {
-                var top = expected.get("next").get("top");
-                assertRanking(IntStream.of(effects.topIds()).boxed().toList(),
-                        IntStream.range(0, 10).mapToObj(j -> (double) effects.topProbabilities()[j]).toList(),
-                        list(top.get("ids"), JsonNode::asInt), list(top.get("values"), JsonNode::asDouble), PROBABILITY);
-                return true;
-            });
+            debugger.sweep(
+                    Sweep.of(prompt.get("prompt").asText()).interventions(List.of(edits)).measure(Measure.top(10)),
+                    effects -> {
+                        var top = expected.get("next").get("top");
+                        assertRanking(IntStream.of(effects.topIds()).boxed().toList(),
+                                IntStream.range(0, 10).mapToObj(j -> (double) effects.topProbabilities()[j]).toList(),
+                                list(top.get("ids"), JsonNode::asInt), list(top.get("values"), JsonNode::asDouble),
+                                PROBABILITY);
+                        return true;
+                    });
             var layers = debugger.trace(prompt.get("prompt").asText(), edits).editedPosition(-1).layers();
             for (int l = 0; l < layers.size(); l++) {
                 var layer = expected.get("layers").get(l);
@@ -167,7 +172,8 @@ abstract class GoldenTest {
             for (var expected : prompt.get("generate")) {
                 var generation = debugger.generate(prompt.get("prompt").asText(), edits(expected.get("edits")), 20);
                 assertThat(generation.text()).isEqualTo(expected.get("text").asText());
-                var ids = new ArrayList<>(IntStream.of(model.tokenizer().encode(prompt.get("prompt").asText())).boxed().toList());
+                var ids = new ArrayList<>(
+                        IntStream.of(model.tokenizer().encode(prompt.get("prompt").asText())).boxed().toList());
                 generation.tokens().forEach(token -> ids.add(token.id()));
                 assertThat(ids.stream().mapToInt(id -> id).toArray()).isEqualTo(ints(expected.get("ids")));
             }
@@ -179,7 +185,8 @@ abstract class GoldenTest {
     void sweeps() {
         for (var prompt : golden.get("prompts")) {
             var rows = list(prompt.get("sweep").get("rows"), row -> row);
-            var tokens = IntStream.of(ints(prompt.get("sweep").get("tokens"))).mapToObj(model.tokenizer()::text).toList();
+            var tokens = IntStream.of(ints(prompt.get("sweep").get("tokens"))).mapToObj(model.tokenizer()::text)
+                    .toList();
             var edits = rows.stream().map(row -> Intervention.of(edit(row))).toList();
             var sweep = Sweep.of(prompt.get("prompt").asText()).interventions(edits)
                     .measure(Measure.kl(), Measure.entropy(), Measure.rank(tokens.getFirst()), Measure.top(5));
@@ -222,7 +229,7 @@ abstract class GoldenTest {
         var expected = golden.get("clusters");
         var vectors = new ValueVectors(model);
         var options = ClusterOptions.of(vectors).count(expected.get("count").asInt());
-        var clusters = Clusters.of(vectors, options, expected.at("/neurons/1").asInt(), (done, total) -> { });
+        var clusters = Clusters.of(vectors, options, expected.at("/neurons/1").asInt(), (done, total) -> {});
         assertThat(clusters.method()).isEqualTo(Clusters.Method.COMPLETE_LINKAGE);
         assertThat(clusters.labels()).isEqualTo(ClustersTest.canonical(ints(expected.get("labels"))));
     }
@@ -231,14 +238,17 @@ abstract class GoldenTest {
         // the file's numbers are in the order of the ranking, which descends or ascends
         double sign = expected.get("values").get(0).asDouble() > expected.get("values").get(49).asDouble() ? 1 : -1;
         assertRanking(actual.stream().map(TokenLogit::id).toList(), actual.stream().map(t -> sign * t.logit()).toList(),
-                list(expected.get("ids"), JsonNode::asInt), list(expected.get("values"), v -> sign * v.asDouble()), LOGIT);
+                list(expected.get("ids"), JsonNode::asInt), list(expected.get("values"), v -> sign * v.asDouble()),
+                LOGIT);
     }
 
     private static void assertEffect(Effects effects, int i, List<String> tokens, JsonNode expected) {
         double kl = expected.get("kl").asDouble();
         assertThat((double) effects.values(Measure.kl())[i]).isCloseTo(kl, within(1e-7 + 1e-3 * kl));
-        assertThat((double) effects.values(Measure.entropy())[i]).isCloseTo(expected.get("entropy").asDouble(), within(1e-4));
-        assertThat(effects.values(Measure.rank(tokens.getFirst()))[i]).isEqualTo(expected.get("rank_of_first").floatValue());
+        assertThat((double) effects.values(Measure.entropy())[i]).isCloseTo(expected.get("entropy").asDouble(),
+                within(1e-4));
+        assertThat(effects.values(Measure.rank(tokens.getFirst()))[i])
+                .isEqualTo(expected.get("rank_of_first").floatValue());
         for (int t = 0; t < tokens.size(); t++) {
             assertThat((double) effects.values(Measure.logit(tokens.get(t)))[i])
                     .isCloseTo(expected.get("logits").get(t).asDouble(), within(2e-4));
@@ -247,7 +257,8 @@ abstract class GoldenTest {
         }
         assertRanking(IntStream.range(5 * i, 5 * i + 5).mapToObj(j -> effects.topIds()[j]).toList(),
                 IntStream.range(5 * i, 5 * i + 5).mapToObj(j -> (double) effects.topProbabilities()[j]).toList(),
-                list(expected.get("top").get("ids"), JsonNode::asInt), list(expected.get("top").get("values"), JsonNode::asDouble), PROBABILITY);
+                list(expected.get("top").get("ids"), JsonNode::asInt),
+                list(expected.get("top").get("values"), JsonNode::asDouble), PROBABILITY);
     }
 
     private void assertNext(String prompt, Intervention edits, JsonNode next) {
@@ -256,33 +267,40 @@ abstract class GoldenTest {
     }
 
     private static void assertPairs(List<Trace.Prediction> actual, JsonNode pairs) {
-        assertRanking(actual.stream().map(Trace.Prediction::id).toList(), actual.stream().map(p -> (double) p.probability()).toList(),
+        assertRanking(actual.stream().map(Trace.Prediction::id).toList(),
+                actual.stream().map(p -> (double) p.probability()).toList(),
                 list(pairs, p -> p.get(0).asInt()), list(pairs, p -> p.get(1).asDouble()), PROBABILITY);
     }
 
     private static void assertPredictions(List<Trace.Prediction> actual, JsonNode top) {
-        assertRanking(actual.stream().map(Trace.Prediction::id).toList(), actual.stream().map(p -> (double) p.probability()).toList(),
+        assertRanking(actual.stream().map(Trace.Prediction::id).toList(),
+                actual.stream().map(p -> (double) p.probability()).toList(),
                 list(top.get("ids"), JsonNode::asInt), list(top.get("values"), JsonNode::asDouble), PROBABILITY);
     }
 
     private static void assertDominant(List<Trace.SubUpdate> actual, JsonNode expected) {
         var scores = list(expected.get("scores"), JsonNode::asDouble);
-        assertRanking(actual.stream().map(Trace.SubUpdate::neuron).toList(), actual.stream().map(u -> (double) u.score()).toList(),
+        assertRanking(actual.stream().map(Trace.SubUpdate::neuron).toList(),
+                actual.stream().map(u -> (double) u.score()).toList(),
                 list(expected.get("neurons"), JsonNode::asInt), scores, VECTOR * scores.getFirst());
         // by neuron, as neighbours of nearly equal score may have changed places
         for (var update : actual) {
             int j = list(expected.get("neurons"), JsonNode::asInt).indexOf(update.neuron());
             if (j >= 0) {
-                double largest = list(expected.get("contributions"), JsonNode::asDouble).stream().mapToDouble(Math::abs).max().orElseThrow();
-                assertThat((double) update.direct()).isCloseTo(expected.get("contributions").get(j).asDouble(), within(VECTOR * largest));
+                double largest = list(expected.get("contributions"), JsonNode::asDouble).stream().mapToDouble(Math::abs)
+                        .max().orElseThrow();
+                assertThat((double) update.direct()).isCloseTo(expected.get("contributions").get(j).asDouble(),
+                        within(VECTOR * largest));
                 double coefficient = expected.get("coefficients").get(j).asDouble();
-                assertThat((double) update.coefficient()).isCloseTo(coefficient, within(VECTOR * Math.max(1, Math.abs(coefficient))));
+                assertThat((double) update.coefficient()).isCloseTo(coefficient,
+                        within(VECTOR * Math.max(1, Math.abs(coefficient))));
             }
         }
     }
 
     /** Values agree rank by rank, and ids too, except where a neighbour in the ranking is as close as {@link #TIE}. */
-    private static void assertRanking(List<Integer> ids, List<Double> values, List<Integer> expectedIds, List<Double> expected, double tolerance) {
+    private static void assertRanking(List<Integer> ids, List<Double> values, List<Integer> expectedIds,
+            List<Double> expected, double tolerance) {
         assertThat(ids).hasSameSizeAs(expectedIds);
         for (int i = 0; i < expected.size(); i++) {
             assertThat(values.get(i)).as("value %d", i).isCloseTo(expected.get(i), within(tolerance));
@@ -295,10 +313,12 @@ abstract class GoldenTest {
     }
 
     private static void assertVector(float[] actual, JsonNode expected) {
-        double largest = StreamSupport.stream(expected.spliterator(), false).mapToDouble(x -> Math.abs(x.asDouble())).max().orElseThrow();
+        double largest = StreamSupport.stream(expected.spliterator(), false).mapToDouble(x -> Math.abs(x.asDouble()))
+                .max().orElseThrow();
         assertThat(actual).hasSize(expected.size());
         for (int i = 0; i < actual.length; i++) {
-            assertThat((double) actual[i]).as("element %d", i).isCloseTo(expected.get(i).asDouble(), within(VECTOR * largest));
+            assertThat((double) actual[i]).as("element %d", i).isCloseTo(expected.get(i).asDouble(),
+                    within(VECTOR * largest));
         }
     }
 

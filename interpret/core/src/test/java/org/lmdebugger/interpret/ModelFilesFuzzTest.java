@@ -84,7 +84,7 @@ class ModelFilesFuzzTest {
 
     private static List<Float> logits(Path directory, List<String> warnings) {
         try (var model = Gpt2.load(new ModelFiles("spoilt", directory), device, new LoadOptions(false, warnings::add));
-             var run = new Debugger(model).run(PROMPT); var logits = run.logits()) {
+                var run = new Debugger(model).run(PROMPT); var logits = run.logits()) {
             var floats = logits.toFloats();
             return IntStream.range(0, floats.length).mapToObj(i -> floats[i]).toList();
         }
@@ -140,7 +140,7 @@ class ModelFilesFuzzTest {
         assertThat(Fuzz.run("config.json", 200, random -> {
             var spoilt = random.nextBoolean() ? spoiltField(random)
                     : new String(Fuzz.spoilt(config.getBytes(StandardCharsets.UTF_8), random),
-                    StandardCharsets.ISO_8859_1);
+                            StandardCharsets.ISO_8859_1);
             Files.writeString(folder.resolve("config.json"), spoilt);
             var outcome = load();
             if (outcome.equals(OTHER)) {
@@ -160,7 +160,8 @@ class ModelFilesFuzzTest {
         json.fieldNames().forEachRemaining(fields::add);
         var field = fields.get(random.nextInt(fields.size()));
         var values = List.of("null", "true", "false", "0", "-1", "1", "2", "3", "5", "192", "768", "1e-5", "1e-12",
-                "0.5", "1e308", "2147483648", "9223372036854775807", "16777216", "\"gelu\"", "\"gelu_new\"", "\"relu\"", "\"gpt2\"", "\"\"", "[]",
+                "0.5", "1e308", "2147483648", "9223372036854775807", "16777216", "\"gelu\"", "\"gelu_new\"", "\"relu\"",
+                "\"gpt2\"", "\"\"", "[]",
                 "{}", "[\"GPT2Model\"]", "NaN");
         var value = values.get(random.nextInt(values.size()));
         json.put(field, "VALUE");

@@ -44,7 +44,8 @@ class OverflowTest {
             refused(() -> debugger.generate("a b", 2));
             refused(() -> debugger.generate("a b", edits, 2));
             refused(() -> debugger.generate("a b", List.of(Continuation.of(edits)), sampled, (c, token) -> true));
-            for (var measure : List.of(Measure.kl(), Measure.entropy(), Measure.of(Measure.Quantity.LOGIT, 5), Measure.of(Measure.Quantity.RANK, 5), Measure.top(2))) {
+            for (var measure : List.of(Measure.kl(), Measure.entropy(), Measure.of(Measure.Quantity.LOGIT, 5),
+                    Measure.of(Measure.Quantity.RANK, 5), Measure.top(2))) {
                 refused(() -> debugger.sweep(Sweep.of("a b").allNeurons().off().measure(measure), effects -> true));
             }
         }
@@ -57,17 +58,21 @@ class OverflowTest {
         try (var device = TestDevice.open(); var model = Gpt2.load(ModelFiles.of(directory), device)) {
             var vectors = new ValueVectors(model);
             var vector = new Neuron(0, 3);
-            for (ThrowingCallable call : List.<ThrowingCallable>of(() -> vectors.project(vector, 3, ValueVectors.Reading.RAW),
-                    () -> vectors.similar(vector, 3), () -> vectors.promote(new int[] {1}, 3), () -> vectors.suppress(new int[] {1}, 3),
+            for (ThrowingCallable call : List.<ThrowingCallable>of(
+                    () -> vectors.project(vector, 3, ValueVectors.Reading.RAW),
+                    () -> vectors.similar(vector, 3), () -> vectors.promote(new int[] {1}, 3),
+                    () -> vectors.suppress(new int[] {1}, 3),
                     () -> new Debugger(model).project(model.layer(0).ffnOut().row(3), 3))) {
                 assertThatThrownBy(call).isInstanceOf(IllegalArgumentException.class)
-                        .hasMessageMatching("vectors: a product is -?Infinity \\(expected: vectors whose products FP32 can hold\\)");
+                        .hasMessageMatching(
+                                "vectors: a product is -?Infinity \\(expected: vectors whose products FP32 can hold\\)");
             }
         }
     }
 
     private static void refused(ThrowingCallable call) {
-        assertThatThrownBy(call).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("model: ").hasMessageEndingWith(MESSAGE);
+        assertThatThrownBy(call).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("model: ")
+                .hasMessageEndingWith(MESSAGE);
     }
 
     /** Sets all elements of these tensors. */

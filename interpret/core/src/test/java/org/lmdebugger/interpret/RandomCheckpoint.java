@@ -30,7 +30,8 @@ public record RandomCheckpoint(int layers, int heads, int width, int positions, 
         var random = new SplittableRandom(seed);
         var tensors = tensors();
         var header = header(tensors).getBytes(StandardCharsets.UTF_8);
-        try (var out = FileChannel.open(directory.resolve("model.safetensors"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        try (var out = FileChannel.open(directory.resolve("model.safetensors"), StandardOpenOption.CREATE_NEW,
+                StandardOpenOption.WRITE)) {
             out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length));
             out.write(ByteBuffer.wrap(header));
             for (var tensor : tensors.entrySet()) {
@@ -71,7 +72,8 @@ public record RandomCheckpoint(int layers, int heads, int width, int positions, 
             long start = offset[0];
             offset[0] += 4 * size(tensor.getValue());
             return "\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%d,%d]}".formatted(tensor.getKey(),
-                    LongStream.of(tensor.getValue()).mapToObj(String::valueOf).collect(Collectors.joining(",")), start, offset[0]);
+                    LongStream.of(tensor.getValue()).mapToObj(String::valueOf).collect(Collectors.joining(",")), start,
+                    offset[0]);
         }).collect(Collectors.joining(","));
         var header = "{\"__metadata__\":{\"format\":\"pt\"}," + entries + "}"; // which transformers asks for
         return header + " ".repeat((8 - header.length() % 8) % 8);

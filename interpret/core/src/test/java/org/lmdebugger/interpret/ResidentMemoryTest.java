@@ -39,16 +39,19 @@ class ResidentMemoryTest {
 
     @Test
     void aSweepOfAllNeuronsTakesTwoGigabytesMoreThanTheWeights() throws Exception {
-        assertThat(peak("sweep") - weights).as("peak resident memory beyond the weights").isBetween(100_000_000L, 2_000_000_000L);
+        assertThat(peak("sweep") - weights).as("peak resident memory beyond the weights").isBetween(100_000_000L,
+                2_000_000_000L);
     }
 
     /** The bytes that {@link Measured} had at most while it did {@code job}. */
     private static long peak(String job) throws Exception {
         // the flags of ./lmdebug
         var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-XX:+UseSerialGC", "-Xmn16m",
-                "-XX:MaxDirectMemorySize=1t", "-cp", System.getProperty("java.class.path"), Measured.class.getName(), directory.toString(), job)
-                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+                "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-XX:+UseSerialGC",
+                "-Xmn16m",
+                "-XX:MaxDirectMemorySize=1t", "-cp", System.getProperty("java.class.path"), Measured.class.getName(),
+                directory.toString(), job)
+                        .redirectError(ProcessBuilder.Redirect.INHERIT).start();
         var printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor()).isZero();
         System.out.println(job + " with a GPT-2 of " + weights / 1_000_000 + " MB: " + printed.strip());
@@ -67,9 +70,11 @@ class ResidentMemoryTest {
                     if (arguments[1].equals("trace")) {
                         debugger.trace(prompt);
                     } else { // its first chunk: the others take no more
-                        debugger.sweep(Sweep.of(prompt).allNeurons().off().atLast().measure(Measure.kl()), effects -> false);
+                        debugger.sweep(Sweep.of(prompt).allNeurons().off().atLast().measure(Measure.kl()),
+                                effects -> false);
                     }
-                    System.out.println(Files.readAllLines(Path.of("/proc/self/status")).stream().filter(l -> l.startsWith("VmHWM")).toList());
+                    System.out.println(Files.readAllLines(Path.of("/proc/self/status")).stream()
+                            .filter(l -> l.startsWith("VmHWM")).toList());
                 }
             }
         }

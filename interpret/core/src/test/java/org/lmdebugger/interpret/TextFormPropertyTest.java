@@ -14,8 +14,8 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
-import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.Neuron;
@@ -26,8 +26,10 @@ import org.lmdebugger.model.Prompt;
 
 /** The text forms of edits, positions, neurons and measures: what is printed is read as the same, and nothing else breaks. */
 class TextFormPropertyTest {
-    private static final Map<String, Function<String, Object>> PARSERS = Map.of("edit", Edit::parse, "edits", Intervention::parse,
-            "switches", text -> Intervention.parse(Mode.LM_DEBUGGER, List.of(text)), "positions", Positions::parse, "neurons", NeuronSelection::parse,
+    private static final Map<String, Function<String, Object>> PARSERS = Map.of("edit", Edit::parse, "edits",
+            Intervention::parse,
+            "switches", text -> Intervention.parse(Mode.LM_DEBUGGER, List.of(text)), "positions", Positions::parse,
+            "neurons", NeuronSelection::parse,
             "neuron", Neuron::parse, "measure", Measure::parse);
 
     @Property(tries = 500, seed = "1")
@@ -48,7 +50,8 @@ class TextFormPropertyTest {
 
     @Property(tries = 500, seed = "4")
     void switchesAreReadAsTheyArePrinted(@ForAll("index") int layer, @ForAll("index") int neuron, @ForAll boolean on) {
-        var edits = Intervention.of(new Edit(layer, neuron, on ? new Operation.On() : new Operation.Off(), Positions.ALL));
+        var edits = Intervention
+                .of(new Edit(layer, neuron, on ? new Operation.On() : new Operation.Off(), Positions.ALL));
         assertThat(Intervention.parse(Mode.LM_DEBUGGER, edits.texts())).isEqualTo(edits);
     }
 
@@ -57,7 +60,8 @@ class TextFormPropertyTest {
     void positionsHoldAtTheirIndicesAndNowhereElse(@ForAll("indices") List<Integer> indices) {
         var positions = Positions.at(indices.stream().mapToInt(i -> i).toArray());
         for (int position = 0; position < 40; position++) {
-            assertThat(positions.contains(position, 5)).as("%s at %d", positions, position).isEqualTo(indices.contains(position));
+            assertThat(positions.contains(position, 5)).as("%s at %d", positions, position)
+                    .isEqualTo(indices.contains(position));
         }
         assertThat(Positions.parse(positions.toString())).isEqualTo(positions);
     }
@@ -69,7 +73,8 @@ class TextFormPropertyTest {
             var failure = catchThrowable(() -> parser.apply(text));
             if (failure != null) {
                 assertThat(failure).as("%s of %s", name, text).isInstanceOf(IllegalArgumentException.class);
-                assertThat(failure.getMessage()).as(name).hasSizeLessThan(500).doesNotContainPattern("\\p{Cntrl}").contains("expected: ");
+                assertThat(failure.getMessage()).as(name).hasSizeLessThan(500).doesNotContainPattern("\\p{Cntrl}")
+                        .contains("expected: ");
             }
         });
     }
@@ -77,15 +82,18 @@ class TextFormPropertyTest {
     /** A regular expression that tries again for every character would take hours, one that calls itself the whole stack. */
     @Example
     void longTextsAreReadInOnePass() {
-        var pieces = List.of(" ", "a", "0", ",", "\"", "@", "=", "#", "\n", "\"@a", "\"/\"", "\"/#", "0,", "1..2,", "L0,", "L1D2=", "(", "\\", "\0", "🙂");
-        var starts = List.of("", "L0D0=1", "L0D0=1@1", "L0D0=from:\"", "L0D0=from:\"a\"@", "difference:\"", "logit:\"a", "top:1", "L0D", "L0-1D0-", "dominant:");
+        var pieces = List.of(" ", "a", "0", ",", "\"", "@", "=", "#", "\n", "\"@a", "\"/\"", "\"/#", "0,", "1..2,",
+                "L0,", "L1D2=", "(", "\\", "\0", "🙂");
+        var starts = List.of("", "L0D0=1", "L0D0=1@1", "L0D0=from:\"", "L0D0=from:\"a\"@", "difference:\"", "logit:\"a",
+                "top:1", "L0D", "L0-1D0-", "dominant:");
         for (var start : starts) {
             for (var piece : pieces) {
                 for (var end : List.of("", " x", "\"", "\" x")) {
                     var text = start + piece.repeat(100_000 / piece.length()) + end;
                     PARSERS.forEach((name, parser) -> {
                         var failure = catchThrowable(() -> parser.apply(text));
-                        assertThat(failure == null || failure instanceof IllegalArgumentException).as("%s, %s of %s", failure, name, start + piece).isTrue();
+                        assertThat(failure == null || failure instanceof IllegalArgumentException)
+                                .as("%s, %s of %s", failure, name, start + piece).isTrue();
                         assertThat(failure == null ? "" : failure.getMessage()).hasSizeLessThan(500);
                     });
                 }
@@ -96,7 +104,8 @@ class TextFormPropertyTest {
     @Example
     void aTokenThatHidesWhereTheOtherBeginsIsRefused() {
         assertThat(Measure.parse("difference:\"/\"/\"/\"")).isEqualTo(Measure.difference("/", "/"));
-        assertThatThrownBy(() -> Measure.parse("difference:\"a\"/\"b\"/\"c\"")).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> Measure.parse("difference:\"a\"/\"b\"/\"c\""))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("expected: a token with a quotation mark in it by its id");
     }
 
@@ -112,24 +121,30 @@ class TextFormPropertyTest {
 
     @Provide
     Arbitrary<Edit> edits() {
-        var numbers = Arbitraries.floats().edgeCases(edges -> edges.add(-0f, 0f, Float.MIN_VALUE, Float.MAX_VALUE, 0x1p31f, -0x1p31f));
-        Arbitrary<Operation> operations = Arbitraries.oneOf(numbers.map(Operation.Set::new), numbers.map(Operation.Scale::new),
+        var numbers = Arbitraries.floats()
+                .edgeCases(edges -> edges.add(-0f, 0f, Float.MIN_VALUE, Float.MAX_VALUE, 0x1p31f, -0x1p31f));
+        Arbitrary<Operation> operations = Arbitraries.oneOf(numbers.map(Operation.Set::new),
+                numbers.map(Operation.Scale::new),
                 numbers.map(Operation.Add::new), texts().map(Prompt::of).map(Operation.From::new),
                 Arbitraries.of(new Operation.On(), new Operation.Off()));
         return Combinators.combine(index(), index(), operations, positions()).as(Edit::new);
     }
 
     private Arbitrary<Positions> positions() {
-        var ranges = Combinators.combine(Arbitraries.integers().between(0, 500_000_000), Arbitraries.integers().between(0, 3))
+        var ranges = Combinators
+                .combine(Arbitraries.integers().between(0, 500_000_000), Arbitraries.integers().between(0, 3))
                 .as((first, more) -> new Positions.Range(first, first + more));
-        return Arbitraries.oneOf(Arbitraries.of(Positions.Named.class), ranges.list().ofMinSize(1).ofMaxSize(5).map(Positions.Ranges::new));
+        return Arbitraries.oneOf(Arbitraries.of(Positions.Named.class),
+                ranges.list().ofMinSize(1).ofMaxSize(5).map(Positions.Ranges::new));
     }
 
     @Provide
     Arbitrary<NeuronSelection> neurons() {
-        var ranges = Combinators.combine(index(), index(), index(), index(), Arbitraries.of(true, false)).as((a, b, c, d, whole) ->
-                new NeuronSelection.Range(Math.min(a, b), Math.max(a, b), whole ? 0 : Math.min(c, d), whole ? NeuronSelection.Range.END : Math.max(c, d)));
-        return Arbitraries.oneOf(Arbitraries.just(NeuronSelection.ALL), Arbitraries.integers().between(1, 999_999_999).map(NeuronSelection.Dominant::new),
+        var ranges = Combinators.combine(index(), index(), index(), index(), Arbitraries.of(true, false))
+                .as((a, b, c, d, whole) -> new NeuronSelection.Range(Math.min(a, b), Math.max(a, b),
+                        whole ? 0 : Math.min(c, d), whole ? NeuronSelection.Range.END : Math.max(c, d)));
+        return Arbitraries.oneOf(Arbitraries.just(NeuronSelection.ALL),
+                Arbitraries.integers().between(1, 999_999_999).map(NeuronSelection.Dominant::new),
                 ranges.list().ofMinSize(1).ofMaxSize(5).map(NeuronSelection.Ranges::new));
     }
 
@@ -138,22 +153,28 @@ class TextFormPropertyTest {
         var tokens = Arbitraries.oneOf(texts().filter(text -> !text.isEmpty()).map(Measure.Token::of),
                 index().map(id -> new Measure.Token(null, id)));
         var plain = tokens.filter(token -> token.text() == null || !token.text().contains("\"")); // else it may be unclear where it ends
-        return Arbitraries.oneOf(Arbitraries.of(Measure.kl(), Measure.entropy()), Arbitraries.integers().between(1, 999_999_999).map(Measure::top),
+        return Arbitraries.oneOf(Arbitraries.of(Measure.kl(), Measure.entropy()),
+                Arbitraries.integers().between(1, 999_999_999).map(Measure::top),
                 Combinators.combine(Arbitraries.of(Measure.Quantity.class), tokens).as(Measure.OfToken::new),
                 Combinators.combine(plain, plain).as(Measure.Difference::new));
     }
 
     /** Any text, often of the characters that mean something. */
     private static Arbitrary<String> texts() {
-        return Arbitraries.oneOf(Arbitraries.strings().ofMaxLength(20), Arbitraries.strings().withChars("\"/#@=,;: \n\\a").ofMaxLength(10));
+        return Arbitraries.oneOf(Arbitraries.strings().ofMaxLength(20),
+                Arbitraries.strings().withChars("\"/#@=,;: \n\\a").ofMaxLength(10));
     }
 
     @Provide
     Arbitrary<String> damaged() {
-        var good = Arbitraries.oneOf(edits().map(Edit::toString), neurons().map(NeuronSelection::toString), measures().map(Measure::toString),
+        var good = Arbitraries.oneOf(edits().map(Edit::toString), neurons().map(NeuronSelection::toString),
+                measures().map(Measure::toString),
                 positions().map(Positions::toString), Arbitraries.of("L1D2=on", "L3D4=off"), texts());
-        var pieces = Combinators.combine(good, Arbitraries.integers().between(0, 30), Arbitraries.integers().between(0, 30))
-                .as((text, from, to) -> text.substring(Math.min(from, text.length()), Math.max(Math.min(from, text.length()), Math.min(to, text.length()))));
-        return Combinators.combine(pieces, Arbitraries.integers().between(1, 60), pieces).as((first, times, second) -> first.repeat(times) + second);
+        var pieces = Combinators
+                .combine(good, Arbitraries.integers().between(0, 30), Arbitraries.integers().between(0, 30))
+                .as((text, from, to) -> text.substring(Math.min(from, text.length()),
+                        Math.max(Math.min(from, text.length()), Math.min(to, text.length()))));
+        return Combinators.combine(pieces, Arbitraries.integers().between(1, 60), pieces)
+                .as((first, times, second) -> first.repeat(times) + second);
     }
 }

@@ -62,8 +62,8 @@ class WeightFormsTest {
 
     @ParameterizedTest
     @CsvSource({"noMetadata, F32", "unsortedHeader, F32", "oddHeader, F32", "oddHeader, F16", "oddHeader, BF16",
-        "oddOffsets, F32", "emptyAndScalar, F32", "parts, F32", "partsBesideTheWhole, F32", "pytorch, F32",
-        "pytorch, F16", "pytorch, BF16", "pytorchParts, F32"})
+            "oddOffsets, F32", "emptyAndScalar, F32", "parts, F32", "partsBesideTheWhole, F32", "pytorch, F32",
+            "pytorch, F16", "pytorch, BF16", "pytorchParts, F32"})
     void logitsAreTheSameInEveryForm(String form, String dtype) throws IOException {
         new TinyCheckpoint().as(dtype, "").write(folder);
         var expected = logits();
@@ -111,8 +111,9 @@ class WeightFormsTest {
     }
 
     private float[] logits() {
-        try (var model = Gpt2.load(ModelFiles.of(folder), device, new LoadOptions(false, warning -> { }));
-             var run = Activations.forward(model, IDS, CompiledIntervention.NONE, Activations.Keep.ALL); var logits = run.logits()) {
+        try (var model = Gpt2.load(ModelFiles.of(folder), device, new LoadOptions(false, warning -> {}));
+                var run = Activations.forward(model, IDS, CompiledIntervention.NONE, Activations.Keep.ALL);
+                var logits = run.logits()) {
             return logits.toFloats();
         }
     }

@@ -22,8 +22,8 @@ public final class AblationSweep {
     public static void main(String... args) throws Exception {
         var prompts = Files.readAllLines(Path.of(args[1])).toArray(String[]::new);
         try (var device = Devices.open(); var model = Gpt2.load(ModelSource.of(args[0]), device);
-             var database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
-             var statement = database.createStatement()) {
+                var database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
+                var statement = database.createStatement()) {
             statement.execute("create table effects (prompt integer, layer integer, neuron integer, kl float)");
             var sweep = Sweep.of(prompts).allNeurons().off().atLast().measure(Measure.kl());
             new Debugger(model).sweep(sweep, effects -> append(database, effects));

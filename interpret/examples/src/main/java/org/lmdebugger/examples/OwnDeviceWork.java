@@ -51,7 +51,8 @@ public final class OwnDeviceWork {
         var function = SymbolLookup.libraryLookup("libcudart.so.13", Arena.global()).findOrThrow("cudaMemsetAsync");
         var types = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
         try {
-            int status = (int) Linker.nativeLinker().downcallHandle(function, types).invokeExact(address, 0, bytes, stream);
+            int status = (int) Linker.nativeLinker().downcallHandle(function, types).invokeExact(address, 0, bytes,
+                    stream);
             assert status == 0 : status;
         } catch (Throwable failure) {
             throw new AssertionError(failure);

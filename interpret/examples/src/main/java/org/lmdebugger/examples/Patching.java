@@ -25,8 +25,8 @@ public final class Patching {
             float clean = rows.getFirst().effects().clean(difference);
             System.out.printf("%s of the prompt itself: %.4f%n", difference, clean);
             rows.sort(Comparator.comparingDouble(row -> -Math.abs(row.value(difference) - clean)));
-            rows.stream().limit(10).forEach(row ->
-                    System.out.printf("%s\t%+.4f%n", row.neuron().orElseThrow(), row.value(difference) - clean));
+            rows.stream().limit(10).forEach(
+                    row -> System.out.printf("%s\t%+.4f%n", row.neuron().orElseThrow(), row.value(difference) - clean));
         }
     }
 }

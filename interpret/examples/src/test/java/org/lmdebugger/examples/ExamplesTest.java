@@ -18,7 +18,8 @@ class ExamplesTest {
     private static final String MODEL = TestFiles.sample().toString();
     private static final String PROMPT = "Once upon a time there was a little";
 
-    private static final List<String> PROGRAMS = List.of("AblationSweep", "LogitLens", "Patching", "OwnMeasure", "OwnDeviceWork");
+    private static final List<String> PROGRAMS = List.of("AblationSweep", "LogitLens", "Patching", "OwnMeasure",
+            "OwnDeviceWork");
 
     @TempDir
     Path folder;
@@ -48,8 +49,9 @@ class ExamplesTest {
         var file = folder.resolve("effects.parquet");
         AblationSweep.main(MODEL, prompts().toString(), file.toString());
         try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement();
-             var rows = statement.executeQuery("select count(*), count(distinct prompt), arg_max('L' || layer || 'D' || neuron, kl) "
-                     + "filter (prompt = 0) from '" + file + "'")) {
+                var rows = statement.executeQuery(
+                        "select count(*), count(distinct prompt), arg_max('L' || layer || 'D' || neuron, kl) "
+                                + "filter (prompt = 0) from '" + file + "'")) {
             rows.next();
             assertThat(rows.getInt(1)).isEqualTo(2 * 4 * 768);
             assertThat(rows.getInt(2)).isEqualTo(2);
@@ -67,13 +69,16 @@ class ExamplesTest {
     @Test
     void patchingShowsTheNeuronsThatCarryTheDifference() throws Exception {
         var lines = printed(Patching::main, MODEL, PROMPT, "Once upon a time there was a big", " girl", " dog");
-        assertThat(lines).hasSize(11).first().asString().startsWith("difference:\" girl\"/\" dog\" of the prompt itself: ");
-        assertThat(lines.subList(1, 11)).allMatch(line -> line.matches("L[0-3]D\\d+\t[+-]\\d\\.\\d{4}")).doesNotHaveDuplicates();
+        assertThat(lines).hasSize(11).first().asString()
+                .startsWith("difference:\" girl\"/\" dog\" of the prompt itself: ");
+        assertThat(lines.subList(1, 11)).allMatch(line -> line.matches("L[0-3]D\\d+\t[+-]\\d\\.\\d{4}"))
+                .doesNotHaveDuplicates();
     }
 
     @Test
     void anOwnMeasureIsMeasured() throws Exception {
-        assertThat(printed(OwnMeasure::main, MODEL, PROMPT)).hasSize(4 * 20).allMatch(line -> line.matches("L[0-3]D\\d+\t[+-]\\d\\.\\d{4}"));
+        assertThat(printed(OwnMeasure::main, MODEL, PROMPT)).hasSize(4 * 20)
+                .allMatch(line -> line.matches("L[0-3]D\\d+\t[+-]\\d\\.\\d{4}"));
     }
 
     @Test
@@ -90,10 +95,12 @@ class ExamplesTest {
         var quoted = section.substring(section.indexOf("```java") + 7);
         var sources = new StringBuilder();
         for (var program : PROGRAMS) {
-            sources.append(Files.readString(TestFiles.project("interpret/examples/src/main/java/org/lmdebugger/examples/" + program + ".java")));
+            sources.append(Files.readString(TestFiles
+                    .project("interpret/examples/src/main/java/org/lmdebugger/examples/" + program + ".java")));
         }
-        assertThat(quoted.substring(0, quoted.indexOf("```")).lines().map(line -> line.replaceFirst(" +// .*", "").strip()))
-                .isNotEmpty().allMatch(line -> sources.indexOf(line) >= 0);
+        assertThat(quoted.substring(0, quoted.indexOf("```")).lines()
+                .map(line -> line.replaceFirst(" +// .*", "").strip()))
+                        .isNotEmpty().allMatch(line -> sources.indexOf(line) >= 0);
         assertThat(PROGRAMS).allMatch(program -> section.contains("| `" + program + " MODEL "));
     }
 }

@@ -13,7 +13,7 @@ class OwnDeviceWorkTest {
     @Test
     void aPartOfARowIsErasedInOrderWithOtherOperations() {
         try (var device = TestDevice.open(); var wide = device.allocate(ElementType.F32, 2, 5);
-             var one = device.allocate(ElementType.F32, 1, 3)) {
+                var one = device.allocate(ElementType.F32, 1, 3)) {
             var x = wide.columns(1, 3);
             device.call(session -> {
                 session.upload(wide, new float[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});

@@ -44,7 +44,8 @@ final class Attention implements Workers.Job {
         width = prefix + length + perSequence;
         long capacity = context.keys().rows() / context.sequences();
         if (length < 0 || length + perSequence > capacity) {
-            throw new IllegalArgumentException("length: %d (expected: 0 to %d)".formatted(length, capacity - perSequence));
+            throw new IllegalArgumentException(
+                    "length: %d (expected: 0 to %d)".formatted(length, capacity - perSequence));
         }
         if (out.rows() == 0) {
             return;
@@ -106,7 +107,7 @@ final class Attention implements Workers.Job {
 
     /** Computes scores[firstScore …, at …] = queries[firstRow …]·keys[firstKey …]ᵀ, one head. */
     private void scores(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor keys, long firstKey,
-                        int at, int count, int size, long column) {
+            int at, int count, int size, long column) {
         Gemm.local(scores, 4 * (firstScore * width + at), width, CpuMemory.of(queries), row(queries, firstRow) + column,
                 queries.stride(), CpuMemory.of(keys), row(keys, firstKey) + column, keys.stride(),
                 rows, size, 0, count, true, false);
@@ -114,7 +115,7 @@ final class Attention implements Workers.Job {
 
     /** Computes out[firstRow …] (+)= scores[firstScore …, at …]·values[firstValue …], one head. */
     private void mix(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor values, long firstValue,
-                     int at, int count, int size, long column, boolean accumulate) {
+            int at, int count, int size, long column, boolean accumulate) {
         Gemm.local(CpuMemory.of(out), row(out, firstRow) + column, out.stride(), scores, 4 * (firstScore * width + at),
                 width, CpuMemory.of(values), row(values, firstValue) + column, values.stride(),
                 rows, count, 0, size, false, accumulate);

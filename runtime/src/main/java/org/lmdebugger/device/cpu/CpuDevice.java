@@ -66,14 +66,17 @@ public final class CpuDevice implements Device {
             return Tensor.owning(CpuMemory.allocate(this, lifetimes, pool, bytes), type, rows, columns);
         } catch (OutOfMemoryError failure) {
             throw new OutOfDeviceMemoryException(("memory: %,d bytes for [%d, %d] of %s cannot be allocated (%s); "
-                    + "-XX:MaxDirectMemorySize sets the limit").formatted(bytes, rows, columns, type, failure.getMessage()), failure);
+                    + "-XX:MaxDirectMemorySize sets the limit").formatted(bytes, rows, columns, type,
+                            failure.getMessage()),
+                    failure);
         }
     }
 
     @Override
     public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
         if (data.byteSize() != rows * columns * type.bytes()) {
-            throw new IllegalArgumentException("data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
+            throw new IllegalArgumentException(
+                    "data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
         }
         if (type == ElementType.F32 && data.isNative() && data.address() % Float.BYTES == 0) {
             return Tensor.owning(CpuMemory.inPlace(this, lifetimes, data), ElementType.F32, rows, columns);

@@ -9,7 +9,7 @@ import org.lmdebugger.device.Tensor;
 
 /** Host memory of a tensor: a block of the pool, or, for weights used in place, a mapped file. */
 final class CpuMemory implements Memory {
-    private static final Runnable NOTHING = () -> { };
+    private static final Runnable NOTHING = () -> {};
 
     private final Device device;
     private final Lifetimes lifetimes;

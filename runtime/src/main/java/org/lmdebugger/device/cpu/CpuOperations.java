@@ -251,12 +251,14 @@ final class CpuOperations implements Operations {
         if (elements * values.columns() < MIN_PARALLEL_ELEMENTS) {
             Elementwise.contributions(contributions, neurons, coefficients, values, reader, 0, elements);
         } else {
-            share(elements, (from, to) -> Elementwise.contributions(contributions, neurons, coefficients, values, reader, from, to));
+            share(elements, (from, to) -> Elementwise.contributions(contributions, neurons, coefficients, values,
+                    reader, from, to));
         }
     }
 
     @Override
-    public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step) {
+    public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms,
+            Tensor step) {
         Arguments.sample(ids, logProbabilities, logits, uniforms, step);
         long uniformRow = Layouts.row(uniforms, Layouts.index(step, 0));
         for (long r = 0; r < logits.rows(); r++) {

@@ -61,7 +61,7 @@ final class CpuPool {
     }
 
     private synchronized Block take(long size) {
-        for (Iterator<Block> each = kept.iterator(); each.hasNext(); ) {
+        for (Iterator<Block> each = kept.iterator(); each.hasNext();) {
             var block = each.next();
             if (block.byteSize() == size) {
                 each.remove();

@@ -15,7 +15,8 @@ final class Elementwise {
 
     static void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at, long from, long to) {
         for (long r = from; r < to; r++) {
-            long x0 = row(x, r), token = row(tokens, Layouts.index(ids, r)), position = row(positions, Layouts.index(at, r));
+            long x0 = row(x, r), token = row(tokens, Layouts.index(ids, r)),
+                    position = row(positions, Layouts.index(at, r));
             for (long i = 0; i < x.columns(); i += RowBuffers.SIZE) {
                 int n = RowBuffers.count(i, x.columns());
                 add(x, x0 + 4 * i, tokens, token + 4 * i, positions, position + 4 * i, n);
@@ -86,7 +87,8 @@ final class Elementwise {
     }
 
     private static double wideInverseDeviation(Tensor x, long r, double mean, float epsilon) {
-        return 1 / Math.sqrt(Reductions.wideSquaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns() + epsilon);
+        return 1 / Math.sqrt(
+                Reductions.wideSquaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns() + epsilon);
     }
 
     static void biasGelu(Tensor m, Tensor bias, Gelu gelu, long from, long to) {
@@ -186,7 +188,8 @@ final class Elementwise {
     }
 
     /** Computes elements from … to−1 of the matrix, counted row after row. */
-    static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader, long from, long to) {
+    static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader,
+            long from, long to) {
         MemorySegment cs = CpuMemory.of(contributions), ms = CpuMemory.of(coefficients);
         MemorySegment vs = CpuMemory.of(values), rs = CpuMemory.of(reader), is = CpuMemory.of(neurons);
         for (long i = from; i < to; i++) {

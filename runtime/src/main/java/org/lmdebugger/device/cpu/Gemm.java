@@ -59,17 +59,19 @@ final class Gemm implements Workers.Job {
         int to = (int) Math.min(lead + (part + 1L) * share, byRows ? c.rows() : c.columns());
         int firstRow = byRows ? from : 0;
         int firstColumn = byRows ? 0 : from;
-        local(CpuMemory.of(c), Layouts.row(c, firstRow), c.stride(), CpuMemory.of(a), Layouts.row(a, firstRow), a.stride(),
+        local(CpuMemory.of(c), Layouts.row(c, firstRow), c.stride(), CpuMemory.of(a), Layouts.row(a, firstRow),
+                a.stride(),
                 CpuMemory.of(b), b.byteOffset(), b.stride(), byRows ? to - from : (int) c.rows(), (int) a.columns(),
                 firstColumn, byRows ? (int) c.columns() : to, transposed, false);
     }
 
     /** Computes columns from … to−1 of C = A·B, of C = A·Bᵀ, or of C += A·B on the calling thread. */
     static void local(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as, MemorySegment b, long b0,
-                      long bs, int m, int k, int from, int to, boolean transposed, boolean accumulate) {
+            long bs, int m, int k, int from, int to, boolean transposed, boolean accumulate) {
         if (!few(m, transposed)) {
             OpenBlas.sgemm(false, transposed, m, to - from, k, a, a0, (int) as,
-                    b, b0 + 4 * (transposed ? from * bs : from), (int) bs, accumulate ? 1 : 0, c, c0 + 4L * from, (int) cs);
+                    b, b0 + 4 * (transposed ? from * bs : from), (int) bs, accumulate ? 1 : 0, c, c0 + 4L * from,
+                    (int) cs);
         } else if (transposed) {
             SkinnyGemm.multiplyTransposed(c, c0, cs, a, a0, as, b, b0, bs, m, k, from, to);
         } else {

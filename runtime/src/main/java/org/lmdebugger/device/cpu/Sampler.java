@@ -41,7 +41,7 @@ final class Sampler {
      * them.
      */
     private int nucleus(MemorySegment x, long x0, int n, int limit, double mass, float max, Sampling sampling) {
-        for (int k = Math.min(limit, FEW); ; k = limit) {
+        for (int k = Math.min(limit, FEW);; k = limit) {
             candidates(x, x0, n, k);
             double sum = 0;
             for (int i = 0; i < k; i++) {

@@ -50,7 +50,8 @@ final class Selection {
         }
     }
 
-    static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms, long from, long to) {
+    static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms, long from,
+            long to) {
         var best = new Selection((int) neurons.columns(), 1, false);
         MemorySegment ms = CpuMemory.of(m), ns = CpuMemory.of(norms), cs = CpuMemory.of(coefficients);
         long n = m.columns();
@@ -114,7 +115,8 @@ final class Selection {
         int k = values.length;
         int i = 0;
         for (; i <= length - SPECIES.length(); i += SPECIES.length()) {
-            long rest = FloatVector.fromArray(SPECIES, block, i).compare(VectorOperators.LE, values[k - 1]).toLong() ^ LANES;
+            long rest = FloatVector.fromArray(SPECIES, block, i).compare(VectorOperators.LE, values[k - 1]).toLong()
+                    ^ LANES;
             for (; rest != 0; rest &= rest - 1) {
                 int lane = i + Long.numberOfTrailingZeros(rest);
                 offer(block[lane], (int) at + lane);

@@ -36,7 +36,7 @@ final class SkinnyGemm {
 
     /** Computes columns from … to−1 of C = A·B, or of C += A·B. Shapes: c [m, n], a [m, k], b [k, n]. */
     static void multiply(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
-                         MemorySegment b, long b0, long bs, int m, int k, int from, int to, boolean accumulate) {
+            MemorySegment b, long b0, long bs, int m, int k, int from, int to, boolean accumulate) {
         if (m == 1) {
             multiplyRow(c, c0, a, a0, b, b0, bs, k, from, to, accumulate);
             return;
@@ -70,8 +70,9 @@ final class SkinnyGemm {
     }
 
     /** Computes these columns for one row: nothing is used twice, so nothing is copied. */
-    private static void multiplyRow(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
-                                    int k, int from, int to, boolean accumulate) {
+    private static void multiplyRow(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0,
+            long bs,
+            int k, int from, int to, boolean accumulate) {
         float[] sums = RowBuffers.ofThread().sums(to - from);
         load(sums, 0, c, c0 + 4L * from, to - from, accumulate);
         long b1 = b0 + 4L * from;
@@ -90,7 +91,8 @@ final class SkinnyGemm {
     }
 
     /** Computes sums += a·b over {@code k} rows of b, at most one vector wide. */
-    private static void edge(float[] sums, int at, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k, int columns) {
+    private static void edge(float[] sums, int at, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k,
+            int columns) {
         if (columns == 0) {
             return;
         }
@@ -107,13 +109,15 @@ final class SkinnyGemm {
     private static void one(float[] sums, float a, MemorySegment b, long b0, int from, int to) {
         var factor = FloatVector.broadcast(SPECIES, a);
         for (int j = from; j < to; j += W) {
-            FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * j, LITTLE_ENDIAN).fma(factor, FloatVector.fromArray(SPECIES, sums, j))
+            FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * j, LITTLE_ENDIAN)
+                    .fma(factor, FloatVector.fromArray(SPECIES, sums, j))
                     .intoArray(sums, j);
         }
     }
 
     /** Computes sums += a·b of eight rows of b, read side by side. Strides in bytes. */
-    private static void eight(float[] sums, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int from, int to) {
+    private static void eight(float[] sums, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int from,
+            int to) {
         var a1 = FloatVector.broadcast(SPECIES, a.get(F32, a0));
         var a2 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 4));
         var a3 = FloatVector.broadcast(SPECIES, a.get(F32, a0 + 8));
@@ -222,7 +226,7 @@ final class SkinnyGemm {
 
     /** Computes columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
     static void multiplyTransposed(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
-                                   MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
+            MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
         var lanes = RowBuffers.ofThread().lanes;
         int j = from;
         for (; j + 4 <= to; j += 4) {
@@ -238,8 +242,9 @@ final class SkinnyGemm {
     }
 
     /** Computes the products of one row of A with four rows of B, summed as {@link Reductions#dot} does. */
-    private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs, int k,
-                                 float[] lanes) {
+    private static void fourDots(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0, long bs,
+            int k,
+            float[] lanes) {
         var sum1 = FloatVector.zero(SPECIES);
         var sum2 = FloatVector.zero(SPECIES);
         var sum3 = FloatVector.zero(SPECIES);

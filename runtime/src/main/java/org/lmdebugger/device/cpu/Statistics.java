@@ -130,7 +130,8 @@ final class Statistics {
     }
 
     /** Copies a block of q into x and of Δ = logits − clean − centre into y; returns its length. */
-    private static int differences(RowBuffers block, MemorySegment x, long x0, Tensor clean, MemorySegment softmax, float centre, long at, long n) {
+    private static int differences(RowBuffers block, MemorySegment x, long x0, Tensor clean, MemorySegment softmax,
+            float centre, long at, long n) {
         int count = RowBuffers.count(at, n);
         float[] q = block.x, delta = block.y;
         RowBuffers.load(q, CpuMemory.of(clean), clean.byteOffset() + 4 * at, count);

@@ -109,7 +109,8 @@ final class VectorMath {
         for (int i = 0; i < n; i += W) {
             var v = FloatVector.fromArray(SPECIES, x, i).min(89f).max(-105f); // beyond these the result is 0 and ∞ anyway
             var k = v.mul(LOG2_E).add(ROUND).sub(ROUND);
-            var r = k.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), k.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), v));
+            var r = k.fma(FloatVector.broadcast(SPECIES, -LN2_LOW),
+                    k.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), v));
             var p = r.fma(FloatVector.broadcast(SPECIES, 1f / 5040), FloatVector.broadcast(SPECIES, 1f / 720));
             p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 120));
             p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 24));
@@ -120,7 +121,9 @@ final class VectorMath {
             var half = k.mul(0.5f).add(ROUND);
             var power = half.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
             var other = k.sub(half.sub(ROUND)).add(ROUND);
-            p.mul(power).mul(other.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats()).intoArray(x, i);
+            p.mul(power)
+                    .mul(other.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats())
+                    .intoArray(x, i);
         }
     }
 
@@ -128,7 +131,8 @@ final class VectorMath {
         for (int i = 0; i < n; i += W) {
             var v = FloatVector.fromArray(SPECIES, x, i).min(89f).max(-40f);
             var k = v.mul(LOG2_E).add(ROUND).sub(ROUND);
-            var r = k.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), k.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), v));
+            var r = k.fma(FloatVector.broadcast(SPECIES, -LN2_LOW),
+                    k.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), v));
             var p = r.fma(FloatVector.broadcast(SPECIES, 1f / 5040), FloatVector.broadcast(SPECIES, 1f / 720));
             p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 120));
             p = p.fma(r, FloatVector.broadcast(SPECIES, 1f / 24));
@@ -136,7 +140,8 @@ final class VectorMath {
             p = p.fma(r, FloatVector.broadcast(SPECIES, 0.5f));
             p = p.mul(r).fma(r, r);
             // half of everything, doubled at the end, as 2¹²⁸ is out of range
-            var power = k.sub(1f).add(ROUND).reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+            var power = k.sub(1f).add(ROUND).reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23)
+                    .reinterpretAsFloats();
             p.fma(power, power.sub(0.5f)).mul(2f).intoArray(x, i);
         }
     }

@@ -90,7 +90,7 @@ final class Workers implements AutoCloseable {
 
     private static void rethrow(Throwable failure) {
         switch (failure) {
-            case null -> { }
+            case null -> {}
             case Error error -> throw error;
             case RuntimeException exception -> throw exception;
             default -> throw new AssertionError("a job throws no checked exceptions", failure);

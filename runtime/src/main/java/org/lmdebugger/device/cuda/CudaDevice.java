@@ -67,11 +67,13 @@ public final class CudaDevice implements Device {
 
     @Override
     public String description() {
-        return call(session -> "%s, compute capability %.1f, %,d MiB, CUDA %d.%d, driver for CUDA %d.%d, cuBLAS %d".formatted(
-                CudaDevices.name(ordinal), CudaDevices.computeCapability(ordinal) / 10.0, CudaMemory.available().total() >> 20,
-                CudaDevices.runtimeVersion() / 1000, CudaDevices.runtimeVersion() % 1000 / 10,
-                CudaDevices.driverVersion() / 1000, CudaDevices.driverVersion() % 1000 / 10,
-                ((CudaOperations) session).blasVersion()));
+        return call(session -> "%s, compute capability %.1f, %,d MiB, CUDA %d.%d, driver for CUDA %d.%d, cuBLAS %d"
+                .formatted(
+                        CudaDevices.name(ordinal), CudaDevices.computeCapability(ordinal) / 10.0,
+                        CudaMemory.available().total() >> 20,
+                        CudaDevices.runtimeVersion() / 1000, CudaDevices.runtimeVersion() % 1000 / 10,
+                        CudaDevices.driverVersion() / 1000, CudaDevices.driverVersion() % 1000 / 10,
+                        ((CudaOperations) session).blasVersion()));
     }
 
     @Override
@@ -140,7 +142,8 @@ public final class CudaDevice implements Device {
     @Override
     public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
         if (data.byteSize() != rows * columns * type.bytes()) {
-            throw new IllegalArgumentException("data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
+            throw new IllegalArgumentException(
+                    "data: %d bytes (expected: [%d, %d] of %s)".formatted(data.byteSize(), rows, columns, type));
         }
         var tensor = allocate(weightType(rows), rows, columns);
         try {

@@ -160,7 +160,8 @@ final class CudaOperations implements Operations, AutoCloseable {
         long pieces = dense(from) ? Math.min(1, from.rows()) : from.rows();
         for (long p = 0; p < pieces; p++) {
             long bytes = to.byteSize() / pieces;
-            staging.download(to.asSlice(p * bytes, bytes), GpuMemory.address(from) + p * from.stride() * from.type().bytes());
+            staging.download(to.asSlice(p * bytes, bytes),
+                    GpuMemory.address(from) + p * from.stride() * from.type().bytes());
         }
         staging.finish();
     }
@@ -237,11 +238,13 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     private void roundAndMultiply(Tensor c, Tensor a, Tensor b, boolean transposed) {
-        kernels.convert(new CudaKernels.Matrix(CudaKernels.Type.BF16, rounded, a.rows(), a.columns(), a.columns()), matrix(a));
+        kernels.convert(new CudaKernels.Matrix(CudaKernels.Type.BF16, rounded, a.rows(), a.columns(), a.columns()),
+                matrix(a));
         gemm(Arithmetic.BF16, c, a, new CublasHandle.Matrix(rounded, Math.toIntExact(a.columns())), b, transposed);
     }
 
-    private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b, boolean transposed) {
+    private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b,
+            boolean transposed) {
         blas.gemm(arithmetic, false, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
                 Math.toIntExact(a.columns()), operandA, operand(b), 0, operand(c));
     }
@@ -275,7 +278,8 @@ final class CudaOperations implements Operations, AutoCloseable {
     public void attention(Tensor out, Tensor queries, AttentionContext context, double divisor) {
         Arguments.attention(out, queries, context);
         kernels.attention(matrix(out), matrix(queries), matrix(context.prefixKeys()), matrix(context.prefixValues()),
-                matrix(context.keys()), matrix(context.values()), matrix(context.length()), context.heads(), context.sequences(), (float) divisor);
+                matrix(context.keys()), matrix(context.values()), matrix(context.length()), context.heads(),
+                context.sequences(), (float) divisor);
     }
 
     @Override
@@ -337,19 +341,22 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader) {
         Arguments.contributions(contributions, neurons, coefficients, values, reader);
-        kernels.contributions(matrix(contributions), matrix(neurons), matrix(coefficients), matrix(values), matrix(reader));
+        kernels.contributions(matrix(contributions), matrix(neurons), matrix(coefficients), matrix(values),
+                matrix(reader));
     }
 
     @Override
-    public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step) {
+    public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms,
+            Tensor step) {
         Arguments.sample(ids, logProbabilities, logits, uniforms, step);
         kernels.sample(matrix(ids), matrix(logProbabilities), matrix(logits), matrix(uniforms), matrix(step),
                 sampling.temperature(), sampling.topK(), sampling.topP());
     }
 
     private static CudaKernels.Matrix matrix(Tensor tensor) {
-        return tensor == null ? null : new CudaKernels.Matrix(CudaKernels.Type.valueOf(tensor.type().name()),
-                GpuMemory.address(tensor), tensor.rows(), tensor.columns(), tensor.stride());
+        return tensor == null ? null
+                : new CudaKernels.Matrix(CudaKernels.Type.valueOf(tensor.type().name()),
+                        GpuMemory.address(tensor), tensor.rows(), tensor.columns(), tensor.stride());
     }
 
     @Override

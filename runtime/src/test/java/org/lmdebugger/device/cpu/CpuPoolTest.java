@@ -28,7 +28,8 @@ class CpuPoolTest {
     void onlySoMuchIsKept() {
         var blocks = Stream.generate(() -> pool.allocate(64 * MEGABYTE)).limit(6).toList();
         blocks.forEach(pool::free);
-        assertThat(blocks).extracting(block -> block.arena().scope().isAlive()).containsExactly(false, false, true, true, true, true);
+        assertThat(blocks).extracting(block -> block.arena().scope().isAlive()).containsExactly(false, false, true,
+                true, true, true);
         var large = pool.allocate(257 * MEGABYTE);
         pool.free(large);
         assertThat(large.arena().scope().isAlive()).isFalse();
@@ -68,7 +69,8 @@ class CpuPoolTest {
                 try (var other = device.allocate(ElementType.F32, 2, 8)) {
                     assertThat(CpuMemory.of(other).address()).isNotEqualTo(CpuMemory.of(next).address());
                 }
-                assertThatThrownBy(tensor::toFloats).isInstanceOf(IllegalStateException.class).hasMessageEndingWith("closed");
+                assertThatThrownBy(tensor::toFloats).isInstanceOf(IllegalStateException.class)
+                        .hasMessageEndingWith("closed");
             }
         }
     }

@@ -13,7 +13,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Bits must not depend on where the weights lie in memory, how the columns are divided, nor on what other rows there are. */
 class SkinnyGemmTest {
     @ParameterizedTest
-    @CsvSource({"1, 64, 96", "1, 13, 37", "5, 48, 128", "7, 33, 160", "10, 97, 33", "14, 100, 447", "2, 16, 5", "3, 49, 193"})
+    @CsvSource({"1, 64, 96", "1, 13, 37", "5, 48, 128", "7, 33, 160", "10, 97, 33", "14, 100, 447", "2, 16, 5",
+            "3, 49, 193"})
     void equalBitsWhereverTheWeightsLieAndHoweverColumnsAreDivided(int m, int k, int n) {
         try (var arena = Arena.ofConfined()) {
             var a = random(arena.allocate(4L * m * k, 64), 1);
@@ -22,23 +23,27 @@ class SkinnyGemmTest {
             for (int shift = 4; shift <= 64; shift += 12) {
                 var moved = arena.allocate(4L * k * n + shift, 64).asSlice(shift);
                 MemorySegment.copy(weights, 0, moved, 0, 4L * k * n);
-                assertThat(multiply(arena, a, moved, m, k, n, n)).as("moved by %d bytes", shift).containsExactly(expected);
+                assertThat(multiply(arena, a, moved, m, k, n, n)).as("moved by %d bytes", shift)
+                        .containsExactly(expected);
                 assertThat(multiply(arena, a, moved, m, k, n, n / 2)).as("in two parts").containsExactly(expected);
                 assertThat(multiply(arena, a, moved, m, k, n, 3)).as("in uneven parts").containsExactly(expected);
             }
             for (int i = 0; i < m; i++) {
                 var alone = multiply(arena, a.asSlice(4L * i * k, 4L * k), weights, 1, k, n, n);
-                assertThat(alone).as("row %d alone", i).containsExactly(Arrays.copyOfRange(expected, i * n, (i + 1) * n));
+                assertThat(alone).as("row %d alone", i)
+                        .containsExactly(Arrays.copyOfRange(expected, i * n, (i + 1) * n));
                 for (int j = 0; j < n; j++) {
                     double sum = 0;
                     double size = 0;
                     for (int l = 0; l < k; l++) {
-                        double product = (double) a.getAtIndex(JAVA_FLOAT, i * k + l) * weights.getAtIndex(JAVA_FLOAT, l * n + j);
+                        double product = (double) a.getAtIndex(JAVA_FLOAT, i * k + l)
+                                * weights.getAtIndex(JAVA_FLOAT, l * n + j);
                         sum += product;
                         size += Math.abs(product);
                     }
                     // k roundings, each of at most half an ulp of a partial sum that is no larger than `size`
-                    assertThat((double) expected[i * n + j]).isBetween(sum - k * 0x1p-24 * size, sum + k * 0x1p-24 * size);
+                    assertThat((double) expected[i * n + j]).isBetween(sum - k * 0x1p-24 * size,
+                            sum + k * 0x1p-24 * size);
                 }
             }
         }

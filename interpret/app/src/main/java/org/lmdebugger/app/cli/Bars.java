@@ -11,6 +11,7 @@ final class Bars {
     }
 
     static ProgressBar build(ProgressBarBuilder bar) {
-        return (Terminal.is(Terminal.STANDARD_ERROR) ? bar : bar.setConsumer(new DelegatingProgressBarConsumer(line -> { }))).build();
+        return (Terminal.is(Terminal.STANDARD_ERROR) ? bar
+                : bar.setConsumer(new DelegatingProgressBarConsumer(line -> {}))).build();
     }
 }

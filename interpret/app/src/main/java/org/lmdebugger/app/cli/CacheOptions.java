@@ -9,8 +9,9 @@ import picocli.CommandLine.Option;
 
 /** Where what was computed of value vectors is. */
 final class CacheOptions {
-    @Option(names = "--cache", paramLabel = "DIR", description = "Where what is computed once for a model is kept (default: "
-            + "$XDG_CACHE_HOME/lmdebugger, else ~/.cache/lmdebugger).")
+    @Option(names = "--cache", paramLabel = "DIR",
+            description = "Where what is computed once for a model is kept (default: "
+                    + "$XDG_CACHE_HOME/lmdebugger, else ~/.cache/lmdebugger).")
     private Path cache;
 
     Path folder() {

@@ -14,7 +14,8 @@ abstract class CommandGroup implements Callable<Integer> {
     public final Integer call() {
         var help = spec.commandLine().getHelp();
         var err = spec.commandLine().getErr();
-        err.print(help.synopsisHeading() + help.synopsis(help.synopsisHeadingLength()) + help.commandListHeading() + help.commandList());
+        err.print(help.synopsisHeading() + help.synopsis(help.synopsisHeadingLength()) + help.commandListHeading()
+                + help.commandList());
         err.println("For example:" + System.lineSeparator() + spec.usageMessage().footer()[0]);
         return CommandLine.ExitCode.USAGE;
     }

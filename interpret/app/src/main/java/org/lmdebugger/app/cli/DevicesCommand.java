@@ -15,7 +15,8 @@ final class DevicesCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         for (var device : Devices.list()) {
-            spec.commandLine().getOut().println("%-6s %-10s %s".formatted(device.name(), device.usable() ? "usable" : "not usable", device.detail()));
+            spec.commandLine().getOut().println("%-6s %-10s %s".formatted(device.name(),
+                    device.usable() ? "usable" : "not usable", device.detail()));
         }
         return 0;
     }

@@ -14,7 +14,8 @@ final class DownloadBar implements DownloadProgress, AutoCloseable {
         if (!name.equals(file)) {
             close();
             file = name;
-            bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(size).setUnit(" MB", 1_000_000).showSpeed());
+            bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(size).setUnit(" MB", 1_000_000)
+                    .showSpeed());
         }
         bar.stepTo(done);
     }

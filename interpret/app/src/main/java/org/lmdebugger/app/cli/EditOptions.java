@@ -13,14 +13,14 @@ import picocli.CommandLine.TypeConversionException;
 /** What is changed. */
 final class EditOptions {
     @Option(names = "--edit", paramLabel = "E", description = {
-        "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5, L3D42=from:\"other prompt\", or, as LM-Debugger does it, "
-            + "L3D42=on or L3D42=off; then @all (default), @prompt, @generated, @last, @3, @1,4 or @2..5. "
-            + "Repeatable; edits hold together, in order."})
+            "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5, L3D42=from:\"other prompt\", or, as LM-Debugger does it, "
+                    + "L3D42=on or L3D42=off; then @all (default), @prompt, @generated, @last, @3, @1,4 or @2..5. "
+                    + "Repeatable; edits hold together, in order."})
     private List<String> edits = new ArrayList<>();
 
     @Option(names = "--mode", paramLabel = "MODE", defaultValue = "exact", converter = ModeConverter.class,
             description = "exact, or lm-debugger: only L3D42=on and L3D42=off, at all positions; a neuron's last counts "
-                + "(default: ${DEFAULT-VALUE}).")
+                    + "(default: ${DEFAULT-VALUE}).")
     private Mode mode;
 
     Intervention edits() {

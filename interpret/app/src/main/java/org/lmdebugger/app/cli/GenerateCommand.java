@@ -24,9 +24,9 @@ import picocli.CommandLine.Spec;
 @Command(name = "generate", mixinStandardHelpOptions = true,
         description = "Goes on from a prompt, token by token: the likeliest one each time, or drawn at a temperature.",
         footerHeading = "%nExamples:%n", footer = {
-            "  lmdebug generate \"Once upon a time\" --tokens 40",
-            "  lmdebug generate \"Once upon a time\" --edit \"L2D7=6@generated\" --compare",
-            "  lmdebug generate \"My wife is working as a\" --model gpt2 --temperature 0.8 --top-p 0.95 --seed 7"})
+                "  lmdebug generate \"Once upon a time\" --tokens 40",
+                "  lmdebug generate \"Once upon a time\" --edit \"L2D7=6@generated\" --compare",
+                "  lmdebug generate \"My wife is working as a\" --model gpt2 --temperature 0.8 --top-p 0.95 --seed 7"})
 final class GenerateCommand implements Callable<Integer> {
     @Parameters(paramLabel = "PROMPT", description = "The text to go on from.")
     private String prompt;
@@ -37,28 +37,34 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private EditOptions edits;
 
-    @Option(names = "--tokens", paramLabel = "N", defaultValue = "20", description = "How many at most (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--tokens", paramLabel = "N", defaultValue = "20",
+            description = "How many at most (default: ${DEFAULT-VALUE}).")
     private int tokens;
 
-    @Option(names = "--temperature", paramLabel = "T", description = "Draws tokens, with logits divided by T; 0 takes the "
-            + "likeliest (default: 0, or 1 with --top-k, --top-p or --seed).")
+    @Option(names = "--temperature", paramLabel = "T",
+            description = "Draws tokens, with logits divided by T; 0 takes the "
+                    + "likeliest (default: 0, or 1 with --top-k, --top-p or --seed).")
     private Float temperature;
 
-    @Option(names = "--top-k", paramLabel = "K", defaultValue = "0", description = "Draws from the K likeliest tokens (0: from all).")
+    @Option(names = "--top-k", paramLabel = "K", defaultValue = "0",
+            description = "Draws from the K likeliest tokens (0: from all).")
     private int topK;
 
-    @Option(names = "--top-p", paramLabel = "P", defaultValue = "1", description = "Draws from the fewest likeliest tokens whose "
-            + "probabilities reach P.")
+    @Option(names = "--top-p", paramLabel = "P", defaultValue = "1",
+            description = "Draws from the fewest likeliest tokens whose "
+                    + "probabilities reach P.")
     private float topP;
 
-    @Option(names = "--seed", paramLabel = "S", description = "Seed of the random numbers: the same seed, the same text (default: 0).")
+    @Option(names = "--seed", paramLabel = "S",
+            description = "Seed of the random numbers: the same seed, the same text (default: 0).")
     private Long seed;
 
     @Option(names = "--compare", description = "Shows the unedited continuation beside the edited one.")
     private boolean compare;
 
-    @Option(names = "--interventions", paramLabel = "FILE", description = "Goes on under each of these interventions, all as one "
-            + "batch; one a line, each of one or more edits: L1D2=0@generated; L3D4*=2")
+    @Option(names = "--interventions", paramLabel = "FILE",
+            description = "Goes on under each of these interventions, all as one "
+                    + "batch; one a line, each of one or more edits: L1D2=0@generated; L3D4*=2")
     private Path interventions;
 
     @Option(names = "--json", description = "Prints JSON, with each token's log-probability.")
@@ -82,21 +88,23 @@ final class GenerateCommand implements Callable<Integer> {
             if (!wanted.isEmpty()) {
                 throw new IllegalArgumentException("--interventions: with --edit (expected: one of both)");
             }
-            edits.read(interventions).forEach(each -> continuations.add(new Continuation(each, seed == null ? 0 : seed)));
+            edits.read(interventions)
+                    .forEach(each -> continuations.add(new Continuation(each, seed == null ? 0 : seed)));
         } else {
             continuations.add(new Continuation(wanted, seed == null ? 0 : seed));
         }
         var out = spec.commandLine().getOut();
         boolean stream = !json && !compare && interventions == null;
         var before = new StringBuilder(prompt); // printed with the first token, when nothing can be wrong any more
-        var generations = model.with(debugger -> debugger.generate(prompt, continuations, options, (continuation, token) -> {
-            if (stream) {
-                out.print(before + token.text());
-                out.flush();
-                before.setLength(0);
-            }
-            return true;
-        }));
+        var generations = model
+                .with(debugger -> debugger.generate(prompt, continuations, options, (continuation, token) -> {
+                    if (stream) {
+                        out.print(before + token.text());
+                        out.flush();
+                        before.setLength(0);
+                    }
+                    return true;
+                }));
         if (json) {
             out.println(Json.print(json(continuations, generations)));
         } else if (interventions != null) {

@@ -19,16 +19,17 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** The command {@code lmdebug}. Exit codes: 0 done, 1 it could not be done, 2 the command line was wrong. */
 @Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Version.NUMBER,
         description = "See and change how a GPT-2 model makes a prediction.",
-        subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class, ValuesCommand.class,
-            ServeCommand.class, ModelsCommand.class, DevicesCommand.class,
-            GenerateCompletion.class, HelpCommand.class},
+        subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class,
+                ValuesCommand.class,
+                ServeCommand.class, ModelsCommand.class, DevicesCommand.class,
+                GenerateCompletion.class, HelpCommand.class},
         footerHeading = "%nExamples:%n", footer = {
-            "  lmdebug trace \"Once upon a time there was a little\"",
-            "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --token \" girl\"",
-            "  lmdebug generate \"Once upon a time\" --tokens 40",
-            "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
-            "  lmdebug values show L3D42",
-            "  lmdebug help trace"})
+                "  lmdebug trace \"Once upon a time there was a little\"",
+                "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --token \" girl\"",
+                "  lmdebug generate \"Once upon a time\" --tokens 40",
+                "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
+                "  lmdebug values show L3D42",
+                "  lmdebug help trace"})
 public final class Main extends CommandGroup {
     private static final int HELP_WIDTH = 100; // columns: no example is broken
 
@@ -43,7 +44,8 @@ public final class Main extends CommandGroup {
         Locale.setDefault(Locale.ROOT); // for libraries that ask for it; this project's own code does not
         System.setOut(Utf8.stream(System.out));
         System.setErr(Utf8.stream(System.err));
-        var commandLine = commandLine().setOut(new PrintWriter(System.out, true)).setErr(new PrintWriter(System.err, true));
+        var commandLine = commandLine().setOut(new PrintWriter(System.out, true))
+                .setErr(new PrintWriter(System.err, true));
         if (!Utf8.isIntact(arguments)) {
             say(commandLine, "arguments: not UTF-8, or read as " + Utf8.encoding()
                     + ", the locale's encoding (expected: UTF-8, and LC_ALL=C.UTF-8, which ./lmdebug sets)");
@@ -63,7 +65,8 @@ public final class Main extends CommandGroup {
 
     private static int wrongUsage(ParameterException failure, String[] arguments) {
         var commandLine = failure.getCommandLine();
-        var meant = failure instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.<String>of();
+        var meant = failure instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions()
+                : List.<String>of();
         commandLine.getErr().println("lmdebug: %s (%ssee: %s --help)".formatted(failure.getMessage(),
                 meant.isEmpty() ? "" : "did you mean " + String.join(" or ", meant) + "? ",
                 commandLine.getCommandSpec().qualifiedName()));
@@ -71,7 +74,8 @@ public final class Main extends CommandGroup {
     }
 
     /** What a user can mend is said in a line; anything else is our mistake, and shows where it was made. */
-    private static int failed(Exception failure, CommandLine commandLine, CommandLine.ParseResult result) throws Exception {
+    private static int failed(Exception failure, CommandLine commandLine, CommandLine.ParseResult result)
+            throws Exception {
         switch (failure) {
             case IllegalArgumentException wrong -> say(commandLine, wrong.getMessage());
             case InvalidModelException wrong -> say(commandLine, wrong.getMessage());

@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
 final class MatchPrinter {
     private static final int WIDTH = 80;
 
-    @Option(names = "--top", paramLabel = "N", defaultValue = "10", description = "How many (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--top", paramLabel = "N", defaultValue = "10",
+            description = "How many (default: ${DEFAULT-VALUE}).")
     private int top;
 
     @Option(names = "--json", description = "Prints JSON.")

@@ -32,8 +32,9 @@ final class ModelOptions {
             description = "Arithmetic of matrix products: fp32 (default), or on a GPU tf32 or bf16, faster and rounded.")
     private Precision precision;
 
-    @Option(names = "--copy-weights", description = "Copies the weights into memory instead of mapping their files, which "
-            + "may then be changed while the model is in use.")
+    @Option(names = "--copy-weights",
+            description = "Copies the weights into memory instead of mapping their files, which "
+                    + "may then be changed while the model is in use.")
     private boolean copyWeights;
 
     @Spec(Spec.Target.MIXEE)

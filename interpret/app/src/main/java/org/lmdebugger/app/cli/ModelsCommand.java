@@ -19,7 +19,8 @@ final class ModelsCommand implements Callable<Integer> {
         var models = source.list();
         int width = models.stream().mapToInt(model -> model.name().length()).max().orElse(0);
         for (var model : models) {
-            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), width), model.byteSize() / 1e6, model.directory()));
+            out.println("%s %7.1f MB  %s".formatted(Text.fit(model.name(), width), model.byteSize() / 1e6,
+                    model.directory()));
         }
         out.println("Searched: the models that come with lmdebug, and the Hugging Face cache " + source.hub());
         return 0;

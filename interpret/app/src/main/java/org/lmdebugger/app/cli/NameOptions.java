@@ -8,8 +8,9 @@ import picocli.CommandLine.Option;
 
 /** Where the names of value vectors are. */
 final class NameOptions {
-    @Option(names = "--data", paramLabel = "DIR", description = "Where names and experiments are kept (default: $XDG_DATA_HOME/lmdebugger, "
-            + "else ~/.local/share/lmdebugger).")
+    @Option(names = "--data", paramLabel = "DIR",
+            description = "Where names and experiments are kept (default: $XDG_DATA_HOME/lmdebugger, "
+                    + "else ~/.local/share/lmdebugger).")
     private Path data;
 
     Path folder() {

@@ -19,8 +19,8 @@ import picocli.CommandLine.Spec;
 @Command(name = "query", mixinStandardHelpOptions = true,
         description = "Runs SQL (DuckDB's) over the results of a sweep: the table is called effects.",
         footerHeading = "%nExamples:%n", footer = {
-            "  lmdebug query results \"select * from effects order by kl desc limit 10\"",
-            "  lmdebug query effects.csv \"select layer, max(kl) from effects group by layer order by layer\""})
+                "  lmdebug query results \"select * from effects order by kl desc limit 10\"",
+                "  lmdebug query effects.csv \"select layer, max(kl) from effects group by layer order by layer\""})
 final class QueryCommand implements Callable<Integer> {
     private static final int WIDEST = 40;
 
@@ -55,7 +55,8 @@ final class QueryCommand implements Callable<Integer> {
             return EffectFormat.PARQUET.table(SweepDirectory.parts(results, spec.commandLine().getErr()::println));
         }
         return EffectFormat.of(results.toString()).orElseThrow(() -> new IllegalArgumentException(
-                "%s: not what sweep --out wrote (expected: a directory, or a name that ends in %s)".formatted(results, EffectFormat.ENDINGS)))
+                "%s: not what sweep --out wrote (expected: a directory, or a name that ends in %s)".formatted(results,
+                        EffectFormat.ENDINGS)))
                 .table(List.of(results));
     }
 

@@ -19,23 +19,26 @@ import picocli.CommandLine.Spec;
 @Command(name = "serve", mixinStandardHelpOptions = true,
         description = "Serves the interactive debugger: a page for the browser, and an HTTP interface for programs.",
         footerHeading = "%nExamples:%n", footer = {
-            "  lmdebug serve",
-            "  lmdebug serve --model gpt2 --port 9000",
-            "  lmdebug serve --host 0.0.0.0                                  # for others too: with a token",
-            "  lmdebug serve --port 8000 --allow-origin http://localhost:3000   # for LM-Debugger's own page"})
+                "  lmdebug serve",
+                "  lmdebug serve --model gpt2 --port 9000",
+                "  lmdebug serve --host 0.0.0.0                                  # for others too: with a token",
+                "  lmdebug serve --port 8000 --allow-origin http://localhost:3000   # for LM-Debugger's own page"})
 final class ServeCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions model;
 
-    @Option(names = "--port", paramLabel = "P", defaultValue = "8001", description = "0 takes a free one (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--port", paramLabel = "P", defaultValue = "8001",
+            description = "0 takes a free one (default: ${DEFAULT-VALUE}).")
     private int port;
 
-    @Option(names = "--host", paramLabel = "H", defaultValue = "127.0.0.1", description = "Where to listen; beyond loopback, "
-            + "clients need the token (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--host", paramLabel = "H", defaultValue = "127.0.0.1",
+            description = "Where to listen; beyond loopback, "
+                    + "clients need the token (default: ${DEFAULT-VALUE}).")
     private String host;
 
-    @Option(names = "--allow-origin", paramLabel = "URL", description = "Another page that may use the HTTP interface, such as "
-            + "http://localhost:3000. Repeatable.")
+    @Option(names = "--allow-origin", paramLabel = "URL",
+            description = "Another page that may use the HTTP interface, such as "
+                    + "http://localhost:3000. Repeatable.")
     private Set<String> origins = new HashSet<>();
 
     @ArgGroup
@@ -44,8 +47,8 @@ final class ServeCommand implements Callable<Integer> {
     private static final class TokenOption {
         @Option(names = "--token", paramLabel = "T",
                 description = "What programs show in the header Authorization: Bearer T "
-                + "(default: the variable LMDEBUGGER_TOKEN; else none on loopback, a random one beyond). "
-                + "Other users of this machine can see arguments.")
+                        + "(default: the variable LMDEBUGGER_TOKEN; else none on loopback, a random one beyond). "
+                        + "Other users of this machine can see arguments.")
         private String token;
 
         @Option(names = "--token-file", paramLabel = "FILE",
@@ -61,7 +64,9 @@ final class ServeCommand implements Callable<Integer> {
                 return Files.readString(file).strip();
             } catch (IOException failure) {
                 throw new IllegalArgumentException(("token file: %s cannot be read: %s "
-                        + "(expected: a file that holds the token)").formatted(file, failure.getClass().getSimpleName()), failure);
+                        + "(expected: a file that holds the token)").formatted(file,
+                                failure.getClass().getSimpleName()),
+                        failure);
             }
         }
     }
@@ -88,7 +93,8 @@ final class ServeCommand implements Callable<Integer> {
                 stop.countDown();
             });
             Runtime.getRuntime().addShutdownHook(hook);
-            say("%s on %s: %s  (stop with Ctrl-C)".formatted(debugger.model().files().name(), debugger.model().device().name(), server.address()));
+            say("%s on %s: %s  (stop with Ctrl-C)".formatted(debugger.model().files().name(),
+                    debugger.model().device().name(), server.address()));
             if (wanted == null && token != null) {
                 say("token for programs: " + token);
             }

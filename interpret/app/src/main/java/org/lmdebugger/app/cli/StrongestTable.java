@@ -31,8 +31,10 @@ final class StrongestTable {
         var names = measures.stream().map(measure -> Text.visible(measure.toString())).toList();
         out.println(line(prompts ? "prompt" : "", "intervention", names, "its value vector says"));
         for (var effect : effects) {
-            var tokens = effect.layer() < 0 ? "" : debugger.project(debugger.model().layer(effect.layer()).ffnOut().row(effect.neuron()), 8)
-                    .getFirst().stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
+            var tokens = effect.layer() < 0 ? ""
+                    : debugger.project(debugger.model().layer(effect.layer()).ffnOut().row(effect.neuron()), 8)
+                            .getFirst().stream().map(token -> Text.visible(token.token()))
+                            .collect(Collectors.joining(" "));
             var intervention = String.join("; ", effect.chunk().edits(effect.index()).texts());
             var values = measures.stream().map(measure -> number(measure, effect.value(measure))).toList();
             var says = Text.named(named.get(new Neuron(effect.layer(), effect.neuron())), tokens);
@@ -47,7 +49,8 @@ final class StrongestTable {
 
     private static String number(Measure measure, float value) {
         boolean isRank = measure instanceof Measure.OfToken of && of.quantity() == Measure.Quantity.RANK;
-        return isRank && Float.isFinite(value) ? String.valueOf((int) value + 1) : String.format(Locale.ROOT, "%.4g", value);
+        return isRank && Float.isFinite(value) ? String.valueOf((int) value + 1)
+                : String.format(Locale.ROOT, "%.4g", value);
     }
 
     private static String line(String prompt, String intervention, List<String> values, String tokens) {

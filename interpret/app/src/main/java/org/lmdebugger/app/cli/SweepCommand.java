@@ -32,10 +32,10 @@ import picocli.CommandLine.Spec;
 @Command(name = "sweep", mixinStandardHelpOptions = true,
         description = "Edits many neurons, each by itself, and measures what every edit does to the prediction.",
         footerHeading = "%nExamples:%n", footer = {
-            "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
-            "  lmdebug sweep \"The man is a\" --neurons L2-3 --op set:3 --measure 'logit:\" king\"' --out effects.csv",
-            "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
-            "  lmdebug query results \"select layer, avg(kl) from effects group by layer order by layer\""})
+                "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
+                "  lmdebug sweep \"The man is a\" --neurons L2-3 --op set:3 --measure 'logit:\" king\"' --out effects.csv",
+                "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
+                "  lmdebug query results \"select layer, avg(kl) from effects group by layer order by layer\""})
 final class SweepCommand implements Callable<Integer> {
     @Mixin
     private SweepOptions options;
@@ -46,12 +46,14 @@ final class SweepCommand implements Callable<Integer> {
     @Mixin
     private NameOptions names;
 
-    @Option(names = "--top", paramLabel = "N", defaultValue = "20", description = "How many of the strongest effects are shown "
-            + "(default: ${DEFAULT-VALUE}).")
+    @Option(names = "--top", paramLabel = "N", defaultValue = "20",
+            description = "How many of the strongest effects are shown "
+                    + "(default: ${DEFAULT-VALUE}).")
     private int top;
 
     @Option(names = "--out", paramLabel = "FILE|DIR", description = "Keeps all effects in a file, whose name ends in "
-            + EffectFormat.ENDINGS + ", or in a directory of Parquet files that an interrupted sweep goes on from: one that is there, or DIR/.")
+            + EffectFormat.ENDINGS
+            + ", or in a directory of Parquet files that an interrupted sweep goes on from: one that is there, or DIR/.")
     private String out;
 
     @Option(names = "--resume", description = "Goes on where the sweep that wrote DIR was interrupted.")
@@ -87,8 +89,9 @@ final class SweepCommand implements Callable<Integer> {
             throw new IllegalArgumentException("--resume: no directory (expected: --out DIR/)");
         }
         if (out != null && !isDirectory() && EffectFormat.of(out).isEmpty()) {
-            throw new IllegalArgumentException("--out: %s (expected: a name that ends in %s; or a directory: one that is there, or a new name that ends in /)"
-                    .formatted(Text.fit(out, 60).strip(), EffectFormat.ENDINGS));
+            throw new IllegalArgumentException(
+                    "--out: %s (expected: a name that ends in %s; or a directory: one that is there, or a new name that ends in /)"
+                            .formatted(Text.fit(out, 60).strip(), EffectFormat.ENDINGS));
         }
     }
 
@@ -122,7 +125,8 @@ final class SweepCommand implements Callable<Integer> {
                 output.complete();
             }
             if (done > 0) {
-                printer.println("%,d of %,d effects were there already; of the others:".formatted(done, plan.effects()));
+                printer.println(
+                        "%,d of %,d effects were there already; of the others:".formatted(done, plan.effects()));
             }
         }
         if (strongest != null) {
@@ -132,7 +136,9 @@ final class SweepCommand implements Callable<Integer> {
 
     private SweepOutput output(Debugger debugger, SweepPlan plan) {
         var tokenizer = debugger.model().tokenizer();
-        return isDirectory() ? SweepDirectory.open(Path.of(out), manifest(debugger, plan), resume, plan, tokenizer, spec.commandLine().getErr()::println)
+        return isDirectory()
+                ? SweepDirectory.open(Path.of(out), manifest(debugger, plan), resume, plan, tokenizer,
+                        spec.commandLine().getErr()::println)
                 : SweepFile.open(Path.of(out), plan, tokenizer);
     }
 
@@ -155,12 +161,15 @@ final class SweepCommand implements Callable<Integer> {
 
     /** For work of more than one chunk: how much is done, how fast, and how long it will take. */
     private static ProgressBar bar(SweepPlan plan, long done) {
-        return plan.chunks().size() == 1 ? null : Bars.build(new ProgressBarBuilder().setTaskName("sweep")
-                .setInitialMax(plan.effects()).startsFrom(done, Duration.ZERO).setUnit(" effects", 1).showSpeed());
+        return plan.chunks().size() == 1 ? null
+                : Bars.build(new ProgressBarBuilder().setTaskName("sweep")
+                        .setInitialMax(plan.effects()).startsFrom(done, Duration.ZERO).setUnit(" effects", 1)
+                        .showSpeed());
     }
 
     private static void print(PrintWriter out, SweepPlan plan) {
-        out.println("%,d effects: %,d rows in %,d chunk%s, %,.1f GFLOP, %,.0f MB beside the model".formatted(plan.effects(), plan.rows(),
+        out.println("%,d effects: %,d rows in %,d chunk%s, %,.1f GFLOP, %,.0f MB beside the model".formatted(
+                plan.effects(), plan.rows(),
                 plan.chunks().size(), plan.chunks().size() == 1 ? "" : "s", plan.flop() / 1e9, plan.bytes() / 1e6));
     }
 
@@ -169,11 +178,14 @@ final class SweepCommand implements Callable<Integer> {
         var model = debugger.model();
         var sweep = plan.sweep();
         return Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint", model.fingerprint(),
-                "device", model.device().name() + ": " + model.device().description(), "precision", model.device().precision().toString(),
-                "prompts", sweep.prompts().stream().map(model::text).toList(), "neurons", String.valueOf(sweep.neurons()),
+                "device", model.device().name() + ": " + model.device().description(), "precision",
+                model.device().precision().toString(),
+                "prompts", sweep.prompts().stream().map(model::text).toList(), "neurons",
+                String.valueOf(sweep.neurons()),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
-                "at", sweep.positions().toString(), "measures", sweep.measures().stream().map(Object::toString).toList(),
+                "at", sweep.positions().toString(), "measures",
+                sweep.measures().stream().map(Object::toString).toList(),
                 "memory", sweep.memory(), "chunks", plan.chunks().stream().map(SweepPlan.Chunk::count).toList());
     }
 }

@@ -17,39 +17,46 @@ import picocli.CommandLine.Parameters;
 final class SweepOptions {
     private static final int SHOWN = 8;
 
-    @Parameters(paramLabel = "PROMPT", arity = "0..*", description = "Texts; effects are read at the last token of each.")
+    @Parameters(paramLabel = "PROMPT", arity = "0..*",
+            description = "Texts; effects are read at the last token of each.")
     private List<String> prompts = new ArrayList<>();
 
     @Option(names = "--prompts", paramLabel = "FILE", description = "More prompts, one a line.")
     private Path promptFile;
 
-    @Option(names = "--neurons", paramLabel = "N", description = "all; L0-3; L2D5,L3D7; L2D5-99; or dominant:20, those of each "
-            + "layer that weigh most. Each is edited by itself.")
+    @Option(names = "--neurons", paramLabel = "N",
+            description = "all; L0-3; L2D5,L3D7; L2D5-99; or dominant:20, those of each "
+                    + "layer that weigh most. Each is edited by itself.")
     private String neurons;
 
-    @Option(names = "--op", paramLabel = "OP", description = "off (default), set:3, scale:2, add:1.5 or from:\"other prompt\"; "
-            + "on or off in mode lm-debugger. Repeatable.")
+    @Option(names = "--op", paramLabel = "OP",
+            description = "off (default), set:3, scale:2, add:1.5 or from:\"other prompt\"; "
+                    + "on or off in mode lm-debugger. Repeatable.")
     private List<String> operations = new ArrayList<>();
 
-    @Option(names = "--interventions", paramLabel = "FILE", description = "Interventions of your own, one a line, each of one or "
-            + "more edits: L1D2=0@last; L3D4*=2")
+    @Option(names = "--interventions", paramLabel = "FILE",
+            description = "Interventions of your own, one a line, each of one or "
+                    + "more edits: L1D2=0@last; L3D4*=2")
     private Path interventionFile;
 
-    @Option(names = "--at", paramLabel = "P", defaultValue = "last", description = "Where neurons are edited: last (default, and the "
-            + "fastest), all, 3, 1,4 or 2..5.")
+    @Option(names = "--at", paramLabel = "P", defaultValue = "last",
+            description = "Where neurons are edited: last (default, and the "
+                    + "fastest), all, 3, 1,4 or 2..5.")
     private String at;
 
     @Option(names = "--mode", paramLabel = "MODE", defaultValue = "exact", converter = EditOptions.ModeConverter.class,
             description = "exact, or lm-debugger (default: ${DEFAULT-VALUE}).")
     private Mode mode;
 
-    @Option(names = "--measure", paramLabel = "M", description = "kl (default), entropy, logit:\" king\", probability:\" king\", "
-            + "log-probability:\" king\", rank:\" king\" (from 0 in files), difference:\" king\"/\" queen\" "
-            + "or top:5. Repeatable; only these are computed.")
+    @Option(names = "--measure", paramLabel = "M",
+            description = "kl (default), entropy, logit:\" king\", probability:\" king\", "
+                    + "log-probability:\" king\", rank:\" king\" (from 0 in files), difference:\" king\"/\" queen\" "
+                    + "or top:5. Repeatable; only these are computed.")
     private List<String> measures = new ArrayList<>();
 
-    @Option(names = "--memory", paramLabel = "MB", defaultValue = "256", description = "How much a chunk of the work may take "
-            + "(default: ${DEFAULT-VALUE}).")
+    @Option(names = "--memory", paramLabel = "MB", defaultValue = "256",
+            description = "How much a chunk of the work may take "
+                    + "(default: ${DEFAULT-VALUE}).")
     private int memory;
 
     Sweep sweep() {
@@ -58,7 +65,8 @@ final class SweepOptions {
             texts.addAll(Utf8.lines(promptFile).values());
         }
         var sweep = Sweep.of(texts.toArray(String[]::new)).at(Positions.parse(at)).memory((long) memory << 20)
-                .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse).toArray(Measure[]::new));
+                .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse)
+                        .toArray(Measure[]::new));
         if (neurons != null) {
             sweep = sweep.neurons(NeuronSelection.parse(neurons));
             for (var text : operations.isEmpty() ? List.of("off") : operations) {
@@ -73,8 +81,10 @@ final class SweepOptions {
     /** Shows several prompts before they cost time: they may be the words of one that lacks its quotation marks. */
     void showPrompts(PrintWriter out) {
         if (prompts.size() > 1) {
-            out.println(prompts.stream().limit(SHOWN).map(prompt -> '"' + Text.fit(Text.visible(prompt), 40).strip() + '"')
-                    .collect(Collectors.joining(", ", prompts.size() + " prompts: ", prompts.size() > SHOWN ? ", …" : "")));
+            out.println(
+                    prompts.stream().limit(SHOWN).map(prompt -> '"' + Text.fit(Text.visible(prompt), 40).strip() + '"')
+                            .collect(Collectors.joining(", ", prompts.size() + " prompts: ",
+                                    prompts.size() > SHOWN ? ", …" : "")));
         }
     }
 }

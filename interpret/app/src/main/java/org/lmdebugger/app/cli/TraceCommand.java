@@ -17,11 +17,11 @@ import picocli.CommandLine.Spec;
 
 @Command(name = "trace", mixinStandardHelpOptions = true,
         description = "Shows how the prediction after a prompt is built up, layer by layer: the likeliest tokens before and "
-            + "after each feed-forward layer, and the value vectors that weigh most in between.",
+                + "after each feed-forward layer, and the value vectors that weigh most in between.",
         footerHeading = "%nExamples:%n", footer = {
-            "  lmdebug trace \"Once upon a time there was a little\"",
-            "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --edit \"L2D7*=2@last\"",
-            "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json"})
+                "  lmdebug trace \"Once upon a time there was a little\"",
+                "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --edit \"L2D7*=2@last\"",
+                "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json"})
 final class TraceCommand implements Callable<Integer> {
     @Parameters(paramLabel = "PROMPT", description = "The text whose continuation is predicted.")
     private String prompt;
@@ -38,7 +38,8 @@ final class TraceCommand implements Callable<Integer> {
     @Option(names = "--position", paramLabel = "P", description = "An index from 0, last (default) or all. Repeatable.")
     private List<String> positions = new ArrayList<>();
 
-    @Option(names = "--top", paramLabel = "K", defaultValue = "10", description = "How many of each (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--top", paramLabel = "K", defaultValue = "10",
+            description = "How many of each (default: ${DEFAULT-VALUE}).")
     private int top;
 
     @Option(names = "--token", paramLabel = "T", description = "Follows a token's probability and rank (from 1; "
@@ -64,7 +65,8 @@ final class TraceCommand implements Callable<Integer> {
             if (json) {
                 out.println(Json.print(TraceJson.of(trace)));
             } else {
-                new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all()).print(trace);
+                new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all())
+                        .print(trace);
             }
             return 0;
         });
@@ -87,7 +89,8 @@ final class TraceCommand implements Callable<Integer> {
             return -1;
         }
         if (!text.matches("\\d{1,9}")) {
-            throw new IllegalArgumentException("position: " + Shown.of(text) + " (expected: an index from 0, last or all)");
+            throw new IllegalArgumentException(
+                    "position: " + Shown.of(text) + " (expected: an index from 0, last or all)");
         }
         return Integer.valueOf(text);
     }

@@ -33,7 +33,8 @@ final class TraceTable {
         for (int i = 0; i < trace.positions().size(); i++) {
             var clean = trace.positions().get(i);
             out.println();
-            out.println(bold("Position %d, %s".formatted(clean.position(), Text.visible(trace.tokens().get(clean.position()).text())))
+            out.println(bold("Position %d, %s".formatted(clean.position(),
+                    Text.visible(trace.tokens().get(clean.position()).text())))
                     + "   effects on " + Text.visible(clean.target().text()));
             if (trace.edited() == null) {
                 clean.layers().forEach(this::layer);
@@ -66,7 +67,8 @@ final class TraceTable {
 
     /** What those sub-updates are called that have names. */
     private void names(Stream<Trace.SubUpdate> updates) {
-        var called = updates.map(update -> new Neuron(update.layer(), update.neuron())).distinct().filter(named::containsKey)
+        var called = updates.map(update -> new Neuron(update.layer(), update.neuron())).distinct()
+                .filter(named::containsKey)
                 .map(vector -> vector + " [" + named.get(vector) + "]").toList();
         if (!called.isEmpty()) {
             out.println(Text.wrap(Stream.concat(Stream.of("  named"), called.stream()).toList(), WIDTH));
@@ -77,7 +79,8 @@ final class TraceTable {
     private void totals(Trace.Layer layer) {
         var measured = layer.dominant().stream().filter(update -> update.total().isPresent())
                 .map(update -> "L%dD%d: %+.3f".formatted(
-                        update.layer(), update.neuron(), update.total().getAsDouble())).toList();
+                        update.layer(), update.neuron(), update.total().getAsDouble()))
+                .toList();
         if (!measured.isEmpty()) {
             out.println(Text.wrap(Stream.concat(Stream.of("  total"), measured.stream()).toList(), WIDTH));
         }
@@ -86,11 +89,15 @@ final class TraceTable {
     /** What changed is marked with a star. */
     private void sideBySide(Trace.Layer clean, Trace.Layer edited) {
         out.println();
-        out.println(bold("Layer %-2d clean: before    after              edited: before    after".formatted(clean.layer())));
+        out.println(bold(
+                "Layer %-2d clean: before    after              edited: before    after".formatted(clean.layer())));
         for (int i = 0; i < clean.before().size(); i++) {
-            out.println("  %s %s | %s%s %s%s".formatted(prediction(clean.before().get(i), 10), prediction(clean.after().get(i), 10),
-                    prediction(edited.before().get(i), 10), mark(clean.before().get(i).id(), edited.before().get(i).id()),
-                    prediction(edited.after().get(i), 10), mark(clean.after().get(i).id(), edited.after().get(i).id())).stripTrailing());
+            out.println("  %s %s | %s%s %s%s".formatted(prediction(clean.before().get(i), 10),
+                    prediction(clean.after().get(i), 10),
+                    prediction(edited.before().get(i), 10),
+                    mark(clean.before().get(i).id(), edited.before().get(i).id()),
+                    prediction(edited.after().get(i), 10), mark(clean.after().get(i).id(), edited.after().get(i).id()))
+                    .stripTrailing());
         }
         out.println("  dominant     coeff.  score   direct | dominant     coeff.  score   direct");
         for (int i = 0; i < clean.dominant().size(); i++) {
@@ -98,7 +105,8 @@ final class TraceTable {
                     mark(clean.dominant().get(i).neuron(), edited.dominant().get(i).neuron())).stripTrailing());
         }
         for (int c = 0; c < clean.chosen().size(); c++) {
-            out.println("  %s after: clean %s   edited %s".formatted(Text.fit(Text.visible(clean.chosen().get(c).token()), 14),
+            out.println("  %s after: clean %s   edited %s".formatted(
+                    Text.fit(Text.visible(clean.chosen().get(c).token()), 14),
                     standing(clean.chosen().get(c).after()), standing(edited.chosen().get(c).after())));
         }
         names(Stream.concat(clean.dominant().stream(), edited.dominant().stream()));

@@ -72,8 +72,9 @@ final class Utf8 {
             var bytes = ByteBuffer.wrap(Files.readAllBytes(file));
             var text = CharBuffer.allocate(bytes.remaining());
             if (StandardCharsets.UTF_8.newDecoder().decode(bytes, text, true).isError()) {
-                throw new IllegalArgumentException(file + ": line " + (text.flip().chars().filter(c -> c == '\n').count() + 1)
-                        + ": not UTF-8 (expected: UTF-8; iconv -f latin1 -t utf8 makes it of Latin-1)");
+                throw new IllegalArgumentException(
+                        file + ": line " + (text.flip().chars().filter(c -> c == '\n').count() + 1)
+                                + ": not UTF-8 (expected: UTF-8; iconv -f latin1 -t utf8 makes it of Latin-1)");
             }
             return text.flip().toString().replaceFirst("^\ufeff", "");
         } catch (IOException failure) {

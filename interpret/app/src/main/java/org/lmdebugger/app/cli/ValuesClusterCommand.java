@@ -19,8 +19,8 @@ import picocli.CommandLine.Spec;
 
 @Command(name = "cluster", mixinStandardHelpOptions = true,
         description = "Shows the cluster that a value vector belongs to: its members, those nearest to its middle first, and the tokens "
-            + "that they promote together. Clusters are of complete linkage on cosine distance, or of k-means where the matrix of all "
-            + "similarities does not fit.")
+                + "that they promote together. Clusters are of complete linkage on cosine distance, or of k-means where the matrix of all "
+                + "similarities does not fit.")
 final class ValuesClusterCommand implements Callable<Integer> {
     private static final int WIDTH = 80;
     private static final int TOKENS = 30;
@@ -29,8 +29,9 @@ final class ValuesClusterCommand implements Callable<Integer> {
     @Parameters(paramLabel = "VECTOR", description = "A layer and a neuron, L3D42, or a cluster's number.")
     private String vector;
 
-    @Option(names = "--clusters", paramLabel = "N", description = "How many clusters there are (default: 3000, or a twelfth of the "
-            + "vectors of a small model).")
+    @Option(names = "--clusters", paramLabel = "N",
+            description = "How many clusters there are (default: 3000, or a twelfth of the "
+                    + "vectors of a small model).")
     private Integer count;
 
     @Option(names = "--rebuild", description = "Computes the clusters again, whatever the cache holds.")
@@ -74,15 +75,21 @@ final class ValuesClusterCommand implements Callable<Integer> {
     }
 
     private static String table(Clusters clusters, Cluster cluster, Debugger debugger, Map<Neuron, String> named) {
-        var table = new StringBuilder("cluster %d of %,d (%s): %d value vectors, together they promote%n%s%n%n".formatted(cluster.label(),
-                clusters.count(), clusters.method() == Clusters.Method.COMPLETE_LINKAGE ? "complete linkage" : "k-means",
-                cluster.members().size(), Text.wrap(cluster.tokens().stream().map(token -> Text.visible(token.token())).toList(), WIDTH)));
+        var table = new StringBuilder(
+                "cluster %d of %,d (%s): %d value vectors, together they promote%n%s%n%n".formatted(cluster.label(),
+                        clusters.count(),
+                        clusters.method() == Clusters.Method.COMPLETE_LINKAGE ? "complete linkage" : "k-means",
+                        cluster.members().size(), Text.wrap(
+                                cluster.tokens().stream().map(token -> Text.visible(token.token())).toList(), WIDTH)));
         table.append("member      promotes").append(System.lineSeparator());
         var members = cluster.members().stream().limit(MEMBERS).toList();
         var tokens = TopTokens.of(debugger, members, TopTokens.DEFAULT_COUNT);
         for (var member : members) {
-            var said = tokens.get(member).stream().map(token -> Text.visible(token.token())).collect(Collectors.joining(" "));
-            table.append(Text.fit("%s  %s".formatted(Text.fit(member.toString(), 10), Text.named(named.get(member), said)), WIDTH).stripTrailing())
+            var said = tokens.get(member).stream().map(token -> Text.visible(token.token()))
+                    .collect(Collectors.joining(" "));
+            table.append(
+                    Text.fit("%s  %s".formatted(Text.fit(member.toString(), 10), Text.named(named.get(member), said)),
+                            WIDTH).stripTrailing())
                     .append(System.lineSeparator());
         }
         int more = cluster.members().size() - members.size();

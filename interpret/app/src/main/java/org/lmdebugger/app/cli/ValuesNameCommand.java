@@ -18,7 +18,8 @@ final class ValuesNameCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "VECTOR", description = "A layer and a neuron: L3D42.")
     private String vector;
 
-    @Parameters(index = "1", arity = "0..1", paramLabel = "NAME", description = "Any text on one line, of up to 100 characters.")
+    @Parameters(index = "1", arity = "0..1", paramLabel = "NAME",
+            description = "Any text on one line, of up to 100 characters.")
     private String name;
 
     @Option(names = "--remove", description = "Takes its name away.")

@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "promote", mixinStandardHelpOptions = true,
         description = "Finds the value vectors that promote tokens most, or suppress them most, by the mean of the tokens' logits. "
-            + "Exact: all vectors are looked at, not only their strongest tokens.")
+                + "Exact: all vectors are looked at, not only their strongest tokens.")
 final class ValuesPromoteCommand implements Callable<Integer> {
     @Parameters(paramLabel = "TOKEN", arity = "1..*", description = "Tokens; mind the leading space.")
     private List<String> tokens;

@@ -18,22 +18,25 @@ import picocli.CommandLine.Spec;
 
 @Command(name = "search", mixinStandardHelpOptions = true,
         description = "Finds value vectors by words among the 50 tokens that each promotes most, as LM-Debugger does: keywords are "
-            + "separated by commas; upper and lower case, and a space before a word, make no difference; whoever has any of them is "
-            + "found, and BM25 ranks.")
+                + "separated by commas; upper and lower case, and a space before a word, make no difference; whoever has any of them is "
+                + "found, and BM25 ranks.")
 final class ValuesSearchCommand implements Callable<Integer> {
     private static final int WIDTH = 80;
 
     @Parameters(paramLabel = "WORDS", description = "Keywords, separated by commas: \"king, queen\".")
     private String words;
 
-    @Option(names = "--top", paramLabel = "N", defaultValue = "10", description = "How many, at most (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--top", paramLabel = "N", defaultValue = "10",
+            description = "How many, at most (default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--weigh", description = "Multiplies scores with the matching tokens' logits: those that promote the words "
-            + "strongly come first.")
+    @Option(names = "--weigh",
+            description = "Multiplies scores with the matching tokens' logits: those that promote the words "
+                    + "strongly come first.")
     private boolean weigh;
 
-    @Option(names = "--rebuild", description = "Computes the projections of all vectors again, whatever the cache holds.")
+    @Option(names = "--rebuild",
+            description = "Computes the projections of all vectors again, whatever the cache holds.")
     private boolean rebuild;
 
     @Option(names = "--json", description = "Prints JSON.")
@@ -56,9 +59,11 @@ final class ValuesSearchCommand implements Callable<Integer> {
         var terms = WordSearch.keywords(words);
         return model.with(debugger -> cache.with(debugger, opened -> {
             if (top < 1 || top > opened.vectors().count()) {
-                throw new IllegalArgumentException("--top: %d (expected: 1 to %d)".formatted(top, opened.vectors().count()));
+                throw new IllegalArgumentException(
+                        "--top: %d (expected: 1 to %d)".formatted(top, opened.vectors().count()));
             }
-            var search = new WordSearch(BuildBar.get(opened.projections(), rebuild), opened.vectors(), debugger.model().tokenizer());
+            var search = new WordSearch(BuildBar.get(opened.projections(), rebuild), opened.vectors(),
+                    debugger.model().tokenizer());
             print(terms, search.search(words, top, weigh), names.names(debugger).all());
             return 0;
         }));
@@ -72,14 +77,17 @@ final class ValuesSearchCommand implements Callable<Integer> {
             out.println("no value vector has any of these words among its tokens: " + String.join(", ", terms));
         } else {
             out.println("vector     score       matches; promotes");
-            found.forEach(each -> out.println(Text.fit("%s %10.4f  %s; %s".formatted(Text.fit(each.vector().toString(), 10), each.score(),
-                    tokens(each, true), Text.named(named.get(each.vector()), tokens(each, false))), WIDTH).stripTrailing()));
+            found.forEach(each -> out.println(Text
+                    .fit("%s %10.4f  %s; %s".formatted(Text.fit(each.vector().toString(), 10), each.score(),
+                            tokens(each, true), Text.named(named.get(each.vector()), tokens(each, false))), WIDTH)
+                    .stripTrailing()));
         }
         out.flush();
     }
 
     private static String tokens(Found found, boolean matching) {
-        return found.tokens().stream().filter(word -> word.matches() == matching).map(word -> Text.visible(word.token())).limit(8)
+        return found.tokens().stream().filter(word -> word.matches() == matching)
+                .map(word -> Text.visible(word.token())).limit(8)
                 .collect(Collectors.joining(" "));
     }
 }

@@ -26,11 +26,13 @@ final class ValuesShowCommand implements Callable<Integer> {
     @Mixin
     private NameOptions names;
 
-    @Option(names = "--top", paramLabel = "K", defaultValue = "50", description = "How many of each (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--top", paramLabel = "K", defaultValue = "50",
+            description = "How many of each (default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--final-norm", description = "Reads the vector as the logits do: less its mean, times the gain of the final "
-            + "LayerNorm. Without this it is read as it is, as in LM-Debugger.")
+    @Option(names = "--final-norm",
+            description = "Reads the vector as the logits do: less its mean, times the gain of the final "
+                    + "LayerNorm. Without this it is read as it is, as in LM-Debugger.")
     private boolean finalNorm;
 
     @Option(names = "--json", description = "Prints JSON; tokens are spelled as in the vocabulary.")
@@ -44,7 +46,8 @@ final class ValuesShowCommand implements Callable<Integer> {
         var wanted = Neuron.parse(vector);
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
-            var projection = new ValueVectors(debugger.model()).project(wanted, top, finalNorm ? Reading.FINAL_NORM : Reading.RAW);
+            var projection = new ValueVectors(debugger.model()).project(wanted, top,
+                    finalNorm ? Reading.FINAL_NORM : Reading.RAW);
             if (json) {
                 out.println(Json.print(ValueJson.Vector.of(projection, debugger.model().tokenizer())));
             } else {
@@ -56,7 +59,8 @@ final class ValuesShowCommand implements Callable<Integer> {
     }
 
     private static String table(Projection projection, String name) {
-        var table = new StringBuilder("%s%s%n%s%s%n".formatted(projection.vector(), name, Text.fit("  promotes", 36), "suppresses"));
+        var table = new StringBuilder(
+                "%s%s%n%s%s%n".formatted(projection.vector(), name, Text.fit("  promotes", 36), "suppresses"));
         for (int j = 0; j < projection.top().size(); j++) {
             var most = projection.top().get(j);
             var least = projection.bottom().get(j);

@@ -44,15 +44,17 @@ public final class JsonReader {
     /** Refuses what JSON can say and nothing here can mean or hand on: half a character, a number beyond all numbers. */
     private static void checkValues(ObjectMapper mapper, byte[] json) throws IOException {
         try (var parser = mapper.createParser(json)) {
-            for (JsonToken token; (token = parser.nextToken()) != null; ) {
+            for (JsonToken token; (token = parser.nextToken()) != null;) {
                 boolean text = token == JsonToken.VALUE_STRING || token == JsonToken.FIELD_NAME;
                 if (text && hasHalfACharacter(parser.getText())) {
-                    throw new IllegalArgumentException("body: half of a surrogate pair in line %d (expected: whole characters)"
-                            .formatted(parser.currentTokenLocation().getLineNr()));
+                    throw new IllegalArgumentException(
+                            "body: half of a surrogate pair in line %d (expected: whole characters)"
+                                    .formatted(parser.currentTokenLocation().getLineNr()));
                 }
                 if (token == JsonToken.VALUE_NUMBER_FLOAT && Double.isInfinite(parser.getDoubleValue())) {
-                    throw new IllegalArgumentException("body: a number in line %d is too large (expected: at most 1.8e308)"
-                            .formatted(parser.currentTokenLocation().getLineNr()));
+                    throw new IllegalArgumentException(
+                            "body: a number in line %d is too large (expected: at most 1.8e308)"
+                                    .formatted(parser.currentTokenLocation().getLineNr()));
                 }
             }
         }
@@ -68,14 +70,19 @@ public final class JsonReader {
                 .map(step -> step.getFieldName() == null ? String.valueOf(step.getIndex()) : step.getFieldName())
                 .collect(Collectors.joining(".")) : "";
         return switch (failure) {
-            case UnrecognizedPropertyException unknown -> "%s: unknown (expected: %s)".formatted(Shown.of(at), unknown.getKnownPropertyIds().stream()
-                    .map(String::valueOf).sorted().collect(Collectors.joining(", ")));
-            case MismatchedInputException mismatch when !at.isEmpty() -> "%s: of another kind (expected: %s)".formatted(at,
-                    mismatch.getTargetType() == null ? "what the API's description says" : kind(mismatch.getTargetType()));
-            case InputCoercionException large -> "%s: a number out of range (expected: %s)".formatted(at.isEmpty() ? "body" : at,
-                    kind(large.getTargetType()));
+            case UnrecognizedPropertyException unknown ->
+                    "%s: unknown (expected: %s)".formatted(Shown.of(at), unknown.getKnownPropertyIds().stream()
+                            .map(String::valueOf).sorted().collect(Collectors.joining(", ")));
+            case MismatchedInputException mismatch when !at.isEmpty() ->
+                    "%s: of another kind (expected: %s)".formatted(at,
+                            mismatch.getTargetType() == null ? "what the API's description says"
+                                    : kind(mismatch.getTargetType()));
+            case InputCoercionException large ->
+                    "%s: a number out of range (expected: %s)".formatted(at.isEmpty() ? "body" : at,
+                            kind(large.getTargetType()));
             default -> "body: not JSON, or a key twice (expected: a JSON object" + (failure.getLocation() == null ? ")"
-                    : "; see line %d, column %d)".formatted(failure.getLocation().getLineNr(), failure.getLocation().getColumnNr()));
+                    : "; see line %d, column %d)".formatted(failure.getLocation().getLineNr(),
+                            failure.getLocation().getColumnNr()));
         };
     }
 
@@ -85,7 +92,9 @@ public final class JsonReader {
         } else if (type == boolean.class || type == Boolean.class) {
             return "true or false";
         } else if (type.isPrimitive() || Number.class.isAssignableFrom(type)) {
-            return type == int.class || type == Integer.class || type == long.class || type == Long.class ? "a whole number" : "a number";
+            return type == int.class || type == Integer.class || type == long.class || type == Long.class
+                    ? "a whole number"
+                    : "a number";
         }
         return Iterable.class.isAssignableFrom(type) ? "a list" : "an object";
     }

@@ -41,8 +41,9 @@ public final class ValueJson {
     /** @param raw the token as the vocabulary spells it, with a leading space as Ġ */
     public record Token(int id, String token, String raw, float logit) {
         public static List<Token> of(List<TokenLogit> tokens, Tokenizer tokenizer) {
-            return tokens.stream().map(token ->
-                    new Token(token.id(), token.token(), tokenizer.raw(token.id()), token.logit())).toList();
+            return tokens.stream()
+                    .map(token -> new Token(token.id(), token.token(), tokenizer.raw(token.id()), token.logit()))
+                    .toList();
         }
     }
 
@@ -73,7 +74,8 @@ public final class ValueJson {
         public static Search of(List<String> terms, List<Found> found, Map<Neuron, String> named) {
             return new Search(terms, found.stream().map(each -> new SearchResult(each.vector().layer(),
                     each.vector().neuron(), named.get(each.vector()), each.score(), each.tokens().stream()
-                    .map(word -> new SearchToken(word.token(), word.raw(), word.matches())).toList())).toList());
+                            .map(word -> new SearchToken(word.token(), word.raw(), word.matches())).toList()))
+                    .toList());
         }
     }
 
@@ -102,7 +104,7 @@ public final class ValueJson {
                     clusters.method().name().toLowerCase(Locale.ROOT), cluster.members().size(),
                     Named.of(cluster.representative(), named.get(cluster.representative())),
                     Token.of(cluster.tokens(), tokenizer), members.stream().map(member -> new Member(member.layer(),
-                    member.neuron(), named.get(member), Token.of(top.get(member), tokenizer))).toList());
+                            member.neuron(), named.get(member), Token.of(top.get(member), tokenizer))).toList());
         }
     }
 

@@ -85,7 +85,8 @@ public final class WordSearch {
     private ByteBuffersDirectory index() throws IOException {
         var directory = new ByteBuffersDirectory();
         // documents keep their order, by which equal scores are sorted
-        var config = new IndexWriterConfig(analyzer).setMergePolicy(new LogDocMergePolicy()).setRAMBufferSizeMB(64).setUseCompoundFile(false);
+        var config = new IndexWriterConfig(analyzer).setMergePolicy(new LogDocMergePolicy()).setRAMBufferSizeMB(64)
+                .setUseCompoundFile(false);
         try (var writer = new IndexWriter(directory, config)) {
             var stream = new TokenTerms();
             var document = new Document();
@@ -132,7 +133,8 @@ public final class WordSearch {
 
     /** The keywords of {@code words}: what commas separate, in lower case, without space around it. */
     public static List<String> keywords(String words) {
-        var keywords = Arrays.stream(words.split(",")).map(word -> word.toLowerCase(Locale.ROOT).strip()).filter(word -> !word.isEmpty()).toList();
+        var keywords = Arrays.stream(words.split(",")).map(word -> word.toLowerCase(Locale.ROOT).strip())
+                .filter(word -> !word.isEmpty()).toList();
         if (keywords.isEmpty()) {
             throw new IllegalArgumentException("words: none (expected: at least one; commas separate several)");
         }
@@ -149,7 +151,8 @@ public final class WordSearch {
      * @throws IllegalArgumentException if there are no keywords, or too many
      */
     public List<Found> search(String words, int top, boolean weigh) {
-        var text = keywords(words).stream().map(word -> "%s Ġ%<s Ċ%<s".formatted(word)).collect(Collectors.joining(" "));
+        var text = keywords(words).stream().map(word -> "%s Ġ%<s Ċ%<s".formatted(word))
+                .collect(Collectors.joining(" "));
         var asked = terms(text);
         if (asked.size() > TERMS) {
             throw new IllegalArgumentException("words: %d terms (expected: at most %d)".formatted(asked.size(), TERMS));
@@ -157,11 +160,13 @@ public final class WordSearch {
         var query = new QueryBuilder(analyzer).createBooleanQuery(FIELD, text, BooleanClause.Occur.SHOULD);
         var wanted = Set.copyOf(asked);
         var matching = new BitSet();
-        IntStream.range(0, terms.size()).filter(id -> !Collections.disjoint(terms.get(id), wanted)).forEach(matching::set);
+        IntStream.range(0, terms.size()).filter(id -> !Collections.disjoint(terms.get(id), wanted))
+                .forEach(matching::set);
         try {
             var hits = searcher.search(query, weigh ? vectors.count() : top).scoreDocs;
             var found = Arrays.stream(hits).map(hit -> found(hit, matching, weigh));
-            return (weigh ? found.sorted(Comparator.comparingDouble(each -> -each.score())).limit(top) : found).toList();
+            return (weigh ? found.sorted(Comparator.comparingDouble(each -> -each.score())).limit(top) : found)
+                    .toList();
         } catch (IOException failure) {
             throw new UncheckedIOException("index in memory", failure);
         }
@@ -170,9 +175,12 @@ public final class WordSearch {
     private Found found(ScoreDoc hit, BitSet matching, boolean weigh) {
         var ids = projections.topIds(hit.doc);
         var logits = projections.topLogits(hit.doc);
-        var tokens = IntStream.range(0, ids.length).mapToObj(j ->
-                new Word(ids[j], tokenizer.text(ids[j]), tokenizer.raw(ids[j]), logits[j], matching.get(ids[j]))).toList();
-        double weight = weigh ? tokens.stream().filter(Word::matches).mapToDouble(word -> Math.max(0, word.logit())).sum() : 1;
+        var tokens = IntStream.range(0, ids.length).mapToObj(
+                j -> new Word(ids[j], tokenizer.text(ids[j]), tokenizer.raw(ids[j]), logits[j], matching.get(ids[j])))
+                .toList();
+        double weight = weigh
+                ? tokens.stream().filter(Word::matches).mapToDouble(word -> Math.max(0, word.logit())).sum()
+                : 1;
         return new Found(vectors.at(hit.doc), (float) (weight * hit.score), tokens);
     }
 

@@ -70,8 +70,9 @@ public final class Server implements AutoCloseable {
      */
     public Server(Debugger debugger, ServerOptions options, Consumer<URI> link) {
         this.options = options;
-        var tokens = options.token() == null ? null : new AccessTokens(options.token(),
-                path -> link.accept(address().resolve(path)));
+        var tokens = options.token() == null ? null
+                : new AccessTokens(options.token(),
+                        path -> link.accept(address().resolve(path)));
         var guard = new Guard(options.host(), options.origins(), tokens);
         var inference = new Inference(debugger, queue);
         values = new ValueStore(inference, options.data(), options.cache());
@@ -113,8 +114,10 @@ public final class Server implements AutoCloseable {
             javalin.jettyServer().server().setStopTimeout(2_000);
         } catch (JavalinException failure) {
             queue.close();
-            throw new IllegalArgumentException("port: %d of %s cannot be had: %s (expected: a free one, such as --port 0 finds, of an address of this machine)"
-                    .formatted(options.port(), options.host(), first(failure).getMessage()), failure);
+            throw new IllegalArgumentException(
+                    "port: %d of %s cannot be had: %s (expected: a free one, such as --port 0 finds, of an address of this machine)"
+                            .formatted(options.port(), options.host(), first(failure).getMessage()),
+                    failure);
         } finally {
             JAVALIN.setLevel(Level.WARNING);
         }
@@ -176,7 +179,8 @@ public final class Server implements AutoCloseable {
 
     /** Where the page is. */
     public URI address() {
-        return URI.create("http://%s:%d/".formatted(options.host().contains(":") ? "[" + options.host() + "]" : options.host(), javalin.port()));
+        return URI.create("http://%s:%d/"
+                .formatted(options.host().contains(":") ? "[" + options.host() + "]" : options.host(), javalin.port()));
     }
 
     private void stop() {

@@ -25,14 +25,17 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
         origins = Set.copyOf(origins);
         for (var origin : origins) {
             if (!origin.matches("https?://[^/?#\\s@]+")) {
-                throw new IllegalArgumentException("origin: " + Shown.of(origin) + " (expected: such as http://localhost:3000, without a path)");
+                throw new IllegalArgumentException(
+                        "origin: " + Shown.of(origin) + " (expected: such as http://localhost:3000, without a path)");
             }
         }
         if (token == null && !isLoopback(host)) {
-            throw new IllegalArgumentException("token: none (expected: one, as %s is not loopback)".formatted(Shown.of(host)));
+            throw new IllegalArgumentException(
+                    "token: none (expected: one, as %s is not loopback)".formatted(Shown.of(host)));
         }
         if (token != null && token.length() < 16) {
-            throw new IllegalArgumentException("token: %d characters (expected: at least 16)".formatted(token.length()));
+            throw new IllegalArgumentException(
+                    "token: %d characters (expected: at least 16)".formatted(token.length()));
         }
         if (token != null && !token.matches("[!-~]([ -~]*[!-~])?")) {
             throw new IllegalArgumentException("token: a character in it that a header cannot carry "
@@ -45,7 +48,9 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
         try {
             return InetAddress.getByName(host).isLoopbackAddress();
         } catch (UnknownHostException failure) {
-            throw new IllegalArgumentException("host: %s (expected: an address of this machine, such as 127.0.0.1)".formatted(Shown.of(host)), failure);
+            throw new IllegalArgumentException(
+                    "host: %s (expected: an address of this machine, such as 127.0.0.1)".formatted(Shown.of(host)),
+                    failure);
         }
     }
 

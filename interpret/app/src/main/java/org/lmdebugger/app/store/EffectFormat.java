@@ -10,7 +10,8 @@ import java.util.stream.Collectors;
 /** A format of files of effects, all in UTF-8, and how DuckDB writes and reads it. */
 public enum EffectFormat {
     CSV("csv, header", "read_csv(%s, header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1)"),
-    TSV("csv, header, delimiter '\t'", "read_csv(%s, header = true, delim = '\t', quote = '\"', escape = '\"', sample_size = -1)"),
+    TSV("csv, header, delimiter '\t'",
+            "read_csv(%s, header = true, delim = '\t', quote = '\"', escape = '\"', sample_size = -1)"),
     /** A JSON object on each line. */
     JSONL("json", "read_json(%s, format = 'newline_delimited', sample_size = -1)"),
     PARQUET("parquet, compression zstd", "read_parquet(%s)");
@@ -28,7 +29,8 @@ public enum EffectFormat {
 
     /** Returns the format that the end of the file's name says, in upper or lower case. */
     public static Optional<EffectFormat> of(String file) {
-        return Arrays.stream(values()).filter(format -> format.isNamed(file, "") || format.isNamed(file, ".gz")).findFirst();
+        return Arrays.stream(values()).filter(format -> format.isNamed(file, "") || format.isNamed(file, ".gz"))
+                .findFirst();
     }
 
     private boolean isNamed(String file, String compression) {

@@ -37,7 +37,8 @@ public final class EffectTable implements AutoCloseable {
             execute("create table effects (prompt_id integer, intervention varchar, layer integer, neuron integer, "
                     + "operation varchar, value float, \"at\" varchar, "
                     + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
-                    .collect(Collectors.joining(", ")) + ")");
+                            .collect(Collectors.joining(", "))
+                    + ")");
         } catch (SQLException failure) {
             throw new IllegalStateException("DuckDB cannot make a table of " + measures, failure);
         }
@@ -130,9 +131,11 @@ public final class EffectTable implements AutoCloseable {
     private void append(DuckDBAppender to, Effects effects, Measure measure, int i) throws SQLException {
         switch (measure) {
             case Measure.Top(int count) when Float.isFinite(effects.topProbabilities()[i * count]) ->
-                    to.append(Json.line(IntStream.range(i * count, (i + 1) * count).mapToObj(j ->
-                            Json.object("id", effects.topIds()[j], "token", tokenizer.text(effects.topIds()[j]),
-                                    "probability", effects.topProbabilities()[j])).toList()));
+                    to.append(Json.line(IntStream.range(i * count, (i + 1) * count)
+                            .mapToObj(j -> Json.object("id", effects.topIds()[j], "token",
+                                    tokenizer.text(effects.topIds()[j]),
+                                    "probability", effects.topProbabilities()[j]))
+                            .toList()));
             case Measure.Top none -> to.appendNull();
             case Measure.OfToken of when of.quantity() == Measure.Quantity.RANK -> {
                 float rank = effects.values(of)[i];
@@ -177,7 +180,8 @@ public final class EffectTable implements AutoCloseable {
         return "select prompt_id, intervention, layer, neuron, operation, " + value + ", \"at\", "
                 + IntStream.range(0, measures.size()).mapToObj(m -> "%s as \"%s\"".formatted(
                         format == EffectFormat.JSONL ? json(measures.get(m), column(m)) : column(m),
-                        name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", ")) + " from effects";
+                        name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", "))
+                + " from effects";
     }
 
     private static String json(Measure measure, String column) {

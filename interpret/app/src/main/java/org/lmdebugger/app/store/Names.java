@@ -31,7 +31,8 @@ public final class Names {
 
     private static final int VERSION = 1;
     private static final int BYTES = 64 << 20; // of a file, at most: a name for each neuron of a gpt2-xl fits
-    private static final Comparator<Neuron> ORDER = Comparator.comparingInt(Neuron::layer).thenComparingInt(Neuron::neuron);
+    private static final Comparator<Neuron> ORDER = Comparator.comparingInt(Neuron::layer)
+            .thenComparingInt(Neuron::neuron);
 
     private final Path folder;
     private final Supplier<String> fingerprint;
@@ -89,7 +90,9 @@ public final class Names {
 
     private UncheckedIOException damaged(IOException why) {
         return new UncheckedIOException(("%s: not a file of names "
-                + "(expected: what lmdebug wrote; mend it, or move it away): %s").formatted(file(), Shown.of(why.getMessage())), why);
+                + "(expected: what lmdebug wrote; mend it, or move it away): %s").formatted(file(),
+                        Shown.of(why.getMessage())),
+                why);
     }
 
     /** Its name, if it has one. */
@@ -120,18 +123,21 @@ public final class Names {
         if (length < 1 || length > LENGTH) {
             throw new IllegalArgumentException("name: %d characters (expected: 1 to %d)".formatted(length, LENGTH));
         }
-        if (!StandardCharsets.UTF_8.newEncoder().canEncode(stripped) || stripped.codePoints().anyMatch(Names::isControl)) {
-            throw new IllegalArgumentException("name: a control character or half a character in it (expected: text on one line)");
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(stripped)
+                || stripped.codePoints().anyMatch(Names::isControl)) {
+            throw new IllegalArgumentException(
+                    "name: a control character or half a character in it (expected: text on one line)");
         }
         return stripped;
     }
 
     private static boolean isControl(int c) {
-        return Character.isISOControl(c) || Character.getType(c) == Character.LINE_SEPARATOR || Character.getType(c) == Character.PARAGRAPH_SEPARATOR;
+        return Character.isISOControl(c) || Character.getType(c) == Character.LINE_SEPARATOR
+                || Character.getType(c) == Character.PARAGRAPH_SEPARATOR;
     }
 
     private void change(Consumer<Map<Neuron, String>> edit) {
-        try (var _ = ProcessLock.take(file().resolveSibling(file().getFileName() + ".lock"), () -> { })) {
+        try (var _ = ProcessLock.take(file().resolveSibling(file().getFileName() + ".lock"), () -> {})) {
             var names = read();
             edit.accept(names);
             var list = new LinkedHashMap<String, String>();

@@ -64,10 +64,11 @@ public final class SweepDirectory implements SweepOutput {
         try {
             Files.createDirectories(directory);
             if (!Files.exists(directory.resolve(MANIFEST)) && hasFiles(directory)) {
-                throw new IllegalArgumentException(directory + ": not empty, and without manifest.json (expected: a new directory)");
+                throw new IllegalArgumentException(
+                        directory + ": not empty, and without manifest.json (expected: a new directory)");
             }
-            var lock = ProcessLock.tryTake(directory.resolve(LOCK)).orElseThrow(() ->
-                    new IllegalArgumentException(directory + ": another sweep writes there (expected: a directory of its own)"));
+            var lock = ProcessLock.tryTake(directory.resolve(LOCK)).orElseThrow(() -> new IllegalArgumentException(
+                    directory + ": another sweep writes there (expected: a directory of its own)"));
             var opened = new SweepDirectory(directory, lock, new EffectTable(plan.sweep().measures(), tokenizer));
             try {
                 opened.begin(manifest, resume);
@@ -94,7 +95,8 @@ public final class SweepDirectory implements SweepOutput {
         if (!Files.exists(directory.resolve(MANIFEST))) {
             AtomicFile.write(directory.resolve(MANIFEST), Json.print(manifest).getBytes(StandardCharsets.UTF_8));
         } else if (!resume) {
-            throw new IllegalArgumentException(directory + ": holds results (expected: a new directory, or --resume to go on)");
+            throw new IllegalArgumentException(
+                    directory + ": holds results (expected: a new directory, or --resume to go on)");
         } else {
             compare(manifest(directory), Json.tree(Json.line(manifest).getBytes(StandardCharsets.UTF_8)));
         }
@@ -104,8 +106,10 @@ public final class SweepDirectory implements SweepOutput {
         expected.properties().forEach(field -> {
             var other = found.path(field.getKey());
             if (!other.equals(field.getValue())) {
-                throw new IllegalArgumentException(("%s: %s is %s (expected: %s; results of another sweep are not mixed, "
-                        + "use another directory)").formatted(directory.resolve(MANIFEST), field.getKey(), Shown.of(other), Shown.of(field.getValue())));
+                throw new IllegalArgumentException(
+                        ("%s: %s is %s (expected: %s; results of another sweep are not mixed, "
+                                + "use another directory)").formatted(directory.resolve(MANIFEST), field.getKey(),
+                                        Shown.of(other), Shown.of(field.getValue())));
             }
         });
     }
@@ -121,8 +125,9 @@ public final class SweepDirectory implements SweepOutput {
                 continue;
             }
             if (checksums.isEmpty()) {
-                throw new IllegalArgumentException(("%s: no %s, so its parts cannot be checked (expected: a new directory; or delete the "
-                        + "parts, and they are computed again)").formatted(directory, CHECKSUMS));
+                throw new IllegalArgumentException(
+                        ("%s: no %s, so its parts cannot be checked (expected: a new directory; or delete the "
+                                + "parts, and they are computed again)").formatted(directory, CHECKSUMS));
             }
             if (isWhole(part, checksums.get())) {
                 missing.clear(chunk);
@@ -131,11 +136,13 @@ public final class SweepDirectory implements SweepOutput {
                 deleted++;
             }
         }
-        var kept = checksums.orElse(Map.of()).entrySet().stream().filter(each -> Files.exists(directory.resolve(each.getKey())))
+        var kept = checksums.orElse(Map.of()).entrySet().stream()
+                .filter(each -> Files.exists(directory.resolve(each.getKey())))
                 .map(each -> line(each.getValue(), each.getKey())).collect(Collectors.joining());
         AtomicFile.write(directory.resolve(CHECKSUMS), kept.getBytes(StandardCharsets.UTF_8));
         if (deleted > 0) {
-            notes.accept("%s: %d of the parts there %s damaged or not complete and computed again".formatted(directory, deleted, deleted == 1 ? "is" : "are"));
+            notes.accept("%s: %d of the parts there %s damaged or not complete and computed again".formatted(directory,
+                    deleted, deleted == 1 ? "is" : "are"));
         }
     }
 
@@ -189,20 +196,24 @@ public final class SweepDirectory implements SweepOutput {
             for (int chunk = 0; chunk < counts.size(); chunk++) {
                 var part = part(directory, chunk);
                 all += counts.get(chunk).asLong();
-                if (Files.exists(part) && (checksums.isEmpty() || checksums.get().containsKey(part.getFileName().toString()))) {
+                if (Files.exists(part)
+                        && (checksums.isEmpty() || checksums.get().containsKey(part.getFileName().toString()))) {
                     if (checksums.isPresent() && !isWhole(part, checksums.get())) {
-                        throw new IllegalArgumentException(part + ": damaged (expected: what the sweep wrote; sweep --resume computes it again)");
+                        throw new IllegalArgumentException(
+                                part + ": damaged (expected: what the sweep wrote; sweep --resume computes it again)");
                     }
                     parts.add(part);
                     effects += counts.get(chunk).asLong();
                 }
             }
             if (parts.isEmpty()) {
-                throw new IllegalArgumentException("%s: none of %,d effects is there yet (expected: some; sweep --resume computes them)"
-                        .formatted(directory, all));
+                throw new IllegalArgumentException(
+                        "%s: none of %,d effects is there yet (expected: some; sweep --resume computes them)"
+                                .formatted(directory, all));
             }
             if (effects < all) {
-                notes.accept("%s: %,d of %,d effects are there (sweep --resume computes the others)".formatted(directory, effects, all));
+                notes.accept("%s: %,d of %,d effects are there (sweep --resume computes the others)"
+                        .formatted(directory, effects, all));
             }
             return parts;
         } catch (IOException failure) {
@@ -213,7 +224,8 @@ public final class SweepDirectory implements SweepOutput {
     private static JsonNode manifest(Path directory) throws IOException {
         var file = directory.resolve(MANIFEST);
         if (!Files.exists(file)) {
-            throw new IllegalArgumentException(directory + ": no manifest.json (expected: a directory that sweep --out wrote)");
+            throw new IllegalArgumentException(
+                    directory + ": no manifest.json (expected: a directory that sweep --out wrote)");
         }
         try {
             var manifest = Json.tree(Files.readAllBytes(file));
@@ -223,7 +235,8 @@ public final class SweepDirectory implements SweepOutput {
         } catch (JsonProcessingException damaged) {
             // said below
         }
-        throw new IllegalArgumentException(file + ": damaged (expected: the manifest of a sweep; use another directory)");
+        throw new IllegalArgumentException(
+                file + ": damaged (expected: the manifest of a sweep; use another directory)");
     }
 
     private static Path part(Path directory, int chunk) {

@@ -35,8 +35,8 @@ public final class SweepFile implements SweepOutput {
     public static SweepFile open(Path file, SweepPlan plan, Tokenizer tokenizer) {
         var lockFile = file.resolveSibling("." + file.getFileName() + ".lock");
         try {
-            var lock = ProcessLock.tryTake(lockFile).orElseThrow(() ->
-                    new IllegalArgumentException(file + ": another sweep is going to write it (expected: a file of its own)"));
+            var lock = ProcessLock.tryTake(lockFile).orElseThrow(() -> new IllegalArgumentException(
+                    file + ": another sweep is going to write it (expected: a file of its own)"));
             lockFile.toFile().deleteOnExit(); // whatever ends the process, but a kill
             return new SweepFile(file, lockFile, lock, plan, tokenizer);
         } catch (IOException failure) {

@@ -77,11 +77,12 @@ public final class ValueCache implements AutoCloseable {
     public Entry<Clusters> clusters(int count) {
         int n = vectors.count();
         return new Entry<>("clusters-" + count, count + " clusters", 4L * (n + 1), data -> Clusters.of(
-                vectors, Clusters.Method.values()[data.getAtIndex(I32, 0)], data.asSlice(4).toArray(I32)), (data, progress) -> {
-            var clusters = Clusters.of(vectors, ClusterOptions.of(vectors).count(count), progress);
-            data.setAtIndex(I32, 0, clusters.method().ordinal());
-            MemorySegment.copy(clusters.labels(), 0, data, I32, 4, n);
-        });
+                vectors, Clusters.Method.values()[data.getAtIndex(I32, 0)], data.asSlice(4).toArray(I32)),
+                (data, progress) -> {
+                    var clusters = Clusters.of(vectors, ClusterOptions.of(vectors).count(count), progress);
+                    data.setAtIndex(I32, 0, clusters.method().ordinal());
+                    MemorySegment.copy(clusters.labels(), 0, data, I32, 4, n);
+                });
     }
 
     private interface Builder {
@@ -100,8 +101,11 @@ public final class ValueCache implements AutoCloseable {
         private Entry(String name, String content, long byteSize, Function<MemorySegment, T> reader, Builder builder) {
             this.name = name.replaceFirst("-.*", "");
             path = folder.resolve(name + "-" + precision);
-            file = new CacheFile(path, "LM-Debugger, %s, version %d%nmodel %s%n%s, %s, %d vectors%n".formatted(this.name, VERSION, fingerprint,
-                    content, precision, vectors.count()), byteSize);
+            file = new CacheFile(path,
+                    "LM-Debugger, %s, version %d%nmodel %s%n%s, %s, %d vectors%n".formatted(this.name, VERSION,
+                            fingerprint,
+                            content, precision, vectors.count()),
+                    byteSize);
             this.byteSize = byteSize;
             this.reader = reader;
             this.builder = builder;
@@ -135,7 +139,8 @@ public final class ValueCache implements AutoCloseable {
         }
 
         private T locked(Progress progress, boolean anew) {
-            try (var _ = ProcessLock.take(path.resolveSibling(path.getFileName() + ".lock"), () -> progress.report(0, 1))) {
+            try (var _ = ProcessLock.take(path.resolveSibling(path.getFileName() + ".lock"),
+                    () -> progress.report(0, 1))) {
                 var there = anew ? Optional.<T>empty() : find(); // another may have built it meanwhile
                 if (there.isPresent()) {
                     return there.get();

@@ -29,48 +29,59 @@ class CommandLineTest {
     private final StringWriter err = new StringWriter();
 
     private int lmdebug(String... arguments) {
-        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true)).execute(arguments);
+        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true))
+                .execute(arguments);
     }
 
     @Test
     void traceFitsATerminal() {
         assertThat(lmdebug("trace", PROMPT, "--token", " boy")).isZero();
-        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
-        assertThat(out.toString()).contains("Position 7, ␣little   effects on ␣boy", "Layer 3", "␣girl       0.4801", "(rank 2)")
+        assertThat(out.toString().lines())
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString())
+                .contains("Position 7, ␣little   effects on ␣boy", "Layer 3", "␣girl       0.4801", "(rank 2)")
                 .doesNotContain("\u001b");
         assertThat(err.toString()).isEmpty();
     }
 
     @Test
     void cleanAndEditedSideBySide() {
-        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D483=0", "--edit", "L0D95*=3@last", "--top", "4", "--token", " boy")).isZero();
-        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D483=0", "--edit", "L0D95*=3@last", "--top", "4", "--token",
+                " boy")).isZero();
+        assertThat(out.toString().lines())
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
         assertThat(out.toString()).contains("clean: before", "edited: before", "*");
     }
 
     @Test
     void totalEffectsBesideDirectOnes() throws Exception {
         assertThat(lmdebug("trace", PROMPT, "--total")).isZero();
-        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
-        assertThat(out.toString()).containsPattern("score   direct    total  after\n +\\S+ +0\\.\\d+  L0D479 +\\+3\\.138   2\\.31   \\+0\\.188   [+-]0\\.\\d{3}  ␣girl");
+        assertThat(out.toString().lines())
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).containsPattern(
+                "score   direct    total  after\n +\\S+ +0\\.\\d+  L0D479 +\\+3\\.138   2\\.31   \\+0\\.188   [+-]0\\.\\d{3}  ␣girl");
         out.getBuffer().setLength(0);
         assertThat(lmdebug("trace", PROMPT, "--total", "--edit", "L1D483=0")).isZero();
-        assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString().lines())
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
         assertThat(out.toString()).containsPattern("\n  total  L0D479: [+-]0\\.\\d{3}  L0D95: ");
         out.getBuffer().setLength(0);
         assertThat(lmdebug("trace", PROMPT, "--total", "--top", "2", "--json")).isZero();
-        assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0"))).contains("total");
+        assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0")))
+                .contains("total");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"trace", "trace --json", "generate", "generate --compare", "generate --json", "generate --temperature 1", "generate --top-k 5 --json"})
+    @ValueSource(strings = {"trace", "trace --json", "generate", "generate --compare", "generate --json",
+            "generate --temperature 1", "generate --top-k 5 --json"})
     void aNetworkThatOverflowsIsRefusedInOneSentence(String command) {
         var arguments = new ArrayList<>(List.of(command.split(" ")));
         arguments.addAll(List.of("Once upon a time", "--edit", "L0D1=1e38", "--edit", "L0D1*=1e38"));
         assertThat(lmdebug(arguments.toArray(String[]::new))).isEqualTo(1);
         assertThat(out.toString()).isEmpty();
-        assertThat(err.toString().lines()).containsExactly("lmdebug: edits: L0D1=1.0E38; L0D1*=1.0E38: the network's numbers are not finite "
-                + "from layer 0 on (expected: smaller edits, as FP32 ends at 3.4e38)");
+        assertThat(err.toString().lines())
+                .containsExactly("lmdebug: edits: L0D1=1.0E38; L0D1*=1.0E38: the network's numbers are not finite "
+                        + "from layer 0 on (expected: smaller edits, as FP32 ends at 3.4e38)");
     }
 
     @Test
@@ -82,12 +93,14 @@ class CommandLineTest {
 
     @Test
     void traceAsJson() throws Exception {
-        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=2", "--position", "all", "--top", "3", "--token", " boy", "--json")).isZero();
+        assertThat(lmdebug("trace", PROMPT, "--edit", "L1D5=2", "--position", "all", "--top", "3", "--token", " boy",
+                "--json")).isZero();
         var json = new ObjectMapper().readTree(out.toString());
         assertThat(names(json)).containsExactly("model", "device", "precision", "mode", "prompt", "tokens", "added",
                 "positions", "edited");
-        assertThat(json.get("model").asText() + json.get("device").asText() + json.get("precision").asText() + json.get("mode").asText())
-                .isEqualTo("samplecpufp32exact");
+        assertThat(json.get("model").asText() + json.get("device").asText() + json.get("precision").asText()
+                + json.get("mode").asText())
+                        .isEqualTo("samplecpufp32exact");
         assertThat(json.at("/tokens/7").toString()).isEqualTo("{\"id\":441,\"text\":\" little\"}");
         assertThat(json.get("positions")).hasSize(8);
         var layer = json.at("/positions/7/layers/2");
@@ -109,7 +122,8 @@ class CommandLineTest {
         Files.write(folder.resolve("merges.txt"), merges.subList(0, merges.size() - 1));
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"add_bos_token\": true}");
         assertThat(lmdebug("trace", "Once upon", "--model", folder.toString())).isZero();
-        assertThat(out.toString().lines().skip(1)).startsWith("0:<|endoftext|>  1:Once  2:␣upon", "added by the tokenizer  0");
+        assertThat(out.toString().lines().skip(1)).startsWith("0:<|endoftext|>  1:Once  2:␣upon",
+                "added by the tokenizer  0");
         assertThat(err.toString()).hasLineCount(1)
                 .startsWith("lmdebug: " + folder.resolve("vocab.json") + ": no merge makes 1 of 8192 tokens");
         out.getBuffer().setLength(0);
@@ -138,7 +152,8 @@ class CommandLineTest {
 
     @Test
     void theSameSeedGivesTheSameText() {
-        var drawn = new String[] {"generate", PROMPT, "--temperature", "1.2", "--top-k", "50", "--top-p", "0.9", "--seed", "3"};
+        var drawn = new String[] {"generate", PROMPT, "--temperature", "1.2", "--top-k", "50", "--top-p", "0.9",
+                "--seed", "3"};
         assertThat(lmdebug(drawn)).isZero();
         var first = out.toString();
         out.getBuffer().setLength(0);
@@ -153,7 +168,8 @@ class CommandLineTest {
     @Test
     void generateComparesAndPrintsJson() throws Exception {
         assertThat(lmdebug("generate", PROMPT, "--tokens", "4", "--edit", "L1D5=9", "--compare")).isZero();
-        assertThat(out.toString()).startsWith("clean: " + PROMPT).contains(System.lineSeparator() + "edited: " + PROMPT);
+        assertThat(out.toString()).startsWith("clean: " + PROMPT)
+                .contains(System.lineSeparator() + "edited: " + PROMPT);
         out.getBuffer().setLength(0);
         assertThat(lmdebug("generate", PROMPT, "--tokens", "4", "--edit", "L1D5=9", "--compare", "--json")).isZero();
         var json = new ObjectMapper().readTree(out.toString());
@@ -167,12 +183,14 @@ class CommandLineTest {
     @Test
     void continuationsUnderManyInterventions(@TempDir Path directory) throws Exception {
         var file = Files.writeString(directory.resolve("edits"), "L1D5=9@generated\nL0D3=4; L2D7=6@generated\n");
-        assertThat(lmdebug("generate", PROMPT, "--tokens", "6", "--compare", "--interventions", file.toString())).isZero();
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "6", "--compare", "--interventions", file.toString()))
+                .isZero();
         var lines = out.toString().lines().toList();
         assertThat(lines).hasSize(3);
         assertThat(lines.get(1)).startsWith("L1D5=9@generated: ");
         out.getBuffer().setLength(0);
-        assertThat(lmdebug("generate", PROMPT, "--tokens", "6", "--edit", "L0D3=4", "--edit", "L2D7=6@generated")).isZero();
+        assertThat(lmdebug("generate", PROMPT, "--tokens", "6", "--edit", "L0D3=4", "--edit", "L2D7=6@generated"))
+                .isZero();
         assertThat("L0D3=4; L2D7=6@generated: " + out.toString().strip()).isEqualTo(lines.get(2));
     }
 
@@ -185,7 +203,8 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "trace --help", "generate --help", "models --help", "devices --help", "help trace"})
+    @ValueSource(
+            strings = {"--help", "trace --help", "generate --help", "models --help", "devices --help", "help trace"})
     void help(String arguments) {
         assertThat(lmdebug(arguments.split(" "))).isZero();
         assertThat(out.toString()).contains("Usage: lmdebug");
@@ -220,7 +239,8 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"trace", "trace Once --top many", "trace Once --mode sloppy", "trace Once --nonsense", "traces"})
+    @ValueSource(
+            strings = {"trace", "trace Once --top many", "trace Once --mode sloppy", "trace Once --nonsense", "traces"})
     void aWrongCommandLineIsSaidInALine(String arguments) {
         assertThat(lmdebug(arguments.split(" "))).isEqualTo(2);
         assertThat(err.toString()).startsWith("lmdebug: ").contains("--help").hasLineCount(1);
@@ -285,7 +305,8 @@ class CommandLineTest {
         for (var option : List.of("--prompts", "--interventions")) {
             err.getBuffer().setLength(0);
             assertThat(lmdebug("sweep", "--neurons", "L0D0", option, latin.toString())).isEqualTo(1);
-            assertThat(err.toString()).startsWith("lmdebug: " + latin + ": line 2: not UTF-8 (expected: ").hasLineCount(1);
+            assertThat(err.toString()).startsWith("lmdebug: " + latin + ": line 2: not UTF-8 (expected: ")
+                    .hasLineCount(1);
             err.getBuffer().setLength(0);
             assertThat(lmdebug("sweep", "--neurons", "L0D0", option, folder.toString())).isEqualTo(1);
             assertThat(err.toString()).startsWith("lmdebug: " + folder + ": cannot be read").hasLineCount(1);
@@ -303,7 +324,8 @@ class CommandLineTest {
 
     @Test
     void spoiltCommandLinesAreRefusedInALineOrRun() {
-        var right = List.of("trace|Once|--edit|L1D2*=2@last|--token| a|--top|3", "generate|Once upon|--tokens|2|--seed|7|--top-p|0.9",
+        var right = List.of("trace|Once|--edit|L1D2*=2@last|--token| a|--top|3",
+                "generate|Once upon|--tokens|2|--seed|7|--top-p|0.9",
                 "sweep|Once upon|--neurons|L0D0-3|--op|set:3|--at|last|--measure|rank:\" a\"|--top|2",
                 "values|promote| king| queen|--top|3", "models", "devices");
         var outcomes = Fuzz.run("command lines", 60, random -> {
@@ -326,7 +348,8 @@ class CommandLineTest {
     void weightsThatAreNotUsedAreSaidOnce(@TempDir Path folder) {
         CheckpointCases.all().get("more-layers-than-config").checkpoint().write(folder);
         var said = "lmdebug: %s: 12 tensors are not used: transformer.h.2.attn.c_attn.bias, transformer.h.2.attn.c_attn.weight, "
-                .formatted(folder) + "transformer.h.2.attn.c_proj.bias, … (in a GPT-2 of n_layer 2)" + System.lineSeparator();
+                .formatted(folder) + "transformer.h.2.attn.c_proj.bias, … (in a GPT-2 of n_layer 2)"
+                + System.lineSeparator();
         assertThat(lmdebug("trace", "Once", "--model", folder.toString())).isZero();
         assertThat(err.toString()).isEqualTo(said);
         err.getBuffer().setLength(0);

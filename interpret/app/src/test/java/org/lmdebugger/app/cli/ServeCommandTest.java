@@ -38,9 +38,11 @@ class ServeCommandTest {
     private static void assertRefused(String expected, String... arguments) {
         var out = new StringWriter();
         var err = new StringWriter();
-        int code = Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true)).execute(arguments);
+        int code = Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true))
+                .execute(arguments);
         assertThat(code).as(err.toString()).isEqualTo(1);
-        assertThat(err.toString().lines()).singleElement().asString().startsWith("lmdebug: ").contains(expected, "expected: ");
+        assertThat(err.toString().lines()).singleElement().asString().startsWith("lmdebug: ").contains(expected,
+                "expected: ");
         assertThat(out.toString()).isEmpty();
         assertThat(Thread.getAllStackTraces().keySet()).noneMatch(thread -> thread.getName().equals("inference")); // it ends with its server
     }
@@ -54,8 +56,10 @@ class ServeCommandTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"--host, no.such.host.invalid, host: no.such.host.invalid", "--host, 203.0.113.7, of 203.0.113.7 cannot be had: Cannot assign",
-            "--token, short, token: 5 characters", "--allow-origin, localhost:3000, origin: localhost:3000", "--allow-origin, *, origin: *"})
+    @CsvSource({"--host, no.such.host.invalid, host: no.such.host.invalid",
+            "--host, 203.0.113.7, of 203.0.113.7 cannot be had: Cannot assign",
+            "--token, short, token: 5 characters", "--allow-origin, localhost:3000, origin: localhost:3000",
+            "--allow-origin, *, origin: *"})
     void wrongOptions(String option, String value, String expected) {
         assertRefused(expected, "serve", "--port", "0", option, value);
     }
@@ -90,11 +94,15 @@ class ServeCommandTest {
         try (var lines = process.inputReader()) {
             var address = address(lines);
             assertThat(get(address + "api/v1/model").statusCode()).isEqualTo(200);
-            var sweep = http.send(HttpRequest.newBuilder(URI.create(address + "api/v1/sweeps")).header("Content-Type", "application/json")
+            var sweep = http.send(HttpRequest.newBuilder(URI.create(address + "api/v1/sweeps"))
+                    .header("Content-Type", "application/json")
                     .POST(HttpRequest.BodyPublishers.ofString("""
-                            {"prompts": ["%s"], "at": "all", "operations": ["set:1", "set:2", "set:3", "set:4"]}""".formatted("and then ".repeat(60)))).build(),
+                            {"prompts": ["%s"], "at": "all", "operations": ["set:1", "set:2", "set:3", "set:4"]}"""
+                            .formatted("and then ".repeat(60))))
+                    .build(),
                     BodyHandlers.ofString()).headers().firstValue("Location").orElseThrow();
-            var events = http.send(HttpRequest.newBuilder(URI.create(address).resolve(sweep + "/events")).build(), BodyHandlers.ofLines()).body().iterator();
+            var events = http.send(HttpRequest.newBuilder(URI.create(address).resolve(sweep + "/events")).build(),
+                    BodyHandlers.ofLines()).body().iterator();
             assertThat(events.next()).isEqualTo("event: progress");
             process.destroy(); // SIGTERM
             String last = null;
@@ -103,7 +111,8 @@ class ServeCommandTest {
             }
             assertThat(last).isEmpty(); // the end of an event: the stream was not cut
             assertThat(process.waitFor()).isEqualTo(TERMINATED);
-            assertThat(Files.readAllLines(folder.resolve("errors"))).noneMatch(line -> line.contains("Exception") || line.contains("\tat "));
+            assertThat(Files.readAllLines(folder.resolve("errors")))
+                    .noneMatch(line -> line.contains("Exception") || line.contains("\tat "));
         } finally {
             process.destroyForcibly();
         }
@@ -116,7 +125,8 @@ class ServeCommandTest {
             var link = lines.readLine().replaceFirst("log in, once, with: ", "");
             var address = address(lines);
             assertThat(get(address).statusCode()).isEqualTo(401);
-            assertThat(get(address, "Authorization", "Bearer correct horse battery staple").statusCode()).isEqualTo(200);
+            assertThat(get(address, "Authorization", "Bearer correct horse battery staple").statusCode())
+                    .isEqualTo(200);
             assertThat(get(link).headers().firstValue("Location")).hasValue("/");
             assertThat(lines.readLine()).startsWith("log in, once, with: " + address + "login?key="); // the next one
             process.destroy();

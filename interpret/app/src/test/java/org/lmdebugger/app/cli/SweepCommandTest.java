@@ -29,7 +29,8 @@ class SweepCommandTest {
     private int lmdebug(String... arguments) {
         out.getBuffer().setLength(0);
         err.getBuffer().setLength(0);
-        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true)).execute(arguments);
+        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true))
+                .execute(arguments);
     }
 
     private List<String> query(Path results, String sql) {
@@ -41,14 +42,16 @@ class SweepCommandTest {
     void theStrongestEffectsAndWhatTheirNeuronsSay() {
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "all", "--top", "3")).isZero();
         var lines = out.toString().lines().toList();
-        assertThat(lines).hasSize(4).allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(lines).hasSize(4)
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
         assertThat(lines.get(1)).startsWith("L0D409=0@last      0.006323 ").contains("␣liked");
         assertThat(err.toString()).isEmpty();
     }
 
     @Test
     void ranksOfTheTableCountFromOne() {
-        assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D5", "--op", "set:3", "--measure", "rank:\" girl\"")).isZero();
+        assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D5", "--op", "set:3", "--measure", "rank:\" girl\""))
+                .isZero();
         assertThat(out.toString()).containsPattern("L1D5=3@last +1 ");
     }
 
@@ -56,18 +59,23 @@ class SweepCommandTest {
     void csvAndParquetHoldAllEffects() throws Exception {
         var csv = directory.resolve("effects.csv");
         var parquet = directory.resolve("effects.parquet");
-        var arguments = List.of("sweep", PROMPT, "The king", "--neurons", "L1D5,L3D0-1", "--op", "set:3", "--op", "scale:-0.5",
-                "--measure", "logit:\" girl\"", "--measure", "rank:\" girl\"", "--measure", "top:2", "--at", "0,1", "--out");
+        var arguments = List.of("sweep", PROMPT, "The king", "--neurons", "L1D5,L3D0-1", "--op", "set:3", "--op",
+                "scale:-0.5",
+                "--measure", "logit:\" girl\"", "--measure", "rank:\" girl\"", "--measure", "top:2", "--at", "0,1",
+                "--out");
         for (var file : List.of(csv, parquet)) {
             assertThat(lmdebug(Stream.concat(arguments.stream(), Stream.of(file.toString())).toArray(String[]::new)))
                     .as("%s", err).isZero();
         }
         var lines = Files.readAllLines(csv);
         assertThat(lines).hasSize(13);
-        assertThat(lines.getFirst()).isEqualTo("prompt_id,intervention,layer,neuron,operation,value,at,\"logit:\"\" girl\"\"\",\"rank:\"\" girl\"\"\",top:2");
-        assertThat(lines.get(1)).startsWith("0,\"L1D5=3@0,1\",1,5,set,3.0,\"0,1\",").contains(",0,\"[{\"\"id\"\":620,\"\"token\"\":\"\" girl\"\",\"\"probability\"\":0.4");
+        assertThat(lines.getFirst()).isEqualTo(
+                "prompt_id,intervention,layer,neuron,operation,value,at,\"logit:\"\" girl\"\"\",\"rank:\"\" girl\"\"\",top:2");
+        assertThat(lines.get(1)).startsWith("0,\"L1D5=3@0,1\",1,5,set,3.0,\"0,1\",")
+                .contains(",0,\"[{\"\"id\"\":620,\"\"token\"\":\"\" girl\"\",\"\"probability\"\":0.4");
         assertThat(query(parquet, "select prompt_id, layer, neuron, operation, value from effects limit 2"))
-                .containsExactly("prompt_id  layer  neuron  operation  value", "0          1      5       set        3.0", "0          1      5       scale      -0.5");
+                .containsExactly("prompt_id  layer  neuron  operation  value",
+                        "0          1      5       set        3.0", "0          1      5       scale      -0.5");
         assertThat(query(parquet, "select count(*) n from effects").getLast()).isEqualTo("12");
         try (var files = Files.list(directory)) {
             assertThat(files).containsExactlyInAnyOrder(csv, parquet);
@@ -75,22 +83,30 @@ class SweepCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"e.csv", "e.TSV", "e.jsonl", "e.csv.gz", "e.tsv.gz", "e.jsonl.gz", "e.parquet", "run[1]*?'\"/", "[a]'b.csv"})
+    @ValueSource(strings = {"e.csv", "e.TSV", "e.jsonl", "e.csv.gz", "e.tsv.gz", "e.jsonl.gz", "e.parquet",
+            "run[1]*?'\"/", "[a]'b.csv"})
     void theSameEffectsInEveryFormat(String name) throws Exception {
-        var edits = Files.writeString(directory.resolve("edits"), "L1D2=0@last; L3D4*=2\nL2D7=from:\"Once,\tupon a; 'time' there was \u00fc\"@0\nL1D5=0\n");
+        var edits = Files.writeString(directory.resolve("edits"),
+                "L1D2=0@last; L3D4*=2\nL2D7=from:\"Once,\tupon a; 'time' there was \u00fc\"@0\nL1D5=0\n");
         Files.createDirectories(directory.resolve("run[1]*?'\"/deeper")); // a pattern would find it, too
         var results = directory.resolve(name.endsWith("/") ? name + "results" : name);
-        assertThat(lmdebug("sweep", PROMPT, "--interventions", edits.toString(), "--measure", "logit:\" girl\"", "--measure", "rank:\" girl\"",
-                "--measure", "top:1", "--out", name.endsWith("/") ? results + "/" : results.toString())).as("%s", err).isZero();
-        assertThat(query(results, "select intervention, layer, neuron, operation, value, \"at\", round(\"logit:\"\" girl\"\"\", 3) l, \"rank:\"\" girl\"\"\" r"
-                + " from effects order by layer nulls first")).containsExactly(
-                "intervention                              layer  neuron  operation                                value  at   l      r",
-                "L1D2=0@last;␣L3D4*=2                                                                                          9.627  0",
-                "L1D5=0                                    1      5       set                                      0.0    all  9.59   0",
-                "L2D7=from:\"Once,⇥upon␣a;␣'time'␣there␣w…  2      7       from:\"Once,⇥upon␣a;␣'time'␣there␣was␣ü\"         0    9.589  0");
-        assertThat(query(results, "select count(*) from effects where \"top:1\"::json->0->>'token' = ' girl'").getLast()).isEqualTo("3");
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", edits.toString(), "--measure", "logit:\" girl\"",
+                "--measure", "rank:\" girl\"",
+                "--measure", "top:1", "--out", name.endsWith("/") ? results + "/" : results.toString())).as("%s", err)
+                        .isZero();
+        assertThat(query(results,
+                "select intervention, layer, neuron, operation, value, \"at\", round(\"logit:\"\" girl\"\"\", 3) l, \"rank:\"\" girl\"\"\" r"
+                        + " from effects order by layer nulls first")).containsExactly(
+                                "intervention                              layer  neuron  operation                                value  at   l      r",
+                                "L1D2=0@last;␣L3D4*=2                                                                                          9.627  0",
+                                "L1D5=0                                    1      5       set                                      0.0    all  9.59   0",
+                                "L2D7=from:\"Once,⇥upon␣a;␣'time'␣there␣w…  2      7       from:\"Once,⇥upon␣a;␣'time'␣there␣was␣ü\"         0    9.589  0");
+        assertThat(
+                query(results, "select count(*) from effects where \"top:1\"::json->0->>'token' = ' girl'").getLast())
+                        .isEqualTo("3");
         try (var left = Files.list(directory)) {
-            assertThat(left.map(file -> file.getFileName().toString())).containsOnlyOnce("edits").noneMatch(file -> file.startsWith("."));
+            assertThat(left.map(file -> file.getFileName().toString())).containsOnlyOnce("edits")
+                    .noneMatch(file -> file.startsWith("."));
         }
     }
 
@@ -98,13 +114,18 @@ class SweepCommandTest {
     void tokensThatDifferInCaseOnlyHaveColumnsOfTheirOwn() {
         for (var name : List.of("e.csv", "e.jsonl", "e.parquet", "results/")) {
             var results = directory.resolve(name);
-            assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D5", "--measure", "logit:\" king\"", "--measure", "logit:\" King\"", "--measure", "kl",
+            assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D5", "--measure", "logit:\" king\"", "--measure",
+                    "logit:\" King\"", "--measure", "kl",
                     "--measure", "difference:\" king\"/\" King\"", "--measure", "difference:\" King\"/\" king\"",
                     "--out", name.equals("results/") ? results + "/" : results.toString())).as("%s", err).isZero();
-            assertThat(query(results, "describe effects").stream().skip(8).map(line -> line.split(" {2}")[0])).containsExactly(
-                    "logit:\"␣king\"#812", "logit:\"␣King\"#718", "kl", "difference:\"␣king\"#812/\"␣King\"#718", "difference:\"␣King\"#718/\"␣king\"#812");
-            assertThat(query(results, "select round(\"logit:\"\" king\"\"#812\", 3) a, round(\"logit:\"\" King\"\"#718\", 3) b from effects").getLast())
-                    .isEqualTo("2.221  0.563");
+            assertThat(query(results, "describe effects").stream().skip(8).map(line -> line.split(" {2}")[0]))
+                    .containsExactly(
+                            "logit:\"␣king\"#812", "logit:\"␣King\"#718", "kl",
+                            "difference:\"␣king\"#812/\"␣King\"#718", "difference:\"␣King\"#718/\"␣king\"#812");
+            assertThat(query(results,
+                    "select round(\"logit:\"\" king\"\"#812\", 3) a, round(\"logit:\"\" King\"\"#718\", 3) b from effects")
+                            .getLast())
+                                    .isEqualTo("2.221  0.563");
             refused("query: ", "query", results.toString(), "select \"logit:\"\" King\"\"\" from effects");
         }
     }
@@ -112,29 +133,40 @@ class SweepCommandTest {
     @Test
     void effectsThatAreNotFiniteAreSaidAndComeLast() throws Exception {
         var edits = Files.writeString(directory.resolve("edits"), "L1D5=0\nL3D0=3e38; L3D0*=9\n");
-        var sweep = List.of("sweep", PROMPT, "--interventions", edits.toString(), "--measure", "kl", "--measure", "rank:\" girl\"", "--measure", "top:1", "--out");
-        var nones = new TreeMap<>(Map.of("e.csv", "nan,,", "e.tsv", "nan\t\t", "e.jsonl", "\"kl\":null,\"rank:\\\" girl\\\"\":null,\"top:1\":null}"));
+        var sweep = List.of("sweep", PROMPT, "--interventions", edits.toString(), "--measure", "kl", "--measure",
+                "rank:\" girl\"", "--measure", "top:1", "--out");
+        var nones = new TreeMap<>(Map.of("e.csv", "nan,,", "e.tsv", "nan\t\t", "e.jsonl",
+                "\"kl\":null,\"rank:\\\" girl\\\"\":null,\"top:1\":null}"));
         for (var name : nones.keySet()) {
             var file = directory.resolve(name);
-            assertThat(lmdebug(Stream.concat(sweep.stream(), Stream.of(file.toString())).toArray(String[]::new))).as("%s", err).isZero();
-            assertThat(Files.readAllLines(file).getLast()).startsWith(name.equals("e.jsonl") ? "{\"prompt_id\":0," : "0").endsWith(nones.get(name));
+            assertThat(lmdebug(Stream.concat(sweep.stream(), Stream.of(file.toString())).toArray(String[]::new)))
+                    .as("%s", err).isZero();
+            assertThat(Files.readAllLines(file).getLast())
+                    .startsWith(name.equals("e.jsonl") ? "{\"prompt_id\":0," : "0").endsWith(nones.get(name));
             assertThat(out.toString().lines().toList().get(1)).startsWith("L1D5=0");
             assertThat(out.toString().lines().toList().get(2)).startsWith("L3D0=3.0E38").contains("NaN          NaN");
-            assertThat(out.toString()).endsWith("not finite, and so without an order: 1 effect (the network overflows)\n");
+            assertThat(out.toString())
+                    .endsWith("not finite, and so without an order: 1 effect (the network overflows)\n");
         }
-        assertThat(query(directory.resolve("e.csv"), "select count(*) from effects where isfinite(kl)").getLast()).isEqualTo("1");
+        assertThat(query(directory.resolve("e.csv"), "select count(*) from effects where isfinite(kl)").getLast())
+                .isEqualTo("1");
     }
 
     @Test
     void interventionsOfSeveralEdits() throws Exception {
-        var file = Files.writeString(directory.resolve("edits"), "L1D2=0@last; L3D4*=2\n\nL2D7=from:\"Once upon; a time there was a big\"\n");
+        var file = Files.writeString(directory.resolve("edits"),
+                "L1D2=0@last; L3D4*=2\n\nL2D7=from:\"Once upon; a time there was a big\"\n");
         var results = directory.resolve("results");
-        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--out", results + "/")).as("%s", err).isZero();
-        assertThat(lmdebug("query", results.toString(), "select intervention, layer, operation from effects order by layer nulls first")).isZero();
-        assertThat(out.toString().lines().skip(1)).satisfiesExactly(line -> assertThat(line).isEqualTo("L1D2=0@last;␣L3D4*=2"),
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--out", results + "/")).as("%s", err)
+                .isZero();
+        assertThat(lmdebug("query", results.toString(),
+                "select intervention, layer, operation from effects order by layer nulls first")).isZero();
+        assertThat(out.toString().lines().skip(1)).satisfiesExactly(
+                line -> assertThat(line).isEqualTo("L1D2=0@last;␣L3D4*=2"),
                 line -> assertThat(line).startsWith("L2D7=from:").contains("…  2      from:"));
         Files.writeString(file, "L1D2=on; L0D9=off");
-        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--mode", "lm-debugger")).as("%s", err).isZero();
+        assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--mode", "lm-debugger")).as("%s", err)
+                .isZero();
         assertThat(out.toString()).contains("L1D2=on; L0D9=off");
     }
 
@@ -159,14 +191,17 @@ class SweepCommandTest {
     void resultsOfAnotherSweepAreNotMixed() throws Exception {
         var results = directory.resolve("results") + "/";
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D0-9", "--out", results)).isZero();
-        refused("holds results (expected: a new directory, or --resume to go on)", "sweep", PROMPT, "--neurons", "L1D0-9", "--out", results);
-        refused("manifest.json: neurons is \"L1D0-9\" (expected: \"L1D0-8\"", "sweep", PROMPT, "--neurons", "L1D0-8", "--out", results, "--resume");
+        refused("holds results (expected: a new directory, or --resume to go on)", "sweep", PROMPT, "--neurons",
+                "L1D0-9", "--out", results);
+        refused("manifest.json: neurons is \"L1D0-9\" (expected: \"L1D0-8\"", "sweep", PROMPT, "--neurons", "L1D0-8",
+                "--out", results, "--resume");
         assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D0-9", "--out", results, "--resume")).isZero();
         assertThat(out.toString()).startsWith("10 of 10 effects were there already");
         assertThat(query(Path.of(results), "select count(*) from effects").getLast()).isEqualTo("10");
         Files.createDirectories(directory.resolve("mine"));
         Files.writeString(directory.resolve("mine/notes"), "…");
-        refused("not empty, and without manifest.json", "sweep", PROMPT, "--neurons", "all", "--out", directory.resolve("mine").toString());
+        refused("not empty, and without manifest.json", "sweep", PROMPT, "--neurons", "all", "--out",
+                directory.resolve("mine").toString());
     }
 
     /** Linux's /dev/full in place of the file that a part is written to first. */
@@ -174,7 +209,8 @@ class SweepCommandTest {
     @EnabledOnOs(OS.LINUX)
     void aFullDiskIsSaidAndTheSweepGoesOnLater() throws Exception {
         var results = directory.resolve("results");
-        var sweep = new String[] {"sweep", PROMPT, "--neurons", "L0-3D0-9", "--memory", "1", "--out", results + "/", "--resume"};
+        var sweep = new String[] {"sweep", PROMPT, "--neurons", "L0-3D0-9", "--memory", "1", "--out", results + "/",
+                "--resume"};
         assertThat(lmdebug(sweep)).isZero();
         Files.delete(results.resolve("part-000001.parquet"));
         Files.createSymbolicLink(results.resolve(".part-000001.parquet.part"), Path.of("/dev/full"));
@@ -194,20 +230,25 @@ class SweepCommandTest {
         refused("position 8 (expected: at most 7)", "sweep", PROMPT, "--neurons", "all", "--at", "8");
         refused("(expected: a finite number)", "sweep", PROMPT, "--neurons", "all", "--op", "set:NaN");
         refused("operation: double (expected: off, set:3", "sweep", PROMPT, "--neurons", "all", "--op", "double");
-        refused("operation: set:3 (expected: on or off in this mode)", "sweep", PROMPT, "--neurons", "all", "--op", "set:3", "--mode", "lm-debugger");
+        refused("operation: set:3 (expected: on or off in this mode)", "sweep", PROMPT, "--neurons", "all", "--op",
+                "set:3", "--mode", "lm-debugger");
         refused("--op: no neurons", "sweep", PROMPT, "--op", "off");
-        refused("measures: [kl, kl] (expected: each once", "sweep", PROMPT, "--neurons", "all", "--measure", "kl", "--measure", "kl");
+        refused("measures: [kl, kl] (expected: each once", "sweep", PROMPT, "--neurons", "all", "--measure", "kl",
+                "--measure", "kl");
         refused("operations: [", "sweep", PROMPT, "--neurons", "all", "--op", "off", "--op", "set:0");
         for (var name : List.of("results", "e.txt", "e.parquet.gz", "e.csv.zip", "csv", "")) {
-            refused("--out: " + name + " (expected: a name that ends in .csv, .csv.gz, ", "sweep", PROMPT, "--neurons", "all", "--out", name);
+            refused("--out: " + name + " (expected: a name that ends in .csv, .csv.gz, ", "sweep", PROMPT, "--neurons",
+                    "all", "--out", name);
         }
         refused("--resume: no directory", "sweep", PROMPT, "--neurons", "all", "--resume", "--out", "e.csv");
         refused("--resume: no directory", "sweep", PROMPT, "--neurons", "all", "--resume");
         refused("/no/such/prompts: cannot be read", "sweep", "--prompts", "/no/such/prompts", "--neurons", "all");
-        refused("/no/such/file.csv: cannot be written", "sweep", PROMPT, "--neurons", "all", "--out", "/no/such/file.csv");
+        refused("/no/such/file.csv: cannot be written", "sweep", PROMPT, "--neurons", "all", "--out",
+                "/no/such/file.csv");
         refused("/proc/results: cannot be used", "sweep", PROMPT, "--neurons", "all", "--out", "/proc/results/");
         refused("/no/such: not there", "query", "/no/such", "select 1");
-        assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D0", "--out", directory.resolve("e.csv").toString())).isZero();
+        assertThat(lmdebug("sweep", PROMPT, "--neurons", "L1D0", "--out", directory.resolve("e.csv").toString()))
+                .isZero();
         refused("query: ", "query", directory.resolve("e.csv").toString(), "select nothing from effects");
     }
 

@@ -19,8 +19,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("slow")
 class SweepResumeTest {
     private static final int KILLS = 10;
-    private static final String[] SWEEP = {"sweep", "Once upon a time there was a little", "--neurons", "all", "--measure", "kl",
-        "--measure", "logit:\" girl\"", "--memory", "1"};
+    private static final String[] SWEEP = {"sweep", "Once upon a time there was a little", "--neurons", "all",
+            "--measure", "kl",
+            "--measure", "logit:\" girl\"", "--memory", "1"};
 
     @Test
     void killedTenTimes(@TempDir Path directory) throws Exception {
@@ -80,8 +81,9 @@ class SweepResumeTest {
     /** How many rows, with all their bits, are in one and not in the other, counting repeated ones. */
     private static long difference(Path one, Path other) throws Exception {
         try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement();
-             var rows = statement.executeQuery("select count(*) from (select * from '%s/part-*.parquet' except all select * from '%s/part-*.parquet')"
-                     .formatted(one, other))) {
+                var rows = statement.executeQuery(
+                        "select count(*) from (select * from '%s/part-*.parquet' except all select * from '%s/part-*.parquet')"
+                                .formatted(one, other))) {
             rows.next();
             return rows.getLong(1);
         }

@@ -56,7 +56,8 @@ class ValuesCommandTest {
     @Test
     void findsWhatPromotesATokenAndWhatSuppressesIt() throws Exception {
         assertThat(values("promote", " king", " queen", "--top", "4")).isZero();
-        assertThat(out.toString().lines().toList()).hasSize(5).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
+        assertThat(out.toString().lines().toList()).hasSize(5)
+                .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
         assertThat(out.toString()).contains("mean logit");
         out.getBuffer().setLength(0);
         assertThat(values("promote", " king", " queen", "--suppress", "--json", "--top", "4")).isZero();
@@ -67,7 +68,8 @@ class ValuesCommandTest {
     @Test
     void findsSimilarVectors() throws Exception {
         assertThat(values("similar", "L2D253", "--json")).isZero();
-        assertThat(json()).hasSize(10).allSatisfy(match -> assertThat(match.get("score").asDouble()).isBetween(0.0, 1.0));
+        assertThat(json()).hasSize(10)
+                .allSatisfy(match -> assertThat(match.get("score").asDouble()).isBetween(0.0, 1.0));
         assertThat(values("similar", "L2D253")).isZero();
         assertThat(out.toString()).contains("cosine");
     }
@@ -75,13 +77,16 @@ class ValuesCommandTest {
     @Test
     void findsVectorsByWords(@TempDir Path cache) throws Exception {
         assertThat(values("search", "King, queen", "--top", "3", "--cache", cache.toString())).isZero();
-        assertThat(out.toString().lines().toList()).hasSize(4).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
+        assertThat(out.toString().lines().toList()).hasSize(4)
+                .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
         assertThat(out.toString()).contains("matches; promotes", "␣King ␣Queen");
         out.getBuffer().setLength(0);
-        assertThat(values("search", "King, queen", "--weigh", "--json", "--cache", cache.toString(), "--rebuild")).isZero();
+        assertThat(values("search", "King, queen", "--weigh", "--json", "--cache", cache.toString(), "--rebuild"))
+                .isZero();
         assertThat((Iterable<String>) json()::fieldNames).containsExactly("terms", "results");
         assertThat(json().get("results")).hasSize(10);
-        assertThat((Iterable<String>) json().at("/results/0")::fieldNames).containsExactly("layer", "neuron", "name", "score", "tokens");
+        assertThat((Iterable<String>) json().at("/results/0")::fieldNames).containsExactly("layer", "neuron", "name",
+                "score", "tokens");
         out.getBuffer().setLength(0);
         assertThat(values("search", "zzz", "--cache", cache.toString())).isZero();
         assertThat(out.toString()).startsWith("no value vector has any of these words among its tokens: zzz");
@@ -97,7 +102,8 @@ class ValuesCommandTest {
         assertThat(json.get("clusters").asInt()).isEqualTo(40);
         assertThat(json.get("tokens")).hasSize(30);
         out.getBuffer().setLength(0);
-        assertThat(values("cluster", json.get("label").asText(), "--json", "--clusters", "40", "--cache", cache.toString())).isZero();
+        assertThat(values("cluster", json.get("label").asText(), "--json", "--clusters", "40", "--cache",
+                cache.toString())).isZero();
         assertThat(json()).isEqualTo(json);
     }
 
@@ -108,20 +114,24 @@ class ValuesCommandTest {
         assertThat(values("name", "L2D253", "all good things", "--data", folder)).isZero();
         assertThat(values("name", "L2D253", "--data", folder)).isZero();
         assertThat(values("names", "--data", folder)).isZero();
-        assertThat(out.toString().lines()).containsExactly("L2D253 has no name", "L2D253  all good things", "L2D253  all good things",
+        assertThat(out.toString().lines()).containsExactly("L2D253 has no name", "L2D253  all good things",
+                "L2D253  all good things",
                 "L2D253      all good things");
         out.getBuffer().setLength(0);
         assertThat(values("show", "L2D253", "--data", folder, "--top", "1")).isZero();
         assertThat(values("similar", "L1D555", "--data", folder, "--top", "1")).isZero();
         assertThat(out.toString()).contains("L2D253  all good things", "[all good things] haps");
         out.getBuffer().setLength(0);
-        assertThat(Main.commandLine().setOut(new PrintWriter(out, true)).execute("trace", "Once upon a time there was a little", "--data", folder)).isZero();
-        assertThat(Main.commandLine().setOut(new PrintWriter(out, true)).execute("sweep", "Once upon a time", "--neurons", "L2D253",
+        assertThat(Main.commandLine().setOut(new PrintWriter(out, true)).execute("trace",
+                "Once upon a time there was a little", "--data", folder)).isZero();
+        assertThat(Main.commandLine().setOut(new PrintWriter(out, true)).execute("sweep", "Once upon a time",
+                "--neurons", "L2D253",
                 "--data", folder)).isZero();
         assertThat(out.toString()).contains("  named  L2D253 [all good things]", " [all good things] haps");
         out.getBuffer().setLength(0);
         assertThat(values("names", "--json", "--data", folder)).isZero();
-        assertThat(json().toString()).isEqualTo("{\"names\":[{\"layer\":2,\"neuron\":253,\"name\":\"all good things\"}]}");
+        assertThat(json().toString())
+                .isEqualTo("{\"names\":[{\"layer\":2,\"neuron\":253,\"name\":\"all good things\"}]}");
         out.getBuffer().setLength(0);
         assertThat(values("name", "L2D253", "--remove", "--json", "--data", folder)).isZero();
         assertThat(json().get("name").isNull()).isTrue();
@@ -159,7 +169,7 @@ class ValuesCommandTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"--help", "show --help", "promote --help", "similar --help", "search --help",
-        "cluster --help", "name --help", "names --help"})
+            "cluster --help", "name --help", "names --help"})
     void help(String arguments) {
         assertThat(values(arguments.split(" "))).isZero();
         assertThat(out.toString()).contains("Usage: lmdebug values");

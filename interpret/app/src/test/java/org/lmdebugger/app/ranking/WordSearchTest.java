@@ -87,7 +87,8 @@ class WordSearchTest {
             }
         });
         Files.writeString(directory.resolve("vocab.json"), new ObjectMapper().writeValueAsString(ids));
-        Files.write(directory.resolve("merges.txt"), Stream.concat(Stream.of("#version: 0.2"), merges.stream()).toList());
+        Files.write(directory.resolve("merges.txt"),
+                Stream.concat(Stream.of("#version: 0.2"), merges.stream()).toList());
         ids.put("Ġnaïve", ids.get("ĠnaÃ¯ve"));
         return ids;
     }
@@ -163,28 +164,34 @@ class WordSearchTest {
     void scoresAreBm25() {
         double rarity = Math.log(1 + (10 - 2 + 0.5) / (2 + 0.5)); // king and ġking are in two of ten documents each
         double frequency = 1 / (1 + 1.2); // all documents have four terms: ĠnaÃ¯ve is two
-        assertThat((double) search.search("king", 1, false).getFirst().score()).isCloseTo(2 * rarity * frequency, within(1e-5));
+        assertThat((double) search.search("king", 1, false).getFirst().score()).isCloseTo(2 * rarity * frequency,
+                within(1e-5));
     }
 
     @Test
     void matchingTokensAreMarked() {
         var best = search.search("King", 1, false).getFirst();
-        assertThat(best.tokens().stream().map(word -> word.raw() + word.matches())).containsExactly("ĠKingtrue", "Kingtrue", "Ġqueenfalse", "Ġcatfalse");
+        assertThat(best.tokens().stream().map(word -> word.raw() + word.matches())).containsExactly("ĠKingtrue",
+                "Kingtrue", "Ġqueenfalse", "Ġcatfalse");
         assertThat(best.tokens().getFirst().token()).isEqualTo(" King");
         assertThat(best.tokens().getFirst().logit()).isEqualTo(1);
     }
 
     @Test
     void logitsWeigh() {
-        assertThat(search.search("king", 20, true).stream().map(Found::vector).map(Object::toString)).startsWith("L0D1").contains("L0D0", "L0D3");
-        var plain = search.search("king", 20, false).stream().filter(each -> each.vector().neuron() == 1).findFirst().orElseThrow();
+        assertThat(search.search("king", 20, true).stream().map(Found::vector).map(Object::toString)).startsWith("L0D1")
+                .contains("L0D0", "L0D3");
+        var plain = search.search("king", 20, false).stream().filter(each -> each.vector().neuron() == 1).findFirst()
+                .orElseThrow();
         assertThat(search.search("king", 20, true).getFirst().score()).isEqualTo(10 * plain.score(), within(1e-4f));
     }
 
     @Test
     void whatCannotBeSearched() {
         assertThatThrownBy(() -> search.search(" , ", 5, false)).hasMessageStartingWith("words: none");
-        assertThatThrownBy(() -> search.search("a ".repeat(300), 5, false)).hasMessage("words: 900 terms (expected: at most 600)");
-        assertThat(Arrays.asList("a,b", "A , B,")).allSatisfy(words -> assertThat(WordSearch.keywords(words)).containsExactly("a", "b"));
+        assertThatThrownBy(() -> search.search("a ".repeat(300), 5, false))
+                .hasMessage("words: 900 terms (expected: at most 600)");
+        assertThat(Arrays.asList("a,b", "A , B,"))
+                .allSatisfy(words -> assertThat(WordSearch.keywords(words)).containsExactly("a", "b"));
     }
 }

@@ -55,9 +55,11 @@ class ApiTest {
 
     @Test
     void traceOfEditsWithWhatTheyStartFrom() {
-        var trace = json(server.post("/api/v1/trace", """
-                {"prompt": "%s", "edits": ["L1D483=0", "L0D95*=3@last"], "positions": [0, 7], "top": 3, "tokens": [" boy", "#620"],
-                 "total": true}""".formatted(PROMPT)));
+        var trace = json(server.post("/api/v1/trace",
+                """
+                        {"prompt": "%s", "edits": ["L1D483=0", "L0D95*=3@last"], "positions": [0, 7], "top": 3, "tokens": [" boy", "#620"],
+                         "total": true}"""
+                        .formatted(PROMPT)));
         assertThat(trace.at("/positions/1/layers/0/dominant/0/total").isNumber()).isTrue();
         assertThat(trace.at("/positions/1/layers/3/chosen/1/token").textValue()).isEqualTo(" girl");
         assertThat(trace.at("/edited/positions/1/layers/3/after")).hasSize(3);
@@ -69,17 +71,21 @@ class ApiTest {
 
     @Test
     void positions() {
-        assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 1}".formatted(PROMPT)))
-                .get("positions")).hasSize(8);
-        assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"%s\", \"top\": 1}".formatted(PROMPT))).at("/positions/0/position").intValue())
-                .isEqualTo(7);
+        assertThat(json(server.post("/api/v1/trace",
+                "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 1}".formatted(PROMPT)))
+                        .get("positions")).hasSize(8);
+        assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"%s\", \"top\": 1}".formatted(PROMPT)))
+                .at("/positions/0/position").intValue())
+                        .isEqualTo(7);
     }
 
     /** Everyone with another intervention, all at once. */
     @Test
     void usersDoNotAffectEachOther() throws Exception {
-        var bodies = IntStream.range(0, 12).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD%d=%d\"], \"top\": 5, \"total\": true}"
-                .formatted(PROMPT, i % 4, 40 * i, i - 5)).toList();
+        var bodies = IntStream.range(0, 12)
+                .mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD%d=%d\"], \"top\": 5, \"total\": true}"
+                        .formatted(PROMPT, i % 4, 40 * i, i - 5))
+                .toList();
         var alone = bodies.stream().map(body -> server.post("/api/v1/trace", body).body()).toList();
         assertThat(alone).doesNotHaveDuplicates();
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -96,12 +102,17 @@ class ApiTest {
     @Test
     void promptsThatEditsTakeFromAreBoundedAsAllPromptsAre() {
         var from = "from:\\\"" + "a ".repeat(17_000) + "\\\"";
-        for (var answer : List.of(server.post("/api/v1/trace", "{\"prompt\": \"a\", \"edits\": [\"L0D0=%s\"]}".formatted(from)),
-                server.post("/api/v1/generate", "{\"prompt\": \"a\", \"continuations\": [{\"edits\": [\"L0D0=%s\"]}]}".formatted(from)),
-                server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D0=%s\"]}".formatted(from)),
+        for (var answer : List.of(
+                server.post("/api/v1/trace", "{\"prompt\": \"a\", \"edits\": [\"L0D0=%s\"]}".formatted(from)),
+                server.post("/api/v1/generate",
+                        "{\"prompt\": \"a\", \"continuations\": [{\"edits\": [\"L0D0=%s\"]}]}".formatted(from)),
+                server.post("/api/v1/experiments",
+                        "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D0=%s\"]}"
+                                .formatted(from)),
                 server.post("/api/v1/sweeps", "{\"prompts\": [\"a\"], \"operations\": [\"%s\"]}".formatted(from)))) {
             assertThat(answer.statusCode()).isEqualTo(400);
-            assertThat(json(answer).get("detail").textValue()).isEqualTo("prompt: 34,000 characters (expected: at most 32,768)");
+            assertThat(json(answer).get("detail").textValue())
+                    .isEqualTo("prompt: 34,000 characters (expected: at most 32,768)");
         }
     }
 
@@ -112,11 +123,13 @@ class ApiTest {
                 + "(expected: smaller edits, as FP32 ends at 3.4e38)";
         for (var answer : List.of(server.post("/api/v1/trace", body.formatted("\"edits\": ", "", "")),
                 server.post("/api/v1/generate", body.formatted("\"continuations\": [{\"edits\": ", "", "}]")),
-                server.post("/api/v1/generate", body.formatted("\"temperature\": 1, \"continuations\": [{\"edits\": ", "", "}]")))) {
+                server.post("/api/v1/generate",
+                        body.formatted("\"temperature\": 1, \"continuations\": [{\"edits\": ", "", "}]")))) {
             assertThat(answer.statusCode()).isEqualTo(400);
             assertThat(json(answer).get("detail").textValue()).isEqualTo(detail);
         }
-        var later = server.post("/api/v1/generate", body.formatted("\"continuations\": [{\"edits\": ", "@generated", "}]"));
+        var later = server.post("/api/v1/generate",
+                body.formatted("\"continuations\": [{\"edits\": ", "@generated", "}]"));
         assertThat(later.statusCode()).isEqualTo(200);
         assertThat(later.body()).containsSubsequence("event: token\n", "event: problem\n", "\"status\":400",
                 "the network's numbers are not finite from layer 0 on").doesNotContain("NaN");
@@ -125,7 +138,8 @@ class ApiTest {
     /** A refusal quotes the beginning alone, and ranges are not counted out. */
     @Test
     void aLongEditIsRefusedInAFewWords() {
-        for (var edit : List.of("L0D0=0@" + "0..999999999,".repeat(100_000) + "0", "L0D0=0@" + "x".repeat(1_000_000), "L0D0=" + "1 ".repeat(500_000))) {
+        for (var edit : List.of("L0D0=0@" + "0..999999999,".repeat(100_000) + "0", "L0D0=0@" + "x".repeat(1_000_000),
+                "L0D0=" + "1 ".repeat(500_000))) {
             var answer = server.post("/api/v1/trace", "{\"prompt\": \"a\", \"edits\": [\"%s\"]}".formatted(edit));
             assertThat(answer.statusCode()).isEqualTo(400);
             assertThat(json(answer).get("detail").textValue()).hasSizeLessThan(500);
@@ -176,13 +190,15 @@ class ApiTest {
                 assertThat(read).as(answer.toString()).isPositive();
                 answer.append(new String(buffer, 0, read, StandardCharsets.UTF_8));
             }
-            assertThat(answer).containsSubsequence("HTTP/1.1 200", "\"prompt\":\"a b\"", "HTTP/1.1 200", "\"prompt\":\"c d\"");
+            assertThat(answer).containsSubsequence("HTTP/1.1 200", "\"prompt\":\"a b\"", "HTTP/1.1 200",
+                    "\"prompt\":\"c d\"");
         }
     }
 
     private static void send(Socket socket, String body) throws IOException {
-        socket.getOutputStream().write(("POST /api/v1/trace HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
-                + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.UTF_8));
+        socket.getOutputStream().write(
+                ("POST /api/v1/trace HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+                        + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.UTF_8));
         socket.getOutputStream().flush();
     }
 

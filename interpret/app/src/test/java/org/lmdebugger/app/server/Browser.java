@@ -91,9 +91,11 @@ final class Browser implements AutoCloseable {
     static Browser open(URI server) {
         boolean there = Files.isExecutable(CHROMIUM) && Files.isExecutable(DRIVER);
         if (!there && "true".equals(System.getenv("CI"))) {
-            fail("no %s or no %s (expected with CI=true: Debian's packages chromium and chromium-driver)", CHROMIUM, DRIVER);
+            fail("no %s or no %s (expected with CI=true: Debian's packages chromium and chromium-driver)", CHROMIUM,
+                    DRIVER);
         }
-        Assumptions.assumeTrue(there, "The page is not tested: install Debian's packages chromium and chromium-driver.");
+        Assumptions.assumeTrue(there,
+                "The page is not tested: install Debian's packages chromium and chromium-driver.");
         return new Browser(server);
     }
 
@@ -105,7 +107,8 @@ final class Browser implements AutoCloseable {
         var options = new ChromeOptions();
         options.setBinary(CHROMIUM.toFile());
         options.setCapability("goog:loggingPrefs", logs);
-        options.addArguments("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
+        options.addArguments("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
+                "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
                 "--user-data-dir=" + profile);
         driver = new ChromeDriver(new ChromeDriverService.Builder().usingDriverExecutable(DRIVER.toFile())
@@ -125,7 +128,8 @@ final class Browser implements AutoCloseable {
     }
 
     void until(String what, BooleanSupplier condition) {
-        new WebDriverWait(driver, Duration.ofSeconds(30), Duration.ofMillis(40)).ignoring(StaleElementReferenceException.class)
+        new WebDriverWait(driver, Duration.ofSeconds(30), Duration.ofMillis(40))
+                .ignoring(StaleElementReferenceException.class)
                 .withMessage(() -> what + "; the page says:\n" + driver.findElement(By.tagName("body")).getText())
                 .until(any -> condition.getAsBoolean());
     }
@@ -138,7 +142,9 @@ final class Browser implements AutoCloseable {
 
     /** Waits for a button or link of that name, which is what it says or its label for screen readers. */
     WebElement named(String name) {
-        return find(By.xpath("//*[self::button or self::a][not(@disabled)][@aria-label='%1$s' or normalize-space(.)='%1$s']".formatted(name)));
+        return find(
+                By.xpath("//*[self::button or self::a][not(@disabled)][@aria-label='%1$s' or normalize-space(.)='%1$s']"
+                        .formatted(name)));
     }
 
     private WebElement find(By by) {
@@ -203,7 +209,8 @@ final class Browser implements AutoCloseable {
                 scheme(scheme);
                 picture("%s-%d-%s.png".formatted(name, width, scheme));
             }
-            assertThat(script("return document.documentElement.scrollWidth")).as(name + " at " + width + " pixels").isEqualTo((long) width);
+            assertThat(script("return document.documentElement.scrollWidth")).as(name + " at " + width + " pixels")
+                    .isEqualTo((long) width);
         }
         scheme(null);
         size(WIDE, 900);
@@ -221,16 +228,19 @@ final class Browser implements AutoCloseable {
 
     /** What went wrong in the page since it was last asked, without answers of the server that a test provoked. */
     List<String> errors(String... provoked) {
-        return driver.manage().logs().get(LogType.BROWSER).getAll().stream().filter(entry -> entry.getLevel().intValue() >= Level.WARNING.intValue())
+        return driver.manage().logs().get(LogType.BROWSER).getAll().stream()
+                .filter(entry -> entry.getLevel().intValue() >= Level.WARNING.intValue())
                 .map(LogEntry::getMessage).filter(message -> Stream.of(provoked).noneMatch(message::contains)).toList();
     }
 
     /** What the page asked for elsewhere than at its server. */
     List<String> foreignRequests() {
-        return driver.manage().logs().get(LogType.PERFORMANCE).getAll().stream().map(entry -> TestServer.json(entry.getMessage()).get("message"))
+        return driver.manage().logs().get(LogType.PERFORMANCE).getAll().stream()
+                .map(entry -> TestServer.json(entry.getMessage()).get("message"))
                 .filter(message -> message.get("method").asText().equals("Network.requestWillBeSent"))
                 .map(message -> message.at("/params/request/url").asText())
-                .filter(url -> Stream.of(server.toString(), "data:", "about:", "chrome:").noneMatch(url::startsWith)).toList();
+                .filter(url -> Stream.of(server.toString(), "data:", "about:", "chrome:").noneMatch(url::startsWith))
+                .toList();
     }
 
     @Override

@@ -51,8 +51,9 @@ class CancellationTest {
 
     private Socket send(String path, String body) throws IOException {
         var socket = RawRequests.connect(server.address());
-        RawRequests.write(socket, "POST " + path + " HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: "
-                + body.length() + "\n\n");
+        RawRequests.write(socket,
+                "POST " + path + " HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: "
+                        + body.length() + "\n\n");
         socket.getOutputStream().write(body.getBytes(StandardCharsets.UTF_8));
         socket.getOutputStream().flush();
         return socket;
@@ -85,7 +86,8 @@ class CancellationTest {
 
     @Test
     void aTraceThatMeasuresTotalEffectsEndsWithItsClient() throws Exception {
-        var client = send("/api/v1/trace", "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"total\": true}".formatted(LONG));
+        var client = send("/api/v1/trace",
+                "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 20, \"total\": true}".formatted(LONG));
         var job = running();
         client.close();
         await(() -> job.result().isDone());
@@ -94,13 +96,14 @@ class CancellationTest {
 
     @Test
     void aGenerationEndsWithItsClient() throws Exception {
-        var client = send("/api/v1/generate", "{\"prompt\": \"Once\", \"tokens\": 120, \"continuations\": [{},{},{},{},{},{},{},{}]}");
+        var client = send("/api/v1/generate",
+                "{\"prompt\": \"Once\", \"tokens\": 120, \"continuations\": [{},{},{},{},{},{},{},{}]}");
         assertThat(client.getInputStream().read()).isPositive();
         var job = running();
         client.close();
         await(() -> job.result().isDone());
-        assertThat((List<?>) job.result().resultNow()).anySatisfy(generation ->
-                assertThat(((Generation) generation).end()).isEqualTo(Generation.End.CANCELLED));
+        assertThat((List<?>) job.result().resultNow()).anySatisfy(
+                generation -> assertThat(((Generation) generation).end()).isEqualTo(Generation.End.CANCELLED));
     }
 
     @Test
@@ -126,7 +129,8 @@ class CancellationTest {
             socket.close();
         }
         await(() -> server.server.queue().waiting().isEmpty());
-        var answer = CompletableFuture.supplyAsync(() -> server.post("/api/v1/trace", "{\"prompt\": \"a\"}").statusCode());
+        var answer = CompletableFuture
+                .supplyAsync(() -> server.post("/api/v1/trace", "{\"prompt\": \"a\"}").statusCode());
         await(() -> server.server.queue().waiting().size() == 1);
         go.countDown();
         assertThat(answer.get()).isEqualTo(200);
@@ -150,23 +154,29 @@ class CancellationTest {
     }
 
     private String sweep() {
-        var answer = server.post("/api/v1/sweeps", """
-                {"prompts": ["%s"], "neurons": "all", "operations": ["set:1", "set:2", "set:3", "set:4"], "at": "all"}""".formatted(LONG));
+        var answer = server.post("/api/v1/sweeps",
+                """
+                        {"prompts": ["%s"], "neurons": "all", "operations": ["set:1", "set:2", "set:3", "set:4"], "at": "all"}"""
+                        .formatted(LONG));
         assertThat(answer.statusCode()).isEqualTo(201);
         return answer.headers().firstValue("Location").orElseThrow();
     }
 
     @Test
     void everyoneHasTheirTurnDuringASweepAndGetsWhatTheyWouldGetAlone() throws Exception {
-        var traces = IntStream.range(0, 8).mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD7=%d\"], \"total\": true}"
-                .formatted(PROMPT, i % 4, i + 1)).toList();
-        var generation = "{\"prompt\": \"%s\", \"tokens\": 8, \"continuations\": [{\"edits\": [\"L1D5=9\"]}]}".formatted(PROMPT);
+        var traces = IntStream.range(0, 8)
+                .mapToObj(i -> "{\"prompt\": \"%s\", \"edits\": [\"L%dD7=%d\"], \"total\": true}"
+                        .formatted(PROMPT, i % 4, i + 1))
+                .toList();
+        var generation = "{\"prompt\": \"%s\", \"tokens\": 8, \"continuations\": [{\"edits\": [\"L1D5=9\"]}]}"
+                .formatted(PROMPT);
         var alone = traces.stream().map(body -> server.post("/api/v1/trace", body).body()).toList();
         var generatedAlone = server.post("/api/v1/generate", generation).body();
         var sweep = sweep();
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             var generated = threads.submit(() -> server.post("/api/v1/generate", generation).body());
-            var together = traces.stream().map(body -> threads.submit(() -> server.post("/api/v1/trace", body).body())).toList();
+            var together = traces.stream().map(body -> threads.submit(() -> server.post("/api/v1/trace", body).body()))
+                    .toList();
             for (int i = 0; i < together.size(); i++) {
                 assertThat(together.get(i).get()).isEqualTo(alone.get(i));
             }
@@ -198,7 +208,8 @@ class CancellationTest {
     void aSweepThatNobodyLooksAtEnds() throws Exception {
         var clock = new AtomicLong();
         var inference = new Inference(server.debugger, server.server.queue());
-        var plan = server.debugger.plan(Sweep.of(LONG).allNeurons().off().atAll().measure(Measure.kl()).memory(8 << 20));
+        var plan = server.debugger
+                .plan(Sweep.of(LONG).allNeurons().off().atAll().measure(Measure.kl()).memory(8 << 20));
         assertThat(plan.chunks().size()).isGreaterThan(1);
         block();
         var deserted = new SweepJob(plan, clock::get);
@@ -251,7 +262,8 @@ class CancellationTest {
         block();
         var waiting = new ArrayList<Socket>();
         for (var path : List.of("/api/v1/trace", "/api/v1/generate", "/get_data")) {
-            waiting.add(send(path, "{\"prompt\": \"a\"" + (path.startsWith("/api") ? "}" : ", \"interventions\": []}")));
+            waiting.add(
+                    send(path, "{\"prompt\": \"a\"" + (path.startsWith("/api") ? "}" : ", \"interventions\": []}")));
         }
         await(() -> server.server.queue().waiting().size() == 3);
         var closing = Thread.ofVirtual().start(server.server::close);
@@ -267,7 +279,8 @@ class CancellationTest {
     @Test
     void stoppingDoesNotWaitForWhoSendsNothing() throws Exception {
         try (var half = RawRequests.connect(server.address())) {
-            RawRequests.write(half, "POST /api/v1/trace HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 100\n\n{");
+            RawRequests.write(half,
+                    "POST /api/v1/trace HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 100\n\n{");
             assertThat(server.post("/api/v1/trace", "{\"prompt\": \"a\"}").statusCode()).isEqualTo(200);
             server.server.close();
             assertThat(RawRequests.read(half)).doesNotContain("200 OK");

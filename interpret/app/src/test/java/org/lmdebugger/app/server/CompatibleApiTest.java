@@ -48,7 +48,8 @@ class CompatibleApiTest {
     }
 
     private static String body(String prompt, String interventions) {
-        return "{\"prompt\": %s, \"interventions\": [%s]}".formatted(TestServer.JSON.valueToTree(prompt), interventions);
+        return "{\"prompt\": %s, \"interventions\": [%s]}".formatted(TestServer.JSON.valueToTree(prompt),
+                interventions);
     }
 
     private static String off(int layer, int dim) {
@@ -64,8 +65,9 @@ class CompatibleApiTest {
     }
 
     private static String generate(String prompt, int tokens, String... interventions) {
-        return good("/generate", body(prompt, String.join(",", interventions)).replaceFirst("\\{", "{\"generate_k\": " + tokens + ","))
-                .get("generate_text").textValue();
+        return good("/generate",
+                body(prompt, String.join(",", interventions)).replaceFirst("\\{", "{\"generate_k\": " + tokens + ","))
+                        .get("generate_text").textValue();
     }
 
     private static JsonNode good(String path, String body) {
@@ -113,7 +115,8 @@ class CompatibleApiTest {
         for (var prompt : golden.get("prompts")) {
             var text = prompt.get("prompt").textValue();
             var expected = prompt.get("lm_debugger");
-            var interventions = list(expected.get("interventions")).stream().map(JsonNode::toString).toArray(String[]::new);
+            var interventions = list(expected.get("interventions")).stream().map(JsonNode::toString)
+                    .toArray(String[]::new);
             var answer = data(text, interventions);
             assertThat(answer.at("/response/prompt").textValue()).isEqualTo(text);
             assertThat(answer.at("/intervention/prompt").textValue()).isEqualTo(text);
@@ -133,7 +136,8 @@ class CompatibleApiTest {
                 assertThat(after.get(i).get("token").textValue())
                         .isEqualTo(server.debugger.model().tokenizer().text(next.at("/ids/" + i).intValue()));
                 double probability = next.at("/values/" + i).doubleValue();
-                assertThat(after.get(i).get("score").doubleValue()).isCloseTo(probability, within(TOLERANCE * probability));
+                assertThat(after.get(i).get("score").doubleValue()).isCloseTo(probability,
+                        within(TOLERANCE * probability));
             }
         }
     }
@@ -146,7 +150,8 @@ class CompatibleApiTest {
 
     @Test
     void offAndOnDiffer() {
-        assertThat(data(PROMPT, one(1, 483, "0.0")).get("intervention")).isNotEqualTo(data(PROMPT, one(1, 483, "1.0")).get("intervention"));
+        assertThat(data(PROMPT, one(1, 483, "0.0")).get("intervention"))
+                .isNotEqualTo(data(PROMPT, one(1, 483, "1.0")).get("intervention"));
     }
 
     @Test
@@ -157,8 +162,9 @@ class CompatibleApiTest {
     @Test
     void otherKeysAreIgnored() {
         var plain = data(PROMPT, off(1, 5));
-        assertThat(good("/get_data", body(PROMPT, "{\"layer\": 1, \"dim\": 5, \"desc\": \"<script>alert(1)</script>\", \"coeff\": 0.0}")
-                .replaceFirst("\\{", "{\"generate_k\": null, \"more\": [1],"))).isEqualTo(plain);
+        assertThat(good("/get_data",
+                body(PROMPT, "{\"layer\": 1, \"dim\": 5, \"desc\": \"<script>alert(1)</script>\", \"coeff\": 0.0}")
+                        .replaceFirst("\\{", "{\"generate_k\": null, \"more\": [1],"))).isEqualTo(plain);
     }
 
     @Test
@@ -174,7 +180,8 @@ class CompatibleApiTest {
     @Test
     void interventionsHoldAtGeneratedPositions() {
         var clean = generate(PROMPT, 20);
-        assertThat(generate(PROMPT, 20, one(3, 71, "1.0"), one(2, 253, "1.0"), one(0, 479, "1.0"))).startsWith(PROMPT).isNotEqualTo(clean);
+        assertThat(generate(PROMPT, 20, one(3, 71, "1.0"), one(2, 253, "1.0"), one(0, 479, "1.0"))).startsWith(PROMPT)
+                .isNotEqualTo(clean);
     }
 
     /** The value of a neuron that is on is that of the prompt, however long its continuation has become. */
@@ -205,7 +212,8 @@ class CompatibleApiTest {
     @Test
     void projectionsAreRawTokensAndDotProducts() {
         for (var vector : golden.get("value_vectors")) {
-            var path = "/get_projections/layer/%d/dim/%d".formatted(vector.get("layer").intValue(), vector.get("neuron").intValue());
+            var path = "/get_projections/layer/%d/dim/%d".formatted(vector.get("layer").intValue(),
+                    vector.get("neuron").intValue());
             var answer = json(server.get(path));
             assertThat(answer.fieldNames()).toIterable().containsExactly("layer", "dim", "top_k");
             assertThat(answer.get("top_k")).hasSize(50);
@@ -225,18 +233,23 @@ class CompatibleApiTest {
                 "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type");
         assertThat(preflight.statusCode()).isEqualTo(204);
         assertThat(preflight.headers().firstValue("Access-Control-Allow-Origin")).hasValue("http://localhost:3000");
-        assertThat(preflight.headers().firstValue("Access-Control-Allow-Headers").orElseThrow()).contains("Content-Type");
+        assertThat(preflight.headers().firstValue("Access-Control-Allow-Headers").orElseThrow())
+                .contains("Content-Type");
         assertThat(preflight.headers().firstValue("Access-Control-Allow-Methods").orElseThrow()).contains("POST");
         var answer = path.contains("projections") ? server.send("GET", path, null, "Origin", "http://localhost:3000")
-                : server.send("POST", path, body(PROMPT, "").replaceFirst("\\{", "{\"generate_k\": 1,"), "Origin", "http://localhost:3000");
+                : server.send("POST", path, body(PROMPT, "").replaceFirst("\\{", "{\"generate_k\": 1,"), "Origin",
+                        "http://localhost:3000");
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.headers().firstValue("Access-Control-Allow-Origin")).hasValue("http://localhost:3000");
     }
 
     static Stream<String> nothing() {
-        return Stream.of(body("", ""), body("word ".repeat(400), ""), body(PROMPT, off(4, 0)), body(PROMPT, off(0, 768)),
-                body(PROMPT, off(-1, 0)), body(PROMPT, off(0, -1)), "{\"prompt\": \"a\"}", "{\"interventions\": []}", "{}",
-                body(PROMPT, "{\"dim\": 0, \"coeff\": 0.0}"), body(PROMPT, "{\"layer\": 0, \"coeff\": 0.0}"), body(PROMPT, "{\"layer\": 0, \"dim\": 0}"));
+        return Stream.of(body("", ""), body("word ".repeat(400), ""), body(PROMPT, off(4, 0)),
+                body(PROMPT, off(0, 768)),
+                body(PROMPT, off(-1, 0)), body(PROMPT, off(0, -1)), "{\"prompt\": \"a\"}", "{\"interventions\": []}",
+                "{}",
+                body(PROMPT, "{\"dim\": 0, \"coeff\": 0.0}"), body(PROMPT, "{\"layer\": 0, \"coeff\": 0.0}"),
+                body(PROMPT, "{\"layer\": 0, \"dim\": 0}"));
     }
 
     /** Faults 2, 4 and 5: what the original's page shows as nothing, and after which the original is broken. */
@@ -264,11 +277,13 @@ class CompatibleApiTest {
     @ParameterizedTest
     @ValueSource(strings = {"null", "0", "-1", "513", "121"})
     void continuationsOfAWrongLength(String tokens) {
-        assertFailedForThePage(server.post("/generate", body(PROMPT, "").replaceFirst("\\{", "{\"generate_k\": " + tokens + ",")));
+        assertFailedForThePage(
+                server.post("/generate", body(PROMPT, "").replaceFirst("\\{", "{\"generate_k\": " + tokens + ",")));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/get_projections/layer/4/dim/0", "/get_projections/layer/0/dim/768", "/get_projections/layer/-1/dim/0",
+    @ValueSource(strings = {"/get_projections/layer/4/dim/0", "/get_projections/layer/0/dim/768",
+            "/get_projections/layer/-1/dim/0",
             "/get_projections/layer/x/dim/99999999999"})
     void noSuchVector(String path) {
         assertFailedForThePage(server.get(path));
@@ -276,7 +291,8 @@ class CompatibleApiTest {
 
     /** Its page cannot send these, so that they need not look like nothing. */
     @ParameterizedTest
-    @ValueSource(strings = {"{\"prompt\": \"a\", \"interventions\": [", "[]", "{\"prompt\": 1, \"interventions\": []}", "null", "",
+    @ValueSource(strings = {"{\"prompt\": \"a\", \"interventions\": [", "[]", "{\"prompt\": 1, \"interventions\": []}",
+            "null", "",
             "{\"prompt\": \"a\", \"interventions\": [{\"layer\": \"x\", \"dim\": 0, \"coeff\": 0}]}"})
     void malformedBodies(String body) {
         var answer = server.post("/get_data", body);

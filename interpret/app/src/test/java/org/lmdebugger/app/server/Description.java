@@ -50,7 +50,8 @@ final class Description {
         var operations = new LinkedHashMap<String, String>();
         document.get("paths").properties().forEach(path -> path.getValue().fieldNames().forEachRemaining(method -> {
             if (!method.equals("parameters")) {
-                operations.put(method.toUpperCase() + " " + path.getKey(), "/paths/" + escaped(path.getKey()) + "/" + method);
+                operations.put(method.toUpperCase() + " " + path.getKey(),
+                        "/paths/" + escaped(path.getKey()) + "/" + method);
             }
         }));
         return operations;
@@ -64,7 +65,8 @@ final class Description {
     private String operation(String method, String path) {
         return operations().entrySet().stream().filter(each -> {
             var parts = each.getKey().split(" ", 2);
-            return parts[0].equals(method) && path.matches(parts[1].replace(".", "\\.").replaceAll("\\{\\w+}", "[^/]*"));
+            return parts[0].equals(method)
+                    && path.matches(parts[1].replace(".", "\\.").replaceAll("\\{\\w+}", "[^/]*"));
         }).map(Map.Entry::getValue).findFirst().orElse(null);
     }
 
@@ -103,9 +105,10 @@ final class Description {
             assertThat(allows(method, path, body)).as("%s takes %s", what, body).isTrue();
         }
         var responses = operation + "/responses/";
-        var response = resolved(document.at(responses + status).isMissingNode() ? responses + "default" : responses + status);
-        assertThat(response).as("%s: status %d", what, status).satisfies(found ->
-                assertThat(status < 300 && found.contains("components")).isFalse());
+        var response = resolved(
+                document.at(responses + status).isMissingNode() ? responses + "default" : responses + status);
+        assertThat(response).as("%s: status %d", what, status)
+                .satisfies(found -> assertThat(status < 300 && found.contains("components")).isFalse());
         var contents = document.at(response + "/content");
         if (contents.isMissingNode()) {
             assertThat(answer).as(what).isEmpty();
@@ -115,7 +118,8 @@ final class Description {
         assertThat(contents.has(kind)).as("%s answers with %s", what, kind).isTrue();
         var schema = response + "/content/" + escaped(kind) + "/schema";
         if (kind.equals("text/event-stream")) {
-            answer.lines().filter(line -> line.startsWith("data: ")).forEach(line -> checkJson(what, schema, line.substring("data: ".length())));
+            answer.lines().filter(line -> line.startsWith("data: "))
+                    .forEach(line -> checkJson(what, schema, line.substring("data: ".length())));
         } else if (kind.endsWith("json")) {
             checkJson(what, schema, answer);
         }

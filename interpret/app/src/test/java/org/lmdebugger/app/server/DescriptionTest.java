@@ -54,7 +54,8 @@ class DescriptionTest {
     void referencesLeadSomewhereAndEverySchemaIsUsed() {
         var unused = new HashSet<String>();
         for (var kind : List.of("schemas", "responses", "parameters", "headers")) {
-            DESCRIPTION.document.at("/components/" + kind).fieldNames().forEachRemaining(name -> unused.add("/components/" + kind + "/" + name));
+            DESCRIPTION.document.at("/components/" + kind).fieldNames()
+                    .forEachRemaining(name -> unused.add("/components/" + kind + "/" + name));
         }
         for (var reference : DESCRIPTION.document.findValues("$ref")) {
             var pointer = reference.textValue().substring(1);
@@ -66,27 +67,35 @@ class DescriptionTest {
 
     @Test
     void operationsHaveNamesOfTheirOwn() {
-        assertThat(DESCRIPTION.document.findValuesAsText("operationId")).doesNotHaveDuplicates().hasSameSizeAs(DESCRIPTION.operations().keySet());
+        assertThat(DESCRIPTION.document.findValuesAsText("operationId")).doesNotHaveDuplicates()
+                .hasSameSizeAs(DESCRIPTION.operations().keySet());
     }
 
     @Test
     void limitsAreThoseOfTheServer() {
         var limits = json(server.get("/api/v1/model")).get("limits");
         var schemas = DESCRIPTION.document.at("/components/schemas");
-        assertThat(List.of(schemas.at("/TraceRequest/properties/top/maximum"), schemas.at("/GenerateRequest/properties/tokens/maximum"),
+        assertThat(List.of(schemas.at("/TraceRequest/properties/top/maximum"),
+                schemas.at("/GenerateRequest/properties/tokens/maximum"),
                 schemas.at("/GenerateTextRequest/properties/generate_k/maximum"),
-                schemas.at("/GenerateRequest/properties/continuations/maxItems"), schemas.at("/SweepRequest/properties/prompts/maxItems"),
-                schemas.at("/SweepRequest/properties/operations/maxItems"), schemas.at("/SweepRequest/properties/measures/maxItems")))
-                .isEqualTo(List.of(limits.get("top"), limits.get("generated_tokens"), limits.get("generated_tokens"), limits.get("continuations"),
-                        limits.get("sweep_prompts"), limits.get("sweep_operations"), limits.get("followed_tokens")));
+                schemas.at("/GenerateRequest/properties/continuations/maxItems"),
+                schemas.at("/SweepRequest/properties/prompts/maxItems"),
+                schemas.at("/SweepRequest/properties/operations/maxItems"),
+                schemas.at("/SweepRequest/properties/measures/maxItems")))
+                        .isEqualTo(List.of(limits.get("top"), limits.get("generated_tokens"),
+                                limits.get("generated_tokens"), limits.get("continuations"),
+                                limits.get("sweep_prompts"), limits.get("sweep_operations"),
+                                limits.get("followed_tokens")));
         var names = new ArrayList<String>();
-        DESCRIPTION.document.at("/components/schemas/Model/properties/limits/required").forEach(name -> names.add(name.textValue()));
+        DESCRIPTION.document.at("/components/schemas/Model/properties/limits/required")
+                .forEach(name -> names.add(name.textValue()));
         assertThat(limits.fieldNames()).toIterable().containsExactlyInAnyOrderElementsOf(names);
     }
 
     static Stream<String> examples() {
         return DESCRIPTION.operations().entrySet().stream()
-                .filter(each -> !example(each.getValue()).isMissingNode()).map(each -> each.getKey() + " " + example(each.getValue()));
+                .filter(each -> !example(each.getValue()).isMissingNode())
+                .map(each -> each.getKey() + " " + example(each.getValue()));
     }
 
     private static JsonNode example(String operation) {
@@ -102,7 +111,8 @@ class DescriptionTest {
 
     /** Or the checks of all other tests would mean nothing. */
     @ParameterizedTest
-    @ValueSource(strings = {"{\"id\": 3}", "{\"id\": -1, \"text\": \"a\"}", "{\"id\": 3, \"text\": \"a\", \"more\": 1}", "[]"})
+    @ValueSource(strings = {"{\"id\": 3}", "{\"id\": -1, \"text\": \"a\"}", "{\"id\": 3, \"text\": \"a\", \"more\": 1}",
+            "[]"})
     void schemasRefuse(String token) {
         assertThat(DESCRIPTION.errors("/components/schemas/Token", json(token))).isNotEmpty();
         assertThat(DESCRIPTION.errors("/components/schemas/Token", json("{\"id\": 3, \"text\": \"a\"}"))).isEmpty();

@@ -36,9 +36,11 @@ class ExperimentsPageTest extends PageTest {
         browser.untilText(".experiments .danger", "Really delete");
         browser.click("Delete " + SCRIPT);
         browser.untilText(".empty", "Nothing is saved yet");
-        browser.find("input[type=file]").sendKeys(Files.writeString(folder.resolve("saved.json"), json).toAbsolutePath().toString());
+        browser.find("input[type=file]")
+                .sendKeys(Files.writeString(folder.resolve("saved.json"), json).toAbsolutePath().toString());
         browser.untilText(".experiments tbody th", SCRIPT);
-        browser.find("input[type=file]").sendKeys(Files.writeString(folder.resolve("wrong.json"), "nothing").toAbsolutePath().toString());
+        browser.find("input[type=file]")
+                .sendKeys(Files.writeString(folder.resolve("wrong.json"), "nothing").toAbsolutePath().toString());
         browser.untilText(".problem", "wrong.json is not JSON");
         assertThat(browser.script("return window.hacked")).isNull();
     }

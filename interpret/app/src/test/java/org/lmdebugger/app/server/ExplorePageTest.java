@@ -45,8 +45,10 @@ class ExplorePageTest extends PageTest {
         browser.click("that suppress");
         browser.until("in the link", () -> browser.address().contains("tokens=+girl&tokens=+boy&suppress=true"));
         browser.settle();
-        var found = TestServer.json(server.get("/api/v1/search/tokens?token=%20girl&token=%20boy&suppress=true&top=20")).get("results");
-        browser.until("those that suppress", () -> browser.texts(".found .neuron").getFirst().equals(label(found.get(0))));
+        var found = TestServer.json(server.get("/api/v1/search/tokens?token=%20girl&token=%20boy&suppress=true&top=20"))
+                .get("results");
+        browser.until("those that suppress",
+                () -> browser.texts(".found .neuron").getFirst().equals(label(found.get(0))));
         browser.type("input[aria-label=Token]", "notatoken", Keys.ENTER);
         browser.untilText(".problem", "Not one token.");
         browser.click("Remove  girl");
@@ -57,7 +59,8 @@ class ExplorePageTest extends PageTest {
     @Test
     void aValueVectorsPageAndItsCluster() {
         browser.open("#/value/L1D483");
-        browser.until("bars", () -> browser.all(".value-bars").size() == 2 && browser.all(".value-bars tbody tr").size() == 80);
+        browser.until("bars",
+                () -> browser.all(".value-bars").size() == 2 && browser.all(".value-bars tbody tr").size() == 80);
         browser.until("similar ones", () -> browser.all("[aria-label=Similar] .found li").size() == 10);
         browser.find("[aria-label=Cluster] a");
         browser.settle();

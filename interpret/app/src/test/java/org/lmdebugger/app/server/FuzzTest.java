@@ -29,28 +29,40 @@ import org.lmdebugger.checkpoint.Fuzz;
  */
 @Tag("slow")
 class FuzzTest {
-    private static final String REFERENCE = "{\"prompt\": \"%s\", \"edits\": [\"L1D483=0\"], \"top\": 3}".formatted(PROMPT);
+    private static final String REFERENCE = "{\"prompt\": \"%s\", \"edits\": [\"L1D483=0\"], \"top\": 3}"
+            .formatted(PROMPT);
 
     /** Good bodies, to be spoilt. */
     private static final List<List<String>> GOOD = List.of(
             List.of("PUT", "/api/v1/names/L1D5", "{\"name\": \"a\"}"),
             List.of("POST", "/api/v1/tokenize", "{\"text\": \"Once upon\"}"),
-            List.of("POST", "/api/v1/trace", "{\"prompt\": \"a b\", \"edits\": [\"L0D5=2@last\"], \"mode\": \"exact\", \"positions\": [0], \"top\": 2, "
-                    + "\"tokens\": [\" boy\", \"#12\"], \"total\": true}"),
-            List.of("POST", "/api/v1/generate", "{\"prompt\": \"a b\", \"tokens\": 2, \"continuations\": [{\"edits\": [\"L0D5=2\"], \"seed\": 3}, {}], "
-                    + "\"temperature\": 0.5, \"top_k\": 5, \"top_p\": 0.9}"),
-            List.of("POST", "/api/v1/sweeps", "{\"prompts\": [\"a b\"], \"neurons\": \"L0D1-3\", \"operations\": [\"off\", \"set:2\"], \"at\": \"last\", "
-                    + "\"measures\": [\"kl\", \"logit:\\\" boy\\\"\"]}"),
-            List.of("POST", "/api/v1/experiments", "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D5=2\"], \"view\": {\"b\": 1.5}, "
-                    + "\"results\": [\"c\"]}"),
-            List.of("POST", "/get_data", "{\"prompt\": \"a b\", \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 1.0}]}"),
-            List.of("POST", "/generate", "{\"prompt\": \"a b\", \"generate_k\": 2, \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 0.0}]}"));
+            List.of("POST", "/api/v1/trace",
+                    "{\"prompt\": \"a b\", \"edits\": [\"L0D5=2@last\"], \"mode\": \"exact\", \"positions\": [0], \"top\": 2, "
+                            + "\"tokens\": [\" boy\", \"#12\"], \"total\": true}"),
+            List.of("POST", "/api/v1/generate",
+                    "{\"prompt\": \"a b\", \"tokens\": 2, \"continuations\": [{\"edits\": [\"L0D5=2\"], \"seed\": 3}, {}], "
+                            + "\"temperature\": 0.5, \"top_k\": 5, \"top_p\": 0.9}"),
+            List.of("POST", "/api/v1/sweeps",
+                    "{\"prompts\": [\"a b\"], \"neurons\": \"L0D1-3\", \"operations\": [\"off\", \"set:2\"], \"at\": \"last\", "
+                            + "\"measures\": [\"kl\", \"logit:\\\" boy\\\"\"]}"),
+            List.of("POST", "/api/v1/experiments",
+                    "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D5=2\"], \"view\": {\"b\": 1.5}, "
+                            + "\"results\": [\"c\"]}"),
+            List.of("POST", "/get_data",
+                    "{\"prompt\": \"a b\", \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 1.0}]}"),
+            List.of("POST", "/generate",
+                    "{\"prompt\": \"a b\", \"generate_k\": 2, \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 0.0}]}"));
 
-    private static final List<String> VALUES = List.of("null", "true", "0", "-1", "1", "1.5", "128", "1e999", "-1e-999", "9223372036854775808",
-            "1e400000000", "NaN", "-Infinity", "1".repeat(2000), "[]", "{}", "[null]", "[[[[[[]]]]]]", "[".repeat(70) + "]".repeat(70), "\"\"",
-            "\" \"", "\"\\ud800\"", "\"\\udc00x\"", "\"\\u0000\"", "\"é😀 Ġ\"", "\"<script>alert(1)</script>\"", "\"../../etc/passwd\"",
-            "\"L0D5=3e38\"", "\"L99D0=0\"", "\"L0D5=from:\\\"\\\"\"", "\"dominant:3\"", "\"all\"", "\"lm-debugger\"", "\"#99999999999\"",
-            "\"%s %n\"", "\"" + "ab".repeat(3000) + "\"", "{\"a\": 1, \"a\": 2}", "[\"L0D5=on\", \"kl\"]", "[1, \"x\", {}]", "'x'", "01", "+1");
+    private static final List<String> VALUES = List.of("null", "true", "0", "-1", "1", "1.5", "128", "1e999", "-1e-999",
+            "9223372036854775808",
+            "1e400000000", "NaN", "-Infinity", "1".repeat(2000), "[]", "{}", "[null]", "[[[[[[]]]]]]",
+            "[".repeat(70) + "]".repeat(70), "\"\"",
+            "\" \"", "\"\\ud800\"", "\"\\udc00x\"", "\"\\u0000\"", "\"é😀 Ġ\"", "\"<script>alert(1)</script>\"",
+            "\"../../etc/passwd\"",
+            "\"L0D5=3e38\"", "\"L99D0=0\"", "\"L0D5=from:\\\"\\\"\"", "\"dominant:3\"", "\"all\"", "\"lm-debugger\"",
+            "\"#99999999999\"",
+            "\"%s %n\"", "\"" + "ab".repeat(3000) + "\"", "{\"a\": 1, \"a\": 2}", "[\"L0D5=on\", \"kl\"]",
+            "[1, \"x\", {}]", "'x'", "01", "+1");
 
     private static TestServer server;
     private static String expected;
@@ -62,8 +74,10 @@ class FuzzTest {
             "OPTIONS", "TRACE", "CONNECT", "FOO");
 
     private static final List<String> PARTS = List.of("api", "v1", "values", "L0D5", "L0D99999", "similar", "names",
-            "clusters", "search?words=%ff,(", "search", "tokens?token=%ff", "sweeps", "experiments", "get_projections", "layer", "dim", "0", "..", "%2e%2e", "%2f",
-            "%00", "%ff", "%", "%zz", ";x=1", "\\", "", "events", "map?measure=%ff", "strongest?top=9999999999", "effects.csv", "lib", "vue.js", "\u00e9",
+            "clusters", "search?words=%ff,(", "search", "tokens?token=%ff", "sweeps", "experiments", "get_projections",
+            "layer", "dim", "0", "..", "%2e%2e", "%2f",
+            "%00", "%ff", "%", "%zz", ";x=1", "\\", "", "events", "map?measure=%ff", "strongest?top=9999999999",
+            "effects.csv", "lib", "vue.js", "\u00e9",
             "\"<script>", "*");
 
     @BeforeAll
@@ -94,7 +108,8 @@ class FuzzTest {
             var good = any(GOOD, random);
             var answer = server.send(good.get(0), good.get(1), spoilt(good.get(2), random)); // and is as described
             assertThat(answer.statusCode()).isBetween(200, 499);
-            answer.headers().firstValue("Location").ifPresent(made -> assertThat(server.send("DELETE", made, null).statusCode()).isEqualTo(204));
+            answer.headers().firstValue("Location")
+                    .ifPresent(made -> assertThat(server.send("DELETE", made, null).statusCode()).isEqualTo(204));
             return String.valueOf(answer.statusCode());
         });
     }
@@ -267,7 +282,8 @@ class FuzzTest {
     /** Other encodings, as Jackson would guess them, and half a character at the end. */
     @Test
     void encodings() throws Exception {
-        for (var charset : List.of(StandardCharsets.UTF_16LE, StandardCharsets.UTF_16BE, StandardCharsets.UTF_32LE, StandardCharsets.UTF_32BE)) {
+        for (var charset : List.of(StandardCharsets.UTF_16LE, StandardCharsets.UTF_16BE, StandardCharsets.UTF_32LE,
+                StandardCharsets.UTF_32BE)) {
             var body = "{\"text\": \"a\"}\ud83d".getBytes(charset);
             var head = TOKENIZE + "Content-Length: " + body.length + "\n\n";
             assertThat(RawRequests.send(server.address(), head, body)).as(charset.name()).startsWith("HTTP/1.1 400");

@@ -28,7 +28,8 @@ class GenerationPageTest extends PageTest {
         browser.untilText(".text.clean .hint", "30 tokens; as many as asked for");
         browser.settle();
         assertThat(shown("clean")).isEqualTo(server.debugger.generate(TestServer.PROMPT, 30).text());
-        assertThat(shown("edited")).isEqualTo(server.debugger.generate(TestServer.PROMPT, Intervention.parse("L1D483=-9"), 30).text());
+        assertThat(shown("edited"))
+                .isEqualTo(server.debugger.generate(TestServer.PROMPT, Intervention.parse("L1D483=-9"), 30).text());
         assertThat(browser.all(".generated.apart")).isNotEmpty();
         @SuppressWarnings("unchecked")
         var counts = (List<Object>) browser.script("return [...new Set(window.counts)]");
@@ -49,7 +50,8 @@ class GenerationPageTest extends PageTest {
         browser.until("another text", () -> browser.all("[aria-busy=true]").isEmpty() && !shown("clean").equals(first));
         browser.type(".controls .field:last-of-type input", "5", Keys.TAB);
         browser.click("Generate");
-        browser.until("the first text", () -> browser.all("[aria-busy=true]").isEmpty() && shown("clean").equals(first));
+        browser.until("the first text",
+                () -> browser.all("[aria-busy=true]").isEmpty() && shown("clean").equals(first));
     }
 
     @Test

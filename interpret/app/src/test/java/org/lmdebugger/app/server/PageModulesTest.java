@@ -154,8 +154,8 @@ class PageModulesTest extends PageTest {
         var read = run(readAll, texts);
         return IntStream.range(0, texts.size()).mapToObj(i -> {
             var name = '"' + Shown.of(texts.get(i)) + '"';
-            return dynamicTest(name, () ->
-                    assertThat(parsed(parser, (String) read.get(i))).as(name).isEqualTo(parsed(parser, texts.get(i))));
+            return dynamicTest(name, () -> assertThat(parsed(parser, (String) read.get(i))).as(name)
+                    .isEqualTo(parsed(parser, texts.get(i))));
         });
     }
 
@@ -170,7 +170,7 @@ class PageModulesTest extends PageTest {
         assertThat(IntStream.range(0, texts.size())
                 .filter(i -> !Objects.equals(edits.get(i), parsed(Edit::parse, (String) read.get(i))))
                 .mapToObj(i -> "%s: %s (expected: %s)".formatted(Shown.of(texts.get(i)), read.get(i), edits.get(i))))
-                .isEmpty();
+                        .isEmpty();
     }
 
     private static String text(Random random) {

@@ -28,7 +28,8 @@ class PredictionPageTest extends PageTest {
     /** As the page writes it. */
     private static String percent(float probability) {
         double value = 100.0 * probability;
-        return value >= 10 ? String.format(Locale.ROOT, "%.1f%%", value) : value >= 0.01 ? String.format(Locale.ROOT, "%.2f%%", value) : "<0.01%";
+        return value >= 10 ? String.format(Locale.ROOT, "%.1f%%", value)
+                : value >= 0.01 ? String.format(Locale.ROOT, "%.2f%%", value) : "<0.01%";
     }
 
     private static String visible(String token) {
@@ -42,7 +43,8 @@ class PredictionPageTest extends PageTest {
     private void assertShows(Trace.Position position, String column) {
         var after = position.layers().getLast().after();
         assertThat(outcome("th")).containsExactlyElementsOf(after.stream().map(each -> visible(each.token())).toList());
-        assertThat(outcome(column)).containsExactlyElementsOf(after.stream().map(each -> percent(each.probability())).toList());
+        assertThat(outcome(column))
+                .containsExactlyElementsOf(after.stream().map(each -> percent(each.probability())).toList());
     }
 
     private void assertShowsEdited(Intervention edits) {
@@ -82,7 +84,8 @@ class PredictionPageTest extends PageTest {
     void aPositionIsChosenByClickOrKey() {
         open("");
         browser.all(".chips .chip").get(3).click();
-        browser.until("position 3", () -> browser.address().contains("position=3") && browser.texts(".outcome h2").contains("After ␣time"));
+        browser.until("position 3",
+                () -> browser.address().contains("position=3") && browser.texts(".outcome h2").contains("After ␣time"));
         browser.settle();
         assertShows(server.debugger.trace("Once upon a time").position(-1), "td.clean");
         browser.find(".chips [aria-pressed=true]").sendKeys(Keys.ARROW_LEFT);
@@ -120,7 +123,8 @@ class PredictionPageTest extends PageTest {
         browser.type("[aria-label='Token to follow']", "king", Keys.ENTER); // one that is in no list
         browser.untilText(".journey figcaption", "␣king");
         var king = server.debugger.trace(TestServer.PROMPT, Intervention.NONE, new TraceOptions(List.of(-1), 1,
-                List.of(server.debugger.model().tokenizer().single(" king")), false)).position(-1).layer(3).chosen().getFirst();
+                List.of(server.debugger.model().tokenizer().single(" king")), false)).position(-1).layer(3).chosen()
+                .getFirst();
         browser.untilText(".standings", "#" + (king.after().rank() + 1));
         browser.type("[aria-label='Token to follow']", "notatoken", Keys.ENTER);
         browser.untilText(".way .problem", "Not one token.");
@@ -186,7 +190,8 @@ class PredictionPageTest extends PageTest {
         browser.find(".edit .segments");
         assertShowsEdited(Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D483=off")));
         browser.click("on");
-        browser.until("in the link", () -> browser.address().contains("mode=lm-debugger") && browser.address().contains("L1D483%3Don"));
+        browser.until("in the link",
+                () -> browser.address().contains("mode=lm-debugger") && browser.address().contains("L1D483%3Don"));
         assertShowsEdited(Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D483=on")));
         browser.screenshots("lm-debugger");
     }
@@ -227,7 +232,8 @@ class PredictionPageTest extends PageTest {
         browser.find(".outcome");
         browser.settle();
         assertThat(String.join("", browser.texts(".chips .token"))).isEqualTo(visible(script));
-        browser.open("#/prediction?prompt=a&token=%3Cscript%3Ewindow.hacked%3D1%3C%2Fscript%3E&edit=%3Cscript%3Ewindow.hacked%3D1%3C%2Fscript%3E");
+        browser.open(
+                "#/prediction?prompt=a&token=%3Cscript%3Ewindow.hacked%3D1%3C%2Fscript%3E&edit=%3Cscript%3Ewindow.hacked%3D1%3C%2Fscript%3E");
         browser.untilText(".problem", "<script>");
         assertThat(browser.script("return window.hacked")).isNull();
     }
@@ -240,7 +246,8 @@ class PredictionPageTest extends PageTest {
             other.find(".predictions.both");
             other.settle();
             assertShowsEdited(Intervention.parse("L1D483=-6"));
-            var edited = server.debugger.trace(TestServer.PROMPT, Intervention.parse("L3D492=9")).editedPosition(-1).layers().getLast().after();
+            var edited = server.debugger.trace(TestServer.PROMPT, Intervention.parse("L3D492=9")).editedPosition(-1)
+                    .layers().getLast().after();
             assertThat(other.texts(".outcome .predictions tbody tr:not(.left) td:nth-of-type(3)"))
                     .containsExactlyElementsOf(edited.stream().map(each -> percent(each.probability())).toList());
             assertThat(other.errors()).isEmpty();
@@ -257,7 +264,8 @@ class PredictionPageTest extends PageTest {
     void everythingCanBeReachedByKeyboardAndHasAName() {
         open("&edit=L1D483%3D0");
         var nameless = browser.all("button, a, input, select, textarea").stream().filter(WebElement::isDisplayed)
-                .filter(element -> element.getAccessibleName().isBlank()).map(element -> element.getDomProperty("outerHTML")).toList();
+                .filter(element -> element.getAccessibleName().isBlank())
+                .map(element -> element.getDomProperty("outerHTML")).toList();
         assertThat(nameless).isEmpty();
         browser.find("body").sendKeys(Keys.TAB);
         assertThat(browser.driver.switchTo().activeElement().getText()).isEqualTo("Skip to the content");

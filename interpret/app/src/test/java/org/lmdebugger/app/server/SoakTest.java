@@ -77,19 +77,26 @@ class SoakTest {
             Request.post("/api/v1/generate", "\"tokens\": 4, \"continuations\": [{}, {\"edits\": [\"L1D5=9\"]}]"),
             new Request("POST", "/api/v1/tokenize", "{\"text\": \"Once upon a time\"}"),
             new Request("GET", "/get_projections/layer/1/dim/5", null),
-            Request.post("/api/v1/trace", "\"edits\": [\"L1D483=from:\\\"Then the big old\\\"@last\"], \"positions\": \"all\", \"top\": 2"),
-            Request.post("/generate", "\"generate_k\": 3, \"interventions\": [{\"layer\": 1, \"dim\": 483, \"coeff\": 0.0}]"),
+            Request.post("/api/v1/trace",
+                    "\"edits\": [\"L1D483=from:\\\"Then the big old\\\"@last\"], \"positions\": \"all\", \"top\": 2"),
+            Request.post("/generate",
+                    "\"generate_k\": 3, \"interventions\": [{\"layer\": 1, \"dim\": 483, \"coeff\": 0.0}]"),
             Request.post("/api/v1/trace", "\"edits\": [\"L99D0=0\"]"),
-            new Request("POST", "/api/v1/sweeps", "{\"prompts\": [\"%s\"], \"neurons\": \"dominant:3\"}".formatted(PROMPT)),
+            new Request("POST", "/api/v1/sweeps",
+                    "{\"prompts\": [\"%s\"], \"neurons\": \"dominant:3\"}".formatted(PROMPT)),
             Request.post("/get_data", "\"interventions\": [{\"layer\": 0, \"dim\": 99999, \"coeff\": 1.0}]"),
-            Request.post("/api/v1/experiments", "\"version\": 1, \"name\": \"n\", \"edits\": [\"L1D5=9\"], \"results\": [1]"),
+            Request.post("/api/v1/experiments",
+                    "\"version\": 1, \"name\": \"n\", \"edits\": [\"L1D5=9\"], \"results\": [1]"),
             Request.post("/api/v1/trace", "\"total\": true, \"top\": 3"),
             new Request("GET", "/", null));
 
     private record Kept(long threads, long deviceBytes, long queued) {
         static Kept now() {
-            return new Kept(Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().equals("inference")).count(),
-                    server.device.openBytes(), server.server.queue().waiting().size() + server.server.queue().running().size());
+            return new Kept(
+                    Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().equals("inference"))
+                            .count(),
+                    server.device.openBytes(),
+                    server.server.queue().waiting().size() + server.server.queue().running().size());
         }
     }
 
@@ -185,12 +192,16 @@ class SoakTest {
     @Test
     void thirtyTwoClientsGetWhatTheyWouldGetAlone() throws Exception {
         var clients = IntStream.range(0, 32).mapToObj(i -> switch (i % 4) {
-            case 0 -> Request.post("/api/v1/trace", "\"edits\": [\"L%dD%d=%d\"], \"total\": true, \"top\": 3".formatted(i / 8, 20 * i, i - 5));
-            case 1 -> Request.post("/get_data", "\"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 1.0}]".formatted(i / 8, 20 * i));
-            case 2 -> Request.post("/api/v1/generate", "\"tokens\": 6, \"temperature\": 1, \"continuations\": [{\"edits\": [\"L%dD%d=9\"], \"seed\": %d}]"
-                    .formatted(i / 8, 20 * i, i));
-            default -> new Request("POST", "/api/v1/sweeps", "{\"prompts\": [\"%s\"], \"neurons\": \"L%d\", \"operations\": [\"set:%d\"]}"
-                    .formatted(PROMPT, i / 8, i));
+            case 0 -> Request.post("/api/v1/trace",
+                    "\"edits\": [\"L%dD%d=%d\"], \"total\": true, \"top\": 3".formatted(i / 8, 20 * i, i - 5));
+            case 1 -> Request.post("/get_data",
+                    "\"interventions\": [{\"layer\": %d, \"dim\": %d, \"coeff\": 1.0}]".formatted(i / 8, 20 * i));
+            case 2 -> Request.post("/api/v1/generate",
+                    "\"tokens\": 6, \"temperature\": 1, \"continuations\": [{\"edits\": [\"L%dD%d=9\"], \"seed\": %d}]"
+                            .formatted(i / 8, 20 * i, i));
+            default -> new Request("POST", "/api/v1/sweeps",
+                    "{\"prompts\": [\"%s\"], \"neurons\": \"L%d\", \"operations\": [\"set:%d\"]}"
+                            .formatted(PROMPT, i / 8, i));
         }).toList();
         var alone = clients.stream().map(Request::answer).toList();
         assertThat(alone).doesNotHaveDuplicates().noneMatch(answer -> answer.startsWith("4"));

@@ -39,6 +39,7 @@ class StepPageTest extends PageTest {
         browser.find("button[aria-label='Add L2D253 to the interventions']").sendKeys(Keys.ENTER);
         browser.untilText(".walk .hint", "1 edit so far");
         browser.until("in the link", () -> browser.address().contains("edit=L2D253%3D0"));
-        browser.until("its row", () -> browser.texts(".dominant tr.left").stream().anyMatch(row -> row.startsWith("L2D253") && row.contains("out")));
+        browser.until("its row", () -> browser.texts(".dominant tr.left").stream()
+                .anyMatch(row -> row.startsWith("L2D253") && row.contains("out")));
     }
 }

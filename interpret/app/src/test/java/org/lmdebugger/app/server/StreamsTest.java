@@ -58,7 +58,8 @@ class StreamsTest {
         assertThat(answer.headers().firstValue("Content-Type").orElseThrow()).startsWith("text/event-stream");
         var events = events(answer.body());
         var clean = new StringBuilder();
-        events.stream().filter(event -> event.name().equals("token") && event.data().get("continuation").intValue() == 0)
+        events.stream()
+                .filter(event -> event.name().equals("token") && event.data().get("continuation").intValue() == 0)
                 .forEach(event -> clean.append(event.data().get("text").textValue()));
         assertThat(PROMPT + clean).isEqualTo(server.debugger.generate(PROMPT, 6).text());
         assertThat(events.getLast().name()).isEqualTo("end");
@@ -68,8 +69,10 @@ class StreamsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"tokens\": 0", "\"tokens\": 513", "\"tokens\": 127", "\"temperature\": -1", "\"top_p\": 2",
-            "\"continuations\": []", "\"continuations\": [{\"edits\": [\"L9D0=0\"]}]", "\"continuations\": [{},{},{},{},{},{},{},{},{}]"})
+    @ValueSource(
+            strings = {"\"tokens\": 0", "\"tokens\": 513", "\"tokens\": 127", "\"temperature\": -1", "\"top_p\": 2",
+                    "\"continuations\": []", "\"continuations\": [{\"edits\": [\"L9D0=0\"]}]",
+                    "\"continuations\": [{},{},{},{},{},{},{},{},{}]"})
     void whatIsWrongIsAProblemBeforeTheFirstEvent(String field) {
         var answer = server.post("/api/v1/generate", "{\"prompt\": \"%s\", %s}".formatted(PROMPT, field));
         assertThat(answer.statusCode()).isEqualTo(400);
@@ -79,14 +82,16 @@ class StreamsTest {
     private static JsonNode sweep(String body) {
         var answer = server.post("/api/v1/sweeps", body);
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(201);
-        assertThat(answer.headers().firstValue("Location")).hasValue("/api/v1/sweeps/" + json(answer).get("id").textValue());
+        assertThat(answer.headers().firstValue("Location"))
+                .hasValue("/api/v1/sweeps/" + json(answer).get("id").textValue());
         return json(answer);
     }
 
     @Test
     void aSweepFromStartToDownload(@TempDir Path folder) throws Exception {
         var sweep = sweep("""
-                {"prompts": ["%s"], "neurons": "all", "operations": ["off"], "measures": ["kl", "logit:\\" girl\\""]}""".formatted(PROMPT));
+                {"prompts": ["%s"], "neurons": "all", "operations": ["off"], "measures": ["kl", "logit:\\" girl\\""]}"""
+                .formatted(PROMPT));
         assertThat(sweep.get("effects").intValue()).isEqualTo(4 * 768);
         var path = "/api/v1/sweeps/" + sweep.get("id").textValue();
         var events = events(server.get(path + "/events").body());
@@ -99,7 +104,8 @@ class StreamsTest {
         assertThat(strongest.at("/effects/0/edits/0").textValue()).isEqualTo("L0D409=0@last");
         assertThat(strongest.at("/effects/0/values/0").doubleValue()).isCloseTo(0.006323, within(1e-5));
         assertThat(strongest.at("/effects/0/says/0").textValue()).isEqualTo(" liked");
-        assertThat(json(server.get(path + "/strongest?top=3&measure=logit:%22%20girl%22")).get("sorted_by").textValue()).isEqualTo("logit:\" girl\"");
+        assertThat(json(server.get(path + "/strongest?top=3&measure=logit:%22%20girl%22")).get("sorted_by").textValue())
+                .isEqualTo("logit:\" girl\"");
         assertThat(server.get(path + "/strongest?top=0").statusCode()).isEqualTo(400);
         assertThat(server.get(path + "/strongest?measure=entropy").statusCode()).isEqualTo(400);
 
@@ -110,10 +116,13 @@ class StreamsTest {
 
         for (var format : List.of("csv", "parquet")) {
             var file = folder.resolve("effects." + format);
-            var answer = server.http.send(HttpRequest.newBuilder(server.address().resolve(path + "/effects." + format)).build(), BodyHandlers.ofFile(file));
-            assertThat(answer.headers().firstValue("Content-Disposition")).hasValue("attachment; filename=\"effects." + format + "\"");
+            var answer = server.http.send(
+                    HttpRequest.newBuilder(server.address().resolve(path + "/effects." + format)).build(),
+                    BodyHandlers.ofFile(file));
+            assertThat(answer.headers().firstValue("Content-Disposition"))
+                    .hasValue("attachment; filename=\"effects." + format + "\"");
             try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement();
-                 var rows = statement.executeQuery("select count(*), max(kl) from '%s'".formatted(file))) {
+                    var rows = statement.executeQuery("select count(*), max(kl) from '%s'".formatted(file))) {
                 assertThat(rows.next()).isTrue();
                 assertThat(rows.getInt(1)).isEqualTo(4 * 768);
                 assertThat(rows.getFloat(2)).isEqualTo(strongest.at("/effects/0/values/0").floatValue());
@@ -124,7 +133,9 @@ class StreamsTest {
 
     @Test
     void aSweepGivesWhatItGivesInTheLibrary() {
-        var sweep = sweep("{\"prompts\": [\"%s\"], \"neurons\": \"dominant:5\", \"operations\": [\"set:3\"], \"at\": \"all\"}".formatted(PROMPT));
+        var sweep = sweep(
+                "{\"prompts\": [\"%s\"], \"neurons\": \"dominant:5\", \"operations\": [\"set:3\"], \"at\": \"all\"}"
+                        .formatted(PROMPT));
         var path = "/api/v1/sweeps/" + sweep.get("id").textValue();
         server.get(path + "/events");
         var measure = Measure.kl();
@@ -142,8 +153,9 @@ class StreamsTest {
 
     @Test
     void aSweepIsCancelled() {
-        var sweep = sweep("{\"prompts\": [\"%s\"], \"neurons\": \"all\", \"operations\": [\"set:1\", \"set:2\", \"set:3\", \"set:4\"], \"at\": \"all\"}"
-                .formatted("and then ".repeat(50)));
+        var sweep = sweep(
+                "{\"prompts\": [\"%s\"], \"neurons\": \"all\", \"operations\": [\"set:1\", \"set:2\", \"set:3\", \"set:4\"], \"at\": \"all\"}"
+                        .formatted("and then ".repeat(50)));
         var path = "/api/v1/sweeps/" + sweep.get("id").textValue();
         assertThat(server.get(path + "/effects.csv").statusCode()).isEqualTo(409);
         assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"a\"}")).has("positions")).isTrue(); // between its chunks
@@ -155,9 +167,12 @@ class StreamsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{}", "{\"prompts\": []}", "{\"prompts\": [\"\"]}", "{\"prompts\": [null]}", "{\"prompts\": [\"a\"], \"neurons\": \"L9\"}",
-            "{\"prompts\": [\"a\"], \"operations\": [\"on\"]}", "{\"prompts\": [\"a\"], \"operations\": []}", "{\"prompts\": [\"a\"], \"at\": \"generated\"}",
-            "{\"prompts\": [\"a\"], \"measures\": [\"logit:\\\" two words\\\"\"]}", "{\"prompts\": [\"a\"], \"measures\": [\"kl\", \"kl\"]}",
+    @ValueSource(strings = {"{}", "{\"prompts\": []}", "{\"prompts\": [\"\"]}", "{\"prompts\": [null]}",
+            "{\"prompts\": [\"a\"], \"neurons\": \"L9\"}",
+            "{\"prompts\": [\"a\"], \"operations\": [\"on\"]}", "{\"prompts\": [\"a\"], \"operations\": []}",
+            "{\"prompts\": [\"a\"], \"at\": \"generated\"}",
+            "{\"prompts\": [\"a\"], \"measures\": [\"logit:\\\" two words\\\"\"]}",
+            "{\"prompts\": [\"a\"], \"measures\": [\"kl\", \"kl\"]}",
             "{\"prompts\": [\"a\"], \"neurons\": \"L0-1D0-9999999999\"}",
             "{\"prompts\": [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\"], \"neurons\": \"all\", \"measures\": [\"top:100\"]}"})
     void sweepsThatCannotBe(String body) {
@@ -178,9 +193,10 @@ class StreamsTest {
         var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, data, data.resolve("cache"));
         String id;
         try (var first = new TestServer(options)) {
-            var saved = first.post("/api/v1/experiments", """
-                    {"version": 1, "name": "<b>mine</b>", "prompt": "a", "edits": ["L1D2*=2@last"], "view": {"tab": "sweep"},
-                     "results": {"kl": [1, 2.5]}}""");
+            var saved = first.post("/api/v1/experiments",
+                    """
+                            {"version": 1, "name": "<b>mine</b>", "prompt": "a", "edits": ["L1D2*=2@last"], "view": {"tab": "sweep"},
+                             "results": {"kl": [1, 2.5]}}""");
             assertThat(saved.statusCode()).as(saved.body()).isEqualTo(201);
             id = json(saved).get("id").textValue();
         }
@@ -201,8 +217,10 @@ class StreamsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{}", "{\"version\": 2, \"name\": \"a\", \"prompt\": \"a\"}", "{\"version\": 1, \"name\": \" \", \"prompt\": \"a\"}",
-            "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L1\"]}", "{\"version\": 1, \"name\": \"a\"}"})
+    @ValueSource(strings = {"{}", "{\"version\": 2, \"name\": \"a\", \"prompt\": \"a\"}",
+            "{\"version\": 1, \"name\": \" \", \"prompt\": \"a\"}",
+            "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L1\"]}",
+            "{\"version\": 1, \"name\": \"a\"}"})
     void experimentsThatCannotBe(String body) {
         assertThat(server.post("/api/v1/experiments", body).statusCode()).isEqualTo(400);
     }

@@ -21,7 +21,8 @@ class SweepPageTest extends PageTest {
         assertThat(browser.all(".causes tbody tr")).hasSize(50);
         assertThat(browser.texts(".causes tbody tr:first-child > *").subList(0, 3))
                 .containsExactly("L0D409", "␣liked ␣always ␣loved ␣also ␣never ␣a", "0.006323");
-        browser.until("a map", () -> (long) browser.script("return document.querySelector('.sweep-map canvas').height") > 40);
+        browser.until("a map",
+                () -> (long) browser.script("return document.querySelector('.sweep-map canvas').height") > 40);
         browser.screenshots("sweep");
 
         var path = "/api/v1/sweeps/" + browser.address().replaceFirst(".*[?&]sweep=", "").replaceFirst("&.*", "");
@@ -29,9 +30,11 @@ class SweepPageTest extends PageTest {
         assertThat(server.get(path + "/effects.csv").body().lines()).hasSize(1 + 4 * 768);
 
         browser.click("logit:\" girl\"");
-        browser.until("another order", () -> "descending".equals(browser.all(".causes thead th").get(3).getDomAttribute("aria-sort")));
+        browser.until("another order",
+                () -> "descending".equals(browser.all(".causes thead th").get(3).getDomAttribute("aria-sort")));
         browser.settle();
-        var strongest = TestServer.json(server.get(path + "/strongest?top=1&measure=logit:%22%20girl%22")).at("/effects/0/edits/0").textValue();
+        var strongest = TestServer.json(server.get(path + "/strongest?top=1&measure=logit:%22%20girl%22"))
+                .at("/effects/0/edits/0").textValue();
         assertThat(browser.texts(".causes tbody tr:first-child th")).containsExactly(strongest.replaceFirst("=.*", ""));
         browser.find(".causes tbody tr:first-child .icon").click();
         browser.until("an intervention", () -> browser.all(".edit").size() == 1);
@@ -53,7 +56,8 @@ class SweepPageTest extends PageTest {
         browser.settle();
         new Actions(browser.driver).moveToElement(canvas).click().perform(); // in the middle, where there is nothing
         var size = canvas.getSize();
-        new Actions(browser.driver).moveToElement(canvas, 40 - size.getWidth() / 2, 42 - size.getHeight() / 2).click().perform();
+        new Actions(browser.driver).moveToElement(canvas, 40 - size.getWidth() / 2, 42 - size.getHeight() / 2).click()
+                .perform();
         browser.until("an intervention", () -> browser.all(".edit").size() == 1);
         assertThat(browser.texts(".edit .neuron").getFirst()).matches("L1D\\d");
         browser.until("in the link", () -> browser.address().matches(".*edit=L1D\\d\\*%3D2%40last.*"));

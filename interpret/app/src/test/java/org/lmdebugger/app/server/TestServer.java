@@ -73,7 +73,8 @@ public final class TestServer implements AutoCloseable {
         }
         try {
             var answer = http.send(request.build(), BodyHandlers.ofString());
-            Description.INSTANCE.check(method, path, body, answer.statusCode(), answer.headers().firstValue("Content-Type").orElse(""), answer.body());
+            Description.INSTANCE.check(method, path, body, answer.statusCode(),
+                    answer.headers().firstValue("Content-Type").orElse(""), answer.body());
             return answer;
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);

@@ -133,9 +133,12 @@ class ValuesApiTest {
                 .allSatisfy(token -> assertThat(token.get("matches").booleanValue())
                         .isEqualTo(token.get("raw").textValue().matches("(?i)Ġ?(king|queen)")));
         try (var cache = new ValueCache(CACHE, server.debugger.model(), server.debugger.model().fingerprint())) {
-            var search = new WordSearch(cache.projections().find().orElseThrow(), cache.vectors(), server.debugger.model().tokenizer());
-            assertThat(ok("/api/v1/search?words=king&weigh=true").get("results")).extracting(each -> each.get("score").floatValue())
-                    .containsExactlyElementsOf(search.search("king", 20, true).stream().map(WordSearch.Found::score).toList());
+            var search = new WordSearch(cache.projections().find().orElseThrow(), cache.vectors(),
+                    server.debugger.model().tokenizer());
+            assertThat(ok("/api/v1/search?words=king&weigh=true").get("results"))
+                    .extracting(each -> each.get("score").floatValue())
+                    .containsExactlyElementsOf(
+                            search.search("king", 20, true).stream().map(WordSearch.Found::score).toList());
         }
         assertThat(ok("/api/v1/search?words=zzzzz").get("results")).isEmpty();
     }
@@ -143,7 +146,8 @@ class ValuesApiTest {
     @Test
     void clusters() {
         var json = ok("/api/v1/values/L2D253/cluster");
-        assertThat(keys(json)).containsExactly("label", "clusters", "method", "size", "representative", "tokens", "members");
+        assertThat(keys(json)).containsExactly("label", "clusters", "method", "size", "representative", "tokens",
+                "members");
         assertThat(json.get("method").textValue()).isEqualTo("complete_linkage");
         assertThat(json.get("clusters").intValue()).isEqualTo(256);
         assertThat(json.get("tokens")).hasSize(30);
@@ -217,7 +221,8 @@ class ValuesApiTest {
     void whatIsNotBuiltYetIsBuiltInTheBackground() throws Exception {
         var go = new CountDownLatch(1);
         var cache = TestServer.temporary();
-        try (var fresh = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, DATA, cache)); Closeable _ = go::countDown) {
+        try (var fresh = new TestServer(new ServerOptions("127.0.0.1", 0, Set.of(), null, DATA, cache));
+                Closeable _ = go::countDown) {
             fresh.server.queue().interactive(job -> await(go));
             for (var path : List.of("/api/v1/search?words=king", "/api/v1/values/L2D253/cluster")) {
                 var building = fresh.get(path);
@@ -230,7 +235,8 @@ class ValuesApiTest {
             while (fresh.get("/api/v1/search?words=king").statusCode() == 202) {
                 pause();
             }
-            assertThat(fresh.get("/api/v1/search?words=king").body()).isEqualTo(ok("/api/v1/search?words=king").toString());
+            assertThat(fresh.get("/api/v1/search?words=king").body())
+                    .isEqualTo(ok("/api/v1/search?words=king").toString());
         }
     }
 
@@ -248,7 +254,8 @@ class ValuesApiTest {
         }
         closing.join();
         try (var files = Files.walk(cache)) {
-            assertThat(files.filter(Files::isRegularFile)).noneMatch(file -> file.getFileName().toString().endsWith("fp32"));
+            assertThat(files.filter(Files::isRegularFile))
+                    .noneMatch(file -> file.getFileName().toString().endsWith("fp32"));
         }
     }
 

@@ -38,7 +38,8 @@ class NamesTest {
         assertThat(names().put(VECTOR, "  royalty ")).isEqualTo("royalty");
         names().put(new Neuron(0, 7), "Könige 👑 \u200f");
         assertThat(names().of(VECTOR)).contains("royalty");
-        assertThat(names().all()).containsExactly(Map.entry(new Neuron(0, 7), "Könige 👑 \u200f"), Map.entry(VECTOR, "royalty"));
+        assertThat(names().all()).containsExactly(Map.entry(new Neuron(0, 7), "Könige 👑 \u200f"),
+                Map.entry(VECTOR, "royalty"));
         names().put(VECTOR, "queens");
         assertThat(names().of(VECTOR)).contains("queens");
         names().remove(VECTOR);
@@ -58,25 +59,30 @@ class NamesTest {
     @ParameterizedTest
     @ValueSource(strings = {"", "  ", "a\nb", "a\u0000", "\u0085x\u0085y", "a\u2028b", "\ud83d"})
     void whatIsNoName(String name) {
-        assertThatThrownBy(() -> names().put(VECTOR, name)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("name: ");
+        assertThatThrownBy(() -> names().put(VECTOR, name)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("name: ");
         assertThat(names().all()).isEmpty();
     }
 
     @Test
     void aNamesLength() {
         names().put(VECTOR, "👑".repeat(100));
-        assertThatThrownBy(() -> names().put(VECTOR, "x".repeat(101))).hasMessage("name: 101 characters (expected: 1 to 100)");
+        assertThatThrownBy(() -> names().put(VECTOR, "x".repeat(101)))
+                .hasMessage("name: 101 characters (expected: 1 to 100)");
         assertThat(names().of(VECTOR)).contains("👑".repeat(100));
     }
 
     /** A user's work is not overwritten because it cannot be read. */
     @ParameterizedTest
-    @ValueSource(strings = {"", "{", "[]", "{\"version\": 2, \"names\": {}}", "{\"version\": 1}", "{\"version\": 1, \"names\": {\"here\": \"x\"}}"})
+    @ValueSource(strings = {"", "{", "[]", "{\"version\": 2, \"names\": {}}", "{\"version\": 1}",
+            "{\"version\": 1, \"names\": {\"here\": \"x\"}}"})
     void aFileOfSomethingElseIsLeftAlone(String content) throws IOException {
         Files.createDirectories(file().getParent());
         Files.writeString(file(), content);
-        assertThatThrownBy(() -> names().all()).isInstanceOf(UncheckedIOException.class).hasMessageContaining("not a file of names");
-        assertThatThrownBy(() -> names().put(VECTOR, "x")).isInstanceOf(UncheckedIOException.class).hasMessageContaining("move it away");
+        assertThatThrownBy(() -> names().all()).isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("not a file of names");
+        assertThatThrownBy(() -> names().put(VECTOR, "x")).isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("move it away");
         assertThat(file()).hasContent(content);
     }
 
@@ -99,7 +105,8 @@ class NamesTest {
     void nothingIsLostBetweenThreadsAndProcesses() throws Exception {
         var processes = new ArrayList<Process>();
         for (int p = 0; p < 3; p++) {
-            processes.add(Processes.start(folder.resolve("log" + p), Writer.class, folder.toString(), String.valueOf(p)));
+            processes.add(
+                    Processes.start(folder.resolve("log" + p), Writer.class, folder.toString(), String.valueOf(p)));
         }
         try (var threads = Executors.newFixedThreadPool(4)) {
             var written = new ArrayList<Future<?>>();
@@ -121,7 +128,8 @@ class NamesTest {
     void aWriterThatIsKilledLeavesAWholeFile() throws Exception {
         names().put(new Neuron(99, 0), "mine");
         for (int kill = 0; kill < 4; kill++) {
-            var process = Processes.start(folder.resolve("log"), Writer.class, folder.toString(), String.valueOf(kill), "again");
+            var process = Processes.start(folder.resolve("log"), Writer.class, folder.toString(), String.valueOf(kill),
+                    "again");
             while (process.isAlive() && !names().all().containsKey(new Neuron(kill, 5))) {
                 Thread.sleep(1);
             }
@@ -129,7 +137,8 @@ class NamesTest {
             assertThat(process.isAlive()).as(Files.readString(folder.resolve("log"))).isTrue();
             process.destroyForcibly().waitFor();
             names().put(new Neuron(99, 1 + kill), "and mine");
-            assertThat(names().all()).containsEntry(new Neuron(99, 0), "mine").containsKeys(new Neuron(kill, 0), new Neuron(99, 1 + kill));
+            assertThat(names().all()).containsEntry(new Neuron(99, 0), "mine").containsKeys(new Neuron(kill, 0),
+                    new Neuron(99, 1 + kill));
         }
     }
 }

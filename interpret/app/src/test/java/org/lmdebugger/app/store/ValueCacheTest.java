@@ -36,7 +36,7 @@ import org.lmdebugger.progress.Progress;
 
 /** What is in the cache is what would be computed, or it is not used. */
 class ValueCacheTest {
-    private static final Progress NOBODY = (done, total) -> { };
+    private static final Progress NOBODY = (done, total) -> {};
     private static final Progress MUST_NOT = (done, total) -> {
         throw new AssertionError("it is built");
     };
@@ -71,7 +71,8 @@ class ValueCacheTest {
     }
 
     private static List<Object> content(Projections projections) {
-        return IntStream.range(0, 3072).mapToObj(v -> (Object) List.of(projections.of(new Neuron(v / 768, v % 768)))).toList();
+        return IntStream.range(0, 3072).mapToObj(v -> (Object) List.of(projections.of(new Neuron(v / 768, v % 768))))
+                .toList();
     }
 
     @Test
@@ -94,7 +95,8 @@ class ValueCacheTest {
             assertThat(Files.getLastModifiedTime(file("projections-fp32"))).isGreaterThan(before);
         }
         try (var files = Files.list(file("x").getParent())) {
-            assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder("projections-fp32", "projections-fp32.lock",
+            assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder("projections-fp32",
+                    "projections-fp32.lock",
                     "clusters-256-fp32", "clusters-256-fp32.lock");
         }
     }
@@ -114,8 +116,10 @@ class ValueCacheTest {
     void whatIsDamagedIsBuiltAgain() throws IOException {
         try (var cache = cache()) {
             var whole = cache.clusters().get(NOBODY).labels();
-            List<Harm> harms = List.of(file -> file.setLength(0), file -> file.setLength(100), file -> file.setLength(file.length() - 1),
-                    file -> file.setLength(file.length() + 1), file -> flip(file, 3), file -> flip(file, CacheFile.HEAD - 1),
+            List<Harm> harms = List.of(file -> file.setLength(0), file -> file.setLength(100),
+                    file -> file.setLength(file.length() - 1),
+                    file -> file.setLength(file.length() + 1), file -> flip(file, 3),
+                    file -> flip(file, CacheFile.HEAD - 1),
                     file -> flip(file, CacheFile.HEAD + 7), file -> flip(file, file.length() - 1));
             for (var harm : harms) {
                 try (var file = new RandomAccessFile(file("clusters-256-fp32").toFile(), "rw")) {
@@ -161,13 +165,14 @@ class ValueCacheTest {
             flip(file, file.length() - 2); // of the last weight's mantissa
         }
         try (var changed = Gpt2.load(ModelFiles.of(directory), device);
-             var ours = cache();
-             var others = new ValueCache(folder, changed, changed.fingerprint())) {
+                var ours = cache();
+                var others = new ValueCache(folder, changed, changed.fingerprint())) {
             assertThat(changed.fingerprint()).isNotEqualTo(fingerprint);
             ours.clusters().get(NOBODY);
             assertThat(others.clusters().find()).isEmpty();
             Files.createDirectories(folder.resolve("values").resolve(changed.fingerprint()));
-            Files.copy(file("clusters-256-fp32"), folder.resolve("values").resolve(changed.fingerprint()).resolve("clusters-256-fp32"));
+            Files.copy(file("clusters-256-fp32"),
+                    folder.resolve("values").resolve(changed.fingerprint()).resolve("clusters-256-fp32"));
             assertThat(others.clusters().find()).isEmpty();
         }
     }
@@ -217,7 +222,8 @@ class ValueCacheTest {
         }
         assertThat(start(folder.resolve("log3"), command).waitFor()).isZero();
         for (int p = 0; p < 3; p++) {
-            assertThat(json(folder.resolve("log" + p))).isEqualTo(json(folder.resolve("log3"))).hasSizeGreaterThan(1000);
+            assertThat(json(folder.resolve("log" + p))).isEqualTo(json(folder.resolve("log3")))
+                    .hasSizeGreaterThan(1000);
         }
     }
 
@@ -255,7 +261,8 @@ class ValueCacheTest {
             process.destroyForcibly().waitFor();
             left += Files.exists(part) ? 1 : 0;
             try (var cache = cache()) {
-                cache.projections().find().ifPresent(found -> assertThat(content(found)).isEqualTo(content(computed())));
+                cache.projections().find()
+                        .ifPresent(found -> assertThat(content(found)).isEqualTo(content(computed())));
             }
         }
         System.out.println("killed " + KILLS + " times, " + left + " of them with a part left");
@@ -274,7 +281,8 @@ class ValueCacheTest {
     void aFolderThatCannotBeWrittenIsSaid() throws IOException {
         Files.createFile(folder.resolve("values"));
         try (var cache = cache()) {
-            assertThatThrownBy(() -> cache.clusters().get(NOBODY)).isInstanceOf(UncheckedIOException.class).hasMessageContaining(folder.toString());
+            assertThatThrownBy(() -> cache.clusters().get(NOBODY)).isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining(folder.toString());
         }
     }
 }

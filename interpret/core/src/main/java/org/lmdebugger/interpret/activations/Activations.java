@@ -66,7 +66,8 @@ public final class Activations implements AutoCloseable {
             var none = temporary.allocate(ElementType.F32, 0, d);
             var zero = temporary.vector(session, 0);
             Tensor shared = keepAll ? null : temporary.allocate(ElementType.F32, length, width);
-            model.embed(session, x, temporary.vector(session, ids), temporary.vector(session, IntStream.range(0, length).toArray()));
+            model.embed(session, x, temporary.vector(session, ids),
+                    temporary.vector(session, IntStream.range(0, length).toArray()));
             model.forward(session, 0, l -> {
                 queryKeyValue.add(scope.allocate(ElementType.F32, length, 3 * d));
                 coefficients.add(keepAll ? scope.allocate(ElementType.F32, length, width) : shared);
@@ -77,7 +78,7 @@ public final class Activations implements AutoCloseable {
                     case RESIDUAL_MID -> residualMid.add(keepAll ? copyOf(session, rows) : rows);
                     case COEFFICIENTS -> edit(session, temporary, intervention, l, rows);
                     case RESIDUAL_POST -> residualPost.add(keepAll ? copyOf(session, rows) : rows);
-                    default -> { }
+                    default -> {}
                 }
             });
         }
@@ -89,7 +90,8 @@ public final class Activations implements AutoCloseable {
         return copy;
     }
 
-    private void edit(Operations session, TensorScope temporary, CompiledIntervention intervention, int layer, Tensor m) {
+    private void edit(Operations session, TensorScope temporary, CompiledIntervention intervention, int layer,
+            Tensor m) {
         var entries = EditTable.entries(List.of(intervention), layer, 0, ids.length);
         if (!entries.isEmpty()) {
             new EditTable(temporary, session, entries).apply(session, m);
@@ -141,7 +143,8 @@ public final class Activations implements AutoCloseable {
         var logits = model.device().allocate(ElementType.F32, ids.length, model.config().vocabularySize());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                model.readLogits(session, logits, last, temporary.allocate(ElementType.F32, ids.length, last.columns()));
+                model.readLogits(session, logits, last,
+                        temporary.allocate(ElementType.F32, ids.length, last.columns()));
                 return null;
             });
             return logits;

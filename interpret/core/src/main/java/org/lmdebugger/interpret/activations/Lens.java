@@ -99,9 +99,9 @@ public final class Lens {
             var logSumExp = scope.allocate(ElementType.F32, 1, n);
             return new Reading((from, tile) -> session.measure(LogitStatistics.ofTokens(wanted,
                     logSumExp.columns(from, tile.rows()), logits.rows(from, tile.rows()), null), tile), () -> {
-                session.download(chosen, logits);
-                session.download(sums, logSumExp);
-            });
+                        session.download(chosen, logits);
+                        session.download(sums, logSumExp);
+                    });
         });
         for (int i = 0; i < chosen.length; i++) {
             chosen[i] -= sums[i / tokens.length];

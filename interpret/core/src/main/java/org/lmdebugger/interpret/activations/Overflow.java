@@ -1,6 +1,5 @@
 package org.lmdebugger.interpret.activations;
 
-import java.util.List;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.model.Gpt2;
@@ -19,9 +18,10 @@ public final class Overflow {
      * Returns the exception for a forward pass that kept nothing: the pass is repeated, also without the edits, to find
      * the cause.
      */
-    public static IllegalArgumentException in(Gpt2 model, int[] ids, CompiledIntervention intervention, Intervention edits) {
+    public static IllegalArgumentException in(Gpt2 model, int[] ids, CompiledIntervention intervention,
+            Intervention edits) {
         try (var clean = Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.ALL);
-             var run = Activations.forward(model, ids, intervention, Activations.Keep.ALL)) {
+                var run = Activations.forward(model, ids, intervention, Activations.Keep.ALL)) {
             return firstLayer(clean) < model.config().layers() ? in(clean, Intervention.NONE) : in(run, edits);
         }
     }
@@ -42,7 +42,8 @@ public final class Overflow {
     /** Returns the first layer after which a number is not finite; the number of layers if there is none. */
     private static int firstLayer(Activations run) {
         int layer = 0;
-        while (layer < run.model().config().layers() && isFinite(run.residualMid(layer)) && isFinite(run.residualPost(layer))) {
+        while (layer < run.model().config().layers() && isFinite(run.residualMid(layer))
+                && isFinite(run.residualPost(layer))) {
             layer++;
         }
         return layer;

@@ -85,7 +85,8 @@ public final class Resolver implements AutoCloseable {
             }
         }
         int width = model.config().feedForwardWidth();
-        var values = coefficients.computeIfAbsent(new RunLayer(run, edit.layer()), key -> run.coefficients(edit.layer()).toFloats());
+        var values = coefficients.computeIfAbsent(new RunLayer(run, edit.layer()),
+                key -> run.coefficients(edit.layer()).toFloats());
         return position -> new Affine(0, values[position * width + edit.neuron()]);
     }
 
@@ -110,7 +111,8 @@ public final class Resolver implements AutoCloseable {
                 var neuron = scope.allocate(ElementType.I32, 1, 1);
                 var coefficient = scope.allocate(ElementType.F32, 1, 1);
                 var score = scope.allocate(ElementType.F32, 1, 1);
-                session.dominant(neuron, coefficient, score, run.coefficients(layer).row(prompt.length - 1), model.layer(layer).valueNorms());
+                session.dominant(neuron, coefficient, score, run.coefficients(layer).row(prompt.length - 1),
+                        model.layer(layer).valueNorms());
                 session.biasGelu(score, scope.vector(session, 0.01f), model.config().activation());
                 return score.toFloats()[0];
             });

@@ -15,8 +15,8 @@ import org.lmdebugger.text.Shown;
  */
 public record Edit(int layer, int neuron, Operation operation, Positions positions) {
     private static final Pattern HEAD = Pattern.compile("L(\\d{1,9})D(\\d{1,9})\\s*+(=|\\*=|\\+=)\\s*+");
-    private static final Pattern NUMBER =
-            Pattern.compile("NaN|[-+]?(?:Infinity|(?:\\d++(?:\\.\\d*+)?|\\.\\d++)(?:[eE][-+]?\\d++)?)");
+    private static final Pattern NUMBER = Pattern
+            .compile("NaN|[-+]?(?:Infinity|(?:\\d++(?:\\.\\d*+)?|\\.\\d++)(?:[eE][-+]?\\d++)?)");
     private static final String FROM = "from:\"";
     private static final String FORM = "(expected: L12D345=0, L12D345*=2, L12D345+=1.5, L12D345=from:\"other prompt\", "
             + "L12D345=on or L12D345=off, then @last, @generated, @3, @1,4 or @2..5 if not all positions are meant)";
@@ -121,7 +121,8 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         }
         float value = Float.parseFloat(number);
         if (!Float.isFinite(value)) {
-            throw new IllegalArgumentException("edit: %s: %s (expected: a finite number)".formatted(Shown.of(text), Shown.of(number)));
+            throw new IllegalArgumentException(
+                    "edit: %s: %s (expected: a finite number)".formatted(Shown.of(text), Shown.of(number)));
         }
         return switch (sign) {
             case "*=" -> new Operation.Scale(value);

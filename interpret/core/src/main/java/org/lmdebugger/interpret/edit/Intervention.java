@@ -42,7 +42,8 @@ public record Intervention(List<Edit> list) {
         var switches = new LinkedHashMap<Neuron, Edit>();
         for (var text : texts) {
             if (!SWITCH.matcher(text).matches()) {
-                throw new IllegalArgumentException("edit: " + Shown.of(text) + " (expected: L12D345=on or L12D345=off in this mode)");
+                throw new IllegalArgumentException(
+                        "edit: " + Shown.of(text) + " (expected: L12D345=on or L12D345=off in this mode)");
             }
             var edit = Edit.parse(text);
             switches.put(new Neuron(edit.layer(), edit.neuron()), edit);

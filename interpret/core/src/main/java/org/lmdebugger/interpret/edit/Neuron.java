@@ -15,7 +15,8 @@ public record Neuron(int layer, int neuron) {
     public static Neuron parse(String text) {
         var parts = FORM.matcher(text.strip());
         if (!parts.matches()) {
-            throw new IllegalArgumentException("value vector: " + Shown.of(text) + " (expected: a layer and a neuron, as in L12D345)");
+            throw new IllegalArgumentException(
+                    "value vector: " + Shown.of(text) + " (expected: a layer and a neuron, as in L12D345)");
         }
         return new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
     }

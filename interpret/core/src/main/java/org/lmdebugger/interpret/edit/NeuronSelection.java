@@ -24,15 +24,17 @@ public sealed interface NeuronSelection {
 
         public Range {
             if (firstLayer < 0 || lastLayer < firstLayer || first < 0 || last < first) {
-                throw new IllegalArgumentException("neurons: layers %d to %d, neurons %d to %d (expected: from 0 on, ascending)"
-                        .formatted(firstLayer, lastLayer, first, last));
+                throw new IllegalArgumentException(
+                        "neurons: layers %d to %d, neurons %d to %d (expected: from 0 on, ascending)"
+                                .formatted(firstLayer, lastLayer, first, last));
             }
         }
 
         public Range within(Gpt2Config config) {
             int layers = config.layers();
             int width = config.feedForwardWidth();
-            if (firstLayer >= layers || lastLayer != END && lastLayer >= layers || first >= width || last != END && last >= width) {
+            if (firstLayer >= layers || lastLayer != END && lastLayer >= layers || first >= width
+                    || last != END && last >= width) {
                 throw new IllegalArgumentException("neurons: %s (expected: L0 to L%d and D0 to D%d in this model)"
                         .formatted(this, layers - 1, width - 1));
             }
@@ -54,7 +56,8 @@ public sealed interface NeuronSelection {
 
     /** The neurons of some ranges, each once, by layer and number. */
     record Ranges(List<Range> ranges) implements NeuronSelection {
-        private static final Pattern RANGE = Pattern.compile("\\s*L(\\d{1,9})(?:-(\\d{1,9}))?(?:D(\\d{1,9})(?:-(\\d{1,9}))?)?\\s*");
+        private static final Pattern RANGE = Pattern
+                .compile("\\s*L(\\d{1,9})(?:-(\\d{1,9}))?(?:D(\\d{1,9})(?:-(\\d{1,9}))?)?\\s*");
 
         public Ranges {
             ranges = List.copyOf(ranges);
@@ -89,7 +92,8 @@ public sealed interface NeuronSelection {
     }
 
     static NeuronSelection of(Neuron... neurons) {
-        return new Ranges(Arrays.stream(neurons).map(n -> new Range(n.layer(), n.layer(), n.neuron(), n.neuron())).toList());
+        return new Ranges(
+                Arrays.stream(neurons).map(n -> new Range(n.layer(), n.layer(), n.neuron(), n.neuron())).toList());
     }
 
     /** @throws IllegalArgumentException if {@code text} is not the text form of a choice */
@@ -104,8 +108,9 @@ public sealed interface NeuronSelection {
         for (var part : text.split(",", -1)) {
             var match = Ranges.RANGE.matcher(part);
             if (!match.matches()) {
-                throw new IllegalArgumentException("neurons: " + Shown.of(text) + " (expected: all, dominant:20, or L0-3, L2D5, "
-                        + "L2D5-99, also L0,L2D5)");
+                throw new IllegalArgumentException(
+                        "neurons: " + Shown.of(text) + " (expected: all, dominant:20, or L0-3, L2D5, "
+                                + "L2D5-99, also L0,L2D5)");
             }
             int layer = Integer.parseInt(match.group(1));
             int first = match.group(3) == null ? 0 : Integer.parseInt(match.group(3));

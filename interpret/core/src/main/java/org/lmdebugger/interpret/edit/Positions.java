@@ -88,7 +88,8 @@ public sealed interface Positions {
 
         public Range {
             if (first < 0 || last < first) {
-                throw new IllegalArgumentException("positions: %d..%d (expected: from 0 on, ascending)".formatted(first, last));
+                throw new IllegalArgumentException(
+                        "positions: %d..%d (expected: from 0 on, ascending)".formatted(first, last));
             }
         }
 

@@ -49,7 +49,8 @@ public final class Decoder implements AutoCloseable {
     private record LayerEdits(int layer, EditTable table, int[] rows, int[] neurons, Affine[] changes) {
     }
 
-    public Decoder(Operations session, Activations prompt, List<CompiledIntervention> interventions, List<Long> seeds, GenerationOptions options) {
+    public Decoder(Operations session, Activations prompt, List<CompiledIntervention> interventions, List<Long> seeds,
+            GenerationOptions options) {
         this.session = session;
         this.interventions = interventions;
         this.options = options;
@@ -124,7 +125,7 @@ public final class Decoder implements AutoCloseable {
         choose();
         Operations.Replay replay = null;
         try {
-            for (int generated = 1; ; generated++) {
+            for (int generated = 1;; generated++) {
                 session.download(chosen, ids);
                 session.download(logP, logProbabilities);
                 if (!sink.step(chosen, logP) || generated == options.tokens()) {
@@ -165,7 +166,7 @@ public final class Decoder implements AutoCloseable {
             case KEY -> session.scatterRows(caches.get(layer).keys(), at, cacheRows);
             case VALUE -> session.scatterRows(caches.get(layer).values(), at, cacheRows);
             case COEFFICIENTS -> applyEdits(layer, at);
-            default -> { }
+            default -> {}
         }
     }
 
@@ -182,7 +183,8 @@ public final class Decoder implements AutoCloseable {
         for (var layerEdits : edits) {
             boolean changed = false;
             for (int e = 0; e < layerEdits.changes().length; e++) {
-                var change = interventions.get(layerEdits.rows()[e]).at(layerEdits.layer(), layerEdits.neurons()[e], position);
+                var change = interventions.get(layerEdits.rows()[e]).at(layerEdits.layer(), layerEdits.neurons()[e],
+                        position);
                 change = change == null ? Affine.IDENTITY : change;
                 changed |= !change.equals(layerEdits.changes()[e]);
                 layerEdits.changes()[e] = change;

@@ -65,7 +65,8 @@ public final class Effects {
         layers = items.stream().mapToInt(item -> edited(item, Edit::layer)).toArray();
         neurons = items.stream().mapToInt(item -> edited(item, Edit::neuron)).toArray();
         values = new float[plan.sweep().measures().size()][size];
-        top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max().orElse(0);
+        top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max()
+                .orElse(0);
         topIds = new int[size * top];
         topProbabilities = new float[size * top];
     }

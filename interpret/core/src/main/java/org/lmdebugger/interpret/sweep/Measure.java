@@ -170,7 +170,8 @@ public sealed interface Measure {
         } else if (text.startsWith(Text.DIFFERENCE)) {
             return difference(text);
         } else if (ofToken.matches()) {
-            return new OfToken(Quantity.valueOf(ofToken.group(1).toUpperCase(Locale.ROOT).replace('-', '_')), token(ofToken.group(2)));
+            return new OfToken(Quantity.valueOf(ofToken.group(1).toUpperCase(Locale.ROOT).replace('-', '_')),
+                    token(ofToken.group(2)));
         }
         throw wrong(text);
     }
@@ -183,25 +184,29 @@ public sealed interface Measure {
         } else if (tokens.endsWith("\"")) {
             slash = tokens.indexOf(Text.BETWEEN, 2) + 1; // a token has a quotation mark and a character before it, and one after
             if (slash > 0 && tokens.lastIndexOf(Text.BETWEEN, tokens.length() - 5) >= slash) {
-                throw new IllegalArgumentException("measure: " + Shown.of(text) + " (expected: a token with a quotation mark in it by its "
-                        + "id, as in difference:#620/\" queen\")");
+                throw new IllegalArgumentException(
+                        "measure: " + Shown.of(text) + " (expected: a token with a quotation mark in it by its "
+                                + "id, as in difference:#620/\" queen\")");
             }
         } else {
             slash = tokens.lastIndexOf("/#");
         }
-        if (slash < 1 || !Text.TOKEN.matcher(tokens.substring(0, slash)).matches() || !Text.TOKEN.matcher(tokens.substring(slash + 1)).matches()) {
+        if (slash < 1 || !Text.TOKEN.matcher(tokens.substring(0, slash)).matches()
+                || !Text.TOKEN.matcher(tokens.substring(slash + 1)).matches()) {
             throw wrong(text);
         }
         return new Difference(token(tokens.substring(0, slash)), token(tokens.substring(slash + 1)));
     }
 
     private static IllegalArgumentException wrong(String text) {
-        return new IllegalArgumentException("measure: " + Shown.of(text) + " (expected: kl, entropy, logit:\" king\", probability:\" king\", "
-                + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5)");
+        return new IllegalArgumentException(
+                "measure: " + Shown.of(text) + " (expected: kl, entropy, logit:\" king\", probability:\" king\", "
+                        + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5)");
     }
 
     private static Token token(String text) {
-        return text.startsWith("#") ? new Token(null, Integer.parseInt(text.substring(1))) : Token.of(text.substring(1, text.length() - 1));
+        return text.startsWith("#") ? new Token(null, Integer.parseInt(text.substring(1)))
+                : Token.of(text.substring(1, text.length() - 1));
     }
 
     /** Forms of texts. */
@@ -209,7 +214,8 @@ public sealed interface Measure {
         private static final String DIFFERENCE = "difference:";
         private static final String BETWEEN = "\"/\"";
         private static final Pattern TOKEN = Pattern.compile("\".+\"|#\\d{1,9}", Pattern.DOTALL);
-        private static final Pattern OF_TOKEN = Pattern.compile("(logit|probability|log-probability|rank):(" + TOKEN + ")", Pattern.DOTALL);
+        private static final Pattern OF_TOKEN = Pattern
+                .compile("(logit|probability|log-probability|rank):(" + TOKEN + ")", Pattern.DOTALL);
 
         private Text() {
         }

@@ -45,13 +45,16 @@ final class MeasureReader {
         Layout(Gpt2 model, List<Measure> measures) {
             this.measures = measures;
             vocabulary = model.config().vocabularySize();
-            var tops = measures.stream().filter(Measure.Top.class::isInstance).map(m -> ((Measure.Top) m).count()).toList();
+            var tops = measures.stream().filter(Measure.Top.class::isInstance).map(m -> ((Measure.Top) m).count())
+                    .toList();
             if (tops.size() > 1 || measures.stream().distinct().count() < measures.size()) {
-                throw new IllegalArgumentException("measures: %s (expected: each once, and one top at most)".formatted(Shown.of(measures)));
+                throw new IllegalArgumentException(
+                        "measures: %s (expected: each once, and one top at most)".formatted(Shown.of(measures)));
             }
             top = tops.isEmpty() ? 0 : tops.getFirst();
             if (top > vocabulary) {
-                throw new IllegalArgumentException("measure: top:%d (expected: at most %d in this model)".formatted(top, vocabulary));
+                throw new IllegalArgumentException(
+                        "measure: top:%d (expected: at most %d in this model)".formatted(top, vocabulary));
             }
             for (var measure : measures) {
                 switch (measure) {
@@ -60,15 +63,17 @@ final class MeasureReader {
                         add(model, of.token());
                         add(model, of.other());
                     }
-                    case Measure.Kl kl -> { }
-                    case Measure.Entropy entropy -> { }
-                    case Measure.Top list -> { }
-                    case Measure.Own own -> { }
+                    case Measure.Kl kl -> {}
+                    case Measure.Entropy entropy -> {}
+                    case Measure.Top list -> {}
+                    case Measure.Own own -> {}
                 }
             }
             ranked = has(Measure.Quantity.RANK);
-            normalised = top > 0 || ranked || has(Measure.Quantity.PROBABILITY) || has(Measure.Quantity.LOG_PROBABILITY);
-            whole = ranked || normalised || measures.stream().anyMatch(Measure.Own.class::isInstance) || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
+            normalised = top > 0 || ranked || has(Measure.Quantity.PROBABILITY)
+                    || has(Measure.Quantity.LOG_PROBABILITY);
+            whole = ranked || normalised || measures.stream().anyMatch(Measure.Own.class::isInstance)
+                    || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
         }
 
         private void add(Gpt2 model, Measure.Token token) {
@@ -136,7 +141,7 @@ final class MeasureReader {
             switch (layout.measures.get(m)) {
                 case Measure.Kl measure -> to.put(m, at, floats(session, columns(kl, 0, n)));
                 case Measure.Entropy measure -> to.put(m, at, floats(session, columns(entropy, 0, n)));
-                case Measure.Own measure -> { } // tile by tile
+                case Measure.Own measure -> {} // tile by tile
                 case Measure.Top measure -> putTop(session, to, at, n, normaliser);
                 case Measure.OfToken of -> to.put(m, at, ofToken(of, n, tokenLogits, tokenRanks, normaliser));
                 case Measure.Difference of -> {
@@ -153,8 +158,10 @@ final class MeasureReader {
 
     private void readTile(Operations session, Tensor part, int from, Effects to, int at) {
         int count = (int) part.rows();
-        session.measure(new LogitStatistics(tokens, clean, columns(logSumExp, from, count), columns(entropy, from, count),
-                columns(kl, from, count), rows(chosen, from, count), rows(ranks, from, count)), part);
+        session.measure(
+                new LogitStatistics(tokens, clean, columns(logSumExp, from, count), columns(entropy, from, count),
+                        columns(kl, from, count), rows(chosen, from, count), rows(ranks, from, count)),
+                part);
         if (topIds != null) {
             session.topK(topIds.rows(from, count), topLogits.rows(from, count), part);
         }
@@ -180,12 +187,13 @@ final class MeasureReader {
         int c = layout.tokens.size();
         int token = layout.tokens.indexOf(of.token().idIn(model.tokenizer()));
         for (int i = 0; i < n; i++) {
-            values[i] = of.quantity() != Measure.Quantity.LOGIT && !Float.isFinite(normaliser[i]) ? Float.NaN : switch (of.quantity()) {
-                case LOGIT -> values[i];
-                case PROBABILITY -> (float) Math.exp((double) values[i] - normaliser[i]);
-                case LOG_PROBABILITY -> values[i] - normaliser[i];
-                case RANK -> tokenRanks[i * c + token];
-            };
+            values[i] = of.quantity() != Measure.Quantity.LOGIT && !Float.isFinite(normaliser[i]) ? Float.NaN
+                    : switch (of.quantity()) {
+                        case LOGIT -> values[i];
+                        case PROBABILITY -> (float) Math.exp((double) values[i] - normaliser[i]);
+                        case LOG_PROBABILITY -> values[i] - normaliser[i];
+                        case RANK -> tokenRanks[i * c + token];
+                    };
         }
         return values;
     }
@@ -207,7 +215,8 @@ final class MeasureReader {
         for (int i = 0; i < probabilities.length; i++) {
             boolean finite = Float.isFinite(normaliser[i / layout.top]);
             ids[i] = finite ? ids[i] : -1;
-            probabilities[i] = finite ? (float) Math.exp((double) probabilities[i] - normaliser[i / layout.top]) : Float.NaN;
+            probabilities[i] = finite ? (float) Math.exp((double) probabilities[i] - normaliser[i / layout.top])
+                    : Float.NaN;
         }
         to.putTop(at, ids, probabilities);
     }

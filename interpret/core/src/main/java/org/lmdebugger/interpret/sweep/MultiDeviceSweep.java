@@ -74,7 +74,8 @@ public final class MultiDeviceSweep {
             int prompt = -1;
             int chunk = first;
             try {
-                for (room.acquire(); !stopped && (chunk = next.getAndIncrement()) < plan.chunks().size(); room.acquire()) {
+                for (room.acquire(); !stopped && (chunk = next.getAndIncrement()) < plan.chunks().size(); room
+                        .acquire()) {
                     if (plan.chunks().get(chunk).prompt() != prompt) {
                         prompt = plan.chunks().get(chunk).prompt();
                         if (engine != null) {

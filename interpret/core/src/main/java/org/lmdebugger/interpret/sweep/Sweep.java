@@ -28,8 +28,9 @@ import org.lmdebugger.model.Prompt;
  * @param measures      what is measured: only that is computed
  * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run
  */
-public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Operation> operations, List<Intervention> interventions,
-                    Positions positions, List<Measure> measures, long memory) {
+public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Operation> operations,
+        List<Intervention> interventions,
+        Positions positions, List<Measure> measures, long memory) {
     /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
     private static final long MEMORY = 256L << 20;
 
@@ -78,7 +79,8 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     /** Does this, too, to each neuron, by itself. */
     public Sweep operation(Edit.Operation operation) {
-        return new Sweep(prompts, neurons, append(operations, Stream.of(operation)), interventions, positions, measures, memory);
+        return new Sweep(prompts, neurons, append(operations, Stream.of(operation)), interventions, positions, measures,
+                memory);
     }
 
     public Sweep off() {
@@ -109,7 +111,8 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     /** Adds interventions, each of one or more edits that hold together. */
     public Sweep interventions(List<Intervention> more) {
-        return new Sweep(prompts, neurons, operations, append(interventions, more.stream()), positions, measures, memory);
+        return new Sweep(prompts, neurons, operations, append(interventions, more.stream()), positions, measures,
+                memory);
     }
 
     public Sweep at(Positions where) {

@@ -19,21 +19,24 @@ import org.lmdebugger.model.Gpt2Config;
  * @param shifts        how far it moves its coefficient, [1, R]
  */
 record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor queryKeyValue, Tensor coefficients,
-                    Tensor rows, Tensor neurons, Tensor shifts) {
+        Tensor rows, Tensor neurons, Tensor shifts) {
 
     static SweepBuffers of(TensorScope scope, Gpt2Config config, int sequences, int positions) {
         long r = (long) sequences * positions;
         long d = config.width();
         return new SweepBuffers(scope.allocate(ElementType.F32, r, d), scope.allocate(ElementType.F32, sequences, d),
                 scope.allocate(ElementType.F32, r, d), scope.allocate(ElementType.F32, r, d),
-                scope.allocate(ElementType.F32, r, 3 * d), scope.allocate(ElementType.F32, r, config.feedForwardWidth()),
-                scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.F32, 1, r));
+                scope.allocate(ElementType.F32, r, 3 * d),
+                scope.allocate(ElementType.F32, r, config.feedForwardWidth()),
+                scope.allocate(ElementType.I32, 1, r), scope.allocate(ElementType.I32, 1, r),
+                scope.allocate(ElementType.F32, 1, r));
     }
 
     /** Windows on as much as that many sequences take. */
     SweepBuffers of(int sequences, int positions) {
         long r = (long) sequences * positions;
-        return new SweepBuffers(x.rows(0, r), read.rows(0, sequences), normed.rows(0, r), out.rows(0, r), queryKeyValue.rows(0, r),
+        return new SweepBuffers(x.rows(0, r), read.rows(0, sequences), normed.rows(0, r), out.rows(0, r),
+                queryKeyValue.rows(0, r),
                 coefficients.rows(0, r), rows.columns(0, r), neurons.columns(0, r), shifts.columns(0, r));
     }
 

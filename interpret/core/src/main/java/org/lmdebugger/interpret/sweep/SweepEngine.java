@@ -58,7 +58,8 @@ public final class SweepEngine implements AutoCloseable {
             items = SweepItem.of(model, plan.sweep(), resolver, length);
             cleanCoefficients = new float[model.config().layers()][];
             cleanLogits = plan.sweep().measures().contains(Measure.kl())
-                    ? scope.allocate(ElementType.F32, 1, model.config().vocabularySize()) : null;
+                    ? scope.allocate(ElementType.F32, 1, model.config().vocabularySize())
+                    : null;
             cleanEffects = new Effects(plan, 0, List.of(), 1, null);
             readClean();
         } catch (Throwable failure) {
@@ -70,7 +71,7 @@ public final class SweepEngine implements AutoCloseable {
     /** Computes the chunks of a plan from {@code firstChunk} on, one prompt after the other. */
     public static void run(Gpt2 model, SweepPlan plan, int firstChunk, Effects.Listener listener) {
         int last = plan.chunks().size();
-        for (int chunk = Objects.checkIndex(firstChunk, last + 1); chunk < last; ) {
+        for (int chunk = Objects.checkIndex(firstChunk, last + 1); chunk < last;) {
             int prompt = plan.chunks().get(chunk).prompt();
             try (var engine = new SweepEngine(model, plan, prompt)) {
                 for (; chunk < last && plan.chunks().get(chunk).prompt() == prompt; chunk++) {
@@ -90,7 +91,8 @@ public final class SweepEngine implements AutoCloseable {
                 if (cleanLogits != null) {
                     model.readLogits(session, cleanLogits, last, normed, model.head());
                 }
-                new MeasureReader(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed, cleanEffects, 0);
+                new MeasureReader(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed,
+                        cleanEffects, 0);
                 items.stream().mapToInt(SweepItem::firstLayer).distinct().forEach(l -> {
                     var coefficients = clean.coefficients(l);
                     cleanCoefficients[l] = new float[Math.toIntExact(coefficients.rows() * coefficients.columns())];
@@ -111,7 +113,7 @@ public final class SweepEngine implements AutoCloseable {
         var chunk = plan.chunks().get(index);
         var chunkItems = items.subList(chunk.from(), chunk.from() + chunk.count());
         var effects = new Effects(plan, index, chunkItems, chunk.count(), cleanEffects);
-        for (int from = 0; from < chunk.count(); ) {
+        for (int from = 0; from < chunk.count();) {
             int count = Math.min(most, chunk.count() - from);
             try {
                 compute(chunkItems.subList(from, from + count), effects, from);
@@ -132,7 +134,8 @@ public final class SweepEngine implements AutoCloseable {
         reserve(part.size(), length - part.getFirst().firstPosition());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, interventions, positions);
+                var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, interventions,
+                        positions);
                 readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), effects, at);
                 return null;
             });
@@ -174,7 +177,7 @@ public final class SweepEngine implements AutoCloseable {
         private int entered; // sequences
 
         Walk(Operations session, TensorScope scope, SweepBuffers buffers, List<SweepItem> part,
-             List<CompiledIntervention> interventions, int positions) {
+                List<CompiledIntervention> interventions, int positions) {
             this.session = session;
             this.scope = scope;
             this.buffers = buffers;
@@ -200,7 +203,7 @@ public final class SweepEngine implements AutoCloseable {
             switch (site) {
                 case COEFFICIENTS -> edit(layer, (int) rows.rows() / entered, rows);
                 case RESIDUAL_POST -> enter(layer);
-                default -> { }
+                default -> {}
             }
         }
 
@@ -247,7 +250,8 @@ public final class SweepEngine implements AutoCloseable {
                 }
                 session.upload(buffers.neurons().columns(start, count), neurons);
                 session.upload(buffers.shifts().columns(start, count), shifts);
-                session.shiftResidual(x, buffers.shifts().columns(start, count), buffers.neurons().columns(start, count),
+                session.shiftResidual(x, buffers.shifts().columns(start, count),
+                        buffers.neurons().columns(start, count),
                         model.layer(layer).ffnOut());
             }
         }
@@ -264,13 +268,15 @@ public final class SweepEngine implements AutoCloseable {
             }
             var last = buffers.rows().columns(0, entered);
             session.upload(last, IntStream.range(0, entered).map(s -> s * positions + positions - 1).toArray());
-            return BlockRows.last(x, qkv, normed, out, buffers.coefficients().rows(0, entered), context(l, qkv, lastOwn),
+            return BlockRows.last(x, qkv, normed, out, buffers.coefficients().rows(0, entered),
+                    context(l, qkv, lastOwn),
                     last, buffers.read().rows(0, entered));
         }
 
         private AttentionContext context(int l, Tensor qkv, Tensor own) {
             long d = model.config().width();
-            return new AttentionContext(model.config().heads(), entered, clean.keys(l).rows(0, first), clean.values(l).rows(0, first),
+            return new AttentionContext(model.config().heads(), entered, clean.keys(l).rows(0, first),
+                    clean.values(l).rows(0, first),
                     qkv.columns(d, d), qkv.columns(2 * d, d), own);
         }
 

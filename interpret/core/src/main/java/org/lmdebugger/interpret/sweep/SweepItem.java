@@ -83,7 +83,8 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
                 var ranges = chosen.ranges().stream().map(range -> range.within(model.config())).toList();
                 yield IntStream.range(0, layers).mapToObj(l -> {
                     var ofLayer = new BitSet(); // and no list: a text of a few kB can name every neuron a thousand times
-                    ranges.stream().filter(r -> r.firstLayer() <= l && l <= r.lastLayer()).forEach(r -> ofLayer.set(r.first(), r.last() + 1));
+                    ranges.stream().filter(r -> r.firstLayer() <= l && l <= r.lastLayer())
+                            .forEach(r -> ofLayer.set(r.first(), r.last() + 1));
                     return ofLayer.stream().toArray();
                 }).toList();
             }
@@ -101,7 +102,8 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
                 var coefficients = scope.allocate(ElementType.F32, 1, count);
                 var scores = scope.allocate(ElementType.F32, 1, count);
                 return IntStream.range(0, model.config().layers()).mapToObj(l -> {
-                    session.dominant(neurons, coefficients, scores, clean.coefficients(l).row(length - 1), model.layer(l).valueNorms());
+                    session.dominant(neurons, coefficients, scores, clean.coefficients(l).row(length - 1),
+                            model.layer(l).valueNorms());
                     var chosen = new int[count];
                     session.download(chosen, neurons);
                     Arrays.sort(chosen);
@@ -114,7 +116,8 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
     /** Checks everything about a sweep that can be wrong for one prompt, before anything is computed. */
     static void check(Sweep sweep, List<SweepItem> items, Resolver resolver) {
         if (items.isEmpty()) {
-            throw new IllegalArgumentException("sweep: nothing selected (expected: neurons with operations, or interventions)");
+            throw new IllegalArgumentException(
+                    "sweep: nothing selected (expected: neurons with operations, or interventions)");
         }
         var operations = new TreeSet<Integer>();
         items.stream().filter(item -> item.neuron() < 0 || operations.add(item.index()))

@@ -57,7 +57,8 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
             try (var resolver = new Resolver(model, ids, ids.length)) {
                 var items = SweepItem.of(model, sweep, resolver, ids.length);
                 SweepItem.check(sweep, items, resolver);
-                bytes = Math.max(bytes, chunks(model.config(), readout, sweep.memory(), prompts.size() - 1, ids.length, items, chunks));
+                bytes = Math.max(bytes,
+                        chunks(model.config(), readout, sweep.memory(), prompts.size() - 1, ids.length, items, chunks));
             }
         }
         return new SweepPlan(sweep, List.copyOf(prompts), List.copyOf(chunks), bytes);
@@ -83,13 +84,14 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
 
     /** Divides one prompt's interventions; returns the bytes of its largest chunk. */
     private static long chunks(Gpt2Config config, MeasureReader.Layout readout, long memory, int prompt, int length,
-                               List<SweepItem> items, List<Chunk> chunks) {
+            List<SweepItem> items, List<Chunk> chunks) {
         long largest = 0;
-        for (int from = 0; from < items.size(); ) {
+        for (int from = 0; from < items.size();) {
             int first = items.get(from).firstPosition();
             int positions = length - first;
             int to = from + 1;
-            while (to < items.size() && items.get(to).firstPosition() == first && bytes(config, readout, to + 1 - from, positions) <= memory) {
+            while (to < items.size() && items.get(to).firstPosition() == first
+                    && bytes(config, readout, to + 1 - from, positions) <= memory) {
                 to++;
             }
             double flop = 0;
@@ -111,7 +113,8 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
      * Returns the operations of one intervention: whole layers, the top layer with one row but for keys and values, and
      * the head.
      */
-    private static double flop(Gpt2Config config, MeasureReader.Layout readout, int firstLayer, int positions, int length) {
+    private static double flop(Gpt2Config config, MeasureReader.Layout readout, int firstLayer, int positions,
+            int length) {
         double d = config.width();
         double attention = 4 * d * d + 4 * d * length; // but for keys and values
         double keysAndValues = 4 * d * d;

@@ -22,8 +22,8 @@ public final class TotalEffects {
 
     /** Returns the same positions with total effects; {@code progress} is called after each chunk of their sweeps. */
     public static List<Trace.Position> add(Gpt2 model, int[] ids, List<Trace.Position> positions, Progress progress) {
-        return IntStream.range(0, positions.size()).mapToObj(i ->
-                add(model, ids, positions.get(i), () -> progress.report(i, positions.size()))).toList();
+        return IntStream.range(0, positions.size())
+                .mapToObj(i -> add(model, ids, positions.get(i), () -> progress.report(i, positions.size()))).toList();
     }
 
     /** Sweeps the prompt up to the position, which later tokens cannot change. */
@@ -31,7 +31,8 @@ public final class TotalEffects {
         var neurons = position.layers().stream().flatMap(layer -> layer.dominant().stream())
                 .map(update -> new Neuron(update.layer(), update.neuron())).toArray(Neuron[]::new);
         var measure = Measure.of(Measure.Quantity.LOG_PROBABILITY, position.target().id());
-        var sweep = Sweep.ofIds(Arrays.copyOf(ids, position.position() + 1)).neurons(NeuronSelection.of(neurons)).off().atLast().measure(measure);
+        var sweep = Sweep.ofIds(Arrays.copyOf(ids, position.position() + 1)).neurons(NeuronSelection.of(neurons)).off()
+                .atLast().measure(measure);
         var totals = new HashMap<Neuron, Float>();
         SweepEngine.run(model, SweepPlan.of(model, sweep), 0, effects -> {
             for (int i = 0; i < effects.size(); i++) {
@@ -46,8 +47,12 @@ public final class TotalEffects {
     }
 
     private static Trace.Layer add(Trace.Layer layer, Map<Neuron, Float> totals) {
-        return new Trace.Layer(layer.layer(), layer.before(), layer.after(), layer.dominant().stream().map(update ->
-                new Trace.SubUpdate(update.layer(), update.neuron(), update.coefficient(), update.score(), update.direct(),
-                        OptionalDouble.of(totals.get(new Neuron(update.layer(), update.neuron()))))).toList(), layer.chosen());
+        return new Trace.Layer(layer.layer(), layer.before(), layer.after(),
+                layer.dominant().stream()
+                        .map(update -> new Trace.SubUpdate(update.layer(), update.neuron(), update.coefficient(),
+                                update.score(), update.direct(),
+                                OptionalDouble.of(totals.get(new Neuron(update.layer(), update.neuron())))))
+                        .toList(),
+                layer.chosen());
     }
 }

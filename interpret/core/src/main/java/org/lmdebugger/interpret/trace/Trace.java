@@ -18,7 +18,7 @@ import java.util.stream.Collectors;
  * @param edited    the same positions under the edits; null without edits
  */
 public record Trace(String model, String device, String precision, String mode, String prompt, List<Token> tokens,
-                    List<Integer> added, List<Position> positions, List<Position> edited) {
+        List<Integer> added, List<Position> positions, List<Position> edited) {
 
     /** A token and its text; a leading space is real. */
     public record Token(int id, String text) {
@@ -44,7 +44,7 @@ public record Trace(String model, String device, String precision, String mode, 
         public boolean isFinite() {
             return layers.stream().allMatch(layer -> areFinite(layer.before()) && areFinite(layer.after())
                     && layer.dominant().stream().allMatch(update -> Float.isFinite(update.coefficient())
-                    && Float.isFinite(update.score()) && Float.isFinite(update.direct())));
+                            && Float.isFinite(update.score()) && Float.isFinite(update.direct())));
         }
 
         private static boolean areFinite(List<Prediction> predictions) {
@@ -61,7 +61,7 @@ public record Trace(String model, String device, String precision, String mode, 
      * @param chosen   how the chosen tokens fare
      */
     public record Layer(int layer, List<Prediction> before, List<Prediction> after, List<SubUpdate> dominant,
-                        List<Chosen> chosen) {
+            List<Chosen> chosen) {
     }
 
     /**
@@ -80,7 +80,8 @@ public record Trace(String model, String device, String precision, String mode, 
     public record SubUpdate(int layer, int neuron, float coefficient, float score, float direct, OptionalDouble total) {
         @Override
         public String toString() {
-            return "L%dD%d coefficient %.4f score %.4f direct %+.4f".formatted(layer, neuron, coefficient, score, direct)
+            return "L%dD%d coefficient %.4f score %.4f direct %+.4f".formatted(layer, neuron, coefficient, score,
+                    direct)
                     + total.stream().mapToObj(" total %+.4f"::formatted).collect(Collectors.joining());
         }
     }
@@ -110,8 +111,8 @@ public record Trace(String model, String device, String precision, String mode, 
 
     private Position find(List<Position> among, int index) {
         int wanted = index < 0 ? tokens.size() + index : index;
-        return among.stream().filter(p -> p.position() == wanted).findFirst().orElseThrow(() ->
-                new IllegalArgumentException("position: %d (expected: one of %s)".formatted(
+        return among.stream().filter(p -> p.position() == wanted).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("position: %d (expected: one of %s)".formatted(
                         index, among.stream().map(Position::position).toList())));
     }
 }

@@ -60,8 +60,10 @@ public final class Tracer implements AutoCloseable {
         var dominant = readDominant(run, targetIds);
         return IntStream.range(0, positions.length).mapToObj(i -> new Trace.Position(positions[i], token(targetIds[i]),
                 IntStream.range(0, model.config().layers()).mapToObj(l -> new Trace.Layer(l,
-                        predictions(row(l, false, i)), predictions(row(l, true, i)), dominant.get(l).get(i), chosen(l, i)))
-                        .toList())).toList();
+                        predictions(row(l, false, i)), predictions(row(l, true, i)), dominant.get(l).get(i),
+                        chosen(l, i)))
+                        .toList()))
+                .toList();
     }
 
     private int row(int layer, boolean after, int index) {
@@ -87,7 +89,8 @@ public final class Tracer implements AutoCloseable {
         model.readLogits(session, hidden, normed, logits, (from, part) -> {
             long count = part.rows();
             session.topK(ids.rows(from, count), values.rows(from, count), part);
-            session.measure(LogitStatistics.ofTokens(wanted, sums.columns(from, count), chosen == null ? null : chosen.rows(from, count),
+            session.measure(LogitStatistics.ofTokens(wanted, sums.columns(from, count),
+                    chosen == null ? null : chosen.rows(from, count),
                     ranks == null ? null : ranks.rows(from, count)), part);
         });
         session.download(topIds, ids);
@@ -111,7 +114,8 @@ public final class Tracer implements AutoCloseable {
         var reader = scope.allocate(ElementType.F32, p, d);
         var last = scope.allocate(ElementType.F32, p, d);
         session.gatherRows(last, run.residualPost(model.config().layers() - 1), positionRows);
-        session.logitReader(reader, last, model.finalGain(), model.head(), scope.vector(session, targets), model.config().epsilon());
+        session.logitReader(reader, last, model.finalGain(), model.head(), scope.vector(session, targets),
+                model.config().epsilon());
         var all = new ArrayList<List<List<Trace.SubUpdate>>>();
         for (int l = 0; l < model.config().layers(); l++) {
             session.gatherRows(gathered, run.coefficients(l), positionRows);
@@ -122,20 +126,26 @@ public final class Tracer implements AutoCloseable {
         return all;
     }
 
-    private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores, float[] direct) {
+    private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores,
+            float[] direct) {
         return IntStream.range(0, positions.length).mapToObj(i -> IntStream.range(i * top, (i + 1) * top)
                 .mapToObj(j -> new Trace.SubUpdate(layer, neurons[j], coefficients[j], scores[j], direct[j],
-                        OptionalDouble.empty())).toList()).toList();
+                        OptionalDouble.empty()))
+                .toList()).toList();
     }
 
     private List<Prediction> predictions(int row) {
         return IntStream.range(row * top, (row + 1) * top)
-                .mapToObj(j -> new Prediction(topIds[j], model.tokenizer().text(topIds[j]), probability(topLogits[j], row))).toList();
+                .mapToObj(j -> new Prediction(topIds[j], model.tokenizer().text(topIds[j]),
+                        probability(topLogits[j], row)))
+                .toList();
     }
 
     private List<Trace.Chosen> chosen(int layer, int index) {
-        return IntStream.range(0, tokens.length).mapToObj(c -> new Trace.Chosen(tokens[c], model.tokenizer().text(tokens[c]),
-                standing(row(layer, false, index), c), standing(row(layer, true, index), c))).toList();
+        return IntStream.range(0, tokens.length)
+                .mapToObj(c -> new Trace.Chosen(tokens[c], model.tokenizer().text(tokens[c]),
+                        standing(row(layer, false, index), c), standing(row(layer, true, index), c)))
+                .toList();
     }
 
     private Trace.Standing standing(int row, int c) {
@@ -182,6 +192,7 @@ public final class Tracer implements AutoCloseable {
                         .formatted(position, length - 1, length));
             }
         }
-        return wanted.stream().mapToInt(position -> position < 0 ? length + position : position).sorted().distinct().toArray();
+        return wanted.stream().mapToInt(position -> position < 0 ? length + position : position).sorted().distinct()
+                .toArray();
     }
 }

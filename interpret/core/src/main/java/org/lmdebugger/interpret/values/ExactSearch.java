@@ -21,7 +21,8 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
         var direction = Vectors.mean(IntStream.of(tokens).mapToObj(id -> model.head().row(id).toFloats()).toList());
         var weights = new float[model.config().feedForwardWidth()];
         Arrays.fill(weights, sign);
-        return largest(direction, layer -> weights, k).stream().map(match -> new Match(match.vector(), sign * match.score())).toList();
+        return largest(direction, layer -> weights, k).stream()
+                .map(match -> new Match(match.vector(), sign * match.score())).toList();
     }
 
     /** Returns the vectors with the largest cosine to {@code vector}, but for itself. */
@@ -55,7 +56,8 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
                 var scores = scope.allocate(ElementType.F32, 1, vectors.count());
                 for (int l = 0; l < model.config().layers(); l++) {
                     session.upload(weights, weightsOfLayer.apply(l));
-                    session.contributions(scores.columns((long) l * width, width), neurons, weights, model.layer(l).ffnOut(), reader);
+                    session.contributions(scores.columns((long) l * width, width), neurons, weights,
+                            model.layer(l).ffnOut(), reader);
                 }
                 var topIndices = scope.allocate(ElementType.I32, 1, k);
                 var topScores = scope.allocate(ElementType.F32, 1, k);

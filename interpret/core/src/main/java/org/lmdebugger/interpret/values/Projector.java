@@ -48,7 +48,9 @@ final class Projector implements AutoCloseable {
             scaled = scope.allocate(ElementType.F32, tile, gain.length);
             ids = scope.allocate(ElementType.I32, tile, k);
             logits = scope.allocate(ElementType.F32, tile, k);
-            rescoring = Rescoring.isNeeded(model.device(), reading) ? new Rescoring(model, session, scope, reading, tile, k) : null;
+            rescoring = Rescoring.isNeeded(model.device(), reading)
+                    ? new Rescoring(model, session, scope, reading, tile, k)
+                    : null;
         } catch (Throwable failure) {
             close();
             throw failure;

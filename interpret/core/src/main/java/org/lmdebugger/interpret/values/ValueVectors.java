@@ -79,7 +79,8 @@ public final class ValueVectors {
     }
 
     List<TokenLogit> tokens(int[] ids, float[] logits) {
-        return IntStream.range(0, ids.length).mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList();
+        return IntStream.range(0, ids.length)
+                .mapToObj(j -> new TokenLogit(ids[j], model.tokenizer().text(ids[j]), logits[j])).toList();
     }
 
     /** Returns the {@code k} tokens that a vector of your own promotes most, read raw. */

@@ -19,7 +19,8 @@ public final class Vectors {
     public static float[] finite(float[] products) {
         for (float product : products) {
             if (!Float.isFinite(product)) {
-                throw new IllegalArgumentException("vectors: a product is %s (expected: vectors whose products FP32 can hold)".formatted(product));
+                throw new IllegalArgumentException(
+                        "vectors: a product is %s (expected: vectors whose products FP32 can hold)".formatted(product));
             }
         }
         return products;

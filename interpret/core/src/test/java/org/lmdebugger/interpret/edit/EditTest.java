@@ -17,9 +17,11 @@ class EditTest {
         assertThat(Edit.parse("L12D345=0")).isEqualTo(Edit.off(12, 345));
         assertThat(Edit.parse("L1D2*=2")).isEqualTo(new Edit(1, 2, new Operation.Scale(2), Positions.ALL));
         assertThat(Edit.parse("L1D2+=-1.5@last")).isEqualTo(new Edit(1, 2, new Operation.Add(-1.5f), Positions.LAST));
-        assertThat(Edit.parse(" L0D0 = 1e-3 @generated ")).isEqualTo(new Edit(0, 0, new Operation.Set(1e-3f), Positions.GENERATED));
+        assertThat(Edit.parse(" L0D0 = 1e-3 @generated "))
+                .isEqualTo(new Edit(0, 0, new Operation.Set(1e-3f), Positions.GENERATED));
         assertThat(Edit.parse("L1D2=3@1,4")).isEqualTo(new Edit(1, 2, new Operation.Set(3), Positions.at(1, 4)));
-        assertThat(Edit.parse("L1D2=3@2..5,0")).isEqualTo(new Edit(1, 2, new Operation.Set(3), Positions.at(0, 2, 3, 4, 5)));
+        assertThat(Edit.parse("L1D2=3@2..5,0"))
+                .isEqualTo(new Edit(1, 2, new Operation.Set(3), Positions.at(0, 2, 3, 4, 5)));
         assertThat(Edit.parse("L1D2=from:\"a \"quoted\" @last prompt\"@prompt"))
                 .isEqualTo(new Edit(1, 2, new Operation.From("a \"quoted\" @last prompt"), Positions.PROMPT));
         assertThat(Edit.parse("L1D2=on")).isEqualTo(new Edit(1, 2, new Operation.On(), Positions.ALL));
@@ -27,18 +29,22 @@ class EditTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"L12D345=0", "L1D2*=2.5", "L1D2+=-1.5@last", "L1D2=3@1,4", "L1D2=3@0,1", "L1D2=3@0,2..5", "L1D2=from:\"other\"@prompt",
-        "L0D0=1.0E10", "L1D2=on", "L1D2=off@last"})
+    @ValueSource(strings = {"L12D345=0", "L1D2*=2.5", "L1D2+=-1.5@last", "L1D2=3@1,4", "L1D2=3@0,1", "L1D2=3@0,2..5",
+            "L1D2=from:\"other\"@prompt",
+            "L0D0=1.0E10", "L1D2=on", "L1D2=off@last"})
     void anEditPrintsAsItIsWritten(String text) {
         assertThat(Edit.parse(text)).hasToString(text);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "L1", "L1D2", "L1D2=", "l1d2=0", "L-1D2=0", "L1D2=x", "L1D2=0@", "L1D2=0@nowhere", "L1D2=0@5..2", "L1D2=0@-1",
-        "L1D2==0", "L1D2-=1", "L1D2=1f", "L1D2=0x1p3", "L1D2=\0001", "L1D2=from:other", "L12345678901D2=0", "L1D2=0 L1D3=0", "L1D2*=on",
-        "L1D2=ON", "L1D2=onn"})
+    @ValueSource(strings = {"", "L1", "L1D2", "L1D2=", "l1d2=0", "L-1D2=0", "L1D2=x", "L1D2=0@", "L1D2=0@nowhere",
+            "L1D2=0@5..2", "L1D2=0@-1",
+            "L1D2==0", "L1D2-=1", "L1D2=1f", "L1D2=0x1p3", "L1D2=\0001", "L1D2=from:other", "L12345678901D2=0",
+            "L1D2=0 L1D3=0", "L1D2*=on",
+            "L1D2=ON", "L1D2=onn"})
     void whatIsNoEditIsRefusedWithTheFormsThatAre(String text) {
-        assertThatThrownBy(() -> Edit.parse(text)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("expected: ");
+        assertThatThrownBy(() -> Edit.parse(text)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("expected: ");
     }
 
     @ParameterizedTest
@@ -50,7 +56,8 @@ class EditTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"ALL, true, true, true", "PROMPT, true, true, false", "GENERATED, false, false, true", "LAST, false, true, false"})
+    @CsvSource({"ALL, true, true, true", "PROMPT, true, true, false", "GENERATED, false, false, true",
+            "LAST, false, true, false"})
     void namedPositions(Positions.Named named, boolean first, boolean last, boolean generated) {
         assertThat(named.contains(0, 5)).isEqualTo(first);
         assertThat(named.contains(4, 5)).isEqualTo(last);
@@ -61,7 +68,8 @@ class EditTest {
     void theLastSwitchOfANeuronCounts() {
         var edits = Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D2=on", "L3D4=off", "L1D2=off"));
         assertThat(edits.texts()).containsExactly("L1D2=off", "L3D4=off");
-        assertThatThrownBy(() -> Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D2=3"))).hasMessageContaining("L12D345=on");
+        assertThatThrownBy(() -> Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D2=3")))
+                .hasMessageContaining("L12D345=on");
     }
 
     @ParameterizedTest

@@ -79,7 +79,8 @@ class SweepPropertyTest {
     }
 
     /** A prompt, single edits of some neurons, and interventions of several edits. */
-    record Case(int model, int[] ids, List<Intervention> interventions, int layer, int neuron, float value, Positions positions, long memory) {
+    record Case(int model, int[] ids, List<Intervention> interventions, int layer, int neuron, float value,
+            Positions positions, long memory) {
     }
 
     @Provide
@@ -87,30 +88,41 @@ class SweepPropertyTest {
         return Arbitraries.integers().between(0, 2).flatMap(model -> {
             int layers = new int[] {1, 2, 4}[model];
             int neurons = 4 * new int[] {8, 12, 16}[model];
-            return Arbitraries.integers().between(0, 8191).array(int[].class).ofMinSize(1).ofMaxSize(12).flatMap(ids -> {
-                var value = Arbitraries.floats().between(-40, 40).ofScale(2);
-                var positions = Arbitraries.oneOf(Arbitraries.of(Positions.ALL, Positions.LAST, Positions.PROMPT),
-                        Arbitraries.integers().between(0, ids.length - 1).array(int[].class).ofMinSize(1).ofMaxSize(3).map(Positions::at));
-                var operation = Arbitraries.oneOf(value.map(Edit.Operation.Set::new), value.map(Edit.Operation.Scale::new),
-                        value.map(Edit.Operation.Add::new), Arbitraries.of(new Edit.Operation.On(), new Edit.Operation.Off()));
-                var layer = Arbitraries.integers().between(0, layers - 1);
-                var neuron = Arbitraries.integers().between(0, neurons - 1);
-                var edit = Combinators.combine(layer, neuron, operation, positions).as(Edit::new);
-                var edits = edit.array(Edit[].class).ofMinSize(0).ofMaxSize(4).map(Intervention::of);
-                return Combinators.combine(edits.list().ofMaxSize(4), layer, neuron, value, positions, Arbitraries.of(1L, 300_000L, 1L << 29))
-                        .as((interventions, l, n, v, p, memory) -> new Case(model, ids, interventions, l, n, v, p, memory));
-            });
+            return Arbitraries.integers().between(0, 8191).array(int[].class).ofMinSize(1).ofMaxSize(12)
+                    .flatMap(ids -> {
+                        var value = Arbitraries.floats().between(-40, 40).ofScale(2);
+                        var positions = Arbitraries.oneOf(
+                                Arbitraries.of(Positions.ALL, Positions.LAST, Positions.PROMPT),
+                                Arbitraries.integers().between(0, ids.length - 1).array(int[].class).ofMinSize(1)
+                                        .ofMaxSize(3).map(Positions::at));
+                        var operation = Arbitraries.oneOf(value.map(Edit.Operation.Set::new),
+                                value.map(Edit.Operation.Scale::new),
+                                value.map(Edit.Operation.Add::new),
+                                Arbitraries.of(new Edit.Operation.On(), new Edit.Operation.Off()));
+                        var layer = Arbitraries.integers().between(0, layers - 1);
+                        var neuron = Arbitraries.integers().between(0, neurons - 1);
+                        var edit = Combinators.combine(layer, neuron, operation, positions).as(Edit::new);
+                        var edits = edit.array(Edit[].class).ofMinSize(0).ofMaxSize(4).map(Intervention::of);
+                        return Combinators
+                                .combine(edits.list().ofMaxSize(4), layer, neuron, value, positions,
+                                        Arbitraries.of(1L, 300_000L, 1L << 29))
+                                .as((interventions, l, n, v, p, memory) -> new Case(model, ids, interventions, l, n, v,
+                                        p, memory));
+                    });
         });
     }
 
     @Property(tries = 150)
     void equalsAWholeForward(@ForAll("cases") Case random) {
         var model = MODELS.get(random.model());
-        var neurons = new NeuronSelection.Ranges(List.of(new NeuronSelection.Range(random.layer(), NeuronSelection.Range.END, random.neuron(), random.neuron())));
+        var neurons = new NeuronSelection.Ranges(List.of(new NeuronSelection.Range(random.layer(),
+                NeuronSelection.Range.END, random.neuron(), random.neuron())));
         var sweep = Sweep.ofIds(random.ids()).neurons(neurons).off().add(random.value()).scale(random.value())
                 .lmDebugger(true).lmDebugger(false).at(random.positions())
-                .interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(), Measure.logit(TOKEN),
-                        Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN), Measure.difference(TOKEN, OTHER));
+                .interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(),
+                        Measure.logit(TOKEN),
+                        Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN),
+                        Measure.difference(TOKEN, OTHER));
         var clean = logits(model, random.ids(), Intervention.NONE);
         var seen = new int[1];
         new Debugger(model).sweep(sweep, effects -> {
@@ -126,9 +138,11 @@ class SweepPropertyTest {
 
     /** Logits alone are computed from those columns of the head alone, and are what they are among others. */
     private static void assertOnlyChosen(Gpt2 model, Sweep sweep) {
-        var alone = new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), sweep.interventions(), sweep.positions(),
+        var alone = new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), sweep.interventions(),
+                sweep.positions(),
                 List.of(Measure.logit(TOKEN), Measure.difference(TOKEN, OTHER)), sweep.memory());
-        assertThat(collect(model, alone, Measure.logit(TOKEN))).usingComparatorWithPrecision(1e-5f).containsExactly(collect(model, sweep, Measure.logit(TOKEN)));
+        assertThat(collect(model, alone, Measure.logit(TOKEN))).usingComparatorWithPrecision(1e-5f)
+                .containsExactly(collect(model, sweep, Measure.logit(TOKEN)));
         assertThat(collect(model, alone, Measure.difference(TOKEN, OTHER))).usingComparatorWithPrecision(1e-5f)
                 .containsExactly(collect(model, sweep, Measure.difference(TOKEN, OTHER)));
     }
@@ -148,7 +162,8 @@ class SweepPropertyTest {
 
     private static float[] logits(Gpt2 model, int[] ids, Intervention edits) {
         try (var resolver = new Resolver(model, ids, ids.length);
-             var run = Activations.forward(model, ids, resolver.resolve(edits), Activations.Keep.ALL); var logits = run.logits()) {
+                var run = Activations.forward(model, ids, resolver.resolve(edits), Activations.Keep.ALL);
+                var logits = run.logits()) {
             return logits.row(ids.length - 1).toFloats();
         }
     }
@@ -173,12 +188,14 @@ class SweepPropertyTest {
     }
 
     private static void assertClose(Effects effects, int i, Measure measure, double expected, double tolerance) {
-        assertThat((double) effects.values(measure)[i]).as("%s of %s", measure, effects.edits(i).texts()).isCloseTo(expected, within(tolerance));
+        assertThat((double) effects.values(measure)[i]).as("%s of %s", measure, effects.edits(i).texts())
+                .isCloseTo(expected, within(tolerance));
     }
 
     private static double[] logSoftmax(float[] logits) {
         double max = IntStream.range(0, logits.length).mapToDouble(v -> logits[v]).max().orElseThrow();
-        double sum = max + Math.log(IntStream.range(0, logits.length).mapToDouble(v -> Math.exp(logits[v] - max)).sum());
+        double sum = max
+                + Math.log(IntStream.range(0, logits.length).mapToDouble(v -> Math.exp(logits[v] - max)).sum());
         return IntStream.range(0, logits.length).mapToDouble(v -> logits[v] - sum).toArray();
     }
 }

@@ -54,7 +54,8 @@ class SweepTest {
     }
 
     private static Sweep someNeurons() {
-        return Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl(), Measure.logit(" girl"));
+        return Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl(),
+                Measure.logit(" girl"));
     }
 
     private static List<Effects> run(Debugger by, Sweep sweep) {
@@ -64,7 +65,8 @@ class SweepTest {
     }
 
     private static float[] values(List<Effects> all, Measure measure) {
-        var list = all.stream().flatMapToDouble(e -> IntStream.range(0, e.size()).mapToDouble(i -> e.values(measure)[i])).toArray();
+        var list = all.stream()
+                .flatMapToDouble(e -> IntStream.range(0, e.size()).mapToDouble(i -> e.values(measure)[i])).toArray();
         var values = new float[list.length];
         IntStream.range(0, list.length).forEach(i -> values[i] = (float) list[i]);
         return values;
@@ -84,7 +86,8 @@ class SweepTest {
             var whole = run(debugger, sweep);
             var parts = run(debugger, sweep.memory(memory));
             assertThat(parts).hasSizeGreaterThan(whole.size());
-            assertThat(values(parts, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(whole, Measure.logit(" girl")));
+            assertThat(values(parts, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
+                    .containsExactly(values(whole, Measure.logit(" girl")));
             var expected = values(whole, Measure.kl());
             var kl = values(parts, Measure.kl());
             for (int i = 0; i < kl.length; i++) {
@@ -102,13 +105,18 @@ class SweepTest {
         var parts = run(debugger, sweep.memory(4_000_000));
         assertThat(tall).hasSize(1);
         assertThat(parts).hasSizeGreaterThan(2);
-        assertThat(values(tall, Measure.kl())).usingComparatorWithPrecision(1e-6f).containsExactly(values(parts, Measure.kl()));
-        assertThat(values(tall, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(parts, Measure.logit(" girl")));
+        assertThat(values(tall, Measure.kl())).usingComparatorWithPrecision(1e-6f)
+                .containsExactly(values(parts, Measure.kl()));
+        assertThat(values(tall, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
+                .containsExactly(values(parts, Measure.logit(" girl")));
         assertThat(values(tall, Measure.rank(" girl"))).containsExactly(values(parts, Measure.rank(" girl")));
-        assertThat(tall.getFirst().topIds()).containsExactly(parts.stream().flatMapToInt(e -> IntStream.of(e.topIds())).toArray());
-        var justLogits = run(debugger, new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), List.of(), sweep.positions(),
-                List.of(Measure.logit(" girl")), sweep.memory()));
-        assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f).containsExactly(values(tall, Measure.logit(" girl")));
+        assertThat(tall.getFirst().topIds())
+                .containsExactly(parts.stream().flatMapToInt(e -> IntStream.of(e.topIds())).toArray());
+        var justLogits = run(debugger,
+                new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), List.of(), sweep.positions(),
+                        List.of(Measure.logit(" girl")), sweep.memory()));
+        assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
+                .containsExactly(values(tall, Measure.logit(" girl")));
     }
 
     /** More rows than there are logits at a time, alone and beside others. */
@@ -133,7 +141,9 @@ class SweepTest {
         assertThat(rows.get(3).intervention()).isEqualTo(effects.edits(3));
         assertThat(rows.get(3).neuron()).contains(new Neuron(effects.layers()[3], effects.neurons()[3]));
         assertThat(rows.get(3).value(Measure.kl())).isEqualTo(effects.values(Measure.kl())[3]);
-        var several = run(debugger, Sweep.of(PROMPT).measure(Measure.kl()).interventions(List.of(Intervention.parse("L1D2=0", "L2D3=0")))).getFirst();
+        var several = run(debugger,
+                Sweep.of(PROMPT).measure(Measure.kl()).interventions(List.of(Intervention.parse("L1D2=0", "L2D3=0"))))
+                        .getFirst();
         assertThat(several.rows().findFirst().orElseThrow().neuron()).isEmpty();
     }
 
@@ -144,7 +154,10 @@ class SweepTest {
         assertThat(Arrays.copyOf(effects.neurons(), 6)).containsExactly(0, 0, 1, 1, 2, 2);
         assertThat(effects.edits(3).texts()).containsExactly("L0D1=3@last");
         assertThat(effects.clean(Measure.kl())).isZero();
-        var several = run(debugger, Sweep.of(PROMPT).measure(Measure.kl()).interventions(List.of(Intervention.parse("L1D2=0", "L2D3=0"), Intervention.parse("L1D9=0")))).getFirst();
+        var several = run(debugger,
+                Sweep.of(PROMPT).measure(Measure.kl())
+                        .interventions(List.of(Intervention.parse("L1D2=0", "L2D3=0"), Intervention.parse("L1D9=0"))))
+                                .getFirst();
         assertThat(several.layers()).containsExactly(-1, 1);
         assertThat(several.neurons()).containsExactly(-1, 9).isSameAs(several.neurons());
     }
@@ -152,8 +165,10 @@ class SweepTest {
     @Test
     void promptsOfDifferentLengthsAreMeasuredEach() {
         var sweep = someNeurons();
-        var both = run(debugger, new Sweep(Stream.concat(sweep.prompts().stream(), Sweep.of("The king").prompts().stream()).toList(), sweep.neurons(),
-                sweep.operations(), List.of(), sweep.positions(), sweep.measures(), sweep.memory()));
+        var both = run(debugger,
+                new Sweep(Stream.concat(sweep.prompts().stream(), Sweep.of("The king").prompts().stream()).toList(),
+                        sweep.neurons(),
+                        sweep.operations(), List.of(), sweep.positions(), sweep.measures(), sweep.memory()));
         assertThat(both.stream().map(Effects::prompt)).containsExactly(0, 1);
         assertThat(both.getFirst().values(Measure.kl())).isEqualTo(values(run(debugger, sweep), Measure.kl()));
         assertThat(both.getLast().values(Measure.kl())).isNotEqualTo(both.getFirst().values(Measure.kl()));
@@ -202,9 +217,11 @@ class SweepTest {
             double clean = logProbability(Intervention.NONE, position);
             for (var layer : position.layers()) {
                 for (var update : layer.dominant()) {
-                    var off = Intervention.parse("L%dD%d=0@%d".formatted(update.layer(), update.neuron(), position.position()));
+                    var off = Intervention
+                            .parse("L%dD%d=0@%d".formatted(update.layer(), update.neuron(), position.position()));
                     // sums of 8,192 logits whose own errors are about 1e-5
-                    assertThat(update.total().getAsDouble()).isCloseTo(clean - logProbability(off, position), within(1e-4));
+                    assertThat(update.total().getAsDouble()).isCloseTo(clean - logProbability(off, position),
+                            within(1e-4));
                 }
             }
         }
@@ -224,12 +241,14 @@ class SweepTest {
     @Test
     void operationsOfOtherPromptsAndOfLmDebugger() {
         var other = "Once upon a time there was a big";
-        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L1D5,L3D7")).from(other).lmDebugger(true).lmDebugger(false).atLast().measure(Measure.logit(" girl"));
+        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L1D5,L3D7")).from(other).lmDebugger(true)
+                .lmDebugger(false).atLast().measure(Measure.logit(" girl"));
         for (var effects : run(debugger, sweep)) {
             for (int i = 0; i < effects.size(); i++) {
                 try (var run = debugger.run(PROMPT, effects.edits(i)); var logits = run.logits()) {
                     float expected = logits.row(7).toFloats()[model.tokenizer().single(" girl")];
-                    assertThat(effects.values(Measure.logit(" girl"))[i]).as("%s", effects.edits(i).texts()).isCloseTo(expected, within(2e-4f));
+                    assertThat(effects.values(Measure.logit(" girl"))[i]).as("%s", effects.edits(i).texts())
+                            .isCloseTo(expected, within(2e-4f));
                 }
             }
         }
@@ -261,7 +280,8 @@ class SweepTest {
     @Test
     @SuppressWarnings("try") // closes a model too early, on purpose
     void severalDevicesShareASweep() {
-        var others = Sweep.of(PROMPT, "Once upon").neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl()).memory(1);
+        var others = Sweep.of(PROMPT, "Once upon").neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast()
+                .measure(Measure.kl()).memory(1);
         try (var second = TestDevice.open(); var loaded = TestModels.load("sample", second)) {
             var both = List.of(debugger, new Debugger(loaded));
             var plan = debugger.plan(others);
@@ -279,13 +299,15 @@ class SweepTest {
                 throw new IllegalStateException("on purpose");
             })).hasMessage("on purpose");
             loaded.close();
-            assertThatThrownBy(() -> Debugger.sweep(both, plan, 0, effects -> true)).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> Debugger.sweep(both, plan, 0, effects -> true))
+                    .isInstanceOf(IllegalStateException.class);
         }
     }
 
     @Test
     void textFormsAreReadAndWritten() {
-        for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"", "rank:\" king\"", "rank:#620", "difference:#1/\" king\"",
+        for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"",
+                "rank:\" king\"", "rank:#620", "difference:#1/\" king\"",
                 "difference:\" king\"/\" queen\"", "top:5")) {
             assertThat(Measure.parse(text)).hasToString(text);
         }
@@ -295,22 +317,27 @@ class SweepTest {
         for (var text : List.of("", "D3", "L", "L3-", "L1D5,", "dominant:", "most:3")) {
             assertThatThrownBy(() -> NeuronSelection.parse(text)).hasMessageStartingWith("neurons: " + text);
         }
-        assertThatThrownBy(() -> Measure.parse("logit: king")).hasMessageStartingWith("measure: logit: king (expected: kl, entropy");
+        assertThatThrownBy(() -> Measure.parse("logit: king"))
+                .hasMessageStartingWith("measure: logit: king (expected: kl, entropy");
     }
 
     /** The sweep goes on; what it cannot tell is NaN, and no rank or token is made up. */
     @Test
     void anInterventionThatOverflowsHasNoNumbers() {
-        var measures = List.of(Measure.kl(), Measure.entropy(), Measure.logit(" girl"), Measure.rank(" girl"), Measure.probability(" girl"),
+        var measures = List.of(Measure.kl(), Measure.entropy(), Measure.logit(" girl"), Measure.rank(" girl"),
+                Measure.probability(" girl"),
                 Measure.logProbability(" girl"), Measure.difference(" girl", " boy"));
         for (var asked : Stream.concat(measures.stream().map(List::of), Stream.of(measures)).toList()) {
-            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D5")).scale(2).interventions(List.of(Intervention.parse("L1D5=3e38", "L1D5*=9"),
-                    Intervention.parse("L3D7=3e38", "L3D7*=9"), Intervention.parse("L1D5=1e30"))).measure(asked.toArray(Measure[]::new)).measure(Measure.top(2));
+            var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D5")).scale(2)
+                    .interventions(List.of(Intervention.parse("L1D5=3e38", "L1D5*=9"),
+                            Intervention.parse("L3D7=3e38", "L3D7*=9"), Intervention.parse("L1D5=1e30")))
+                    .measure(asked.toArray(Measure[]::new)).measure(Measure.top(2));
             for (var effects : run(debugger, sweep)) {
                 for (int i = 0; i < effects.size(); i++) {
                     boolean overflows = effects.edits(i).list().size() == 2;
                     for (var measure : asked) {
-                        assertThat(Float.isFinite(effects.values(measure)[i])).as("%s of %s", measure, effects.edits(i)).isNotEqualTo(overflows);
+                        assertThat(Float.isFinite(effects.values(measure)[i])).as("%s of %s", measure, effects.edits(i))
+                                .isNotEqualTo(overflows);
                     }
                     assertThat(effects.topIds()[2 * i] == -1).isEqualTo(overflows);
                     assertThat(Float.isNaN(effects.topProbabilities()[2 * i])).isEqualTo(overflows);
@@ -323,9 +350,13 @@ class SweepTest {
     @Test
     void aHugeSweptValueIsWhatAWholeForwardMakesOfIt() {
         var measure = Measure.probability(" girl");
-        var swept = run(debugger, Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D5")).set(1e25f).measure(measure));
-        var expected = IntStream.range(0, 4).mapToDouble(l -> debugger.trace(PROMPT, Intervention.parse("L" + l + "D5=1e25@last"),
-                TraceOptions.DEFAULT.following(model.tokenizer().single(" girl"))).editedPosition(-1).layer(3).chosen().getFirst().after().probability()).toArray();
+        var swept = run(debugger,
+                Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D5")).set(1e25f).measure(measure));
+        var expected = IntStream.range(0, 4)
+                .mapToDouble(l -> debugger.trace(PROMPT, Intervention.parse("L" + l + "D5=1e25@last"),
+                        TraceOptions.DEFAULT.following(model.tokenizer().single(" girl"))).editedPosition(-1).layer(3)
+                        .chosen().getFirst().after().probability())
+                .toArray();
         var found = values(swept, measure);
         for (int l = 0; l < 4; l++) {
             assertThat((double) found[l]).isCloseTo(expected[l], withinPercentage(0.1));
@@ -352,10 +383,12 @@ class SweepTest {
         refused(someNeurons().interventions(List.of(Intervention.parse("L9D0=0"))), "edit: L9D0");
         assertThatThrownBy(() -> someNeurons().set(Float.NaN)).hasMessageContaining("finite");
         assertThatThrownBy(() -> someNeurons().memory(0)).hasMessageContaining("memory: 0");
-        assertThatThrownBy(() -> run(debugger, someNeurons()).getFirst().values(Measure.entropy())).hasMessageContaining("measure: entropy");
+        assertThatThrownBy(() -> run(debugger, someNeurons()).getFirst().values(Measure.entropy()))
+                .hasMessageContaining("measure: entropy");
     }
 
     private static void refused(Sweep sweep, String... parts) {
-        assertThatThrownBy(() -> debugger.plan(sweep)).isInstanceOf(IllegalArgumentException.class).message().contains(parts);
+        assertThatThrownBy(() -> debugger.plan(sweep)).isInstanceOf(IllegalArgumentException.class).message()
+                .contains(parts);
     }
 }

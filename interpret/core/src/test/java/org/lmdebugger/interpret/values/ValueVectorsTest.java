@@ -49,7 +49,8 @@ class ValueVectorsTest {
         model = TestModels.load("sample", device);
         vectors = new ValueVectors(model);
         d = model.config().width();
-        values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats()).toArray(float[][]::new);
+        values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats())
+                .toArray(float[][]::new);
     }
 
     @AfterAll
@@ -99,8 +100,10 @@ class ValueVectorsTest {
                     var together = all.projections(7, memory).of(all.at(i));
                     var alone = all.project(all.at(i), 7, reading);
                     for (int j = 0; j < 7; j++) { // ids may change places where logits differ in the last bit
-                        assertThat((double) together.top().get(j).logit()).isCloseTo(alone.top().get(j).logit(), within(1e-7));
-                        assertThat((double) together.bottom().get(j).logit()).isCloseTo(alone.bottom().get(j).logit(), within(1e-7));
+                        assertThat((double) together.top().get(j).logit()).isCloseTo(alone.top().get(j).logit(),
+                                within(1e-7));
+                        assertThat((double) together.bottom().get(j).logit()).isCloseTo(alone.bottom().get(j).logit(),
+                                within(1e-7));
                     }
                 }
             }
@@ -114,7 +117,8 @@ class ValueVectorsTest {
     @Test
     void promotedAndSuppressedTokens() {
         for (int[] tokens : new int[][] {{301}, {17, 4000, 8191}}) {
-            IntToDoubleFunction mean = v -> IntStream.of(tokens).mapToDouble(token -> logit(v, token)).average().orElseThrow();
+            IntToDoubleFunction mean = v -> IntStream.of(tokens).mapToDouble(token -> logit(v, token)).average()
+                    .orElseThrow();
             assertMatches(vectors.promote(tokens, 25), mean, Comparator.reverseOrder());
             assertMatches(vectors.suppress(tokens, 25), mean, Comparator.naturalOrder());
         }
@@ -124,13 +128,15 @@ class ValueVectorsTest {
     @Test
     void similarVectors() {
         int self = vectors.index(VECTOR);
-        assertMatches(vectors.similar(VECTOR, 25), v -> v == self ? Double.NEGATIVE_INFINITY : Vectors.cosine(values[self], values[v]),
+        assertMatches(vectors.similar(VECTOR, 25),
+                v -> v == self ? Double.NEGATIVE_INFINITY : Vectors.cosine(values[self], values[v]),
                 Comparator.reverseOrder());
     }
 
     /** Rank by rank the score is the expected one, and each vector has the score that it is listed with. */
     private void assertMatches(List<Match> actual, IntToDoubleFunction score, Comparator<Double> order) {
-        var expected = IntStream.range(0, vectors.count()).mapToDouble(score).boxed().sorted(order).limit(actual.size()).toList();
+        var expected = IntStream.range(0, vectors.count()).mapToDouble(score).boxed().sorted(order).limit(actual.size())
+                .toList();
         assertThat(actual).hasSize(25).extracting(Match::vector).doesNotHaveDuplicates();
         for (int i = 0; i < actual.size(); i++) {
             assertThat((double) actual.get(i).score()).isCloseTo(expected.get(i), within(ROUNDING))
@@ -144,7 +150,9 @@ class ValueVectorsTest {
         assertThatThrownBy(() -> vectors.promote(new int[] {8192}, 5)).hasMessage("token: 8192 (expected: 0 to 8191)");
         assertThatThrownBy(() -> vectors.promote(new int[] {1}, 0)).hasMessage("k: 0 (expected: 1 to 3072)");
         assertThatThrownBy(() -> vectors.similar(VECTOR, 3072)).hasMessage("k: 3072 (expected: 1 to 3071)");
-        assertThatThrownBy(() -> vectors.similar(new Neuron(4, 0), 5)).hasMessageStartingWith("value vector: L4D0 (expected: L0 to L3");
-        assertThatThrownBy(() -> vectors.project(VECTOR, 8193, Reading.RAW)).hasMessage("k: 8193 (expected: 1 to 8192)");
+        assertThatThrownBy(() -> vectors.similar(new Neuron(4, 0), 5))
+                .hasMessageStartingWith("value vector: L4D0 (expected: L0 to L3");
+        assertThatThrownBy(() -> vectors.project(VECTOR, 8193, Reading.RAW))
+                .hasMessage("k: 8193 (expected: 1 to 8192)");
     }
 }

@@ -69,7 +69,8 @@ public final class AccessTokens {
     /** Lets the browser in that opens the link. */
     public synchronized void login(Context context) {
         if (!equal(context.queryParam("key"), key)) {
-            throw Problem.refused("This link was used already, or is another server's. Open the one that lmdebug serve printed last.");
+            throw Problem.refused(
+                    "This link was used already, or is another server's. Open the one that lmdebug serve printed last.");
         }
         boolean secure = "https".equalsIgnoreCase(context.header("X-Forwarded-Proto")); // as a proxy says
         context.cookie(new Cookie(cookie(context), session, "/", -1, secure, true, null, SameSite.STRICT));

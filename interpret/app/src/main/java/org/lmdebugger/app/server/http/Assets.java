@@ -14,8 +14,10 @@ import java.util.TreeMap;
 
 /** The page's files, all in memory, by the path that a browser asks for: a request never becomes a path of a file. */
 public final class Assets {
-    private static final Map<String, String> TYPES = Map.of("html", "text/html; charset=utf-8", "css", "text/css; charset=utf-8",
-            "js", "text/javascript; charset=utf-8", "svg", "image/svg+xml", "yaml", "application/yaml", "woff2", "font/woff2",
+    private static final Map<String, String> TYPES = Map.of("html", "text/html; charset=utf-8", "css",
+            "text/css; charset=utf-8",
+            "js", "text/javascript; charset=utf-8", "svg", "image/svg+xml", "yaml", "application/yaml", "woff2",
+            "font/woff2",
             "txt", "text/plain; charset=utf-8");
 
     /** Where the API's description is. */
@@ -70,7 +72,8 @@ public final class Assets {
         try (var properties = resource("META-INF/maven/org.webjars.npm/%s/pom.properties".formatted(name))) {
             version.load(properties);
         }
-        try (var script = resource("META-INF/resources/webjars/%s/%s/dist/%s".formatted(name, version.getProperty("version"), file))) {
+        try (var script = resource(
+                "META-INF/resources/webjars/%s/%s/dist/%s".formatted(name, version.getProperty("version"), file))) {
             add(path, script.readAllBytes());
         }
     }

@@ -58,7 +58,8 @@ public final class Guard {
                 }
             }
         } catch (UnknownHostException | SocketException failure) {
-            LoggerFactory.getLogger(Guard.class).warn("the names of this machine are not all known: {}", failure.toString());
+            LoggerFactory.getLogger(Guard.class).warn("the names of this machine are not all known: {}",
+                    failure.toString());
         }
         return Set.copyOf(hosts);
     }
@@ -75,7 +76,8 @@ public final class Guard {
             return;
         }
         if (tokens != null && !context.path().equals(LOGIN) && !tokens.areShownBy(context)) {
-            throw new Problem(401, "Unauthorised", "Open the link that lmdebug serve printed, or send the header Authorization: Bearer TOKEN");
+            throw new Problem(401, "Unauthorised",
+                    "Open the link that lmdebug serve printed, or send the header Authorization: Bearer TOKEN");
         }
         boolean hasBody = context.method() == HandlerType.POST || context.method() == HandlerType.PUT;
         if (hasBody && !isJson(context.contentType())) {
@@ -93,7 +95,8 @@ public final class Guard {
         var origin = context.header("Origin");
         if (origin == null) {
             var site = context.header("Sec-Fetch-Site");
-            boolean navigation = "navigate".equals(context.header("Sec-Fetch-Mode")) && context.method() == HandlerType.GET
+            boolean navigation = "navigate".equals(context.header("Sec-Fetch-Mode"))
+                    && context.method() == HandlerType.GET
                     && !context.path().startsWith("/api/") && !context.path().startsWith("/get_"); // a link to the page
             if (site != null && !site.equals("same-origin") && !site.equals("none") && !navigation) {
                 throw foreign();
@@ -102,7 +105,8 @@ public final class Guard {
             context.header("Access-Control-Allow-Origin", origin).header("Vary", "Origin")
                     .header("Access-Control-Expose-Headers", Responses.REASON);
             if (context.method() == HandlerType.OPTIONS) {
-                context.header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE").header("Access-Control-Max-Age", "600")
+                context.header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+                        .header("Access-Control-Max-Age", "600")
                         .header("Access-Control-Allow-Headers", "Content-Type, Authorization");
             }
         } else if (!origin.equals("http://" + context.header("Host"))) {
@@ -111,7 +115,8 @@ public final class Guard {
     }
 
     private static Problem foreign() {
-        return Problem.refused("Origin: of another page (expected: this server's own page, or lmdebug serve --allow-origin URL)");
+        return Problem.refused(
+                "Origin: of another page (expected: this server's own page, or lmdebug serve --allow-origin URL)");
     }
 
     private static boolean isJson(String contentType) {

@@ -84,8 +84,10 @@ public final class CompatibleRoutes {
         }
         var switches = new ArrayList<Edit>(); // of a neuron the last counts, as it overwrites the others
         for (var each : request.interventions()) {
-            if (each.layer() == null || each.dim() == null || each.coeff() == null || each.layer() < 0 || each.dim() < 0) {
-                throw new IllegalArgumentException("interventions: %s (expected: layer and dim from 0 on, and coeff)".formatted(each));
+            if (each.layer() == null || each.dim() == null || each.coeff() == null || each.layer() < 0
+                    || each.dim() < 0) {
+                throw new IllegalArgumentException(
+                        "interventions: %s (expected: layer and dim from 0 on, and coeff)".formatted(each));
             }
             var operation = each.coeff() > 0 ? new Edit.Operation.On() : new Edit.Operation.Off();
             switches.add(new Edit(each.layer(), each.dim(), operation, Positions.ALL));
@@ -115,9 +117,11 @@ public final class CompatibleRoutes {
 
     private static Object view(String prompt, Trace.Position position) {
         return Json.object("prompt", prompt, "layers", position.layers().stream().map(layer -> Json.object(
-                "layer", layer.layer(), "predictions_before", predictions(layer.before()), "predictions_after", predictions(layer.after()),
+                "layer", layer.layer(), "predictions_before", predictions(layer.before()), "predictions_after",
+                predictions(layer.after()),
                 "significant_values", layer.dominant().stream().map(update -> Json.object("layer", update.layer(),
-                        "dim", update.neuron(), "score", update.score())).toList())).toList());
+                        "dim", update.neuron(), "score", update.score())).toList()))
+                .toList());
     }
 
     private static List<Map<String, Object>> predictions(List<Trace.Prediction> predictions) {
@@ -129,13 +133,15 @@ public final class CompatibleRoutes {
         var request = read(context);
         var edits = edits(request);
         if (request.generate_k() == null || request.generate_k() < 1 || request.generate_k() > Limits.TOKENS) {
-            throw new IllegalArgumentException("generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));
+            throw new IllegalArgumentException(
+                    "generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));
         }
-        Generation generation = inference.callLong(context, job -> inference.debugger().generate(request.prompt(), List.of(Continuation.of(edits)),
-                GenerationOptions.greedy(request.generate_k()), (continuation, token) -> {
-                    job.throwIfCancelled();
-                    return true;
-                }).getFirst());
+        Generation generation = inference.callLong(context,
+                job -> inference.debugger().generate(request.prompt(), List.of(Continuation.of(edits)),
+                        GenerationOptions.greedy(request.generate_k()), (continuation, token) -> {
+                            job.throwIfCancelled();
+                            return true;
+                        }).getFirst());
         return Map.of("generate_text", generation.text());
     }
 
@@ -143,10 +149,10 @@ public final class CompatibleRoutes {
         int layer = number(context, "layer", inference.debugger().model().config().layers());
         int dim = number(context, "dim", inference.debugger().model().config().feedForwardWidth());
         var tokenizer = inference.debugger().model().tokenizer();
-        var tokens = inference.call(context, debugger ->
-                debugger.project(debugger.model().layer(layer).ffnOut().row(dim), PROJECTED).getFirst());
-        return Json.object("layer", layer, "dim", dim, "top_k", tokens.stream().map(token ->
-                Json.object("token", tokenizer.raw(token.id()), "logit", token.logit())).toList());
+        var tokens = inference.call(context,
+                debugger -> debugger.project(debugger.model().layer(layer).ffnOut().row(dim), PROJECTED).getFirst());
+        return Json.object("layer", layer, "dim", dim, "top_k", tokens.stream()
+                .map(token -> Json.object("token", tokenizer.raw(token.id()), "logit", token.logit())).toList());
     }
 
     private static int number(Context context, String name, int below) {

@@ -39,7 +39,8 @@ public final class GenerateRoutes {
     record One(List<String> edits, Long seed) {
     }
 
-    record GenerateRequest(String prompt, String mode, List<One> continuations, Integer tokens, Float temperature, Integer top_k, Float top_p) {
+    record GenerateRequest(String prompt, String mode, List<One> continuations, Integer tokens, Float temperature,
+            Integer top_k, Float top_p) {
     }
 
     private void generate(Context context) {
@@ -52,14 +53,16 @@ public final class GenerateRoutes {
                 Objects.requireNonNullElse(one.seed(), 0L))).toList();
         int tokens = Objects.requireNonNullElse(request.tokens(), 20);
         Limits.check("tokens", tokens, 1, Limits.TOKENS);
-        var sampling = new Sampling(Objects.requireNonNullElse(request.temperature(), 0f), Objects.requireNonNullElse(request.top_k(), 0),
+        var sampling = new Sampling(Objects.requireNonNullElse(request.temperature(), 0f),
+                Objects.requireNonNullElse(request.top_k(), 0),
                 Objects.requireNonNullElse(request.top_p(), 1f));
         var events = new LinkedBlockingQueue<Map<String, Object>>();
-        Job<List<Generation>> job = inference.queue().interactive(running -> inference.debugger().generate(prompt, continuations,
-                new GenerationOptions(tokens, sampling), (continuation, token) -> {
-                    events.add(token(continuation, token));
-                    return !running.isCancelled();
-                }));
+        Job<List<Generation>> job = inference.queue()
+                .interactive(running -> inference.debugger().generate(prompt, continuations,
+                        new GenerationOptions(tokens, sampling), (continuation, token) -> {
+                            events.add(token(continuation, token));
+                            return !running.isCancelled();
+                        }));
         job.result().whenComplete((generations, failure) -> events.add(DONE));
         try {
             stream(context, continuations, job, events);
@@ -70,7 +73,7 @@ public final class GenerateRoutes {
 
     /** What is wrong with the request is known before the first token, and answered as a problem. */
     private static void stream(Context context, List<Continuation> continuations, Job<List<Generation>> job,
-                               BlockingQueue<Map<String, Object>> events) {
+            BlockingQueue<Map<String, Object>> events) {
         var client = new ClientConnection(context);
         EventStream stream = null;
         while (true) {
@@ -102,7 +105,8 @@ public final class GenerateRoutes {
         }
     }
 
-    private static void end(Context context, List<Continuation> continuations, Job<List<Generation>> job, EventStream stream) {
+    private static void end(Context context, List<Continuation> continuations, Job<List<Generation>> job,
+            EventStream stream) {
         if (job.result().isCompletedExceptionally()) {
             stream.send("problem", Problem.of(job.result().exceptionNow(), "generate").details());
             return;
@@ -114,6 +118,7 @@ public final class GenerateRoutes {
     }
 
     private static Map<String, Object> token(int continuation, Generation.Token token) {
-        return Json.object("continuation", continuation, "id", token.id(), "text", token.text(), "log_probability", token.logProbability());
+        return Json.object("continuation", continuation, "id", token.id(), "text", token.text(), "log_probability",
+                token.logProbability());
     }
 }

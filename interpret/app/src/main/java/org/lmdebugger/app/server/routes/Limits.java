@@ -35,8 +35,10 @@ public final class Limits {
 
     static Object json() {
         return Json.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
-                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS, "trace_total_effects", TOTAL_EFFECTS,
-                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "sweep_numbers", NUMBERS, "search_characters", WORDS,
+                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS,
+                "trace_total_effects", TOTAL_EFFECTS,
+                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "sweep_numbers",
+                NUMBERS, "search_characters", WORDS,
                 "name_characters", Names.LENGTH, "queued_requests", QUEUE, "sweeps", SWEEPS);
     }
 

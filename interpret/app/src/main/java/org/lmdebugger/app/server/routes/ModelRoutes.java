@@ -4,7 +4,6 @@ import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.Map;
 import org.lmdebugger.app.Version;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.server.http.Responses;
@@ -27,7 +26,8 @@ public final class ModelRoutes {
         var model = inference.debugger().model();
         var config = model.config();
         Responses.json(context, Json.object("version", Version.NUMBER, "model", model.files().name(),
-                "fingerprint", model.fingerprint(), "device", model.device().name(), "hardware", model.device().description(),
+                "fingerprint", model.fingerprint(), "device", model.device().name(), "hardware",
+                model.device().description(),
                 "precision", model.device().precision().toString().toLowerCase(Locale.ROOT), "layers", config.layers(),
                 "neurons", config.feedForwardWidth(), "width", config.width(), "heads", config.heads(),
                 "positions", config.positions(), "vocabulary", config.vocabularySize(), "limits", Limits.json()));

@@ -42,7 +42,8 @@ final class Requests {
             throw Problem.badRequest("body: it ended early");
         }
         context.header("Connection", "close"); // what is left of the body is not read
-        throw new Problem(413, "Too large", "body: larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
+        throw new Problem(413, "Too large",
+                "body: larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
     }
 
     /** A number from 1 on in the query; {@code otherwise} where there is none. */

@@ -41,14 +41,17 @@ final class SweepResults {
         var effects = strongest.effects();
         var said = TopTokens.of(debugger, effects.stream().filter(effect -> effect.layer() >= 0)
                 .map(effect -> new Neuron(effect.layer(), effect.neuron())).toList(), SAID);
-        return Json.object("measures", measures.stream().map(Measure::toString).toList(), "sorted_by", measure.toString(),
-                "clean", chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
+        return Json.object("measures", measures.stream().map(Measure::toString).toList(), "sorted_by",
+                measure.toString(),
+                "clean",
+                chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
                 "effects", effects.stream().map(effect -> json(effect, said)).toList());
     }
 
     private Map<String, Object> json(StrongestEffects.Effect effect, Map<Neuron, List<TokenLogit>> said) {
         return Json.object("prompt", effect.chunk().prompt(), "edits", effect.chunk().edits(effect.index()).texts(),
-                "layer", effect.layer(), "neuron", effect.neuron(), "values", measures.stream().map(effect::value).toList(),
+                "layer", effect.layer(), "neuron", effect.neuron(), "values",
+                measures.stream().map(effect::value).toList(),
                 "says", said.getOrDefault(new Neuron(effect.layer(), effect.neuron()), List.of()).stream()
                         .map(TokenLogit::token).toList());
     }
@@ -68,7 +71,8 @@ final class SweepResults {
             for (int i = 0; i < values.length; i++) {
                 float change = values[i] - effects.clean(measure);
                 if (layers[i] >= 0 && Float.isFinite(change)
-                        && (map[layers[i]][neurons[i]] == null || Math.abs(change) > Math.abs(map[layers[i]][neurons[i]]))) {
+                        && (map[layers[i]][neurons[i]] == null
+                                || Math.abs(change) > Math.abs(map[layers[i]][neurons[i]]))) {
                     map[layers[i]][neurons[i]] = change;
                 }
             }

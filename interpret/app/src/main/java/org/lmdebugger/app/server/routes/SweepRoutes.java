@@ -48,14 +48,16 @@ public final class SweepRoutes {
             Responses.json(context, new SweepResults(job).map(inference.debugger(), context.queryParam("measure")));
         });
         routes.get("/api/v1/sweeps/{id}/effects.csv", context -> download(context, "csv", "text/csv; charset=utf-8"));
-        routes.get("/api/v1/sweeps/{id}/effects.parquet", context -> download(context, "parquet", "application/vnd.apache.parquet"));
+        routes.get("/api/v1/sweeps/{id}/effects.parquet",
+                context -> download(context, "parquet", "application/vnd.apache.parquet"));
         routes.delete("/api/v1/sweeps/{id}", context -> {
             find(context).cancel();
             context.status(204);
         });
     }
 
-    record SweepRequest(List<String> prompts, String mode, String neurons, List<String> operations, String at, List<String> measures) {
+    record SweepRequest(List<String> prompts, String mode, String neurons, List<String> operations, String at,
+            List<String> measures) {
         Sweep sweep() {
             if (prompts == null) {
                 throw Problem.badRequest("prompts: missing (expected: a list of texts)");
@@ -89,8 +91,9 @@ public final class SweepRoutes {
         }
         long numbers = plan.effects() * sweep.measures().stream().mapToLong(SweepRoutes::numbers).sum();
         if (numbers > Limits.NUMBERS) {
-            throw Problem.badRequest("measures: %,d numbers of %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
-                    .formatted(numbers, plan.effects(), Limits.NUMBERS));
+            throw Problem.badRequest(
+                    "measures: %,d numbers of %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
+                            .formatted(numbers, plan.effects(), Limits.NUMBERS));
         }
         var job = new SweepJob(plan, System::nanoTime);
         synchronized (sweeps) {
@@ -107,13 +110,14 @@ public final class SweepRoutes {
     }
 
     private void forgetOldest() {
-        for (Iterator<SweepJob> each = sweeps.values().iterator(); sweeps.size() >= Limits.SWEEPS && each.hasNext(); ) {
+        for (Iterator<SweepJob> each = sweeps.values().iterator(); sweeps.size() >= Limits.SWEEPS && each.hasNext();) {
             if (each.next().state().isFinal()) {
                 each.remove();
             }
         }
         if (sweeps.size() >= Limits.SWEEPS) {
-            throw new Problem(429, "Too many requests", "%d sweeps wait already; cancel one, or wait.".formatted(sweeps.size()));
+            throw new Problem(429, "Too many requests",
+                    "%d sweeps wait already; cancel one, or wait.".formatted(sweeps.size()));
         }
     }
 
@@ -121,8 +125,9 @@ public final class SweepRoutes {
         synchronized (sweeps) {
             var job = sweeps.get(context.pathParam("id"));
             if (job == null) {
-                throw Problem.notFound("sweep: there is none of that id; the server keeps the last %d until it stops. Start it again."
-                        .formatted(Limits.SWEEPS));
+                throw Problem.notFound(
+                        "sweep: there is none of that id; the server keeps the last %d until it stops. Start it again."
+                                .formatted(Limits.SWEEPS));
             }
             job.look();
             return job;
@@ -141,8 +146,8 @@ public final class SweepRoutes {
     private void strongest(Context context) {
         var job = find(context);
         int top = Requests.number(context, "top", 50, 1000);
-        Responses.json(context, inference.call(context, debugger ->
-                new SweepResults(job).strongest(debugger, context.queryParam("measure"), top)));
+        Responses.json(context, inference.call(context,
+                debugger -> new SweepResults(job).strongest(debugger, context.queryParam("measure"), top)));
     }
 
     private void download(Context context, String format, String type) throws IOException {
@@ -155,7 +160,8 @@ public final class SweepRoutes {
         try (var table = new EffectTable(job.plan().sweep().measures(), inference.debugger().model().tokenizer())) {
             job.chunks().forEach(table::add);
             table.write(file);
-            context.contentType(type).header("Content-Disposition", "attachment; filename=\"effects.%s\"".formatted(format));
+            context.contentType(type).header("Content-Disposition",
+                    "attachment; filename=\"effects.%s\"".formatted(format));
             context.header("Content-Length", String.valueOf(Files.size(file)));
             Files.copy(file, context.res().getOutputStream());
         } catch (UncheckedIOException failure) {

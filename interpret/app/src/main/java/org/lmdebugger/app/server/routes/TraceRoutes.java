@@ -34,8 +34,9 @@ public final class TraceRoutes {
      * @param positions a list of indices, "last" (default) or "all"
      * @param tokens    what is followed: texts that are one token each, or ids as {@code #12}
      */
-    record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top, List<String> tokens,
-                        Boolean total) {
+    record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
+            List<String> tokens,
+            Boolean total) {
     }
 
     private void trace(Context context) {
@@ -47,11 +48,13 @@ public final class TraceRoutes {
         var followed = Objects.requireNonNullElse(request.tokens(), List.<String>of());
         Limits.check("tokens", followed, Limits.FOLLOWED);
         var tokenizer = inference.debugger().model().tokenizer();
-        var options = new TraceOptions(positions(request.positions()), top, followed.stream().map(text -> id(tokenizer, text)).toList(),
+        var options = new TraceOptions(positions(request.positions()), top,
+                followed.stream().map(text -> id(tokenizer, text)).toList(),
                 Boolean.TRUE.equals(request.total()));
         checkCells(prompt, options);
         Responses.json(context, inference.callLong(context, job -> {
-            var json = TraceJson.of(inference.debugger().trace(Prompt.of(prompt), edits, options, (done, total) -> job.throwIfCancelled()));
+            var json = TraceJson.of(inference.debugger().trace(Prompt.of(prompt), edits, options,
+                    (done, total) -> job.throwIfCancelled()));
             json.put("coefficients", coefficients(inference.debugger(), prompt, edits));
             return json;
         }));
@@ -82,7 +85,8 @@ public final class TraceRoutes {
             return null;
         }
         var list = StreamSupport.stream(positions.spliterator(), false).toList();
-        if (!positions.isArray() || !list.stream().allMatch(JsonNode::canConvertToInt) || !list.stream().allMatch(JsonNode::isInt)) {
+        if (!positions.isArray() || !list.stream().allMatch(JsonNode::canConvertToInt)
+                || !list.stream().allMatch(JsonNode::isInt)) {
             throw Problem.badRequest("positions: of another kind (expected: a list of indices, \"last\" or \"all\")");
         }
         return list.stream().map(JsonNode::intValue).toList();
@@ -90,12 +94,15 @@ public final class TraceRoutes {
 
     private void checkCells(String prompt, TraceOptions options) {
         var model = inference.debugger().model();
-        long positions = options.positions() == null ? model.tokenizer().encode(prompt).length : options.positions().size();
+        long positions = options.positions() == null ? model.tokenizer().encode(prompt).length
+                : options.positions().size();
         long cells = positions * model.config().layers() * options.top();
         int most = options.totalEffects() ? Limits.TOTAL_EFFECTS : Limits.CELLS;
         if (cells > most) {
-            throw Problem.badRequest("positions: %,d × %d layers × top %d are %,d %s (expected: at most %,d; ask for fewer positions or a smaller top)"
-                    .formatted(positions, model.config().layers(), options.top(), cells, options.totalEffects() ? "total effects" : "tokens", most));
+            throw Problem.badRequest(
+                    "positions: %,d × %d layers × top %d are %,d %s (expected: at most %,d; ask for fewer positions or a smaller top)"
+                            .formatted(positions, model.config().layers(), options.top(), cells,
+                                    options.totalEffects() ? "total effects" : "tokens", most));
         }
     }
 

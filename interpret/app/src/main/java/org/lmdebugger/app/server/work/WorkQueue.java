@@ -77,7 +77,7 @@ public final class WorkQueue implements AutoCloseable {
     }
 
     private void drop() {
-        for (Job<?> job; (job = waiting.poll()) != null; ) {
+        for (Job<?> job; (job = waiting.poll()) != null;) {
             places.release();
             job.result().completeExceptionally(stopping());
         }
@@ -93,7 +93,7 @@ public final class WorkQueue implements AutoCloseable {
 
     /** Does the interactive work that waits now; called on the inference thread by work that can bear a break. */
     void yield() {
-        for (Job<?> job; !closed && (job = waiting.peek()) != null && job.isInteractive(); ) {
+        for (Job<?> job; !closed && (job = waiting.peek()) != null && job.isInteractive();) {
             if (waiting.remove(job)) { // else it was cancelled just now
                 start(job);
             }
@@ -115,7 +115,7 @@ public final class WorkQueue implements AutoCloseable {
     public void close() {
         closed = true;
         running.forEach(job -> job.cancel(stopping()));
-        waiting.add(new Job<Void>(job -> null, true, -1, job -> { })); // wakes the thread
+        waiting.add(new Job<Void>(job -> null, true, -1, job -> {})); // wakes the thread
         try {
             thread.join();
         } catch (InterruptedException stopped) {

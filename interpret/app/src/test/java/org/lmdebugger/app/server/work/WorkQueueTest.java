@@ -69,7 +69,8 @@ class WorkQueueTest {
             sweep.result().get();
             queue.background(job -> null).result().get();
         }
-        assertThat(order).isEqualTo(List.of("first", "chunk 0", "interactive", "chunk 1", "interactive", "next sweep", "next sweep"));
+        assertThat(order).isEqualTo(
+                List.of("first", "chunk 0", "interactive", "chunk 1", "interactive", "next sweep", "next sweep"));
     }
 
     @Test
@@ -80,7 +81,8 @@ class WorkQueueTest {
             var dropped = queue.interactive(job -> "done");
             dropped.cancel();
             go.countDown();
-            assertThatThrownBy(() -> dropped.result().get()).isInstanceOf(java.util.concurrent.CancellationException.class);
+            assertThatThrownBy(() -> dropped.result().get())
+                    .isInstanceOf(java.util.concurrent.CancellationException.class);
         }
     }
 

@@ -69,7 +69,8 @@ public final class Clusters {
                     }
                 }
                 IntConsumer done = rounds -> progress.report(rounds, SphericalKMeans.ROUNDS);
-                return new Clusters(vectors, Method.SPHERICAL_K_MEANS, new SphericalKMeans(session, unit, options).labels(done));
+                return new Clusters(vectors, Method.SPHERICAL_K_MEANS,
+                        new SphericalKMeans(session, unit, options).labels(done));
             }
         });
     }
@@ -134,7 +135,8 @@ public final class Clusters {
         var values = members.stream().map(member -> vectors.row(member).toFloats()).toList();
         var mean = Vectors.mean(values);
         var cosines = values.stream().mapToDouble(value -> Vectors.cosine(value, mean)).toArray();
-        var sorted = IntStream.range(0, cosines.length).boxed().sorted(Comparator.comparingDouble(i -> -cosines[i])).map(members::get).toList();
+        var sorted = IntStream.range(0, cosines.length).boxed().sorted(Comparator.comparingDouble(i -> -cosines[i]))
+                .map(members::get).toList();
         return new Cluster(label, sorted, sorted.getFirst(), vectors.tokens(mean, k));
     }
 }

@@ -76,7 +76,8 @@ final class CompleteLinkage implements AutoCloseable {
             var diagonal = scope.vector(session, IntStream.range(0, n).toArray());
             var infinities = new float[n];
             Arrays.fill(infinities, Float.NEGATIVE_INFINITY);
-            session.editCoefficients(similarities, diagonal, diagonal, scope.vector(session, new float[n]), scope.vector(session, infinities));
+            session.editCoefficients(similarities, diagonal, diagonal, scope.vector(session, new float[n]),
+                    scope.vector(session, infinities));
         } catch (Throwable failure) {
             close();
             throw failure;
@@ -88,7 +89,7 @@ final class CompleteLinkage implements AutoCloseable {
      * continues the count of rows.
      */
     int[] labels(int count, IntConsumer done) {
-        for (int start = 0; merges.size() < n - 1; ) {
+        for (int start = 0; merges.size() < n - 1;) {
             if (length == 0) {
                 while (merged[start]) {
                     start++;

@@ -57,8 +57,8 @@ public class ClustersTest {
             try (var scope = new TensorScope(device)) {
                 var tensor = scope.allocate(ElementType.F32, n, unit.length / n);
                 session.upload(tensor, unit);
-                try (var linkage = new CompleteLinkage(session, tensor, done -> { })) {
-                    return linkage.labels(count, done -> { });
+                try (var linkage = new CompleteLinkage(session, tensor, done -> {})) {
+                    return linkage.labels(count, done -> {});
                 }
             }
         });
@@ -77,7 +77,8 @@ public class ClustersTest {
                     double least = Double.POSITIVE_INFINITY;
                     for (int i : clusters.get(a)) {
                         for (int j : clusters.get(b)) {
-                            least = Math.min(least, IntStream.range(0, d).mapToDouble(c -> (double) unit[i * d + c] * unit[j * d + c]).sum());
+                            least = Math.min(least, IntStream.range(0, d)
+                                    .mapToDouble(c -> (double) unit[i * d + c] * unit[j * d + c]).sum());
                         }
                     }
                     if (least > best) {
@@ -120,7 +121,8 @@ public class ClustersTest {
         var unit = random(n, d, n);
         for (int count : new int[] {1, 2, (n + 1) / 2, n}) {
             if (count <= n) {
-                assertThat(linkage(unit, n, count)).as("%d of %d, seed %d", count, n, SEED).isEqualTo(byDefinition(unit, n, count));
+                assertThat(linkage(unit, n, count)).as("%d of %d, seed %d", count, n, SEED)
+                        .isEqualTo(byDefinition(unit, n, count));
             }
         }
     }
@@ -145,7 +147,7 @@ public class ClustersTest {
     }
 
     private Clusters clusters(ClusterOptions options) {
-        return Clusters.of(vectors, options, some(), (done, total) -> { });
+        return Clusters.of(vectors, options, some(), (done, total) -> {});
     }
 
     @Test
@@ -165,18 +167,22 @@ public class ClustersTest {
 
     @Test
     void aClusterToLookAt() {
-        var clusters = Clusters.of(vectors, Clusters.Method.COMPLETE_LINKAGE, IntStream.range(0, vectors.count()).map(i -> i % 300).toArray());
+        var clusters = Clusters.of(vectors, Clusters.Method.COMPLETE_LINKAGE,
+                IntStream.range(0, vectors.count()).map(i -> i % 300).toArray());
         int label = clusters.label(new Neuron(1, 100));
         var cluster = clusters.cluster(label, 30);
         assertThat(label).isEqualTo(868 % 300);
         assertThat(cluster.label()).isEqualTo(label);
-        assertThat(cluster.members()).hasSize(10).contains(new Neuron(0, 268), new Neuron(0, 568), new Neuron(1, 100)).startsWith(cluster.representative());
+        assertThat(cluster.members()).hasSize(10).contains(new Neuron(0, 268), new Neuron(0, 568), new Neuron(1, 100))
+                .startsWith(cluster.representative());
         var mean = Vectors.mean(cluster.members().stream().map(member -> vectors.row(member).toFloats()).toList());
-        assertThat(cluster.members().stream().map(member -> Vectors.cosine(vectors.row(member).toFloats(), mean)).toList())
-                .isSortedAccordingTo(Comparator.reverseOrder());
+        assertThat(
+                cluster.members().stream().map(member -> Vectors.cosine(vectors.row(member).toFloats(), mean)).toList())
+                        .isSortedAccordingTo(Comparator.reverseOrder());
         for (var token : cluster.tokens()) { // the mean of the members' logits
             var embedding = model.head().row(token.id()).toFloats();
-            double logit = cluster.members().stream().mapToDouble(m -> Vectors.dot(vectors.row(m).toFloats(), embedding)).average().orElseThrow();
+            double logit = cluster.members().stream()
+                    .mapToDouble(m -> Vectors.dot(vectors.row(m).toFloats(), embedding)).average().orElseThrow();
             assertThat((double) token.logit()).isCloseTo(logit, within(1e-5));
         }
         assertThat(cluster.tokens()).hasSize(30);
@@ -191,13 +197,16 @@ public class ClustersTest {
         assertThat(IntStream.of(clusters.labels()).distinct().count()).isEqualTo(clusters.count()).isEqualTo(40);
         assertThat(clusters(options).labels()).isEqualTo(clusters.labels());
         assertThat(clusters(options.seed(1)).labels()).isNotEqualTo(clusters.labels());
-        assertThat(spread(clusters.labels())).isGreaterThan(1.2 * spread(IntStream.range(0, some()).map(i -> i % 40).toArray()));
+        assertThat(spread(clusters.labels()))
+                .isGreaterThan(1.2 * spread(IntStream.range(0, some()).map(i -> i % 40).toArray()));
     }
 
     @Test
     void kMeansFillsEveryCluster() {
         int count = some() - 5;
-        assertThat(IntStream.of(clusters(ClusterOptions.of(vectors).memory(0).count(count)).labels()).distinct().count()).isEqualTo(count);
+        assertThat(
+                IntStream.of(clusters(ClusterOptions.of(vectors).memory(0).count(count)).labels()).distinct().count())
+                        .isEqualTo(count);
     }
 
     /** The mean cosine of the vectors with their clusters' sums. */
@@ -214,8 +223,11 @@ public class ClustersTest {
 
     @Test
     void whatCannotBeClusteredIsSaid() {
-        assertThatThrownBy(() -> Clusters.of(vectors, ClusterOptions.of(vectors).count(0), (done, total) -> { })).hasMessage("clusters: 0 (expected: 1 to 3072)");
-        assertThatThrownBy(() -> Clusters.of(vectors, ClusterOptions.of(vectors).count(3073), (done, total) -> { })).hasMessage("clusters: 3073 (expected: 1 to 3072)");
-        assertThatThrownBy(() -> Clusters.of(vectors, Clusters.Method.COMPLETE_LINKAGE, new int[3])).hasMessage("labels: 3 (expected: 3072, one for each vector)");
+        assertThatThrownBy(() -> Clusters.of(vectors, ClusterOptions.of(vectors).count(0), (done, total) -> {}))
+                .hasMessage("clusters: 0 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> Clusters.of(vectors, ClusterOptions.of(vectors).count(3073), (done, total) -> {}))
+                .hasMessage("clusters: 3073 (expected: 1 to 3072)");
+        assertThatThrownBy(() -> Clusters.of(vectors, Clusters.Method.COMPLETE_LINKAGE, new int[3]))
+                .hasMessage("labels: 3 (expected: 3072, one for each vector)");
     }
 }
