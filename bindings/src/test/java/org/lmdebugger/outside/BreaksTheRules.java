@@ -2,8 +2,9 @@ package org.lmdebugger.outside;
 
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cblas.CBlas;
+import org.lmdebugger.device.cpu.AnyDevice;
 
-/** What no class outside the bindings may do; never run. */
+/** A class that does everything that is forbidden outside the bindings; never run. */
 public final class BreaksTheRules {
     private BreaksTheRules() {
     }
@@ -15,5 +16,9 @@ public final class BreaksTheRules {
 
     static void generated() {
         CBlas.openblas_set_num_threads(1);
+    }
+
+    static Object device() {
+        return new AnyDevice();
     }
 }
