@@ -28,7 +28,6 @@ import org.lmdebugger.interpret.trace.TotalEffects;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.interpret.trace.Tracer;
-import org.lmdebugger.interpret.values.Vectors;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.TokenLogit;
@@ -339,9 +338,6 @@ public final class Debugger {
      * @throws IllegalArgumentException if a product is not finite
      */
     public List<List<TokenLogit>> project(Tensor vectors, int k) {
-        var top = Lens.raw(model).top(vectors, k);
-        Vectors.finite(top.logits());
-        return IntStream.range(0, Math.toIntExact(vectors.rows())).mapToObj(row -> top.tokens(row, model.tokenizer()))
-                .toList();
+        return Lens.raw(model).tokens(vectors, k);
     }
 }

@@ -61,6 +61,18 @@ class CountsTest {
         }
     }
 
+    /** The best tokens of the product with the head, and no sums over the vocabulary. */
+    @Test
+    void aProjectionToTokensComputesNothingElse() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            device.operations.clear(); // those of loading
+            var counts = device.count(() -> new Debugger(model).project(model.layer(1).ffnOut().rows(5, 3), 4));
+            assertThat(counts).isEqualTo(new Counts(1, HEAD_BYTES));
+            assertThat(device.operations).filteredOn(name -> !name.startsWith("multiply")).containsExactly("topK",
+                    "download", "download");
+        }
+    }
+
     /** Layers above an edit, from its first position on, and in the top layer what the last position needs. */
     @Test
     void aSweepComputesOnlyWhatAnEditCanChange() {

@@ -168,6 +168,8 @@ class DebuggerTest {
                                 .isCloseTo(shown.get(i).probability(), within(2e-6f));
                     }
                 }
+                assertThat(debugger.lens().tokens(run.residualPost(l), 3)).isEqualTo(IntStream.range(0, LENGTH)
+                        .mapToObj(p -> top.tokens(p, model.tokenizer())).toList());
                 var ids = Arrays.copyOf(top.ids(), 3); // of position 0
                 var logProbabilities = debugger.lens().logProbabilities(run.residualPost(l), ids);
                 for (int i = 0; i < 3; i++) {

@@ -47,9 +47,13 @@ public final class Lens {
     public record Top(int k, int[] ids, float[] logits, float[] logSumExp) {
         /** Returns the tokens of one row with their texts. */
         public List<TokenLogit> tokens(int row, Tokenizer tokenizer) {
-            return IntStream.range(row * k, (row + 1) * k)
-                    .mapToObj(j -> new TokenLogit(ids[j], tokenizer.text(ids[j]), logits[j])).toList();
+            return Lens.tokens(row, k, ids, logits, tokenizer);
         }
+    }
+
+    private static List<TokenLogit> tokens(int row, int k, int[] ids, float[] logits, Tokenizer tokenizer) {
+        return IntStream.range(row * k, (row + 1) * k)
+                .mapToObj(j -> new TokenLogit(ids[j], tokenizer.text(ids[j]), logits[j])).toList();
     }
 
     /**
@@ -63,19 +67,36 @@ public final class Lens {
         int n = Math.toIntExact(rows.rows());
         var top = new Top(k, new int[n * k], new float[n * k], new float[n]);
         read(rows, (session, scope) -> {
-            var ids = scope.allocate(ElementType.I32, n, k);
-            var logits = scope.allocate(ElementType.F32, n, k);
+            var largest = largest(session, scope, n, k, top.ids, top.logits);
             var logSumExp = scope.allocate(ElementType.F32, 1, n);
             return new Reading((from, tile) -> {
-                session.topK(ids.rows(from, tile.rows()), logits.rows(from, tile.rows()), tile);
+                largest.each.take(from, tile);
                 session.measure(LogitStatistics.logSumExp(logSumExp.columns(from, tile.rows())), tile);
             }, () -> {
-                session.download(top.ids, ids);
-                session.download(top.logits, logits);
+                largest.download.run();
                 session.download(top.logSumExp, logSumExp);
             });
         });
         return top;
+    }
+
+    /**
+     * Reads the tokens with the largest logits and their texts, largest first, ties to the lower id. Nothing else is
+     * computed of the logits.
+     *
+     * @param rows [n, d], on the model's device
+     * @param k    how many tokens of each row
+     * @return a list for each row
+     * @throws IllegalArgumentException if rows are of another width, k is not from 1 to the vocabulary's size, or a
+     *     logit is not finite
+     */
+    public List<List<TokenLogit>> tokens(Tensor rows, int k) {
+        int n = Math.toIntExact(rows.rows());
+        var ids = new int[n * k];
+        var logits = new float[n * k];
+        read(rows, (session, scope) -> largest(session, scope, n, k, ids, logits));
+        Overflow.finite(logits);
+        return IntStream.range(0, n).mapToObj(row -> tokens(row, k, ids, logits, model.tokenizer())).toList();
     }
 
     /**
@@ -107,6 +128,17 @@ public final class Lens {
             chosen[i] -= sums[i / tokens.length];
         }
         return chosen;
+    }
+
+    private static Reading largest(Operations session, TensorScope scope, int n, int k, int[] toIds, float[] toLogits) {
+        var ids = scope.allocate(ElementType.I32, n, k);
+        var logits = scope.allocate(ElementType.F32, n, k);
+        return new Reading(
+                (from, tile) -> session.topK(ids.rows(from, tile.rows()), logits.rows(from, tile.rows()), tile),
+                () -> {
+                    session.download(toIds, ids);
+                    session.download(toLogits, logits);
+                });
     }
 
     /** Takes each tile of logits on the device, then brings home the results. */

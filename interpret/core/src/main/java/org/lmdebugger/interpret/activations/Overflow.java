@@ -39,6 +39,17 @@ public final class Overflow {
                         .formatted(Shown.of(String.join("; ", edits.texts())), where));
     }
 
+    /** Returns {@code products} if every one of them is finite. */
+    public static float[] finite(float[] products) {
+        for (float product : products) {
+            if (!Float.isFinite(product)) {
+                throw new IllegalArgumentException(
+                        "vectors: a product is %s (expected: vectors whose products FP32 can hold)".formatted(product));
+            }
+        }
+        return products;
+    }
+
     /** Returns the first layer after which a number is not finite; the number of layers if there is none. */
     private static int firstLayer(Activations run) {
         int layer = 0;

@@ -6,6 +6,7 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.ValueVectors.Match;
 import org.lmdebugger.model.Gpt2;
@@ -67,7 +68,7 @@ record ExactSearch(Gpt2 model, ValueVectors vectors) {
                 return null;
             });
         }
-        Vectors.finite(best);
+        Overflow.finite(best);
         return IntStream.range(0, k).mapToObj(j -> new Match(vectors.at(indices[j]), best[j])).toList();
     }
 }

@@ -4,6 +4,7 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.values.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
 
@@ -109,7 +110,7 @@ final class Projector implements AutoCloseable {
     private void put(int first, int n, boolean bottom, Sink sink) {
         var someIds = new int[n * k];
         session.download(someIds, ids.rows(0, n));
-        sink.put(first, bottom, someIds, Vectors.finite(Vectors.download(session, logits.rows(0, n))));
+        sink.put(first, bottom, someIds, Overflow.finite(Vectors.download(session, logits.rows(0, n))));
     }
 
     @Override

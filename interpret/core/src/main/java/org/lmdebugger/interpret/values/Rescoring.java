@@ -7,6 +7,7 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
+import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.values.ValueVectors.Reading;
 import org.lmdebugger.model.Gpt2;
 
@@ -105,7 +106,7 @@ final class Rescoring {
                 scoreAll(vectors.row(r), bottom, chosen, logits, r * k);
             }
         }
-        sink.put(first, bottom, chosen, Vectors.finite(logits));
+        sink.put(first, bottom, chosen, Overflow.finite(logits));
     }
 
     private void extremes(boolean bottom, Tensor indices, Tensor values, Tensor x) {

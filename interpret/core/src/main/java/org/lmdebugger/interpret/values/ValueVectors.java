@@ -88,9 +88,7 @@ public final class ValueVectors {
         checkTokens(k);
         try (var scope = new TensorScope(model.device())) {
             var tensor = model.call(session -> scope.vector(session, vector));
-            var top = Lens.raw(model).top(tensor, k);
-            Vectors.finite(top.logits());
-            return top.tokens(0, model.tokenizer());
+            return Lens.raw(model).tokens(tensor, k).getFirst();
         }
     }
 

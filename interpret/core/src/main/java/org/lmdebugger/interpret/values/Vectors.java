@@ -15,17 +15,6 @@ public final class Vectors {
         return to;
     }
 
-    /** Returns {@code products} if every one of them is finite. */
-    public static float[] finite(float[] products) {
-        for (float product : products) {
-            if (!Float.isFinite(product)) {
-                throw new IllegalArgumentException(
-                        "vectors: a product is %s (expected: vectors whose products FP32 can hold)".formatted(product));
-            }
-        }
-        return products;
-    }
-
     public static double dot(float[] a, float[] b) {
         double sum = 0;
         for (int i = 0; i < a.length; i++) {
