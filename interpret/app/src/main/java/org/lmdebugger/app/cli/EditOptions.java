@@ -2,7 +2,6 @@ package org.lmdebugger.app.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
@@ -65,8 +64,11 @@ final class EditOptions {
     static final class ModeConverter implements ITypeConverter<Mode> {
         @Override
         public Mode convert(String text) {
-            return Arrays.stream(Mode.values()).filter(mode -> mode.toString().equals(text)).findFirst()
-                    .orElseThrow(() -> new TypeConversionException(text + " (expected: exact or lm-debugger)"));
+            try {
+                return Mode.parse(text);
+            } catch (IllegalArgumentException wrong) {
+                throw new TypeConversionException(wrong.getMessage());
+            }
         }
     }
 }

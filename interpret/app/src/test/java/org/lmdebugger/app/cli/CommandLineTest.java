@@ -250,6 +250,8 @@ class CommandLineTest {
     @CsvSource(delimiter = '|', textBlock = """
             trase Once|did you mean trace
             trace Once --edits L0D0=0|did you mean --edit
+            trace Once --mode EXACT|mode: EXACT (expected: exact or lm-debugger)
+            sweep Once --mode lm|mode: lm (expected: exact or lm-debugger)
             sweep Once --device ,|device:  (expected: cpu, cuda, or cuda:1 for the second GPU)
             """)
     void whoMistypesIsShownTheWay(String arguments, String message) {

@@ -68,7 +68,7 @@ class SavedFilesTest {
             "`\"name\": \"good\"` | `\"name\": \"\"` | `name: 0 characters (expected: 1 to 200)`",
             "`\"saved\": \"2026` | `\"saved\": \"x` | saved: no time",
             "`\"prompt\": \"a b\"` | `\"prompt\": null` | prompt: missing",
-            "`\"mode\": \"exact\"` | `\"mode\": \"other\"` | mode: of another kind",
+            "`\"mode\": \"exact\"` | `\"mode\": \"other\"` | mode: other (expected: exact or lm-debugger)",
             "`\"view\": null` | `\"more\": 1` | more: unknown",
             "`\"results\": {\"kl\": 1}` | `\"results\": 1e999` | too large",
             "`\"results\": {\"kl\": 1}}` | `\"results\"` | not JSON"})

@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret.edit;
 
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.regex.Pattern;
 import org.lmdebugger.text.Shown;
@@ -15,6 +16,13 @@ public enum Mode {
     LM_DEBUGGER;
 
     private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
+
+    /** Reads a mode's name, as {@link #toString} writes it. @throws IllegalArgumentException if {@code name} is none */
+    public static Mode parse(String name) {
+        return Arrays.stream(values()).filter(mode -> mode.toString().equals(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "mode: " + Shown.of(name) + " (expected: exact or lm-debugger)"));
+    }
 
     /**
      * Reads an operation of a sweep: {@code off} (set to 0), {@code set:3}, {@code scale:2}, {@code add:1.5} or

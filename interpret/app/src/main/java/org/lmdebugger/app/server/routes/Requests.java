@@ -69,13 +69,8 @@ final class Requests {
         };
     }
 
-    /** The mode of that name; exact edits where there is none. */
+    /** Returns the mode of that name; exact edits where there is none. */
     static Mode mode(String name) {
-        return switch (name) {
-            case null -> Mode.EXACT;
-            case "exact" -> Mode.EXACT;
-            case "lm-debugger" -> Mode.LM_DEBUGGER;
-            default -> throw new IllegalArgumentException("mode: of another kind (expected: exact or lm-debugger)");
-        };
+        return name == null ? Mode.EXACT : Mode.parse(name);
     }
 }
