@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -16,10 +15,8 @@ import org.lmdebugger.interpret.generate.Generation;
 import org.lmdebugger.interpret.generate.GenerationOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(name = "generate", mixinStandardHelpOptions = true,
         description = "Goes on from a prompt, token by token: the likeliest one each time, or drawn at a temperature.",
@@ -27,12 +24,9 @@ import picocli.CommandLine.Spec;
                 "  lmdebug generate \"Once upon a time\" --tokens 40",
                 "  lmdebug generate \"Once upon a time\" --edit \"L2D7=6@generated\" --compare",
                 "  lmdebug generate \"My wife is working as a\" --model gpt2 --temperature 0.8 --top-p 0.95 --seed 7"})
-final class GenerateCommand implements Callable<Integer> {
+final class GenerateCommand extends ModelCommand {
     @Parameters(paramLabel = "PROMPT", description = "The text to go on from.")
     private String prompt;
-
-    @Mixin
-    private ModelOptions model;
 
     @Mixin
     private EditOptions edits;
@@ -69,9 +63,6 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Prints JSON, with each token's log-probability.")
     private boolean json;
-
-    @Spec
-    private CommandSpec spec;
 
     @Override
     public Integer call() {

@@ -10,6 +10,7 @@ import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.ValueVectors.Match;
 import org.lmdebugger.model.TokenLogit;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -22,8 +23,8 @@ final class MatchPrinter {
             description = "How many (default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--json", description = "Prints JSON.")
-    private boolean json;
+    @Mixin
+    private JsonOption json;
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
@@ -38,7 +39,7 @@ final class MatchPrinter {
      */
     void print(List<Match> matches, String what, Debugger debugger, Map<Neuron, String> named) {
         var out = spec.commandLine().getOut();
-        if (json) {
+        if (json.isGiven()) {
             out.println(Json.print(matches.stream().map(ValueJson.Scored::of).toList()));
             return;
         }

@@ -5,16 +5,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.lmdebugger.app.server.Server;
 import org.lmdebugger.app.server.ServerOptions;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 @Command(name = "serve", mixinStandardHelpOptions = true,
         description = "Serves the interactive debugger: a page for the browser, and an HTTP interface for programs.",
@@ -23,10 +20,7 @@ import picocli.CommandLine.Spec;
                 "  lmdebug serve --model gpt2 --port 9000",
                 "  lmdebug serve --host 0.0.0.0                                  # for others too: with a token",
                 "  lmdebug serve --port 8000 --allow-origin http://localhost:3000   # for LM-Debugger's own page"})
-final class ServeCommand implements Callable<Integer> {
-    @Mixin
-    private ModelOptions model;
-
+final class ServeCommand extends ModelCommand {
     @Option(names = "--port", paramLabel = "P", defaultValue = "8001",
             description = "0 takes a free one (default: ${DEFAULT-VALUE}).")
     private int port;
@@ -76,9 +70,6 @@ final class ServeCommand implements Callable<Integer> {
 
     @Mixin
     private NameOptions data;
-
-    @Spec
-    private CommandSpec spec;
 
     @Override
     public Integer call() {

@@ -7,7 +7,6 @@ import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -25,9 +24,7 @@ import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.SweepPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 @Command(name = "sweep", mixinStandardHelpOptions = true,
         description = "Edits many neurons, each by itself, and measures what every edit does to the prediction.",
@@ -36,12 +33,9 @@ import picocli.CommandLine.Spec;
                 "  lmdebug sweep \"The man is a\" --neurons L2-3 --op set:3 --measure 'logit:\" king\"' --out effects.csv",
                 "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
                 "  lmdebug query results \"select layer, avg(kl) from effects group by layer order by layer\""})
-final class SweepCommand implements Callable<Integer> {
+final class SweepCommand extends ModelCommand {
     @Mixin
     private SweepOptions options;
-
-    @Mixin
-    private ModelOptions model;
 
     @Mixin
     private NameOptions names;
@@ -61,9 +55,6 @@ final class SweepCommand implements Callable<Integer> {
 
     @Option(names = "--dry-run", description = "Says what would be computed.")
     private boolean dryRun;
-
-    @Spec
-    private CommandSpec spec;
 
     @Override
     public Integer call() {

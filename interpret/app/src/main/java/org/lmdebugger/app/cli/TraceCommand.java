@@ -2,7 +2,6 @@ package org.lmdebugger.app.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.TraceJson;
 import org.lmdebugger.interpret.Debugger;
@@ -10,10 +9,8 @@ import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(name = "trace", mixinStandardHelpOptions = true,
         description = "Shows how the prediction after a prompt is built up, layer by layer: the likeliest tokens before and "
@@ -22,12 +19,9 @@ import picocli.CommandLine.Spec;
                 "  lmdebug trace \"Once upon a time there was a little\"",
                 "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --edit \"L2D7*=2@last\"",
                 "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json"})
-final class TraceCommand implements Callable<Integer> {
+final class TraceCommand extends ModelCommand {
     @Parameters(paramLabel = "PROMPT", description = "The text whose continuation is predicted.")
     private String prompt;
-
-    @Mixin
-    private ModelOptions model;
 
     @Mixin
     private NameOptions names;
@@ -50,11 +44,8 @@ final class TraceCommand implements Callable<Integer> {
             + "log-probability minus that without the vector at that position.")
     private boolean total;
 
-    @Option(names = "--json", description = "Prints JSON.")
-    private boolean json;
-
-    @Spec
-    private CommandSpec spec;
+    @Mixin
+    private JsonOption json;
 
     @Override
     public Integer call() {
@@ -62,7 +53,7 @@ final class TraceCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
             var trace = debugger.trace(prompt, wanted, options(debugger));
-            if (json) {
+            if (json.isGiven()) {
                 out.println(Json.print(TraceJson.of(trace)));
             } else {
                 new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all())

@@ -1,7 +1,6 @@
 package org.lmdebugger.app.cli;
 
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.ValueJson;
@@ -12,16 +11,14 @@ import org.lmdebugger.interpret.values.cluster.Clusters;
 import org.lmdebugger.interpret.values.cluster.Clusters.Cluster;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(name = "cluster", mixinStandardHelpOptions = true,
         description = "Shows the cluster that a value vector belongs to: its members, those nearest to its middle first, and the tokens "
                 + "that they promote together. Clusters are of complete linkage on cosine distance, or of k-means where the matrix of all "
                 + "similarities does not fit.")
-final class ValuesClusterCommand implements Callable<Integer> {
+final class ValuesClusterCommand extends ValuesSubcommand {
     private static final int WIDTH = 80;
     private static final int TOKENS = 30;
     private static final int MEMBERS = 10;
@@ -37,20 +34,11 @@ final class ValuesClusterCommand implements Callable<Integer> {
     @Option(names = "--rebuild", description = "Computes the clusters again, whatever the cache holds.")
     private boolean rebuild;
 
-    @Option(names = "--json", description = "Prints JSON.")
-    private boolean json;
-
     @Mixin
-    private ModelOptions model;
+    private JsonOption json;
 
     @Mixin
     private CacheOptions cache;
-
-    @Mixin
-    private NameOptions names;
-
-    @Spec
-    private CommandSpec spec;
 
     @Override
     public Integer call() {
@@ -64,7 +52,7 @@ final class ValuesClusterCommand implements Callable<Integer> {
             var cluster = clusters.cluster(number ? Integer.parseInt(vector) : clusters.label(wanted), TOKENS);
             var named = names.names(debugger).all();
             var out = spec.commandLine().getOut();
-            if (json) {
+            if (json.isGiven()) {
                 out.println(Json.print(ValueJson.VectorCluster.of(clusters, cluster, debugger, named)));
             } else {
                 out.print(table(clusters, cluster, debugger, named));

@@ -1,7 +1,6 @@
 package org.lmdebugger.app.cli;
 
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.lmdebugger.interpret.values.ValueVectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -11,18 +10,12 @@ import picocli.CommandLine.Parameters;
 @Command(name = "promote", mixinStandardHelpOptions = true,
         description = "Finds the value vectors that promote tokens most, or suppress them most, by the mean of the tokens' logits. "
                 + "Exact: all vectors are looked at, not only their strongest tokens.")
-final class ValuesPromoteCommand implements Callable<Integer> {
+final class ValuesPromoteCommand extends ValuesSubcommand {
     @Parameters(paramLabel = "TOKEN", arity = "1..*", description = "Tokens; mind the leading space.")
     private List<String> tokens;
 
     @Option(names = "--suppress", description = "Finds those that suppress the tokens most.")
     private boolean suppress;
-
-    @Mixin
-    private ModelOptions model;
-
-    @Mixin
-    private NameOptions names;
 
     @Mixin
     private MatchPrinter printer;

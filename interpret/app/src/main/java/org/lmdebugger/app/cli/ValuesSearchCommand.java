@@ -2,7 +2,6 @@ package org.lmdebugger.app.cli;
 
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.ValueJson;
@@ -11,16 +10,14 @@ import org.lmdebugger.app.ranking.WordSearch.Found;
 import org.lmdebugger.interpret.edit.Neuron;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(name = "search", mixinStandardHelpOptions = true,
         description = "Finds value vectors by words among the 50 tokens that each promotes most, as LM-Debugger does: keywords are "
                 + "separated by commas; upper and lower case, and a space before a word, make no difference; whoever has any of them is "
                 + "found, and BM25 ranks.")
-final class ValuesSearchCommand implements Callable<Integer> {
+final class ValuesSearchCommand extends ValuesSubcommand {
     private static final int WIDTH = 80;
 
     @Parameters(paramLabel = "WORDS", description = "Keywords, separated by commas: \"king, queen\".")
@@ -39,20 +36,11 @@ final class ValuesSearchCommand implements Callable<Integer> {
             description = "Computes the projections of all vectors again, whatever the cache holds.")
     private boolean rebuild;
 
-    @Option(names = "--json", description = "Prints JSON.")
-    private boolean json;
-
     @Mixin
-    private ModelOptions model;
+    private JsonOption json;
 
     @Mixin
     private CacheOptions cache;
-
-    @Mixin
-    private NameOptions names;
-
-    @Spec
-    private CommandSpec spec;
 
     @Override
     public Integer call() {
@@ -71,7 +59,7 @@ final class ValuesSearchCommand implements Callable<Integer> {
 
     private void print(List<String> terms, List<Found> found, Map<Neuron, String> named) {
         var out = spec.commandLine().getOut();
-        if (json) {
+        if (json.isGiven()) {
             out.println(Json.print(ValueJson.Search.of(terms, found, named)));
         } else if (found.isEmpty()) {
             out.println("no value vector has any of these words among its tokens: " + String.join(", ", terms));

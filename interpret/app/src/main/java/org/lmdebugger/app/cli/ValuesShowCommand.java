@@ -1,30 +1,19 @@
 package org.lmdebugger.app.cli;
 
-import java.util.concurrent.Callable;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.ValueJson;
-import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.Projections.Projection;
 import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.interpret.values.ValueVectors.Reading;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(name = "show", mixinStandardHelpOptions = true,
         description = "Shows the tokens that a value vector promotes and suppresses most: its products with the output embedding.")
-final class ValuesShowCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "VECTOR", description = "A layer and a neuron: L3D42.")
-    private String vector;
-
+final class ValuesShowCommand extends ValuesSubcommand {
     @Mixin
-    private ModelOptions model;
-
-    @Mixin
-    private NameOptions names;
+    private VectorParameter vector;
 
     @Option(names = "--top", paramLabel = "K", defaultValue = "50",
             description = "How many of each (default: ${DEFAULT-VALUE}).")
@@ -38,12 +27,9 @@ final class ValuesShowCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Prints JSON; tokens are spelled as in the vocabulary.")
     private boolean json;
 
-    @Spec
-    private CommandSpec spec;
-
     @Override
     public Integer call() {
-        var wanted = Neuron.parse(vector);
+        var wanted = vector.parse();
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
             var projection = new ValueVectors(debugger.model()).project(wanted, top,
