@@ -118,7 +118,7 @@ final class SafetensorsHeader {
     }
 
     /** Returns bits · shape₀ · shape₁ · …, or null if a factor in that order makes it overflow a long. */
-    private static Long product(long bits, List<Long> shape) {
+    static Long product(long bits, List<Long> shape) {
         long product = bits;
         for (long size : shape) {
             if (Math.multiplyHigh(product, size) != 0 || product * size < 0) {
