@@ -25,11 +25,9 @@ final class NpyHeader {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long LONGEST = 10_000; // NumPy's own limit
     private static final String COMPLETE = "is the file complete?";
-    private static final Pattern ENTRY = Pattern
-            .compile(
-                    "\\s*['\"](descr|fortran_order|shape)['\"]\\s*:\\s*([\\w.]+|['\"][^'\"]*['\"]|\\([^()]*\\)|\\[.*\\])"
-                            + "\\s*(?:,|\\z)",
-                    Pattern.DOTALL);
+    private static final String VALUE = "[\\w.]+|['\"][^'\"]*['\"]|\\([^()]*\\)|\\[.*\\]"; // name, text, tuple, list
+    private static final Pattern ENTRY = Pattern.compile(
+            "\\s*['\"](descr|fortran_order|shape)['\"]\\s*:\\s*(" + VALUE + ")\\s*(?:,|\\z)", Pattern.DOTALL);
     private static final Pattern FLOAT = Pattern.compile("['\"]([<>])f([248])['\"]");
     private static final Pattern SIZE = Pattern.compile("\\d{1,18}L?"); // NumPy for Python 2 wrote the L
 
