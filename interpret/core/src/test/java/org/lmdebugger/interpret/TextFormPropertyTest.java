@@ -150,9 +150,10 @@ class TextFormPropertyTest {
 
     @Provide
     Arbitrary<Measure> measures() {
-        var tokens = Arbitraries.oneOf(texts().filter(text -> !text.isEmpty()).map(Measure.Token::of),
-                index().map(id -> new Measure.Token(null, id)));
-        var plain = tokens.filter(token -> token.text() == null || !token.text().contains("\"")); // else it may be unclear where it ends
+        Arbitrary<Measure.Token> tokens = Arbitraries.oneOf(
+                texts().filter(text -> !text.isEmpty()).map(Measure.Token::of), index().map(Measure.Token::ofId),
+                Arbitraries.of(Measure.Token.TARGET, Measure.Token.AGAINST));
+        var plain = tokens.filter(token -> !(token instanceof Measure.Token.OfText(var text) && text.contains("\""))); // else it may be unclear where it ends
         return Arbitraries.oneOf(Arbitraries.of(Measure.kl(), Measure.entropy()),
                 Arbitraries.integers().between(1, 999_999_999).map(Measure::top),
                 Combinators.combine(Arbitraries.of(Measure.Quantity.class), tokens).as(Measure.OfToken::new),

@@ -12,6 +12,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.app.Version;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.ranking.StrongestEffects;
 import org.lmdebugger.app.store.EffectFormat;
 import org.lmdebugger.app.store.SweepDirectory;
@@ -22,6 +23,7 @@ import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.model.Prompt;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -164,6 +166,13 @@ final class SweepCommand extends ModelCommand {
                 plan.chunks().size(), plan.chunks().size() == 1 ? "" : "s", plan.flop() / 1e9, plan.bytes() / 1e6));
     }
 
+    private static Object json(Prompt prompt) {
+        return switch (prompt) {
+            case Prompt.Text(var text) -> text;
+            case Prompt.Ids(var ids) -> ids;
+        };
+    }
+
     /** What the results depend on: a sweep that goes on must have all of it equal. */
     private static Map<String, Object> manifest(Debugger debugger, SweepPlan plan) {
         var model = debugger.model();
@@ -171,7 +180,8 @@ final class SweepCommand extends ModelCommand {
         return Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint", model.fingerprint(),
                 "device", model.device().name() + ": " + model.device().description(), "precision",
                 model.device().precision().toString(),
-                "prompts", sweep.prompts().stream().map(model::text).toList(), "neurons",
+                "prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
+                "targets", Targets.tokens(sweep.targets()), "against", Targets.against(sweep.targets()), "neurons",
                 String.valueOf(sweep.neurons()),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),

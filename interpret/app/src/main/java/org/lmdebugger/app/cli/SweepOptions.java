@@ -5,11 +5,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.sweep.Target;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -21,8 +24,19 @@ final class SweepOptions {
             description = "Texts; effects are read at the last token of each.")
     private List<String> prompts = new ArrayList<>();
 
-    @Option(names = "--prompts", paramLabel = "FILE", description = "More prompts, one a line.")
+    @Option(names = "--prompts", paramLabel = "FILE", description = "More prompts, one a line; in a file that ends in "
+            + ".jsonl a line is {\"prompt\":\"The man is a\",\"target\":\" king\",\"against\":\" queen\"}, or has ids "
+            + "instead of a prompt: {\"ids\":[464,582,318]}.")
     private Path promptFile;
+
+    @Option(names = "--target", paramLabel = "T", description = "A prompt's target, for measures such as logit:target: "
+            + "one token, or its id (#620). Given once it is that of all prompts, else one for each, in order; a "
+            + "prompt's own in a .jsonl file goes first.")
+    private List<String> targets = new ArrayList<>();
+
+    @Option(names = "--against", paramLabel = "T",
+            description = "The same for the second token of difference:target/against.")
+    private List<String> against = new ArrayList<>();
 
     @Option(names = "--neurons", paramLabel = "N",
             description = "all; L0-3; L2D5,L3D7; L2D5-99; or dominant:20, those of each "
@@ -51,7 +65,8 @@ final class SweepOptions {
     @Option(names = "--measure", paramLabel = "M",
             description = "kl (default), entropy, logit:\" king\", probability:\" king\", "
                     + "log-probability:\" king\", rank:\" king\" (from 0 in files), difference:\" king\"/\" queen\" "
-                    + "or top:5. Repeatable; only these are computed.")
+                    + "or top:5; for a token of each prompt's own logit:target and difference:target/against. "
+                    + "Repeatable; only these are computed.")
     private List<String> measures = new ArrayList<>();
 
     @Option(names = "--memory", paramLabel = "MB", defaultValue = "256",
@@ -60,11 +75,7 @@ final class SweepOptions {
     private int memory;
 
     Sweep sweep() {
-        var texts = new ArrayList<>(prompts);
-        if (promptFile != null) {
-            texts.addAll(Utf8.lines(promptFile).values());
-        }
-        var sweep = Sweep.of(texts.toArray(String[]::new)).at(Positions.parse(at)).memory((long) memory << 20)
+        var sweep = ofPrompts().at(Positions.parse(at)).memory((long) memory << 20)
                 .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse)
                         .toArray(Measure[]::new));
         if (neurons != null) {
@@ -76,6 +87,20 @@ final class SweepOptions {
             throw new IllegalArgumentException("--op: no neurons (expected: --neurons, such as all)");
         }
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
+    }
+
+    private Sweep ofPrompts() {
+        var all = new ArrayList<>(prompts.stream().map(SweepPrompt::of).toList());
+        if (promptFile != null) {
+            all.addAll(SweepPrompt.read(promptFile));
+        }
+        var targetTokens = Targets.each("--target", targets, all.size());
+        var againstTokens = Targets.each("--against", against, all.size());
+        return Sweep.of(all.stream().map(SweepPrompt::prompt).toList())
+                .targets(IntStream.range(0, all.size())
+                        .mapToObj(i -> new Target(all.get(i).target().token().or(() -> targetTokens.get(i)),
+                                all.get(i).target().against().or(() -> againstTokens.get(i))))
+                        .toList());
     }
 
     /** Shows several prompts before they cost time: they may be the words of one that lacks its quotation marks. */

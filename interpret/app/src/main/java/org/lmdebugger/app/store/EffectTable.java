@@ -74,7 +74,8 @@ public final class EffectTable implements AutoCloseable {
     }
 
     private String withId(Measure.Token token) {
-        return token.text() == null ? token.toString() : token + "#" + tokenizer.single(token.text());
+        return token instanceof Measure.Token.OfText(var text) ? token + "#" + tokenizer.single(text)
+                : token.toString();
     }
 
     public void add(Effects effects) {

@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code lmdebug sweep} and {@code lmdebug query}, as a user types them. */
@@ -219,6 +221,91 @@ class SweepCommandTest {
         assertThat(results.resolve("part-000001.parquet")).doesNotExist();
         assertThat(lmdebug(sweep)).isZero();
         assertThat(query(results, "select count(*) from effects").getLast()).isEqualTo("40");
+    }
+
+    /** A text, then ids, each with its own tokens; the numbers are those of the same sweep with the tokens by name. */
+    @Test
+    void promptsOfAFileHaveTheirOwnTargets() throws Exception {
+        var file = directory.resolve("pairs.JSONL");
+        Files.writeString(file, """
+                {"prompt": "%s", "target": " girl", "against": "#17"}
+
+                {"ids": [464, 17, 9], "target": "#620"}
+                """.formatted(PROMPT));
+        var results = directory.resolve("results");
+        var sweep = new String[] {"sweep", "--prompts", file.toString(), "--against", " boy", "--neurons", "L3D0-4",
+                "--measure", "difference:target/against", "--measure", "rank:target", "--out", results + "/",
+                "--resume"};
+        assertThat(lmdebug(sweep)).as("%s", err).isZero();
+        assertThat(out.toString()).contains("differen");
+        assertThat(Files.readString(results.resolve("manifest.json")).replaceAll("\\s+", " ")).contains(
+                "\"prompts\" : [ \"" + PROMPT + "\", [ 464, 17, 9 ] ]", "\"targets\" : [ \" girl\", \"#620\" ]",
+                "\"against\" : [ \"#17\", \" boy\" ]");
+        var found = query(results,
+                "select \"difference:target/against\" d, \"rank:target\" r from effects order by prompt_id, neuron");
+        var expected = new ArrayList<>(List.of(found.getFirst()));
+        for (var prompt : List.of("{\"prompt\": \"" + PROMPT + "\"}", "{\"ids\": [464, 17, 9]}")) {
+            var other = expected.size() == 1 ? "#17" : "\" boy\"";
+            var one = Files.writeString(directory.resolve("one.jsonl"), prompt);
+            var csv = directory.resolve("effects.parquet");
+            assertThat(lmdebug("sweep", "--prompts", one.toString(), "--neurons", "L3D0-4", "--measure",
+                    "difference:\" girl\"/" + other, "--measure", "rank:\" girl\"", "--out", csv.toString()))
+                            .as("%s", err).isZero();
+            expected.addAll(
+                    query(csv, "select * exclude (prompt_id, intervention, layer, neuron, operation, value, \"at\")"
+                            + " from effects order by neuron").subList(1, 6));
+        }
+        assertThat(found).map(line -> line.replaceAll(" +", " "))
+                .isEqualTo(expected.stream().map(line -> line.replaceAll(" +", " ")).toList());
+
+        assertThat(lmdebug(sweep)).isZero();
+        assertThat(out.toString()).startsWith("10 of 10 effects were there already");
+        sweep[4] = " girl";
+        refused("manifest.json: against is [\"#17\",\" boy\"] (expected: [\"#17\",\" girl\"]; results of another",
+                sweep);
+        Files.writeString(file, Files.readString(file).replace("#620", "#621"));
+        sweep[4] = " boy";
+        refused("manifest.json: targets is [\" girl\",\"#620\"] (expected: [\" girl\",\"#621\"]", sweep);
+    }
+
+    @Test
+    void aTargetForAllPromptsOrOneForEach() throws Exception {
+        var prompts = Files.writeString(directory.resolve("prompts.txt"), PROMPT + "\nThe king\n");
+        var sweep = List.of("sweep", "--prompts", prompts.toString(), "--neurons", "L1D5", "--measure", "logit:target");
+        assertThat(lmdebug(with(sweep, "--target", " girl"))).as("%s", err).isZero();
+        var both = out.toString().lines().skip(1).toList();
+        assertThat(lmdebug(with(sweep, "--target", " girl", "--target", "#620"))).as("%s", err).isZero();
+        assertThat(out.toString().lines().skip(1)).isEqualTo(both);
+        assertThat(lmdebug(with(sweep, "--target", " girl", "--target", " boy"))).as("%s", err).isZero();
+        assertThat(out.toString().lines().skip(1)).isNotEqualTo(both);
+        refused("measure: logit:target: prompt 1, \"" + PROMPT + "\", has no target (expected: one for each prompt)",
+                with(sweep));
+        refused("--target: 3 for 2 prompts (expected: one for all, or one for each)",
+                with(sweep, "--target", "a", "--target", "b", "--target", "c"));
+        refused("--against: 3 for 2 prompts", with(sweep, "--against", "a", "--against", "b", "--against", "c"));
+        refused("token: \" xylophonist\" (expected: one token", with(sweep, "--target", " xylophonist"));
+    }
+
+    private static String[] with(List<String> arguments, String... more) {
+        return Stream.concat(arguments.stream(), Stream.of(more)).toArray(String[]::new);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            {}                             | prompt: missing (expected: either prompt, a text, or ids, a list)
+            {"prompt": "a", "ids": [1]}    | prompt: beside ids (expected: either
+            {"ids": [1, null]}             | ids: null among them
+            {"ids": ["1"]}                 | ids.0: of another kind (expected: a whole number)
+            {"ids": 5}                     | ids: of another kind (expected: a list)
+            {"prompt": "a", "token": "b"}  | token: unknown (expected: against, ids, prompt, target)
+            {"prompt": "a", "target": 620} | target: of another kind (expected: a text)
+            {"prompt": "a"                 | not JSON
+            The king                       | not JSON
+            """)
+    void aLineOfPromptsThatIsWrongIsNamed(String line, String message) throws Exception {
+        var file = Files.writeString(directory.resolve("prompts.jsonl"), "{\"prompt\": \"The king\"}\n" + line + "\n");
+        refused(file + ": line 2: ", "sweep", "--prompts", file.toString(), "--neurons", "all");
+        assertThat(err.toString()).contains(message);
     }
 
     @Test

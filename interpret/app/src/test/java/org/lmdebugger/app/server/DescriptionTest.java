@@ -80,10 +80,13 @@ class DescriptionTest {
                 schemas.at("/GenerateTextRequest/properties/generate_k/maximum"),
                 schemas.at("/GenerateRequest/properties/continuations/maxItems"),
                 schemas.at("/SweepRequest/properties/prompts/maxItems"),
+                schemas.at("/SweepRequest/properties/targets/maxItems"),
+                schemas.at("/SweepRequest/properties/against/maxItems"),
                 schemas.at("/SweepRequest/properties/operations/maxItems"),
                 schemas.at("/SweepRequest/properties/measures/maxItems")))
                         .isEqualTo(List.of(limits.get("top"), limits.get("generated_tokens"),
                                 limits.get("generated_tokens"), limits.get("continuations"),
+                                limits.get("sweep_prompts"), limits.get("sweep_prompts"),
                                 limits.get("sweep_prompts"), limits.get("sweep_operations"),
                                 limits.get("followed_tokens")));
         var names = new ArrayList<String>();

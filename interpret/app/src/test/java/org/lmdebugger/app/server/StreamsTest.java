@@ -21,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 
@@ -152,6 +153,30 @@ class StreamsTest {
     }
 
     @Test
+    void promptsOfASweepHaveTheirOwnTargets() {
+        var sweep = sweep("""
+                {"prompts": ["%s", "The king"], "targets": [" girl", "#17"], "against": [" boy"], "neurons": "L3D5",
+                 "measures": ["difference:target/against"]}""".formatted(PROMPT));
+        assertThat(sweep.get("targets")).map(JsonNode::textValue).containsExactly(" girl", "#17");
+        assertThat(sweep.get("against")).map(JsonNode::textValue).containsExactly(" boy", " boy");
+        var path = "/api/v1/sweeps/" + sweep.get("id").textValue();
+        server.get(path + "/events");
+        var strongest = json(server.get(path + "/strongest"));
+        assertThat(strongest.get("effects")).hasSize(2).allSatisfy(effect -> {
+            int prompt = effect.get("prompt").intValue();
+            var measure = Measure.difference(List.of(Measure.Token.of(" girl"), Measure.Token.ofId(17)).get(prompt),
+                    Measure.Token.of(" boy"));
+            server.debugger
+                    .sweep(Sweep.of(List.of(PROMPT, "The king").get(prompt)).neurons(NeuronSelection.parse("L3D5"))
+                            .off().measure(measure), effects -> {
+                                assertThat(effect.at("/values/0").floatValue()).isEqualTo(effects.values(measure)[0]);
+                                return true;
+                            });
+        });
+        assertThat(sweep("{\"prompts\": [\"a\"], \"neurons\": \"L1D0\"}").has("targets")).isFalse();
+    }
+
+    @Test
     void aSweepIsCancelled() {
         var sweep = sweep(
                 "{\"prompts\": [\"%s\"], \"neurons\": \"all\", \"operations\": [\"set:1\", \"set:2\", \"set:3\", \"set:4\"], \"at\": \"all\"}"
@@ -173,6 +198,9 @@ class StreamsTest {
             "{\"prompts\": [\"a\"], \"at\": \"generated\"}",
             "{\"prompts\": [\"a\"], \"measures\": [\"logit:\\\" two words\\\"\"]}",
             "{\"prompts\": [\"a\"], \"measures\": [\"kl\", \"kl\"]}",
+            "{\"prompts\": [\"a\"], \"measures\": [\"logit:target\"]}",
+            "{\"prompts\": [\"a\"], \"targets\": [\" girl\"], \"measures\": [\"difference:target/against\"]}",
+            "{\"prompts\": [\"a\"], \"targets\": [\" girl\", \" boy\"]}", "{\"prompts\": [\"a\"], \"targets\": [null]}",
             "{\"prompts\": [\"a\"], \"neurons\": \"L0-1D0-9999999999\"}",
             "{\"prompts\": [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\"], \"neurons\": \"all\", \"measures\": [\"top:100\"]}"})
     void sweepsThatCannotBe(String body) {

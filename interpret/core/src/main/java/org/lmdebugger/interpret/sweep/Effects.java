@@ -108,6 +108,11 @@ public final class Effects {
         return plan.chunks().get(chunk).prompt();
     }
 
+    /** Returns the tokens that measures of {@code target} and {@code against} are of, for this prompt. */
+    public Target target() {
+        return plan.sweep().targets().get(prompt());
+    }
+
     /** Number of interventions. */
     public int size() {
         return items.size();

@@ -9,7 +9,9 @@ import org.lmdebugger.tokenizer.Tokenizer;
  * A property of the next-token distribution under an intervention, which a sweep measures. Natural logarithms. Its text
  * form is the name of its column: {@code kl}, {@code entropy}, {@code logit:" king"}, {@code probability:" king"},
  * {@code log-probability:" king"}, {@code rank:" king"}, {@code difference:" king"/" queen"}, {@code top:5}. A token is
- * given as text that is exactly one token, where a leading space is real, or by its id: {@code logit:#620}.
+ * given as text that is exactly one token, where a leading space is real, or by its id: {@code logit:#620}. Where each
+ * prompt has a token of its own, its {@link Target}, it is {@code target} or {@code against}: {@code logit:target},
+ * {@code difference:target/against}.
  */
 public sealed interface Measure {
     /** KL(clean ‖ edited) in nats, as {@link org.lmdebugger.device.LogitStatistics} computes it. */
@@ -40,24 +42,67 @@ public sealed interface Measure {
         }
     }
 
-    /** A token as text that is exactly one, or, where the text is null, by its id. */
-    record Token(String text, int id) {
-        public static Token of(String text) {
-            return new Token(text, -1);
+    /** The token that a measure is of: the same for all prompts, or each prompt's own. */
+    sealed interface Token {
+        /** The prompt's {@link Target#token()}. */
+        Token TARGET = OfPrompt.TARGET;
+        /** The prompt's {@link Target#against()}. */
+        Token AGAINST = OfPrompt.AGAINST;
+
+        /** A token that is given by itself. */
+        sealed interface Fixed extends Token {
+            /** @throws IllegalArgumentException if it is not one token of that model */
+            int idIn(Tokenizer tokenizer);
         }
 
-        /** @throws IllegalArgumentException if it is not one token of that model */
-        int idIn(Tokenizer tokenizer) {
-            if (text == null) {
+        /** A token as text that is exactly one, where a leading space is real. */
+        record OfText(String text) implements Fixed {
+            @Override
+            public int idIn(Tokenizer tokenizer) {
+                return tokenizer.single(text);
+            }
+
+            @Override
+            public String toString() {
+                return "\"" + text + "\"";
+            }
+        }
+
+        /** A token by its id. */
+        record OfId(int id) implements Fixed {
+            @Override
+            public int idIn(Tokenizer tokenizer) {
                 tokenizer.raw(id); // throws for an id that is none
                 return id;
             }
-            return tokenizer.single(text);
+
+            @Override
+            public String toString() {
+                return "#" + id;
+            }
         }
 
-        @Override
-        public String toString() {
-            return text == null ? "#" + id : "\"" + text + "\"";
+        /** One of the tokens of the prompt's {@link Target}. */
+        enum OfPrompt implements Token {
+            TARGET, AGAINST;
+
+            @Override
+            public String toString() {
+                return name().toLowerCase(Locale.ROOT);
+            }
+        }
+
+        static Fixed of(String text) {
+            return new OfText(text);
+        }
+
+        static Fixed ofId(int id) {
+            return new OfId(id);
+        }
+
+        /** Returns the token of an id, such as {@code #620}, or else of a text, which has no quotation marks around it. */
+        static Fixed ofTextOrId(String text) {
+            return text.matches("#\\d{1,9}") ? ofId(Integer.parseInt(text.substring(1))) : of(text);
         }
     }
 
@@ -130,28 +175,38 @@ public sealed interface Measure {
     }
 
     static Measure logit(String token) {
-        return new OfToken(Quantity.LOGIT, Token.of(token));
+        return of(Quantity.LOGIT, Token.of(token));
     }
 
     static Measure probability(String token) {
-        return new OfToken(Quantity.PROBABILITY, Token.of(token));
+        return of(Quantity.PROBABILITY, Token.of(token));
     }
 
     static Measure logProbability(String token) {
-        return new OfToken(Quantity.LOG_PROBABILITY, Token.of(token));
+        return of(Quantity.LOG_PROBABILITY, Token.of(token));
     }
 
     static Measure rank(String token) {
-        return new OfToken(Quantity.RANK, Token.of(token));
+        return of(Quantity.RANK, Token.of(token));
     }
 
     static Measure difference(String token, String other) {
-        return new Difference(Token.of(token), Token.of(other));
+        return difference(Token.of(token), Token.of(other));
+    }
+
+    /** Returns logit(token) − logit(other), for example of {@link Token#TARGET} and {@link Token#AGAINST}. */
+    static Measure difference(Token token, Token other) {
+        return new Difference(token, other);
+    }
+
+    /** Returns a quantity of a token, for example of each prompt's {@link Token#TARGET}. */
+    static Measure of(Quantity quantity, Token token) {
+        return new OfToken(quantity, token);
     }
 
     /** Returns a quantity of the token with this id. */
     static Measure of(Quantity quantity, int id) {
-        return new OfToken(quantity, new Token(null, id));
+        return of(quantity, Token.ofId(id));
     }
 
     static Measure top(int count) {
@@ -179,7 +234,7 @@ public sealed interface Measure {
     private static Measure difference(String text) {
         var tokens = text.substring(Text.DIFFERENCE.length());
         int slash; // the one between the two tokens
-        if (tokens.startsWith("#")) {
+        if (!tokens.startsWith("\"")) {
             slash = tokens.indexOf('/');
         } else if (tokens.endsWith("\"")) {
             slash = tokens.indexOf(Text.BETWEEN, 2) + 1; // a token has a quotation mark and a character before it, and one after
@@ -189,7 +244,7 @@ public sealed interface Measure {
                                 + "id, as in difference:#620/\" queen\")");
             }
         } else {
-            slash = tokens.lastIndexOf("/#");
+            slash = tokens.lastIndexOf('/');
         }
         if (slash < 1 || !Text.TOKEN.matcher(tokens.substring(0, slash)).matches()
                 || !Text.TOKEN.matcher(tokens.substring(slash + 1)).matches()) {
@@ -201,19 +256,23 @@ public sealed interface Measure {
     private static IllegalArgumentException wrong(String text) {
         return new IllegalArgumentException(
                 "measure: " + Shown.of(text) + " (expected: kl, entropy, logit:\" king\", probability:\" king\", "
-                        + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5)");
+                        + "log-probability:\" king\", rank:\" king\", difference:\" king\"/\" queen\" or top:5; "
+                        + "a token is a text in quotation marks, an id such as #620, target or against)");
     }
 
     private static Token token(String text) {
-        return text.startsWith("#") ? new Token(null, Integer.parseInt(text.substring(1)))
-                : Token.of(text.substring(1, text.length() - 1));
+        return switch (text) {
+            case "target" -> Token.TARGET;
+            case "against" -> Token.AGAINST;
+            default -> text.startsWith("#") ? Token.ofTextOrId(text) : Token.of(text.substring(1, text.length() - 1));
+        };
     }
 
     /** Forms of texts. */
     final class Text {
         private static final String DIFFERENCE = "difference:";
         private static final String BETWEEN = "\"/\"";
-        private static final Pattern TOKEN = Pattern.compile("\".+\"|#\\d{1,9}", Pattern.DOTALL);
+        private static final Pattern TOKEN = Pattern.compile("\".+\"|#\\d{1,9}|target|against", Pattern.DOTALL);
         private static final Pattern OF_TOKEN = Pattern
                 .compile("(logit|probability|log-probability|rank):(" + TOKEN + ")", Pattern.DOTALL);
 

@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.sweep;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
@@ -32,8 +33,11 @@ final class MeasureReader {
     private final Tensor topIds; // [S, k]
     private final Tensor topLogits; // [S, k]
 
-    /** The parts of the logits that measures need. */
+    /** The parts of the logits that the measures of one prompt need. */
     static final class Layout {
+        private final Gpt2 model;
+        private final Sweep sweep;
+        private final int prompt;
         private final List<Measure> measures;
         private final List<Integer> tokens = new ArrayList<>();
         private final int vocabulary;
@@ -42,8 +46,12 @@ final class MeasureReader {
         private final boolean ranked;
         private final boolean whole; // needs every logit
 
-        Layout(Gpt2 model, List<Measure> measures) {
-            this.measures = measures;
+        /** @throws IllegalArgumentException if a measure does not fit the model, or needs a target that the prompt lacks */
+        Layout(Gpt2 model, Sweep sweep, int prompt) {
+            this.model = model;
+            this.sweep = sweep;
+            this.prompt = prompt;
+            measures = sweep.measures();
             vocabulary = model.config().vocabularySize();
             var tops = measures.stream().filter(Measure.Top.class::isInstance).map(m -> ((Measure.Top) m).count())
                     .toList();
@@ -58,10 +66,10 @@ final class MeasureReader {
             }
             for (var measure : measures) {
                 switch (measure) {
-                    case Measure.OfToken of -> add(model, of.token());
+                    case Measure.OfToken of -> add(of, of.token());
                     case Measure.Difference of -> {
-                        add(model, of.token());
-                        add(model, of.other());
+                        add(of, of.token());
+                        add(of, of.other());
                     }
                     case Measure.Kl kl -> {}
                     case Measure.Entropy entropy -> {}
@@ -76,11 +84,29 @@ final class MeasureReader {
                     || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
         }
 
-        private void add(Gpt2 model, Measure.Token token) {
-            int id = token.idIn(model.tokenizer());
+        private void add(Measure measure, Measure.Token token) {
+            int id = id(token).orElseThrow(() -> new IllegalArgumentException(
+                    "measure: %s: prompt %d, %s, has no %s (expected: one for each prompt)".formatted(Shown.of(measure),
+                            prompt + 1,
+                            Shown.of(sweep.prompts().get(prompt)), token)));
             if (!tokens.contains(id)) {
                 tokens.add(id);
             }
+        }
+
+        private Optional<Integer> id(Measure.Token token) {
+            var target = sweep.targets().get(prompt);
+            Optional<Measure.Token.Fixed> fixed = switch (token) {
+                case Measure.Token.Fixed itself -> Optional.of(itself);
+                case Measure.Token.OfPrompt.TARGET -> target.token();
+                case Measure.Token.OfPrompt.AGAINST -> target.against();
+            };
+            return fixed.map(each -> each.idIn(model.tokenizer()));
+        }
+
+        /** Returns the place of a measure's token among those that are computed. */
+        int column(Measure.Token token) {
+            return tokens.indexOf(id(token).orElseThrow());
         }
 
         private boolean has(Measure.Quantity quantity) {
@@ -185,7 +211,7 @@ final class MeasureReader {
     private float[] ofToken(Measure.OfToken of, int n, float[] tokenLogits, int[] tokenRanks, float[] normaliser) {
         var values = column(of.token(), n, tokenLogits);
         int c = layout.tokens.size();
-        int token = layout.tokens.indexOf(of.token().idIn(model.tokenizer()));
+        int token = layout.column(of.token());
         for (int i = 0; i < n; i++) {
             values[i] = of.quantity() != Measure.Quantity.LOGIT && !Float.isFinite(normaliser[i]) ? Float.NaN
                     : switch (of.quantity()) {
@@ -200,7 +226,7 @@ final class MeasureReader {
 
     private float[] column(Measure.Token token, int n, float[] tokenLogits) {
         int c = layout.tokens.size();
-        int at = layout.tokens.indexOf(token.idIn(model.tokenizer()));
+        int at = layout.column(token);
         var values = new float[n];
         for (int i = 0; i < n; i++) {
             values[i] = tokenLogits[i * c + at];

@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 import org.lmdebugger.interpret.edit.Edit;
@@ -21,6 +22,7 @@ import org.lmdebugger.model.Prompt;
  * }
  *
  * @param prompts       each is measured by itself, at its last position
+ * @param targets       the tokens of each prompt that measures of {@code target} and {@code against} are of
  * @param neurons       those that the operations are done to, one at a time; null for none
  * @param operations    what is done to each of them; LM-Debugger's on and off at all positions
  * @param interventions further interventions, of any number of edits
@@ -28,7 +30,8 @@ import org.lmdebugger.model.Prompt;
  * @param measures      what is measured: only that is computed
  * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run
  */
-public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Operation> operations,
+public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection neurons,
+        List<Edit.Operation> operations,
         List<Intervention> interventions,
         Positions positions, List<Measure> measures, long memory) {
     /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
@@ -36,9 +39,14 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     public Sweep {
         prompts = List.copyOf(prompts);
+        targets = List.copyOf(targets);
         operations = List.copyOf(operations);
         interventions = List.copyOf(interventions);
         measures = List.copyOf(measures);
+        if (targets.size() != prompts.size()) {
+            throw new IllegalArgumentException("targets: %d for %d prompt%s (expected: one for each)"
+                    .formatted(targets.size(), prompts.size(), prompts.size() == 1 ? "" : "s"));
+        }
         if (memory < 1) {
             throw new IllegalArgumentException("memory: %d bytes (expected: at least 1)".formatted(memory));
         }
@@ -46,7 +54,8 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     /** Returns a sweep of these prompts, so far without anything else, at the last position. */
     public static Sweep of(List<Prompt> prompts) {
-        return new Sweep(prompts, null, List.of(), List.of(), Positions.LAST, List.of(), MEMORY);
+        return new Sweep(prompts, Collections.nCopies(prompts.size(), Target.NONE), null, List.of(), List.of(),
+                Positions.LAST, List.of(), MEMORY);
     }
 
     /** Returns a sweep of these texts. */
@@ -59,8 +68,23 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
         return of(Arrays.stream(prompts).map(Prompt::ofIds).toList());
     }
 
+    /**
+     * Gives each prompt its own target token, for measures such as {@code logit:target}.
+     *
+     * @param each in the order of the prompts; {@link Target#NONE} for a prompt without one
+     * @throws IllegalArgumentException if they are not as many as the prompts
+     */
+    public Sweep targets(List<Target> each) {
+        return new Sweep(prompts, each, neurons, operations, interventions, positions, measures, memory);
+    }
+
+    /** Gives each prompt its own target token. */
+    public Sweep targets(Target... each) {
+        return targets(List.of(each));
+    }
+
     public Sweep neurons(NeuronSelection choice) {
-        return new Sweep(prompts, choice, operations, interventions, positions, measures, memory);
+        return new Sweep(prompts, targets, choice, operations, interventions, positions, measures, memory);
     }
 
     public Sweep allNeurons() {
@@ -79,7 +103,8 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     /** Does this, too, to each neuron, by itself. */
     public Sweep operation(Edit.Operation operation) {
-        return new Sweep(prompts, neurons, append(operations, Stream.of(operation)), interventions, positions, measures,
+        return new Sweep(prompts, targets, neurons, append(operations, Stream.of(operation)), interventions, positions,
+                measures,
                 memory);
     }
 
@@ -111,12 +136,13 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     /** Adds interventions, each of one or more edits that hold together. */
     public Sweep interventions(List<Intervention> more) {
-        return new Sweep(prompts, neurons, operations, append(interventions, more.stream()), positions, measures,
+        return new Sweep(prompts, targets, neurons, operations, append(interventions, more.stream()), positions,
+                measures,
                 memory);
     }
 
     public Sweep at(Positions where) {
-        return new Sweep(prompts, neurons, operations, interventions, where, measures, memory);
+        return new Sweep(prompts, targets, neurons, operations, interventions, where, measures, memory);
     }
 
     /** At the prompt's last position: the default, and much the fastest. */
@@ -130,12 +156,12 @@ public record Sweep(List<Prompt> prompts, NeuronSelection neurons, List<Edit.Ope
 
     /** Measures this, too. */
     public Sweep measure(Measure... more) {
-        return new Sweep(prompts, neurons, operations, interventions, positions,
+        return new Sweep(prompts, targets, neurons, operations, interventions, positions,
                 append(measures, Arrays.stream(more)), memory);
     }
 
     public Sweep memory(long bytes) {
-        return new Sweep(prompts, neurons, operations, interventions, positions, measures, bytes);
+        return new Sweep(prompts, targets, neurons, operations, interventions, positions, measures, bytes);
     }
 
     /** Returns where {@code operation} is done. */

@@ -48,7 +48,7 @@ public final class SweepEngine implements AutoCloseable {
     public SweepEngine(Gpt2 model, SweepPlan plan, int prompt) {
         this.model = model;
         this.plan = plan;
-        layout = new MeasureReader.Layout(model, plan.sweep().measures());
+        layout = new MeasureReader.Layout(model, plan.sweep(), prompt);
         var ids = plan.prompts().get(prompt);
         length = ids.length;
         resolver = new Resolver(model, ids, length);

@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.sweep;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Gpt2;
@@ -47,11 +48,13 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
 
     public static SweepPlan of(Gpt2 model, Sweep sweep) {
         check(sweep);
-        var readout = new MeasureReader.Layout(model, sweep.measures());
         var prompts = new ArrayList<int[]>();
         var chunks = new ArrayList<Chunk>();
         long bytes = 0;
+        var layouts = IntStream.range(0, sweep.prompts().size())
+                .mapToObj(prompt -> new MeasureReader.Layout(model, sweep, prompt)).toList(); // checked before any work
         for (var prompt : sweep.prompts()) {
+            var readout = layouts.get(prompts.size());
             var ids = model.encode(prompt);
             prompts.add(ids);
             try (var resolver = new Resolver(model, ids, ids.length)) {

@@ -80,7 +80,7 @@ class SweepPropertyTest {
 
     /** A prompt, single edits of some neurons, and interventions of several edits. */
     record Case(int model, int[] ids, List<Intervention> interventions, int layer, int neuron, float value,
-            Positions positions, long memory) {
+            Positions positions, long memory, int target) {
     }
 
     @Provide
@@ -105,9 +105,9 @@ class SweepPropertyTest {
                         var edits = edit.array(Edit[].class).ofMinSize(0).ofMaxSize(4).map(Intervention::of);
                         return Combinators
                                 .combine(edits.list().ofMaxSize(4), layer, neuron, value, positions,
-                                        Arbitraries.of(1L, 300_000L, 1L << 29))
-                                .as((interventions, l, n, v, p, memory) -> new Case(model, ids, interventions, l, n, v,
-                                        p, memory));
+                                        Arbitraries.of(1L, 300_000L, 1L << 29), Arbitraries.integers().between(0, 8191))
+                                .as((interventions, l, n, v, p, memory, target) -> new Case(model, ids, interventions,
+                                        l, n, v, p, memory, target));
                     });
         });
     }
@@ -117,12 +117,16 @@ class SweepPropertyTest {
         var model = MODELS.get(random.model());
         var neurons = new NeuronSelection.Ranges(List.of(new NeuronSelection.Range(random.layer(),
                 NeuronSelection.Range.END, random.neuron(), random.neuron())));
+        var target = Target.of(Measure.Token.ofId(random.target()), Measure.Token.of(OTHER));
         var sweep = Sweep.ofIds(random.ids()).neurons(neurons).off().add(random.value()).scale(random.value())
                 .lmDebugger(true).lmDebugger(false).at(random.positions())
                 .interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(),
                         Measure.logit(TOKEN),
                         Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN),
-                        Measure.difference(TOKEN, OTHER));
+                        Measure.difference(TOKEN, OTHER),
+                        Measure.of(Measure.Quantity.LOG_PROBABILITY, Measure.Token.TARGET),
+                        Measure.difference(Measure.Token.AGAINST, Measure.Token.TARGET))
+                .targets(target);
         var clean = logits(model, random.ids(), Intervention.NONE);
         var seen = new int[1];
         new Debugger(model).sweep(sweep, effects -> {
@@ -138,7 +142,8 @@ class SweepPropertyTest {
 
     /** Logits alone are computed from those columns of the head alone, and are what they are among others. */
     private static void assertOnlyChosen(Gpt2 model, Sweep sweep) {
-        var alone = new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), sweep.interventions(),
+        var alone = new Sweep(sweep.prompts(), sweep.targets(), sweep.neurons(), sweep.operations(),
+                sweep.interventions(),
                 sweep.positions(),
                 List.of(Measure.logit(TOKEN), Measure.difference(TOKEN, OTHER)), sweep.memory());
         assertThat(collect(model, alone, Measure.logit(TOKEN))).usingComparatorWithPrecision(1e-5f)
@@ -182,6 +187,10 @@ class SweepPropertyTest {
         assertClose(effects, i, Measure.probability(TOKEN), Math.exp(q[token]), 1e-7);
         assertClose(effects, i, Measure.logProbability(OTHER), q[other], 1e-5);
         assertClose(effects, i, Measure.difference(TOKEN, OTHER), (double) edited[token] - edited[other], 1e-5);
+        int target = ((Measure.Token.OfId) effects.target().token().orElseThrow()).id();
+        assertClose(effects, i, Measure.of(Measure.Quantity.LOG_PROBABILITY, Measure.Token.TARGET), q[target], 1e-5);
+        assertClose(effects, i, Measure.difference(Measure.Token.AGAINST, Measure.Token.TARGET),
+                (double) edited[other] - edited[target], 1e-5);
         long surely = IntStream.range(0, edited.length).filter(v -> edited[v] > edited[token] + 1e-5).count();
         long perhaps = IntStream.range(0, edited.length).filter(v -> edited[v] > edited[token] - 1e-5).count();
         assertThat((long) effects.values(Measure.rank(TOKEN))[i]).isBetween(surely, perhaps);

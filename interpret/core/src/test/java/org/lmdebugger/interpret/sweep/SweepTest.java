@@ -113,7 +113,8 @@ class SweepTest {
         assertThat(tall.getFirst().topIds())
                 .containsExactly(parts.stream().flatMapToInt(e -> IntStream.of(e.topIds())).toArray());
         var justLogits = run(debugger,
-                new Sweep(sweep.prompts(), sweep.neurons(), sweep.operations(), List.of(), sweep.positions(),
+                new Sweep(sweep.prompts(), sweep.targets(), sweep.neurons(), sweep.operations(), List.of(),
+                        sweep.positions(),
                         List.of(Measure.logit(" girl")), sweep.memory()));
         assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
                 .containsExactly(values(tall, Measure.logit(" girl")));
@@ -130,6 +131,53 @@ class SweepTest {
         assertThat(both.clean(own)).isEqualTo(both.clean(Measure.logit(" girl")));
         assertThat(run(debugger, neurons.measure(own)).getFirst().values(own)).containsExactly(both.values(own));
         assertThat(own).hasToString("own logit");
+    }
+
+    /** The same numbers, to the bit, as of a sweep of each prompt with its tokens in the measures. */
+    @Test
+    void eachPromptHasItsOwnTarget() {
+        var prompts = List.of(PROMPT, "The king", "Once upon a time");
+        var targets = List.of(Target.of(" girl", " boy"), Target.of(Measure.Token.ofId(17), Measure.Token.of(" girl")),
+                Target.of(" girl", " girl"));
+        for (var quantities : List.of(List.of(Measure.Quantity.values()), List.of(Measure.Quantity.LOGIT))) {
+            var measures = quantities.stream().map(quantity -> Measure.of(quantity, Measure.Token.TARGET)).toList();
+            var difference = Measure.difference(Measure.Token.TARGET, Measure.Token.AGAINST);
+            var neurons = NeuronSelection.parse("L0-3D0-9");
+            var all = run(debugger, Sweep.of(prompts.toArray(String[]::new)).targets(targets).neurons(neurons).off()
+                    .measure(measures.toArray(Measure[]::new)).measure(difference));
+            assertThat(all).extracting(Effects::target).isEqualTo(targets);
+            for (int p = 0; p < 3; p++) {
+                var token = targets.get(p).token().orElseThrow();
+                var expected = run(debugger, Sweep.of(prompts.get(p)).neurons(neurons).off()
+                        .measure(quantities.stream().map(quantity -> Measure.of(quantity, token))
+                                .toArray(Measure[]::new))
+                        .measure(Measure.difference(token, targets.get(p).against().orElseThrow()))).getFirst();
+                for (var quantity : quantities) {
+                    assertThat(all.get(p).values(Measure.of(quantity, Measure.Token.TARGET)))
+                            .as("%s of %d", quantity, p)
+                            .isEqualTo(expected.values(Measure.of(quantity, token)));
+                }
+                assertThat(all.get(p).values(difference)).isEqualTo(expected.values(
+                        Measure.difference(token, targets.get(p).against().orElseThrow())));
+                assertThat(all.get(p).clean(difference) == 0).isEqualTo(p == 2);
+            }
+        }
+    }
+
+    @Test
+    void aTargetThatIsMissingIsNamed() {
+        var two = Sweep.of(PROMPT, "The king").allNeurons().off();
+        var logit = Measure.of(Measure.Quantity.LOGIT, Measure.Token.TARGET);
+        refused(two.measure(logit), "measure: logit:target: prompt 1, \"" + PROMPT
+                + "\", has no target (expected: one for each prompt)");
+        refused(two.measure(logit).targets(Target.of(" girl"), Target.NONE),
+                "measure: logit:target: prompt 2, \"The king\", has no target (expected: one for each prompt)");
+        refused(two.measure(Measure.parse("difference:target/against")).targets(Target.of(" girl"), Target.of(" girl")),
+                "measure: difference:target/against: prompt 1", "has no against");
+        refused(two.measure(logit).targets(Target.of(" girl"), Target.of(" xylophonist")), "token: \" xylophonist\"");
+        refused(two.measure(logit).targets(Target.of(" girl"), Target.of(Measure.Token.ofId(8192))), "token: 8192");
+        assertThatThrownBy(() -> two.targets(Target.of(" girl"))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("targets: 1 for 2 prompts (expected: one for each)");
     }
 
     @Test
@@ -166,9 +214,8 @@ class SweepTest {
     void promptsOfDifferentLengthsAreMeasuredEach() {
         var sweep = someNeurons();
         var both = run(debugger,
-                new Sweep(Stream.concat(sweep.prompts().stream(), Sweep.of("The king").prompts().stream()).toList(),
-                        sweep.neurons(),
-                        sweep.operations(), List.of(), sweep.positions(), sweep.measures(), sweep.memory()));
+                Sweep.of(PROMPT, "The king").neurons(sweep.neurons()).off().atLast()
+                        .measure(Measure.kl(), Measure.logit(" girl")));
         assertThat(both.stream().map(Effects::prompt)).containsExactly(0, 1);
         assertThat(both.getFirst().values(Measure.kl())).isEqualTo(values(run(debugger, sweep), Measure.kl()));
         assertThat(both.getLast().values(Measure.kl())).isNotEqualTo(both.getFirst().values(Measure.kl()));
@@ -308,7 +355,8 @@ class SweepTest {
     void textFormsAreReadAndWritten() {
         for (var text : List.of("kl", "entropy", "logit:\" king\"", "probability:\"a\"", "log-probability:\" king\"",
                 "rank:\" king\"", "rank:#620", "difference:#1/\" king\"",
-                "difference:\" king\"/\" queen\"", "top:5")) {
+                "difference:\" king\"/\" queen\"", "top:5", "logit:target", "rank:against", "difference:target/against",
+                "difference:target/\"/\"", "difference:\"/\"/target", "difference:#5/target", "logit:\"target\"")) {
             assertThat(Measure.parse(text)).hasToString(text);
         }
         for (var text : List.of("all", "L0-3", "L2D5,L3D7", "L1D2-9", "dominant:20")) {
@@ -316,6 +364,11 @@ class SweepTest {
         }
         for (var text : List.of("", "D3", "L", "L3-", "L1D5,", "dominant:", "most:3")) {
             assertThatThrownBy(() -> NeuronSelection.parse(text)).hasMessageStartingWith("neurons: " + text);
+        }
+        for (var text : List.of("kl:target", "logit:other", "logit:target/against", "difference:target",
+                "difference:/target", "difference:target/", "difference:target/against/against", "logit:#target")) {
+            assertThatThrownBy(() -> Measure.parse(text)).hasMessageStartingWith("measure: " + text + " (expected: kl")
+                    .hasMessageEndingWith("a text in quotation marks, an id such as #620, target or against)");
         }
         assertThatThrownBy(() -> Measure.parse("logit: king"))
                 .hasMessageStartingWith("measure: logit: king (expected: kl, entropy");

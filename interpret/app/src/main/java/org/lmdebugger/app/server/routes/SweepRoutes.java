@@ -11,7 +11,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
+import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.server.http.ClientConnection;
 import org.lmdebugger.app.server.http.EventStream;
 import org.lmdebugger.app.server.http.Problem;
@@ -25,6 +28,7 @@ import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.sweep.Target;
 
 /** Sweeps: started, watched, read, downloaded and cancelled. The last {@value Limits#SWEEPS} are kept. */
 public final class SweepRoutes {
@@ -56,7 +60,12 @@ public final class SweepRoutes {
         });
     }
 
-    record SweepRequest(List<String> prompts, String mode, String neurons, List<String> operations, String at,
+    /**
+     * @param targets the target token of each prompt, or one for all: a text that is one token, or an id as {@code #12}
+     * @param against the second token of {@code difference:target/against}, likewise
+     */
+    record SweepRequest(List<String> prompts, List<String> targets, List<String> against, String mode, String neurons,
+            List<String> operations, String at,
             List<String> measures) {
         Sweep sweep() {
             if (prompts == null) {
@@ -68,7 +77,11 @@ public final class SweepRoutes {
             Limits.check("operations", wanted, Limits.OPERATIONS);
             var measured = Objects.requireNonNullElse(measures, List.of("kl"));
             Limits.check("measures", measured, Limits.FOLLOWED);
+            var target = tokens("targets", targets);
+            var other = tokens("against", against);
             var sweep = Sweep.of(prompts.toArray(String[]::new)).memory(MEMORY)
+                    .targets(IntStream.range(0, prompts.size()).mapToObj(i -> new Target(target.get(i), other.get(i)))
+                            .toList())
                     .neurons(NeuronSelection.parse(Objects.requireNonNullElse(neurons, "all")))
                     .at(Positions.parse(Objects.requireNonNullElse(at, "last")))
                     .measure(measured.stream().map(Measure::parse).toArray(Measure[]::new));
@@ -79,6 +92,12 @@ public final class SweepRoutes {
                 sweep = sweep.operation(parsed);
             }
             return sweep;
+        }
+
+        private List<Optional<Measure.Token.Fixed>> tokens(String name, List<String> given) {
+            var tokens = Objects.requireNonNullElse(given, List.<String>of());
+            Limits.check(name, tokens, Limits.PROMPTS);
+            return Targets.each(name, tokens, prompts.size());
         }
     }
 

@@ -1,5 +1,6 @@
 package org.lmdebugger.app.server.work;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_EMPTY;
 import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
@@ -9,6 +10,7 @@ import java.util.Locale;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.app.server.http.ClientConnection;
 import org.lmdebugger.app.server.http.EventStream;
@@ -48,10 +50,13 @@ public final class SweepJob {
      * How far a sweep is, as it is answered.
      *
      * @param done    effects that are computed, of {@code effects}
+     * @param targets the target token of each prompt, null for one without; empty if no prompt has one
+     * @param against likewise, for differences
      * @param problem why it failed, if it did
      */
     public record Progress(String id, String state, long done, long effects, int chunks, double gflop,
-            List<String> measures, List<String> prompts, @JsonInclude(NON_NULL) Problem.Details problem) {
+            List<String> measures, List<String> prompts, @JsonInclude(NON_EMPTY) List<String> targets,
+            @JsonInclude(NON_EMPTY) List<String> against, @JsonInclude(NON_NULL) Problem.Details problem) {
     }
 
     /** @param clock in nanoseconds */
@@ -189,6 +194,7 @@ public final class SweepJob {
         return new Progress(id, state.name().toLowerCase(Locale.ROOT), done, plan.effects(), plan.chunks().size(),
                 plan.flop() / 1e9, plan.sweep().measures().stream().map(Measure::toString).toList(),
                 plan.sweep().prompts().stream().map(Prompt.Text.class::cast).map(Prompt.Text::text).toList(),
+                Targets.tokens(plan.sweep().targets()), Targets.against(plan.sweep().targets()),
                 problem == null ? null : problem.details());
     }
 }
