@@ -6,41 +6,25 @@ import static org.lmdebugger.device.Matrix.assertClose;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Operations on rows that begin anywhere: a device may read several neighbours at once where they are aligned. */
 @OnEveryDevice
-class AlignmentContractTest {
-    /** Rounding of a few operations on numbers of size 1. */
-    private static final double FEW = 2e-6;
-
+class AlignmentContractTest extends ContractTest {
     private record Window(Tensor wide, int left, int columns) {
         Tensor tensor() {
             return wide.columns(left, columns);
         }
     }
 
-    private Device device;
-    private TensorScope scope;
     private int left;
     private int right;
     private final List<Window> windows = new ArrayList<>();
 
-    @BeforeEach
-    void open() {
-        device = TestDevice.open();
-        scope = new TensorScope(device);
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-        device.close();
+    AlignmentContractTest() {
+        super(Precision.FP32);
     }
 
     /** The numbers between {@code left} and {@code right} columns of NaN, which nobody may read or write. */
@@ -53,17 +37,6 @@ class AlignmentContractTest {
         }
         windows.add(new Window(new Matrix(numbers.rows(), width, wide).on(device, scope), left, numbers.columns()));
         return windows.getLast().tensor();
-    }
-
-    private Tensor ints(int... values) {
-        return device.call(session -> scope.vector(session, values));
-    }
-
-    private void run(Consumer<Operations> work) {
-        device.call(session -> {
-            work.accept(session);
-            return null;
-        });
     }
 
     private void nothingElseIsWritten() {
@@ -85,6 +58,7 @@ class AlignmentContractTest {
     void rowsAnywhere(int rows, int n, int left, int right) {
         this.left = left;
         this.right = right;
+        windows.clear();
         var x = Matrix.random(rows, n, 1);
         var y = Matrix.random(rows, n, 2);
         var bias = Matrix.random(1, n, 3);

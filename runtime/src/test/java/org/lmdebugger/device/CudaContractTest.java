@@ -9,15 +9,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.bindings.CublasHandle;
@@ -29,50 +24,16 @@ import org.lmdebugger.bindings.CudaStream;
 
 /** What only a GPU has: weights in BF16, and CUDA's own objects behind the device. */
 @OnEveryDevice
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class CudaContractTest {
-    /** Rounding of a few operations on numbers of size 1. */
-    private static final double FEW = 2e-6;
-
-    private Device device;
-    private TensorScope scope;
+class CudaContractTest extends ContractTest {
+    CudaContractTest() {
+        super(Precision.BF16);
+    }
 
     @BeforeAll
+    @Override
     void open() {
         assumeFalse(TestDevice.isCpu(), "a GPU's own");
-        device = TestDevice.open(Precision.BF16);
-    }
-
-    @AfterAll
-    void close() {
-        if (device != null) {
-            device.close();
-        }
-    }
-
-    @BeforeEach
-    void openScope() {
-        scope = new TensorScope(device);
-    }
-
-    @AfterEach
-    void closeScope() {
-        scope.close();
-    }
-
-    private void run(Consumer<Operations> work) {
-        device.call(session -> {
-            work.accept(session);
-            return null;
-        });
-    }
-
-    private Tensor empty(int rows, int columns) {
-        return scope.allocate(ElementType.F32, rows, columns);
-    }
-
-    private Tensor ints(int... values) {
-        return device.call(session -> scope.vector(session, values));
+        super.open();
     }
 
     /** To nearest, ties to even. */

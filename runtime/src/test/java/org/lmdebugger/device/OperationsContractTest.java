@@ -21,12 +21,7 @@ import java.util.function.IntToDoubleFunction;
 import java.util.function.ToDoubleBiFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -35,35 +30,12 @@ import org.lmdebugger.bindings.cudart.Cudart;
 
 /** What {@link Operations} promises, against plain loops in double precision. */
 @OnEveryDevice
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class OperationsContractTest {
-    /** Rounding of a few operations on numbers of size 1. */
-    private static final double FEW = 2e-6;
-
+class OperationsContractTest extends ContractTest {
     /** A number of four equal bytes. */
     private static final float FILLED = Float.intBitsToFloat(0x40404040);
 
-    private Device device;
-    private TensorScope scope;
-
-    @BeforeAll
-    void open() {
-        device = TestDevice.open();
-    }
-
-    @AfterAll
-    void close() {
-        device.close();
-    }
-
-    @BeforeEach
-    void openScope() {
-        scope = new TensorScope(device);
-    }
-
-    @AfterEach
-    void closeScope() {
-        scope.close();
+    OperationsContractTest() {
+        super(Precision.FP32);
     }
 
     @Test
@@ -132,21 +104,6 @@ class OperationsContractTest {
                 assertThat(together.get(seed).get()).as("seed %d", seed).isEqualTo(alone.get(seed));
             }
         }
-    }
-
-    private void run(Consumer<Operations> work) {
-        device.call(session -> {
-            work.accept(session);
-            return null;
-        });
-    }
-
-    private Tensor empty(int rows, int columns) {
-        return scope.allocate(ElementType.F32, rows, columns);
-    }
-
-    private Tensor ints(int... values) {
-        return device.call(session -> scope.vector(session, values));
     }
 
     @ParameterizedTest
