@@ -15,8 +15,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,7 +30,8 @@ import org.lmdebugger.model.LoadOptions;
 class ChangedFilesTest {
     private static final RandomCheckpoint SMALL = new RandomCheckpoint(1, 2, 16, 16, 8192);
     private static final String PROMPT = "Once upon a time";
-    private static Device device;
+    @AutoClose
+    private static final Device device = Devices.open("cpu");
 
     @TempDir
     private Path folder;
@@ -40,16 +40,6 @@ class ChangedFilesTest {
     private Path directory;
     private Path file;
     private Path other;
-
-    @BeforeAll
-    static void open() {
-        device = Devices.open("cpu");
-    }
-
-    @AfterAll
-    static void close() {
-        device.close();
-    }
 
     @BeforeEach
     void write() throws IOException {

@@ -13,8 +13,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +41,8 @@ class CheckpointTest {
     private static final JsonNode EXPECTED = expected();
     private static final Map<String, CheckpointCases.Case> CASES = CheckpointCases.all();
 
-    private Device device;
+    @AutoClose
+    private final Device device = TestDevice.open();
 
     private static JsonNode expected() {
         try (var file = CheckpointTest.class.getResourceAsStream("/checkpoints/transformers.json")) {
@@ -58,16 +58,6 @@ class CheckpointTest {
 
     private static Stream<String> refused() {
         return CASES.keySet().stream().filter(name -> !EXPECTED.get("cases").has(name));
-    }
-
-    @BeforeAll
-    void open() {
-        device = TestDevice.open();
-    }
-
-    @AfterAll
-    void close() {
-        device.close();
     }
 
     @ParameterizedTest

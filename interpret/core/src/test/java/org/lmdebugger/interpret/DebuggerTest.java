@@ -12,8 +12,7 @@ import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,7 +21,6 @@ import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Sampling;
-import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Edit;
@@ -48,22 +46,11 @@ class DebuggerTest {
     private static final String PROMPT = "Once upon a time there was a little";
     private static final int LENGTH = 8;
 
-    private Device device;
-    private Gpt2 model;
-    private Debugger debugger;
-
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        debugger = new Debugger(model);
-    }
-
-    @AfterAll
-    void close() {
-        model.close();
-        device.close();
-    }
+    @AutoClose
+    private final TestModel sample = TestModel.open("sample");
+    private final Device device = sample.device();
+    private final Gpt2 model = sample.model();
+    private final Debugger debugger = sample.debugger();
 
     @Test
     void theSameInputGivesTheSameBits() {

@@ -13,11 +13,9 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.edit.Edit;
@@ -51,29 +49,18 @@ abstract class GoldenTest {
     private static final double VECTOR = 2e-4;
 
     private final String name;
-    private JsonNode golden;
-    private Device device;
-    private Gpt2 model;
-    private Debugger debugger;
+    private final JsonNode golden;
+    @AutoClose
+    private final TestModel loaded;
+    private final Gpt2 model;
+    private final Debugger debugger;
 
     GoldenTest(String name) {
         this.name = name;
-    }
-
-    @BeforeAll
-    void load() {
         golden = TestModels.golden(name);
-        device = TestDevice.open();
-        model = TestModels.load(name, device);
-        debugger = new Debugger(model);
-    }
-
-    @AfterAll
-    void close() {
-        if (model != null) {
-            model.close();
-            device.close();
-        }
+        loaded = TestModel.open(name);
+        model = loaded.model();
+        debugger = loaded.debugger();
     }
 
     @Test

@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -46,7 +46,8 @@ class ModelFilesFuzzTest {
     private static final String WARNED = "warned of";
     private static final String OTHER = "other numbers";
 
-    private static Device device;
+    @AutoClose
+    private static final Device device = Devices.open("cpu");
     private static byte[] weights;
     private static String config;
     private static String texts;
@@ -58,7 +59,6 @@ class ModelFilesFuzzTest {
 
     @BeforeAll
     static void open() throws IOException {
-        device = Devices.open("cpu");
         var sample = TestModels.files("sample").directory();
         weights = Files.readAllBytes(sample.resolve("model.safetensors"));
         config = Files.readString(sample.resolve("config.json"));
@@ -66,11 +66,6 @@ class ModelFilesFuzzTest {
         texts = tokenizer.decode(IntStream.range(0, tokenizer.size()).toArray()); // all merges, no special token
         ids = tokenizer.encode(texts);
         logits = logits(sample, new ArrayList<>());
-    }
-
-    @AfterAll
-    static void close() {
-        device.close();
     }
 
     @BeforeEach

@@ -19,8 +19,7 @@ import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,19 +44,10 @@ class WeightFormsTest {
     @TempDir
     private Path folder;
 
-    private Device device;
+    @AutoClose
+    private final Device device = TestDevice.open();
 
     private record Stored(String name, String dtype, List<Integer> shape, byte[] data) {
-    }
-
-    @BeforeAll
-    void open() {
-        device = TestDevice.open();
-    }
-
-    @AfterAll
-    void close() {
-        device.close();
     }
 
     @ParameterizedTest

@@ -19,16 +19,14 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.lucene.analysis.standard.StandardAnalyzer;
 import org.apache.lucene.analysis.tokenattributes.CharTermAttribute;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lmdebugger.app.ranking.WordSearch.Found;
-import org.lmdebugger.device.Device;
-import org.lmdebugger.device.Devices;
-import org.lmdebugger.hub.ModelSource;
+import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.tokenizer.Tokenizer;
@@ -48,16 +46,15 @@ class WordSearchTest {
             List.of("Ġnew", "Ġyork", "Ġdog", "Ġcat"),
             List.of("Ġnaïve", "!", "'s", "Ġ")); // ï is spelled as two bytes; of "! Ġ! Ċ!" the analyser leaves ġ and ċ
 
-    private static Device device;
-    private static Gpt2 model;
-    private static Arena arena;
+    @AutoClose
+    private static final TestModel sample = TestModel.open("sample");
+    private static final Gpt2 model = sample.model();
+    @AutoClose
+    private static final Arena arena = Arena.ofShared();
     private static WordSearch search;
 
     @BeforeAll
     static void index(@TempDir Path directory) throws IOException {
-        device = Devices.open("cpu");
-        model = Gpt2.load(ModelSource.of("sample"), device);
-        arena = Arena.ofShared();
         var ids = vocabulary(directory);
         var vectors = new ValueVectors(model);
         var data = arena.allocate(vectors.byteSize(K)); // of all other vectors: token 0, which is "!" and no word
@@ -91,13 +88,6 @@ class WordSearchTest {
                 Stream.concat(Stream.of("#version: 0.2"), merges.stream()).toList());
         ids.put("Ġnaïve", ids.get("ĠnaÃ¯ve"));
         return ids;
-    }
-
-    @AfterAll
-    static void close() {
-        arena.close();
-        model.close();
-        device.close();
     }
 
     /** So terms may be found once for each token of the vocabulary. */

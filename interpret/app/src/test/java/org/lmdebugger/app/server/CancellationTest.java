@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.lmdebugger.app.server.routes.Limits;
@@ -36,17 +36,12 @@ class CancellationTest {
     private static final String LONG = "and then ".repeat(60).strip(); // of the 128 tokens that fit
 
     private final CountDownLatch go = new CountDownLatch(1);
-    private TestServer server;
-
-    @BeforeEach
-    void start() {
-        server = new TestServer();
-    }
+    @AutoClose
+    private TestServer server = new TestServer();
 
     @AfterEach
-    void stop() {
+    void letGo() {
         go.countDown();
-        server.close();
     }
 
     private Socket send(String path, String body) throws IOException {

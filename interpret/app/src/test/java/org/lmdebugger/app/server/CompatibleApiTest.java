@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,22 +29,17 @@ import org.lmdebugger.interpret.edit.Mode;
 class CompatibleApiTest {
     private static final double TOLERANCE = 2e-5; // relative: fp32 against float64, over 4 layers
 
-    private static TestServer server;
+    @AutoClose
+    private static final TestServer server = new TestServer();
     private static JsonNode golden;
 
     @BeforeAll
     static void start() throws Exception {
-        server = new TestServer();
         var root = Path.of("").toAbsolutePath();
         while (!Files.exists(root.resolve("lmdebug"))) {
             root = root.getParent();
         }
         golden = json(Files.readString(root.resolve("interpret/core/src/test/resources/golden/sample.json")));
-    }
-
-    @AfterAll
-    static void stop() {
-        server.close();
     }
 
     private static String body(String prompt, String interventions) {

@@ -16,8 +16,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import java.util.regex.Matcher;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -64,7 +64,8 @@ class FuzzTest {
             "\"%s %n\"", "\"" + "ab".repeat(3000) + "\"", "{\"a\": 1, \"a\": 2}", "[\"L0D5=on\", \"kl\"]",
             "[1, \"x\", {}]", "'x'", "01", "+1");
 
-    private static TestServer server;
+    @AutoClose
+    private static final TestServer server = new TestServer();
     private static String expected;
 
     private static final String TOKENIZE = "POST /api/v1/tokenize HTTP/1.1\nHost: localhost\n"
@@ -85,12 +86,6 @@ class FuzzTest {
         try (var fresh = new TestServer()) {
             expected = fresh.post("/api/v1/trace", REFERENCE).body();
         }
-        server = new TestServer();
-    }
-
-    @AfterAll
-    static void stop() {
-        server.close();
     }
 
     @AfterEach

@@ -8,7 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +27,7 @@ class SavedFilesTest {
 
     @TempDir
     private Path data;
+    @AutoClose
     private TestServer server;
 
     @BeforeEach
@@ -34,11 +35,6 @@ class SavedFilesTest {
         Files.createDirectories(data.resolve("experiments"));
         Files.createDirectories(data.resolve("names"));
         server = server();
-    }
-
-    @AfterEach
-    void stop() {
-        server.close();
     }
 
     private TestServer server() {

@@ -16,8 +16,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,21 +29,11 @@ class SecurityTest {
     private static final String TOKEN = "correct horse battery staple";
     private static final String TRACE = "{\"prompt\": \"Once upon a time\", \"top\": 2}";
 
-    private static TestServer server;
-    private static TestServer locked;
-
-    @BeforeAll
-    static void start() {
-        server = new TestServer();
-        locked = new TestServer(
-                new ServerOptions("127.0.0.1", 0, Set.of(), TOKEN, TestServer.temporary(), TestServer.temporary()));
-    }
-
-    @AfterAll
-    static void stop() {
-        server.close();
-        locked.close();
-    }
+    @AutoClose
+    private static final TestServer server = new TestServer();
+    @AutoClose
+    private static final TestServer locked = new TestServer(
+            new ServerOptions("127.0.0.1", 0, Set.of(), TOKEN, TestServer.temporary(), TestServer.temporary()));
 
     private static String raw(String request) throws IOException {
         return RawRequests.send(server.address(), request);

@@ -13,8 +13,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,20 +31,11 @@ class ValuesApiTest {
     private static final Path DATA = TestServer.temporary();
     private static final Path CACHE = TestServer.temporary();
 
-    private static TestServer server;
-
-    @BeforeAll
-    static void start() {
-        server = new TestServer(options());
-    }
+    @AutoClose
+    private static final TestServer server = new TestServer(options());
 
     private static ServerOptions options() {
         return new ServerOptions("127.0.0.1", 0, Set.of(), null, DATA, CACHE);
-    }
-
-    @AfterAll
-    static void stop() {
-        server.close();
     }
 
     private static JsonNode ok(String path) {

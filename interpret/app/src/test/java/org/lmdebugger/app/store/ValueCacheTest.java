@@ -17,8 +17,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,9 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.app.cli.Main;
 import org.lmdebugger.checkpoint.Fuzz;
 import org.lmdebugger.checkpoint.ModelFiles;
-import org.lmdebugger.device.Device;
-import org.lmdebugger.device.Devices;
-import org.lmdebugger.hub.ModelSource;
+import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.Projections;
 import org.lmdebugger.model.Gpt2;
@@ -42,25 +39,13 @@ class ValueCacheTest {
     };
     private static final int KILLS = 6;
 
-    private static Device device;
-    private static Gpt2 model;
-    private static String fingerprint;
+    @AutoClose
+    private static final TestModel sample = TestModel.open("sample");
+    private static final Gpt2 model = sample.model();
+    private static final String fingerprint = model.fingerprint();
 
     @TempDir
     private Path folder;
-
-    @BeforeAll
-    static void load() {
-        device = Devices.open("cpu");
-        model = Gpt2.load(ModelSource.of("sample"), device);
-        fingerprint = model.fingerprint();
-    }
-
-    @AfterAll
-    static void close() {
-        model.close();
-        device.close();
-    }
 
     private ValueCache cache() {
         return new ValueCache(folder, model, fingerprint);
@@ -164,7 +149,7 @@ class ValueCacheTest {
         try (var file = new RandomAccessFile(weights.toFile(), "rw")) {
             flip(file, file.length() - 2); // of the last weight's mantissa
         }
-        try (var changed = Gpt2.load(ModelFiles.of(directory), device);
+        try (var changed = Gpt2.load(ModelFiles.of(directory), sample.device());
                 var ours = cache();
                 var others = new ValueCache(folder, changed, changed.fingerprint())) {
             assertThat(changed.fingerprint()).isNotEqualTo(fingerprint);

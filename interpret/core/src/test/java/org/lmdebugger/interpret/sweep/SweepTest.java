@@ -10,8 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -23,6 +22,7 @@ import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.TestModels;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Neuron;
@@ -36,22 +36,11 @@ import org.lmdebugger.model.Gpt2;
 @OnEveryDevice
 class SweepTest {
     private static final String PROMPT = "Once upon a time there was a little";
-    private static Device device;
-    private static Gpt2 model;
-    private static Debugger debugger;
-
-    @BeforeAll
-    static void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        debugger = new Debugger(model);
-    }
-
-    @AfterAll
-    static void close() {
-        model.close();
-        device.close();
-    }
+    @AutoClose
+    private static final TestModel sample = TestModel.open("sample");
+    private final Device device = sample.device();
+    private final Gpt2 model = sample.model();
+    private final Debugger debugger = sample.debugger();
 
     private static Sweep someNeurons() {
         return Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().atLast().measure(Measure.kl(),
@@ -277,7 +266,7 @@ class SweepTest {
         assertThat(debugger.trace(PROMPT).position(-1).layer(0).dominant().getFirst().total()).isEmpty();
     }
 
-    private static double logProbability(Intervention edits, Trace.Position position) {
+    private double logProbability(Intervention edits, Trace.Position position) {
         try (var run = debugger.run(PROMPT, edits); var logits = run.logits()) {
             var row = logits.row(position.position()).toFloats();
             double sum = IntStream.range(0, row.length).mapToDouble(v -> Math.exp(row[v])).sum();
@@ -440,7 +429,7 @@ class SweepTest {
                 .hasMessageContaining("measure: entropy");
     }
 
-    private static void refused(Sweep sweep, String... parts) {
+    private void refused(Sweep sweep, String... parts) {
         assertThatThrownBy(() -> debugger.plan(sweep)).isInstanceOf(IllegalArgumentException.class).message()
                 .contains(parts);
     }

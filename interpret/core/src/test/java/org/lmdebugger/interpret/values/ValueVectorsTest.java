@@ -13,17 +13,15 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
-import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.RandomCheckpoint;
-import org.lmdebugger.interpret.TestModels;
+import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.ValueVectors.Match;
 import org.lmdebugger.interpret.values.ValueVectors.Reading;
@@ -37,27 +35,14 @@ class ValueVectorsTest {
     private static final double ROUNDING = 1e-5;
     private static final Neuron VECTOR = new Neuron(2, 253);
 
-    private Device device;
-    private Gpt2 model;
-    private ValueVectors vectors;
-    private float[][] values; // [N, d]
-    private int d;
-
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        vectors = new ValueVectors(model);
-        d = model.config().width();
-        values = IntStream.range(0, vectors.count()).mapToObj(i -> vectors.row(vectors.at(i)).toFloats())
-                .toArray(float[][]::new);
-    }
-
-    @AfterAll
-    void close() {
-        model.close();
-        device.close();
-    }
+    @AutoClose
+    private final TestModel sample = TestModel.open("sample");
+    private final Device device = sample.device();
+    private final Gpt2 model = sample.model();
+    private final ValueVectors vectors = new ValueVectors(model);
+    private final float[][] values = IntStream.range(0, vectors.count())
+            .mapToObj(i -> vectors.row(vectors.at(i)).toFloats()).toArray(float[][]::new); // [N, d]
+    private final int d = model.config().width();
 
     private double logit(int vector, int token) {
         return Vectors.dot(values[vector], model.head().row(token).toFloats());

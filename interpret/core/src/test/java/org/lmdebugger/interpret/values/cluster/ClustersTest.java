@@ -12,8 +12,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,7 +22,7 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.device.TestDevice;
-import org.lmdebugger.interpret.TestModels;
+import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.interpret.values.Vectors;
@@ -35,22 +34,11 @@ import org.lmdebugger.model.Gpt2;
 public class ClustersTest {
     private static final long SEED = Long.getLong("test.seed", 20_261_123);
 
-    private Device device;
-    private Gpt2 model;
-    private ValueVectors vectors;
-
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        vectors = new ValueVectors(model);
-    }
-
-    @AfterAll
-    void close() {
-        model.close();
-        device.close();
-    }
+    @AutoClose
+    private final TestModel sample = TestModel.open("sample");
+    private final Device device = sample.device();
+    private final Gpt2 model = sample.model();
+    private final ValueVectors vectors = new ValueVectors(model);
 
     private int[] linkage(float[] unit, int n, int count) {
         return device.call(session -> {
