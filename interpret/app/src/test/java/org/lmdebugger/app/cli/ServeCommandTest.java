@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -119,6 +120,7 @@ class ServeCommandTest {
     }
 
     @Test
+    @Tag("slow")
     void aLinkToLogIn(@TempDir Path folder) throws Exception {
         var process = serve(folder, "--token", "correct horse battery staple");
         try (var lines = process.inputReader()) {
@@ -137,6 +139,7 @@ class ServeCommandTest {
     }
 
     @Test
+    @Tag("slow")
     void aTokenFromAFileOrAVariable(@TempDir Path folder) throws Exception {
         var file = Files.writeString(folder.resolve("token"), "correct horse battery staple\n");
         for (var process : List.of(serve(folder, "--token-file", file.toString()),
@@ -186,6 +189,7 @@ class ServeCommandTest {
     /** Without room for another file, nothing can be accepted and no class be read; it is said, and passes. */
     @Test
     @EnabledOnOs(OS.LINUX)
+    @Tag("slow")
     void withFewFileDescriptors(@TempDir Path folder) throws Exception {
         var errors = folder.resolve("errors");
         var process = serve(folder);

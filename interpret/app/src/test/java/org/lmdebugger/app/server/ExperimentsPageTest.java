@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -13,6 +14,7 @@ class ExperimentsPageTest extends PageTest {
     private static final String SCRIPT = "<script>window.hacked=1</script>";
 
     @Test
+    @Tag("slow")
     void savedLoadedImportedAndDeleted(@TempDir Path folder) throws IOException {
         browser.open("#/experiments?" + PROMPT + "&edit=L1D483%3D0&position=3");
         browser.untilText(".empty", "Nothing is saved yet");
@@ -63,6 +65,7 @@ class ExperimentsPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void aDamagedFileOfNamesIsSaidWhereNamesAre() throws IOException {
         var folder = Files.createDirectories(server.options.data().resolve("names"));
         var file = Files.writeString(folder.resolve(server.debugger.model().fingerprint() + ".json"), "");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Locale;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
@@ -18,6 +19,7 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void searchByWords() {
         browser.open("#/explore");
         browser.untilText(".empty", "Search for value vectors");
@@ -36,6 +38,7 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void searchByTokens() {
         browser.open("#/explore");
         browser.type("input[aria-label=Token]", "girl", Keys.ENTER);
@@ -57,6 +60,7 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void aValueVectorsPageAndItsCluster() {
         browser.open("#/value/L1D483");
         browser.until("bars",
@@ -84,6 +88,7 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void aNameIsSeenEverywhereAndIsText() {
         browser.open("#/value/L0D479");
         browser.type(".rename input", SCRIPT, Keys.ENTER);
@@ -101,6 +106,7 @@ class ExplorePageTest extends PageTest {
 
     /** A character may be two units of JavaScript's texts. */
     @Test
+    @Tag("slow")
     void aNameIsAsLongAsTheServerTakesIt() {
         var name = "\ud835\udcc1".repeat(100); // a letter of mathematics
         browser.open("#/value/L0D478");
@@ -113,6 +119,7 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void aLabelIsOpenedInEitherCase() {
         browser.open("#/explore");
         browser.type("input[aria-label='Value vector']", "l2d253", Keys.ENTER);
@@ -120,6 +127,7 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void detailsBesideThePrediction() {
         browser.open("#/prediction?" + PROMPT);
         browser.click("Details of L0D479");

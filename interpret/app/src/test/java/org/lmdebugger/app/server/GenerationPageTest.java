@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.openqa.selenium.Keys;
@@ -20,6 +21,7 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void cleanAndEditedComeTokenByToken() {
         browser.open("#/generation?" + PROMPT + "&edit=L1D483%3D-9");
         browser.type("input[type=number][max]", "30", Keys.TAB);
@@ -55,6 +57,7 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void itIsStoppedWhileItWaitsOrRuns() {
         var go = new CountDownLatch(1);
         try {
@@ -80,6 +83,7 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void whatIsTooLongIsSaid() {
         browser.open("#/generation?" + PROMPT + "&length=500");
         browser.click("Generate");
@@ -88,6 +92,7 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void itSaysWhatToDo() {
         browser.open("#/generation");
         browser.untilText(".empty", "Write a prompt");

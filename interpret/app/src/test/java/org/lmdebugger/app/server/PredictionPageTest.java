@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Locale;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
@@ -81,6 +82,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void aPositionIsChosenByClickOrKey() {
         open("");
         browser.all(".chips .chip").get(3).click();
@@ -94,6 +96,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void theHeatMapOpensACellAndShowsRanks() {
         open("");
         assertThat(browser.all(".cell")).hasSize(4 * 8);
@@ -110,6 +113,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void aFollowedTokenIsSeenInEveryLayer() {
         open("");
         var boy = browser.all(".outcome .token-button").get(1);
@@ -131,6 +135,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void anInterventionChangesThePredictionAndALinkReproducesIt() {
         open("");
         browser.click("Add L1D483 to the interventions");
@@ -165,6 +170,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void interventionsAreDisabledDuplicatedAndDeleted() {
         open("&edit=L1D483%3D0&edit=-L0D95%3D6");
         assertShowsEdited(Intervention.parse("L1D483=0"));
@@ -184,6 +190,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void lmDebuggersOwnSemantics() {
         open("&edit=L1D483%3D0");
         browser.find(".check input").click();
@@ -197,6 +204,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void lmDebuggersSwitchesAmongOtherEdits() {
         open("&edit=L1D483%3Don%40last&edit=L2D253%3D3");
         assertShowsEdited(Intervention.parse("L1D483=on@last", "L2D253=3"));
@@ -207,6 +215,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void whatIsWrongIsSaid() {
         open("");
         browser.type(".add input", "L1X5", Keys.ENTER);
@@ -225,6 +234,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void scriptInPromptAndLinkIsText() {
         var script = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>";
         browser.open("");
@@ -239,6 +249,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void twoBrowsersDoNotAffectEachOther() {
         try (var other = Browser.open(server.address())) {
             other.open(LINK + "&edit=L3D492%3D9");
@@ -261,6 +272,7 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void everythingCanBeReachedByKeyboardAndHasAName() {
         open("&edit=L1D483%3D0");
         var nameless = browser.all("button, a, input, select, textarea").stream().filter(WebElement::isDisplayed)

@@ -2,6 +2,7 @@ package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.openqa.selenium.Keys;
 
@@ -13,6 +14,7 @@ class StepPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void editsTakePartAsTheirLayerIsReached() {
         browser.open("#/step?" + PROMPT + "&edit=L1D483%3D-9&edit=L3D492%3D9");
         browser.untilText(".layer h3", "Layer 0");

@@ -3,6 +3,7 @@ package org.lmdebugger.app.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.interactions.Actions;
@@ -10,6 +11,7 @@ import org.openqa.selenium.interactions.Actions;
 /** Which neurons cause a prediction. */
 class SweepPageTest extends PageTest {
     @Test
+    @Tag("slow")
     void fromChoiceToCauses() {
         browser.open("#/sweep?" + PROMPT);
         browser.untilText(".empty", "Start a sweep");
@@ -64,6 +66,7 @@ class SweepPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void itIsCancelled() {
         var planned = new CountDownLatch(1);
         var done = new CountDownLatch(1);
@@ -88,6 +91,7 @@ class SweepPageTest extends PageTest {
     }
 
     @Test
+    @Tag("slow")
     void whatIsWrongIsSaid() {
         browser.open("#/sweep?" + PROMPT + "&neurons=L9");
         browser.click("Start the sweep");

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,6 +126,7 @@ class NamesTest {
     }
 
     @Test
+    @Tag("slow")
     void aWriterThatIsKilledLeavesAWholeFile() throws Exception {
         names().put(new Neuron(99, 0), "mine");
         for (int kill = 0; kill < 4; kill++) {

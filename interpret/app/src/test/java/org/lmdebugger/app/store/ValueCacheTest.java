@@ -18,6 +18,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -197,6 +198,7 @@ class ValueCacheTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"cluster L2D253 --json", "search king --json"})
+    @Tag("slow")
     void severalProcessesAtOnce(String command) throws Exception {
         var processes = new ArrayList<Process>();
         for (int p = 0; p < 3; p++) {
@@ -228,6 +230,7 @@ class ValueCacheTest {
 
     /** Half of them somewhere in the work, half while the file is written. */
     @Test
+    @Tag("slow")
     void aKilledBuildLeavesNothingThatIsTrusted() throws Exception {
         var random = new Random(Long.getLong("test.seed", 7));
         var part = file(".projections-fp32.part");
