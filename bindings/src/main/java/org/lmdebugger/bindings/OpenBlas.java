@@ -33,31 +33,28 @@ public final class OpenBlas {
     }
 
     /**
-     * Computes C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is not read.
+     * Computes C = A·op(B) + beta·C, where op transposes or not; with a beta of 0, C is not read.
      *
-     * @param m rows of C and op(A)
+     * @param m rows of C and A
      * @param n columns of C and op(B)
-     * @param k columns of op(A), rows of op(B)
+     * @param k columns of A, rows of op(B)
      * @throws IllegalArgumentException if an operand does not lie within its segment
      */
-    public static void sgemm(boolean transposeA, boolean transposeB, int m, int n, int k,
+    public static void sgemm(boolean transposeB, int m, int n, int k,
             MemorySegment a, long aOffset, int lda, MemorySegment b, long bOffset, int ldb,
             float beta, MemorySegment c, long cOffset, int ldc) {
         Loaded.once();
         if (m < 0 || n < 0 || k < 0) {
             throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
         }
-        check("a", a, aOffset, lda, transposeA ? k : m, transposeA ? m : k);
+        check("a", a, aOffset, lda, m, k);
         check("b", b, bOffset, ldb, transposeB ? n : k, transposeB ? k : n);
         check("c", c, cOffset, ldc, m, n);
         if (m > 0 && n > 0) {
-            CBlas.cblas_sgemm(CBlas.CblasRowMajor(), transpose(transposeA), transpose(transposeB), m, n, k,
+            CBlas.cblas_sgemm(CBlas.CblasRowMajor(), CBlas.CblasNoTrans(),
+                    transposeB ? CBlas.CblasTrans() : CBlas.CblasNoTrans(), m, n, k,
                     1, a.asSlice(aOffset), lda, b.asSlice(bOffset), ldb, beta, c.asSlice(cOffset), ldc);
         }
-    }
-
-    private static int transpose(boolean transpose) {
-        return transpose ? CBlas.CblasTrans() : CBlas.CblasNoTrans();
     }
 
     private static void check(String name, MemorySegment segment, long offset, int ld, int rows, int columns) {

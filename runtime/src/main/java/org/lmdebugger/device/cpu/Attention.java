@@ -1,7 +1,6 @@
 package org.lmdebugger.device.cpu;
 
 import static org.lmdebugger.device.cpu.Layouts.index;
-import static org.lmdebugger.device.cpu.Layouts.row;
 
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.device.AttentionContext;
@@ -27,6 +26,7 @@ final class Attention implements Workers.Job {
     private int sequencesPerBlock; // of short ones
     private int length;
     private int prefix;
+    private int size; // of a head
     private long width; // of a row of scores
 
     Attention(Workers workers) {
@@ -41,8 +41,9 @@ final class Attention implements Workers.Job {
         perSequence = (int) (out.rows() / context.sequences());
         length = index(context.length(), 0);
         prefix = (int) context.prefixKeys().rows();
+        size = (int) (out.columns() / context.heads());
         width = prefix + length + perSequence;
-        long capacity = context.keys().rows() / context.sequences();
+        long capacity = capacity();
         if (length < 0 || length + perSequence > capacity) {
             throw new IllegalArgumentException(
                     "length: %d (expected: 0 to %d)".formatted(length, capacity - perSequence));
@@ -76,28 +77,26 @@ final class Attention implements Workers.Job {
         }
         int rows = (lastSequence - firstSequence + 1) * count;
         long firstRow = (long) firstSequence * perSequence + firstQuery;
-        int size = (int) (out.columns() / context.heads());
-        long column = 4L * head * size;
 
         var scores = Scratch.of(4L * rows * width);
         if (prefix > 0) {
-            scores(scores, 0, firstRow, rows, context.prefixKeys(), 0, 0, prefix, size, column);
+            scores(scores, 0, firstRow, rows, context.prefixKeys(), 0, 0, prefix, head);
         }
         int own = length + firstQuery + count; // keys of its own that the last query of a sequence sees
         for (int s = firstSequence; s <= lastSequence; s++) {
             scores(scores, (long) (s - firstSequence) * count, (long) s * perSequence + firstQuery, count,
-                    context.keys(), (long) s * capacity(), prefix, own, size, column);
+                    context.keys(), (long) s * capacity(), prefix, own, head);
         }
         for (int r = 0; r < rows; r++) {
             int visible = prefix + length + firstQuery + r % count + 1;
             softmax(scores, 4 * r * width, visible, prefix + own, scale);
         }
         if (prefix > 0) {
-            mix(scores, 0, firstRow, rows, context.prefixValues(), 0, 0, prefix, size, column, false);
+            mix(scores, 0, firstRow, rows, context.prefixValues(), 0, 0, prefix, head, false);
         }
         for (int s = firstSequence; s <= lastSequence; s++) {
             mix(scores, (long) (s - firstSequence) * count, (long) s * perSequence + firstQuery, count,
-                    context.values(), (long) s * capacity(), prefix, own, size, column, prefix > 0);
+                    context.values(), (long) s * capacity(), prefix, own, head, prefix > 0);
         }
     }
 
@@ -107,18 +106,22 @@ final class Attention implements Workers.Job {
 
     /** Computes scores[firstScore …, at …] = queries[firstRow …]·keys[firstKey …]ᵀ, one head. */
     private void scores(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor keys, long firstKey,
-            int at, int count, int size, long column) {
-        Gemm.local(scores, 4 * (firstScore * width + at), width, CpuMemory.of(queries), row(queries, firstRow) + column,
-                queries.stride(), CpuMemory.of(keys), row(keys, firstKey) + column, keys.stride(),
-                rows, size, 0, count, true, false);
+            int at, int count, int head) {
+        var product = Product.ofThread();
+        product.c.set(scores, 4 * (firstScore * width + at), rows, count, width);
+        product.a.set(queries, firstRow, rows, head * size, size);
+        product.b.set(keys, firstKey, count, head * size, size);
+        product.multiplyTransposed(0, count);
     }
 
     /** Computes out[firstRow …] (+)= scores[firstScore …, at …]·values[firstValue …], one head. */
     private void mix(MemorySegment scores, long firstScore, long firstRow, int rows, Tensor values, long firstValue,
-            int at, int count, int size, long column, boolean accumulate) {
-        Gemm.local(CpuMemory.of(out), row(out, firstRow) + column, out.stride(), scores, 4 * (firstScore * width + at),
-                width, CpuMemory.of(values), row(values, firstValue) + column, values.stride(),
-                rows, count, 0, size, false, accumulate);
+            int at, int count, int head, boolean accumulate) {
+        var product = Product.ofThread();
+        product.c.set(out, firstRow, rows, head * size, size);
+        product.a.set(scores, 4 * (firstScore * width + at), rows, count, width);
+        product.b.set(values, firstValue, count, head * size, size);
+        product.multiply(0, size, accumulate);
     }
 
     /**

@@ -35,27 +35,28 @@ final class SkinnyGemm {
     }
 
     /** Computes columns from … to−1 of C = A·B, or of C += A·B. Shapes: c [m, n], a [m, k], b [k, n]. */
-    static void multiply(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
-            MemorySegment b, long b0, long bs, int m, int k, int from, int to, boolean accumulate) {
+    static void multiply(Operand c, Operand a, Operand b, int from, int to, boolean accumulate) {
+        int m = a.rows, k = a.columns;
         if (m == 1) {
-            multiplyRow(c, c0, a, a0, b, b0, bs, k, from, to, accumulate);
+            multiplyRow(c, a, b, from, to, accumulate);
             return;
         }
+        MemorySegment cs = c.segment, bs = b.segment;
         var block = RowBuffers.ofThread();
         int rows = (m + TILE - 1) / TILE * TILE;
         float[] sums = block.sums(rows * STRIP); // [rows, STRIP]
         float[] left = block.left(rows * k); // [rows / TILE, k, TILE]
         float[] right = block.right(DEPTH * STRIP); // [STRIP / PANEL, DEPTH, PANEL]
-        packLeft(left, a, a0, as, m, k);
+        packLeft(left, a);
         for (int j = from; j < to; j += STRIP) {
             int columns = Math.min(STRIP, to - j);
             for (int i = 0; i < m; i++) {
-                load(sums, i * STRIP, c, c0 + 4 * (i * cs + j), columns, accumulate);
+                load(sums, i * STRIP, cs, c.at(i, j), columns, accumulate);
             }
             for (int l = 0; l < k; l += DEPTH) {
                 int depth = Math.min(DEPTH, k - l);
                 for (int r = 0; r < depth; r++) {
-                    packRight(right, r * PANEL, b, b0 + 4 * ((l + r) * bs + j), columns);
+                    packRight(right, r * PANEL, bs, b.at(l + r, j), columns);
                 }
                 for (int p = 0; p < columns; p += PANEL) {
                     for (int i = 0; i < rows; i += TILE) {
@@ -64,30 +65,30 @@ final class SkinnyGemm {
                 }
             }
             for (int i = 0; i < m; i++) {
-                MemorySegment.copy(sums, i * STRIP, c, F32, c0 + 4 * (i * cs + j), columns);
+                MemorySegment.copy(sums, i * STRIP, cs, F32, c.at(i, j), columns);
             }
         }
     }
 
     /** Computes these columns for one row: nothing is used twice, so nothing is copied. */
-    private static void multiplyRow(MemorySegment c, long c0, MemorySegment a, long a0, MemorySegment b, long b0,
-            long bs,
-            int k, int from, int to, boolean accumulate) {
+    private static void multiplyRow(Operand c, Operand a, Operand b, int from, int to, boolean accumulate) {
+        MemorySegment as = a.segment, bs = b.segment;
+        int k = a.columns;
         float[] sums = RowBuffers.ofThread().sums(to - from);
-        load(sums, 0, c, c0 + 4L * from, to - from, accumulate);
-        long b1 = b0 + 4L * from;
-        int first = Math.min(to - from, lead(b, b1, bs));
+        load(sums, 0, c.segment, c.at(0, from), to - from, accumulate);
+        long a0 = a.start, b0 = b.at(0, from), stride = 4 * b.stride;
+        int first = Math.min(to - from, lead(bs, b0, b.stride));
         int last = first + (to - from - first) / W * W;
-        edge(sums, 0, a, a0, b, b1, 4 * bs, k, first);
-        edge(sums, last, a, a0, b, b1 + 4L * last, 4 * bs, k, to - from - last);
+        edge(sums, 0, as, a0, bs, b0, stride, k, first);
+        edge(sums, last, as, a0, bs, b0 + 4L * last, stride, k, to - from - last);
         int l = 0;
         for (; l + 8 <= k; l += 8) {
-            eight(sums, a, a0 + 4L * l, b, b1 + 4 * l * bs, 4 * bs, first, last);
+            eight(sums, as, a0 + 4L * l, bs, b0 + l * stride, stride, first, last);
         }
         for (; l < k; l++) {
-            one(sums, a.get(F32, a0 + 4L * l), b, b1 + 4 * l * bs, first, last);
+            one(sums, as.get(F32, a0 + 4L * l), bs, b0 + l * stride, first, last);
         }
-        MemorySegment.copy(sums, 0, c, F32, c0 + 4L * from, to - from);
+        MemorySegment.copy(sums, 0, c.segment, F32, c.at(0, from), to - from);
     }
 
     /** Computes sums += a·b over {@code k} rows of b, at most one vector wide. */
@@ -159,11 +160,14 @@ final class SkinnyGemm {
         }
     }
 
-    private static void packLeft(float[] left, MemorySegment a, long a0, long as, int m, int k) {
-        for (int i = 0; i < m; i++) {
+    private static void packLeft(float[] left, Operand a) {
+        var segment = a.segment;
+        int k = a.columns;
+        for (int i = 0; i < a.rows; i++) {
             int at = i / TILE * TILE * k + i % TILE;
+            long row = a.at(i, 0);
             for (int l = 0; l < k; l++) {
-                left[at + l * TILE] = a.get(F32, a0 + 4 * (i * as + l));
+                left[at + l * TILE] = segment.get(F32, row + 4L * l);
             }
         }
     }
@@ -225,18 +229,19 @@ final class SkinnyGemm {
     }
 
     /** Computes columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */
-    static void multiplyTransposed(MemorySegment c, long c0, long cs, MemorySegment a, long a0, long as,
-            MemorySegment b, long b0, long bs, int m, int k, int from, int to) {
+    static void multiplyTransposed(Operand c, Operand a, Operand b, int from, int to) {
+        MemorySegment cs = c.segment, as = a.segment, bs = b.segment;
+        int k = a.columns;
         var lanes = RowBuffers.ofThread().lanes;
         int j = from;
         for (; j + 4 <= to; j += 4) {
-            for (int i = 0; i < m; i++) {
-                fourDots(c, c0 + 4 * (i * cs + j), a, a0 + 4 * i * as, b, b0 + 4 * j * bs, 4 * bs, k, lanes);
+            for (int i = 0; i < a.rows; i++) {
+                fourDots(cs, c.at(i, j), as, a.at(i, 0), bs, b.at(j, 0), 4 * b.stride, k, lanes);
             }
         }
         for (; j < to; j++) {
-            for (int i = 0; i < m; i++) {
-                c.set(F32, c0 + 4 * (i * cs + j), Reductions.dot(a, a0 + 4 * i * as, b, b0 + 4 * j * bs, k));
+            for (int i = 0; i < a.rows; i++) {
+                cs.set(F32, c.at(i, j), Reductions.dot(as, a.at(i, 0), bs, b.at(j, 0), k));
             }
         }
     }

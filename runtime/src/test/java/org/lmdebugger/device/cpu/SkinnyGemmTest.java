@@ -55,8 +55,12 @@ class SkinnyGemmTest {
         for (int i = 0; i < m * n; i++) {
             c.setAtIndex(JAVA_FLOAT, i, Float.NaN);
         }
-        SkinnyGemm.multiply(c, 0, n, a, 0, k, b, 0, n, m, k, 0, split, false);
-        SkinnyGemm.multiply(c, 0, n, a, 0, k, b, 0, n, m, k, split, n, false);
+        var product = new Product();
+        product.c.set(c, 0, m, n, n);
+        product.a.set(a, 0, m, k, k);
+        product.b.set(b, 0, k, n, n);
+        SkinnyGemm.multiply(product.c, product.a, product.b, 0, split, false);
+        SkinnyGemm.multiply(product.c, product.a, product.b, split, n, false);
         return c.toArray(JAVA_FLOAT);
     }
 
