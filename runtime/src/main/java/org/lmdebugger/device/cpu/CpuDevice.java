@@ -82,7 +82,7 @@ public final class CpuDevice implements Device {
             return Tensor.owning(CpuMemory.inPlace(this, lifetimes, data), ElementType.F32, rows, columns);
         }
         var tensor = allocate(ElementType.F32, rows, columns);
-        Widening.toF32(CpuMemory.of(tensor), type, data);
+        Rows.widen(CpuMemory.of(tensor), type, data);
         return tensor;
     }
 

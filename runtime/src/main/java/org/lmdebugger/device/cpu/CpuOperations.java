@@ -35,42 +35,31 @@ final class CpuOperations implements Operations {
     @Override
     public void upload(Tensor to, int[] from) {
         Arguments.upload(to, I32, from.length);
-        copyRows(to, MemorySegment.ofArray(from), true);
+        Rows.upload(to, MemorySegment.ofArray(from));
     }
 
     @Override
     public void upload(Tensor to, float[] from) {
         Arguments.upload(to, F32, from.length);
-        copyRows(to, MemorySegment.ofArray(from), true);
+        Rows.upload(to, MemorySegment.ofArray(from));
     }
 
     @Override
     public void download(int[] to, Tensor from) {
         Arguments.download(from, I32, to.length);
-        copyRows(from, MemorySegment.ofArray(to), false);
+        Rows.download(MemorySegment.ofArray(to), from);
     }
 
     @Override
     public void download(float[] to, Tensor from) {
         Arguments.download(from, F32, to.length);
-        copyRows(from, MemorySegment.ofArray(to), false);
+        Rows.download(MemorySegment.ofArray(to), from);
     }
 
     @Override
     public void download(MemorySegment to, Tensor from) {
         Arguments.download(from, from.type(), to.byteSize() / from.type().bytes());
-        copyRows(from, to, false);
-    }
-
-    private static void copyRows(Tensor tensor, MemorySegment host, boolean toTensor) {
-        long bytes = tensor.columns() * tensor.type().bytes();
-        for (long r = 0; r < tensor.rows(); r++) {
-            if (toTensor) {
-                MemorySegment.copy(host, r * bytes, CpuMemory.of(tensor), Layouts.row(tensor, r), bytes);
-            } else {
-                MemorySegment.copy(CpuMemory.of(tensor), Layouts.row(tensor, r), host, r * bytes, bytes);
-            }
-        }
+        Rows.download(to, from);
     }
 
     @Override
@@ -87,36 +76,25 @@ final class CpuOperations implements Operations {
     @Override
     public void copy(Tensor to, Tensor from) {
         Arguments.copy(to, from);
-        for (long r = 0; r < to.rows(); r++) {
-            copyRow(to, r, from, r);
-        }
+        Rows.copy(to, from);
     }
 
     @Override
     public void gatherRows(Tensor to, Tensor from, Tensor rows) {
         Arguments.gatherRows(to, from, rows);
-        for (long r = 0; r < to.rows(); r++) {
-            copyRow(to, r, from, Layouts.index(rows, r));
-        }
+        Rows.gather(to, from, rows);
     }
 
     @Override
     public void scatterRows(Tensor to, Tensor from, Tensor rows) {
         Arguments.scatterRows(to, from, rows);
-        for (long r = 0; r < from.rows(); r++) {
-            copyRow(to, Layouts.index(rows, r), from, r);
-        }
-    }
-
-    private static void copyRow(Tensor to, long toRow, Tensor from, long fromRow) {
-        MemorySegment.copy(CpuMemory.of(from), Layouts.row(from, fromRow), CpuMemory.of(to), Layouts.row(to, toRow),
-                to.columns() * to.type().bytes());
+        Rows.scatter(to, from, rows);
     }
 
     @Override
     public void increment(Tensor counters) {
         Arguments.increment(counters);
-        Elementwise.increment(counters);
+        Rows.increment(counters);
     }
 
     @Override
@@ -129,9 +107,9 @@ final class CpuOperations implements Operations {
     public void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon) {
         Arguments.layerNorm(y, x, gain, bias);
         if (small(x)) {
-            Elementwise.layerNorm(y, x, gain, bias, epsilon, 0, x.rows());
+            Norms.layerNorm(y, x, gain, bias, epsilon, 0, x.rows());
         } else {
-            share(x.rows(), (from, to) -> Elementwise.layerNorm(y, x, gain, bias, epsilon, from, to));
+            share(x.rows(), (from, to) -> Norms.layerNorm(y, x, gain, bias, epsilon, from, to));
         }
     }
 
@@ -204,7 +182,7 @@ final class CpuOperations implements Operations {
     @Override
     public void rowNorms(Tensor norms, Tensor x) {
         Arguments.rowNorms(norms, x);
-        share(x.rows(), (from, to) -> Elementwise.rowNorms(norms, x, from, to));
+        share(x.rows(), (from, to) -> Norms.rowNorms(norms, x, from, to));
     }
 
     @Override
@@ -240,7 +218,7 @@ final class CpuOperations implements Operations {
     @Override
     public void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
         Arguments.logitReader(reader, x, gain, head, tokens);
-        Elementwise.logitReader(reader, x, gain, head, tokens, epsilon);
+        Norms.logitReader(reader, x, gain, head, tokens, epsilon);
     }
 
     @Override

@@ -46,51 +46,6 @@ final class Elementwise {
         RowBuffers.store(CpuMemory.of(to), to0, x, n);
     }
 
-    static void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long from, long to) {
-        var block = RowBuffers.ofThread();
-        float[] v = block.x, g = block.y, b = block.z;
-        for (long r = from; r < to; r++) {
-            float mean = Reductions.sum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
-            float variance = variance(x, r, mean);
-            if (!Float.isFinite(variance)) {
-                wideLayerNorm(y, x, gain, bias, epsilon, r);
-                continue;
-            }
-            float scale = (float) (1 / Math.sqrt(variance + epsilon));
-            for (long at = 0; at < x.columns(); at += RowBuffers.SIZE) {
-                int n = RowBuffers.count(at, x.columns());
-                RowBuffers.load(v, CpuMemory.of(x), row(x, r) + 4 * at, n);
-                RowBuffers.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
-                RowBuffers.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
-                for (int i = 0; i < n; i++) {
-                    v[i] = Math.fma((v[i] - mean) * scale, g[i], b[i]);
-                }
-                RowBuffers.store(CpuMemory.of(y), row(y, r) + 4 * at, v, n);
-            }
-        }
-    }
-
-    private static float variance(Tensor x, long r, float mean) {
-        return Reductions.squaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns();
-    }
-
-    /** Normalises a row whose squares overflow in single precision. */
-    private static void wideLayerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon, long r) {
-        double mean = Reductions.wideSum(CpuMemory.of(x), row(x, r), x.columns()) / x.columns();
-        double scale = wideInverseDeviation(x, r, mean, epsilon);
-        for (long i = 0; i < x.columns(); i++) {
-            double normalised = (CpuMemory.of(x).get(F32, row(x, r) + 4 * i) - mean) * scale;
-            float g = CpuMemory.of(gain).get(F32, gain.byteOffset() + 4 * i);
-            float b = CpuMemory.of(bias).get(F32, bias.byteOffset() + 4 * i);
-            CpuMemory.of(y).set(F32, row(y, r) + 4 * i, (float) (normalised * g + b));
-        }
-    }
-
-    private static double wideInverseDeviation(Tensor x, long r, double mean, float epsilon) {
-        return 1 / Math.sqrt(
-                Reductions.wideSquaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns() + epsilon);
-    }
-
     static void biasGelu(Tensor m, Tensor bias, Gelu gelu, long from, long to) {
         MemorySegment ms = CpuMemory.of(m), bs = CpuMemory.of(bias);
         var block = RowBuffers.ofThread();
@@ -157,36 +112,6 @@ final class Elementwise {
         }
     }
 
-    static void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
-        var block = RowBuffers.ofThread();
-        float[] g = block.x, w = block.y;
-        long d = x.columns();
-        for (long r = 0; r < x.rows(); r++) {
-            float mean = Reductions.sum(CpuMemory.of(x), row(x, r), d) / d;
-            float variance = variance(x, r, mean);
-            float scale = (float) (Float.isFinite(variance) ? 1 / Math.sqrt(variance + epsilon)
-                    : wideInverseDeviation(x, r, Reductions.wideSum(CpuMemory.of(x), row(x, r), d) / d, epsilon));
-            for (long at = 0; at < d; at += RowBuffers.SIZE) {
-                int n = RowBuffers.count(at, d);
-                RowBuffers.load(g, CpuMemory.of(gain), gain.byteOffset() + 4 * at, n);
-                RowBuffers.load(w, CpuMemory.of(head), row(head, Layouts.index(tokens, r)) + 4 * at, n);
-                for (int i = 0; i < n; i++) {
-                    g[i] *= w[i] * scale;
-                }
-                RowBuffers.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
-            }
-            float centre = Reductions.sum(CpuMemory.of(reader), row(reader, r), d) / d;
-            for (long at = 0; at < d; at += RowBuffers.SIZE) {
-                int n = RowBuffers.count(at, d);
-                RowBuffers.load(g, CpuMemory.of(reader), row(reader, r) + 4 * at, n);
-                for (int i = 0; i < n; i++) {
-                    g[i] -= centre;
-                }
-                RowBuffers.store(CpuMemory.of(reader), row(reader, r) + 4 * at, g, n);
-            }
-        }
-    }
-
     /** Computes elements from … to−1 of the matrix, counted row after row. */
     static void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader,
             long from, long to) {
@@ -198,25 +123,6 @@ final class Elementwise {
             long v0 = row(values, is.get(I32, row(neurons, r) + 4 * j));
             float dot = Reductions.dot(vs, v0, rs, row(reader, r), reader.columns());
             cs.set(F32, row(contributions, r) + 4 * j, ms.get(F32, row(coefficients, r) + 4 * j) * dot);
-        }
-    }
-
-    static void rowNorms(Tensor norms, Tensor x, long from, long to) {
-        MemorySegment ns = CpuMemory.of(norms), xs = CpuMemory.of(x);
-        for (long r = from; r < to; r++) {
-            float squares = Reductions.squaredDeviation(xs, row(x, r), x.columns(), 0);
-            ns.set(F32, norms.byteOffset() + 4 * r, (float) Math.sqrt(Float.isFinite(squares) ? squares
-                    : Reductions.wideSquaredDeviation(xs, row(x, r), x.columns(), 0)));
-        }
-    }
-
-    static void increment(Tensor counters) {
-        var cs = CpuMemory.of(counters);
-        for (long r = 0; r < counters.rows(); r++) {
-            for (long i = 0; i < counters.columns(); i++) {
-                long at = row(counters, r) + 4 * i;
-                cs.set(I32, at, cs.get(I32, at) + 1);
-            }
         }
     }
 }
