@@ -33,19 +33,15 @@ public final class CublasHandle extends CudaHandle {
         }
     }
 
-    /** A matrix in device memory: its address, the distance between rows and, in a batch, between matrices. */
-    public record Matrix(long address, int ld, long stride) {
-        public Matrix(long address, int ld) {
-            this(address, ld, 0);
-        }
+    /** A matrix in device memory: its address and the distance between rows. */
+    public record Matrix(long address, int ld) {
     }
 
-    private final MemorySegment alpha = Arena.ofAuto().allocate(JAVA_FLOAT);
-    private final MemorySegment beta = Arena.ofAuto().allocate(JAVA_FLOAT);
+    private final MemorySegment one = Arena.ofAuto().allocateFrom(JAVA_FLOAT, 1);
+    private final MemorySegment zero = Arena.ofAuto().allocateFrom(JAVA_FLOAT, 0);
 
     private CublasHandle(MemorySegment pointer) {
         super(pointer);
-        alpha.set(JAVA_FLOAT, 0, 1);
     }
 
     /**
@@ -79,59 +75,39 @@ public final class CublasHandle extends CudaHandle {
     }
 
     /**
-     * Computes C = op(A)·op(B) + beta·C, where op transposes or not; with a beta of 0, C is not read.
+     * Computes C = A·op(B), where op transposes or not.
      *
-     * @param m rows of C and op(A)
+     * @param m rows of C and A
      * @param n columns of C and op(B)
-     * @param k columns of op(A), rows of op(B)
+     * @param k columns of A, rows of op(B)
      */
-    public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
-            Matrix a, Matrix b, float beta, Matrix c) {
-        gemm(arithmetic, transposeA, transposeB, m, n, k, a, b, beta, c, 1);
-    }
-
-    /** Computes {@code batch} such products, whose operands follow each other at their strides, in elements. */
-    public void gemm(Arithmetic arithmetic, boolean transposeA, boolean transposeB, int m, int n, int k,
-            Matrix a, Matrix b, float beta, Matrix c, int batch) {
-        if (m < 0 || n < 0 || k < 0 || batch < 0) {
-            throw new IllegalArgumentException("sizes: m %d, n %d, k %d, batch %d (expected: none negative)"
-                    .formatted(m, n, k, batch));
+    public void gemm(Arithmetic arithmetic, boolean transposeB, int m, int n, int k, Matrix a, Matrix b, Matrix c) {
+        if (m < 0 || n < 0 || k < 0) {
+            throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
         }
-        checkLd("a", a.ld(), transposeA ? m : k);
+        checkLd("a", a.ld(), k);
         checkLd("b", b.ld(), transposeB ? k : n);
         checkLd("c", c.ld(), n);
-        if (m == 0 || n == 0 || batch == 0) {
+        if (m == 0 || n == 0) {
             return;
         }
-        this.beta.set(JAVA_FLOAT, 0, beta);
-        int status = call(arithmetic, operation(transposeA), operation(transposeB), m, n, k, a, b, c, batch);
+        int status = call(arithmetic, transposeB, m, n, k, a, b, c);
         if (status != Cublas.CUBLAS_STATUS_SUCCESS()) {
-            throw CudaException.ofBlas(batch == 1 ? "cublasGemmEx" : "cublasGemmStridedBatchedEx", status,
-                    "%s, m %d, n %d, k %d, batch %d, ld %d %d %d"
-                            .formatted(arithmetic, m, n, k, batch, a.ld(), b.ld(), c.ld()));
+            throw CudaException.ofBlas("cublasGemmEx", status, "%s, m %d, n %d, k %d, ld %d %d %d"
+                    .formatted(arithmetic, m, n, k, a.ld(), b.ld(), c.ld()));
         }
     }
 
-    /** Computes Cᵀ = op(B)ᵀ·op(A)ᵀ, because cuBLAS is column-major and the matrices here are row-major. */
-    private int call(Arithmetic arithmetic, int operationA, int operationB, int m, int n, int k,
-            Matrix a, Matrix b, Matrix c, int batch) {
+    /** Computes Cᵀ = op(B)ᵀ·Aᵀ, because cuBLAS is column-major and the matrices here are row-major. */
+    private int call(Arithmetic arithmetic, boolean transposeB, int m, int n, int k, Matrix a, Matrix b, Matrix c) {
         var addressA = CudaMemory.device("a", a.address());
         var addressB = CudaMemory.device("b", b.address());
         var addressC = CudaMemory.device("c", c.address());
+        int operationB = transposeB ? Cublas.CUBLAS_OP_T() : Cublas.CUBLAS_OP_N();
         int type = arithmetic.operands;
-        if (batch == 1) {
-            return Cublas.cublasGemmEx(pointer(), operationB, operationA, n, m, k, alpha, addressB, type, b.ld(),
-                    addressA, type, a.ld(), beta, addressC, Cublas.CUDA_R_32F(), c.ld(),
-                    arithmetic.compute, Cublas.CUBLAS_GEMM_DEFAULT());
-        }
-        return Cublas.cublasGemmStridedBatchedEx(pointer(), operationB, operationA, n, m, k, alpha,
-                addressB, type, b.ld(), b.stride(), addressA, type, a.ld(), a.stride(), beta,
-                addressC, Cublas.CUDA_R_32F(), c.ld(), c.stride(), batch,
+        return Cublas.cublasGemmEx(pointer(), operationB, Cublas.CUBLAS_OP_N(), n, m, k, one,
+                addressB, type, b.ld(), addressA, type, a.ld(), zero, addressC, Cublas.CUDA_R_32F(), c.ld(),
                 arithmetic.compute, Cublas.CUBLAS_GEMM_DEFAULT());
-    }
-
-    private static int operation(boolean transpose) {
-        return transpose ? Cublas.CUBLAS_OP_T() : Cublas.CUBLAS_OP_N();
     }
 
     private static void checkLd(String name, int ld, int columns) {

@@ -13,7 +13,7 @@ import org.lmdebugger.bindings.cudart.Cudart;
 
 /**
  * The GPUs of this machine, numbered from 0. For use after {@link CudaLibraries#load()} has returned {@code Loaded}.
- * Each thread has a current device, on which the memory, streams and events that it creates are made.
+ * Each thread has a current device, on which the memory and streams that it creates are made.
  */
 public final class CudaDevices {
     private static final int MAJOR = 13;
@@ -29,11 +29,6 @@ public final class CudaDevices {
     /** Makes the device current in this thread. */
     public static void makeCurrent(int device) {
         CudaException.check("cudaSetDevice", Cudart.cudaSetDevice(device));
-    }
-
-    /** Returns the device that is current in this thread. */
-    public static int current() {
-        return out("cudaGetDevice", Cudart::cudaGetDevice);
     }
 
     /** Returns the version of the CUDA runtime, such as 13000 for 13.0. */
@@ -52,18 +47,8 @@ public final class CudaDevices {
                 + attribute(device, Cudart.cudaDevAttrComputeCapabilityMinor());
     }
 
-    /** Returns the number of multiprocessors: at least so many thread blocks can run at once. */
-    public static int multiprocessors(int device) {
-        return attribute(device, Cudart.cudaDevAttrMultiProcessorCount());
-    }
-
-    /** Returns the most shared memory that one block can use, in bytes. */
-    public static int sharedMemoryPerBlock(int device) {
-        return attribute(device, Cudart.cudaDevAttrMaxSharedMemoryPerBlockOptin());
-    }
-
     /** Returns the PCI address of a device, such as {@code 0000:3b:00.0}. */
-    public static String pciBusId(int device) {
+    private static String pciBusId(int device) {
         try (var arena = Arena.ofConfined()) {
             var text = arena.allocate(16);
             CudaException.check("cudaDeviceGetPCIBusId",

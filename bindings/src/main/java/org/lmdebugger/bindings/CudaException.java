@@ -12,31 +12,12 @@ import org.lmdebugger.bindings.cudart.Cudart;
 public final class CudaException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    private final String function;
-    private final int code;
     private final String codeName;
 
     private CudaException(String function, int code, String codeName, String meaning, String sizes) {
         super("%s: %d %s: %s%s".formatted(function, code, codeName, meaning,
                 sizes.isEmpty() ? "" : " (" + sizes + ")"));
-        this.function = function;
-        this.code = code;
         this.codeName = codeName;
-    }
-
-    /** Returns the name of the function that failed, as in its library. */
-    public String function() {
-        return function;
-    }
-
-    /** Returns the status of that function. */
-    public int code() {
-        return code;
-    }
-
-    /** Returns the name of that status, such as {@code cudaErrorIllegalAddress}. */
-    public String codeName() {
-        return codeName;
     }
 
     /** Returns whether there was too little memory; then nothing was changed, and a smaller request may succeed. */

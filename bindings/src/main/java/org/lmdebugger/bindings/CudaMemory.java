@@ -56,26 +56,6 @@ public final class CudaMemory {
                 closed -> CudaException.check("cudaFreeHost", Cudart.cudaFreeHost(closed)));
     }
 
-    /**
-     * Pins (page-locks) host memory, such as a mapped file, until {@link #unpin}, so that copies from it run
-     * asynchronously.
-     *
-     * @param segment  a native segment
-     * @param readOnly whether the device only reads it; required of memory that cannot be written
-     */
-    public static void pin(MemorySegment segment, boolean readOnly) {
-        int flags = readOnly ? Cudart.cudaHostRegisterReadOnly() : Cudart.cudaHostRegisterDefault();
-        int status = Cudart.cudaHostRegister(host("segment", segment), segment.byteSize(), flags);
-        if (status != Cudart.cudaSuccess()) {
-            throw CudaException.ofRuntime("cudaHostRegister", status, segment.byteSize() + " bytes");
-        }
-    }
-
-    /** Undoes {@link #pin}. */
-    public static void unpin(MemorySegment segment) {
-        CudaException.check("cudaHostUnregister", Cudart.cudaHostUnregister(host("segment", segment)));
-    }
-
     /** Returns how much memory the current device has. */
     public static Amount available() {
         try (var arena = Arena.ofConfined()) {

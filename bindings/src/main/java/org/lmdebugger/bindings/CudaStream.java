@@ -1,8 +1,5 @@
 package org.lmdebugger.bindings;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.lmdebugger.bindings.cudart.Cudart;
 
@@ -39,25 +36,6 @@ public final class CudaStream extends CudaHandle {
     }
 
     /**
-     * Returns whether all queued work is done.
-     *
-     * @throws CudaException if some of it failed
-     */
-    public boolean isIdle() {
-        int status = Cudart.cudaStreamQuery(pointer());
-        if (status == Cudart.cudaErrorNotReady()) {
-            return false;
-        }
-        CudaException.check("cudaStreamQuery", status);
-        return true;
-    }
-
-    /** Makes work queued from now on wait until the work before the event is done. */
-    public void waitFor(CudaEvent event) {
-        CudaException.check("cudaStreamWaitEvent", Cudart.cudaStreamWaitEvent(pointer(), event.pointer(), 0));
-    }
-
-    /**
      * Copies all of {@code from} to the device. From pinned memory ({@link CudaMemory#pinned}) the copy runs
      * asynchronously, and the segment must not change until it is done; from other memory the call returns when the
      * segment may be changed again.
@@ -74,21 +52,6 @@ public final class CudaStream extends CudaHandle {
         }
         copy(CudaMemory.host("to", to), CudaMemory.device("from", from), to.byteSize(),
                 Cudart.cudaMemcpyDeviceToHost());
-    }
-
-    /** Copies within the device; the two ranges must not overlap. */
-    public void copyOnDevice(long to, long from, long bytes) {
-        copy(CudaMemory.device("to", to), CudaMemory.device("from", from), CudaMemory.size(bytes),
-                Cudart.cudaMemcpyDeviceToDevice());
-    }
-
-    /** Sets each byte of a range to {@code value}. */
-    public void fill(long to, byte value, long bytes) {
-        int status = Cudart.cudaMemsetAsync(CudaMemory.device("to", to), Byte.toUnsignedInt(value),
-                CudaMemory.size(bytes), pointer());
-        if (status != Cudart.cudaSuccess()) {
-            throw CudaException.ofRuntime("cudaMemsetAsync", status, bytes + " bytes");
-        }
     }
 
     private void copy(MemorySegment to, MemorySegment from, long bytes, int direction) {
@@ -113,15 +76,6 @@ public final class CudaStream extends CudaHandle {
         }
         try (var recording = endCapture()) {
             return recording.instantiate();
-        }
-    }
-
-    /** Returns whether this stream is captured: it records work instead of running it. */
-    public boolean isCapturing() {
-        try (var arena = Arena.ofConfined()) {
-            var status = arena.allocate(JAVA_INT);
-            CudaException.check("cudaStreamIsCapturing", Cudart.cudaStreamIsCapturing(pointer(), status));
-            return status.get(JAVA_INT, 0) != Cudart.cudaStreamCaptureStatusNone();
         }
     }
 

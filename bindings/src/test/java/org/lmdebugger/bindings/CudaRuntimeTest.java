@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -30,9 +29,6 @@ class CudaRuntimeTest {
         assertThat(failure)
                 .hasMessage("cudaMalloc: 2 cudaErrorMemoryAllocation: out of memory (12 bytes asked for, 3 free)");
         assertThat(failure.isOutOfMemory()).isTrue();
-        assertThat(failure.code()).isEqualTo(2);
-        assertThat(failure.codeName()).isEqualTo("cudaErrorMemoryAllocation");
-        assertThat(failure.function()).isEqualTo("cudaMalloc");
         assertThat(CudaException.ofRuntime("cudaEventQuery", 600, "")).hasMessageNotContaining("(")
                 .hasMessageStartingWith("cudaEventQuery: 600 cudaErrorNotReady: ");
     }
@@ -45,7 +41,6 @@ class CudaRuntimeTest {
         assertThatThrownBy(CudaDevices::count).isInstanceOf(CudaException.class)
                 .hasMessageStartingWith("cudaGetDeviceCount: 35 cudaErrorInsufficientDriver");
         assertThatThrownBy(CudaStream::create).hasMessageStartingWith("cudaStreamCreateWithFlags: 35");
-        assertThatThrownBy(() -> CudaEvent.create(true)).hasMessageStartingWith("cudaEventCreateWithFlags: 35");
         assertThatThrownBy(() -> CudaMemory.allocate(4096)).hasMessageStartingWith("cudaMalloc: 35")
                 .hasMessageEndingWith("(4096 bytes)");
         try (var arena = Arena.ofConfined()) {
@@ -57,7 +52,5 @@ class CudaRuntimeTest {
     void badArgumentsAreRefusedBeforeTheRuntimeSeesThem() {
         assertThatThrownBy(() -> CudaMemory.allocate(0)).hasMessage("bytes: 0 (expected: at least 1)");
         assertThatThrownBy(() -> CudaMemory.free(0)).hasMessage("address: 0 (expected: an address of device memory)");
-        assertThatThrownBy(() -> CudaMemory.pin(MemorySegment.ofArray(new byte[4]), true))
-                .hasMessage("segment: a segment on the heap (expected: a native one)");
     }
 }

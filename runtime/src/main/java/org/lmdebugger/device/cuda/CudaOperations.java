@@ -245,8 +245,8 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b,
             boolean transposed) {
-        blas.gemm(arithmetic, false, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
-                Math.toIntExact(a.columns()), operandA, operand(b), 0, operand(c));
+        blas.gemm(arithmetic, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
+                Math.toIntExact(a.columns()), operandA, operand(b), operand(c));
     }
 
     private static CublasHandle.Matrix operand(Tensor tensor) {
