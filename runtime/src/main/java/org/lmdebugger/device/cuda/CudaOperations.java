@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.ObjLongConsumer;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
 import org.lmdebugger.bindings.CudaException;
@@ -142,28 +143,26 @@ final class CudaOperations implements Operations, AutoCloseable {
         downloadRows(to, from);
     }
 
-    private static boolean dense(Tensor tensor) {
-        return tensor.stride() == tensor.columns() || tensor.rows() == 1;
-    }
-
     private void uploadRows(Tensor to, MemorySegment from) {
         notRecording("upload");
-        long pieces = dense(to) ? Math.min(1, to.rows()) : to.rows();
-        for (long p = 0; p < pieces; p++) {
-            long bytes = from.byteSize() / pieces;
-            staging.upload(GpuMemory.address(to) + p * to.stride() * to.type().bytes(), from.asSlice(p * bytes, bytes));
-        }
+        eachPiece(to, from, (piece, address) -> staging.upload(address, piece));
     }
 
     private void downloadRows(MemorySegment to, Tensor from) {
         notRecording("download");
-        long pieces = dense(from) ? Math.min(1, from.rows()) : from.rows();
-        for (long p = 0; p < pieces; p++) {
-            long bytes = to.byteSize() / pieces;
-            staging.download(to.asSlice(p * bytes, bytes),
-                    GpuMemory.address(from) + p * from.stride() * from.type().bytes());
-        }
+        eachPiece(from, to, staging::download);
         staging.finish();
+    }
+
+    /** Calls {@code copy} with each piece of host memory and its address on the GPU: rows, or all rows if dense. */
+    private static void eachPiece(Tensor tensor, MemorySegment host, ObjLongConsumer<MemorySegment> copy) {
+        boolean dense = tensor.stride() == tensor.columns() || tensor.rows() == 1;
+        long pieces = dense ? Math.min(1, tensor.rows()) : tensor.rows();
+        for (long p = 0; p < pieces; p++) {
+            long bytes = host.byteSize() / pieces;
+            copy.accept(host.asSlice(p * bytes, bytes),
+                    GpuMemory.address(tensor) + p * tensor.stride() * tensor.type().bytes());
+        }
     }
 
     @Override

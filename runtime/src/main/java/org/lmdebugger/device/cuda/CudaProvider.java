@@ -1,11 +1,10 @@
 package org.lmdebugger.device.cuda;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaLibraries;
-import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.DeviceProvider;
 import org.lmdebugger.device.Devices.Availability;
@@ -41,19 +40,17 @@ public final class CudaProvider implements DeviceProvider {
 
     @Override
     public List<Availability> list() {
-        var devices = new ArrayList<Availability>();
-        try {
-            if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
-                throw unavailable.exception(FIRST);
-            }
-            for (int i = 0; i < CudaDevices.count(); i++) {
-                try (var device = new CudaDevice(i, Precision.FP32)) {
-                    devices.add(new Availability(device.name(), true, device.description()));
-                }
-            }
-        } catch (NativeLibraryException failure) {
-            devices.add(new Availability(FIRST, false, failure.getMessage()));
+        return switch (CudaLibraries.load()) {
+            case CudaLibraries.Loaded loaded -> IntStream.range(0, CudaDevices.count())
+                    .mapToObj(CudaProvider::availability).toList();
+            case CudaLibraries.Unavailable unavailable ->
+                    List.of(new Availability(FIRST, false, unavailable.exception(FIRST).getMessage()));
+        };
+    }
+
+    private static Availability availability(int ordinal) {
+        try (var device = new CudaDevice(ordinal, Precision.FP32)) {
+            return new Availability(device.name(), true, device.description());
         }
-        return devices;
     }
 }
