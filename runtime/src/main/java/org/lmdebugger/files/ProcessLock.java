@@ -5,6 +5,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -52,35 +53,34 @@ public final class ProcessLock implements AutoCloseable {
      * @param file is created if it does not exist, and stays
      */
     public static Optional<ProcessLock> tryTake(Path file) throws IOException {
-        var path = file.toAbsolutePath().getParent().toRealPath().resolve(file.getFileName());
+        var path = Objects.requireNonNull(file.toAbsolutePath().getParent()).toRealPath().resolve(file.getFileName());
         if (!HELD.add(path)) {
             return Optional.empty();
         }
-        FileChannel channel = null;
         boolean taken = false;
         try {
-            channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            taken = channel.tryLock() != null;
-            return taken ? Optional.of(new ProcessLock(path, channel)) : Optional.empty();
+            var channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            try {
+                taken = channel.tryLock() != null;
+                return taken ? Optional.of(new ProcessLock(path, channel)) : Optional.empty();
+            } finally {
+                if (!taken) {
+                    channel.close();
+                }
+            }
         } finally {
             if (!taken) {
-                release(path, channel);
+                HELD.remove(path);
             }
-        }
-    }
-
-    private static void release(Path path, FileChannel channel) throws IOException {
-        try {
-            if (channel != null) {
-                channel.close(); // releases the system's lock
-            }
-        } finally {
-            HELD.remove(path);
         }
     }
 
     @Override
     public void close() throws IOException {
-        release(file, channel);
+        try {
+            channel.close(); // releases the system's lock
+        } finally {
+            HELD.remove(file);
+        }
     }
 }

@@ -11,6 +11,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.lmdebugger.checkpoint.Digests;
 import org.lmdebugger.checkpoint.InvalidModelException;
@@ -122,7 +123,7 @@ final class HubDownload {
             if (Files.exists(blob)) {
                 return;
             }
-            checkSpace(channel, remote, file, blob.getParent());
+            checkSpace(channel, remote, file, Objects.requireNonNull(blob.getParent()));
             fill(channel, remote, file);
             channel.force(true);
             var checksum = remote.checksum().length() == 64 ? Digests.sha256(incomplete) : Digests.gitBlob(incomplete);

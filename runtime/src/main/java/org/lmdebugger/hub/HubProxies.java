@@ -17,6 +17,7 @@ import org.apache.hc.client5.http.impl.auth.BasicCredentialsProvider;
 import org.apache.hc.client5.http.impl.routing.DefaultRoutePlanner;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.protocol.HttpContext;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The proxies of {@code HTTPS_PROXY}, {@code HTTP_PROXY} and {@code ALL_PROXY}, with {@code NO_PROXY}'s exceptions.
@@ -83,7 +84,7 @@ final class HubProxies extends DefaultRoutePlanner {
     }
 
     @Override
-    protected HttpHost determineProxy(HttpHost target, HttpContext context) {
+    protected @Nullable HttpHost determineProxy(HttpHost target, HttpContext context) {
         return proxy(target.getSchemeName(), target.getHostName(), target.getPort()).orElse(null);
     }
 

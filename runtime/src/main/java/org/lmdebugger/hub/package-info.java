@@ -4,4 +4,7 @@
  *
  * <p>{@link org.lmdebugger.hub.ModelSource} is the entry point; the other classes serve it.
  */
+@NullMarked
 package org.lmdebugger.hub;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,6 @@
 package org.lmdebugger.model;
 
+import java.util.Optional;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Tensor;
 
@@ -16,7 +17,7 @@ public final class BlockRows {
     final Tensor values;
     final AttentionContext context;
 
-    final Tensor last; // [1, S]: the rows that go on; null if all do
+    final Optional<Tensor> last; // [1, S]: the rows that go on; empty if all do
     final Tensor stream; // of the rows that go on, as all that follows: the residual stream, [S, d]
     final Tensor queries; // [S, d], a window of queryKeyValue
     final Tensor z; // [S, d], a window of normed
@@ -25,7 +26,7 @@ public final class BlockRows {
 
     private BlockRows(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
             AttentionContext context,
-            Tensor last, Tensor stream) {
+            Optional<Tensor> last, Tensor stream) {
         this.x = x;
         this.queryKeyValue = queryKeyValue;
         this.normed = normed;
@@ -54,7 +55,7 @@ public final class BlockRows {
      */
     public static BlockRows of(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
             AttentionContext context) {
-        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, null, x);
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.empty(), x);
     }
 
     /**
@@ -67,6 +68,6 @@ public final class BlockRows {
     public static BlockRows last(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
             AttentionContext context,
             Tensor last, Tensor stream) {
-        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, last, stream);
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.of(last), stream);
     }
 }

@@ -296,19 +296,20 @@ public final class Gpt2 implements AutoCloseable {
 
     /** Queries, keys and values of all rows; if only some rows go on, their queries and their residual stream. */
     private void project(Operations session, Layer layer, BlockRows rows) {
-        if (rows.last == null) {
+        if (rows.last.isEmpty()) {
             session.multiply(rows.queryKeyValue, rows.normed, layer.queryKeyValue());
             session.addBias(rows.queryKeyValue, layer.queryKeyValueBias());
             return;
         }
+        var last = rows.last.get();
         long d = config.width();
         var keysAndValues = rows.queryKeyValue.columns(d, 2 * d);
         session.multiply(keysAndValues, rows.normed, layer.queryKeyValue().columns(d, 2 * d));
         session.addBias(keysAndValues, layer.queryKeyValueBias().columns(d, 2 * d));
-        session.gatherRows(rows.out, rows.normed, rows.last);
+        session.gatherRows(rows.out, rows.normed, last);
         session.multiply(rows.queries, rows.out, layer.queryKeyValue().columns(0, d));
         session.addBias(rows.queries, layer.queryKeyValueBias().columns(0, d));
-        session.gatherRows(rows.stream, rows.x, rows.last);
+        session.gatherRows(rows.stream, rows.x, last);
     }
 
     /** logits = LN_f(x)·headᵀ. Shapes: logits [R, V], x and normed [R, d]. */

@@ -10,4 +10,7 @@
  * }
  * }
  */
+@NullMarked
 package org.lmdebugger.model;
+
+import org.jspecify.annotations.NullMarked;
