@@ -3,10 +3,9 @@ package org.lmdebugger.app.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.stream.IntStream;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -97,7 +96,7 @@ final class GenerateCommand extends ModelCommand {
                     return true;
                 }));
         if (json) {
-            out.println(Json.print(json(continuations, generations)));
+            out.println(Json.print(Answer.of(continuations, generations)));
         } else if (interventions != null) {
             for (int i = 0; i < generations.size(); i++) {
                 var texts = continuations.get(i).edits().texts();
@@ -121,28 +120,16 @@ final class GenerateCommand extends ModelCommand {
         out.println(label + generation.text());
     }
 
-    private static Map<String, Object> json(List<Continuation> continuations, List<Generation> generations) {
-        var json = new LinkedHashMap<String, Object>();
-        json.put("prompt", generations.getFirst().prompt());
-        var list = new ArrayList<Map<String, Object>>();
-        for (int i = 0; i < generations.size(); i++) {
-            var generation = generations.get(i);
-            var one = new LinkedHashMap<String, Object>();
-            one.put("edits", continuations.get(i).edits().texts());
-            one.put("continuation", generation.continuation());
-            one.put("end", generation.end().name().toLowerCase(Locale.ROOT));
-            one.put("tokens", generation.tokens().stream().map(GenerateCommand::token).toList());
-            list.add(one);
-        }
-        json.put("generations", list);
-        return json;
+    private record Generated(List<String> edits, String continuation, String end, List<Generation.Token> tokens) {
     }
 
-    private static Map<String, Object> token(Generation.Token token) {
-        var json = new LinkedHashMap<String, Object>();
-        json.put("id", token.id());
-        json.put("text", token.text());
-        json.put("log_probability", token.logProbability());
-        return json;
+    private record Answer(String prompt, List<Generated> generations) {
+        static Answer of(List<Continuation> continuations, List<Generation> generations) {
+            return new Answer(generations.getFirst().prompt(), IntStream.range(0, generations.size())
+                    .mapToObj(i -> new Generated(continuations.get(i).edits().texts(),
+                            generations.get(i).continuation(),
+                            generations.get(i).end().name().toLowerCase(Locale.ROOT), generations.get(i).tokens()))
+                    .toList());
+        }
     }
 }

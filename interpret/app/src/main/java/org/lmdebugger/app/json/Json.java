@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -19,7 +20,10 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The form of all JSON that is printed, answered, kept in files and read. */
+/**
+ * The form of all JSON that is printed, answered, kept in files and read. The keys of a record are its components, with
+ * underscores: {@code top_k} of {@code topK}.
+ */
 public final class Json {
     /** Refuses fields that are unknown, and one that is there twice. */
     static final ObjectMapper STRICT = mapper(true);
@@ -58,6 +62,7 @@ public final class Json {
                 .configure(StreamReadFeature.STRICT_DUPLICATE_DETECTION, strict)
                 .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(64).build()).build();
         return JsonMapper.builder(streams)
+                .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                 .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, strict)
                 .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                 .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)

@@ -1,47 +1,66 @@
 package org.lmdebugger.app.json;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.List;
 import org.lmdebugger.interpret.trace.Trace;
 
-/** A trace as {@code trace --json} prints it; the keys are part of the command's interface. */
-public final class TraceJson {
-    private TraceJson() {
+/**
+ * A trace as {@code trace --json} prints it and the server answers; the keys are part of their interfaces.
+ *
+ * @param edited       null without edits
+ * @param coefficients of the edited neurons; null where they are not asked for
+ */
+public record TraceJson(String model, String device, String precision, String mode, String prompt,
+        List<Trace.Token> tokens, List<Integer> added, List<Position> positions,
+        @JsonInclude(NON_NULL) Edited edited, @JsonInclude(NON_NULL) List<Coefficients> coefficients) {
+    public static TraceJson of(Trace trace) {
+        return new TraceJson(trace.model(), trace.device(), trace.precision(), trace.mode(), trace.prompt(),
+                trace.tokens(), trace.added(), Position.of(trace.positions()),
+                trace.edited() == null ? null : new Edited(Position.of(trace.edited())), null);
     }
 
-    public static Map<String, Object> of(Trace trace) {
-        var json = new LinkedHashMap<String, Object>();
-        json.put("model", trace.model());
-        json.put("device", trace.device());
-        json.put("precision", trace.precision());
-        json.put("mode", trace.mode());
-        json.put("prompt", trace.prompt());
-        json.put("tokens", trace.tokens());
-        json.put("added", trace.added());
-        json.put("positions", trace.positions().stream().map(TraceJson::position).toList());
-        if (trace.edited() != null) {
-            json.put("edited", Map.of("positions", trace.edited().stream().map(TraceJson::position).toList()));
+    /** Returns the same with the text of the prompt, of which only ids were traced, and with coefficients. */
+    public TraceJson with(String text, List<Coefficients> clean) {
+        return new TraceJson(model, device, precision, mode, text, tokens, added, positions, edited, clean);
+    }
+
+    /** The positions under the edits. */
+    public record Edited(List<Position> positions) {
+    }
+
+    /** One position. */
+    public record Position(int position, Target target, List<Layer> layers) {
+        private static List<Position> of(List<Trace.Position> positions) {
+            return positions.stream().map(each -> new Position(each.position(),
+                    new Target(each.target().id(), each.target().text()), Layer.of(each.layers()))).toList();
         }
-        return json;
     }
 
-    private static Map<String, Object> position(Trace.Position position) {
-        var json = new LinkedHashMap<String, Object>();
-        json.put("position", position.position());
-        json.put("target", Json.object("id", position.target().id(), "token", position.target().text()));
-        json.put("layers", position.layers().stream().map(TraceJson::layer).toList());
-        return json;
+    /** The token that effects are on. */
+    public record Target(int id, String token) {
     }
 
-    private static Map<String, Object> layer(Trace.Layer layer) {
-        return Json.object("layer", layer.layer(), "before", layer.before(), "after", layer.after(),
-                "dominant", layer.dominant().stream().map(TraceJson::subUpdate).toList(), "chosen", layer.chosen());
+    /** One layer at one position. */
+    public record Layer(int layer, List<Trace.Prediction> before, List<Trace.Prediction> after,
+            List<SubUpdate> dominant, List<Trace.Chosen> chosen) {
+        private static List<Layer> of(List<Trace.Layer> layers) {
+            return layers.stream().map(each -> new Layer(each.layer(), each.before(), each.after(),
+                    SubUpdate.of(each.dominant()), each.chosen())).toList();
+        }
     }
 
-    private static Map<String, Object> subUpdate(Trace.SubUpdate update) {
-        var json = Json.object("neuron", update.neuron(), "coefficient", update.coefficient(), "score", update.score(),
-                "direct", update.direct());
-        update.total().ifPresent(total -> json.put("total", (float) total));
-        return json;
+    /** A sub-update of the layer. @param total null where it is not measured */
+    public record SubUpdate(int neuron, float coefficient, float score, float direct,
+            @JsonInclude(NON_NULL) Float total) {
+        private static List<SubUpdate> of(List<Trace.SubUpdate> updates) {
+            return updates.stream().map(each -> new SubUpdate(each.neuron(), each.coefficient(), each.score(),
+                    each.direct(), each.total().isPresent() ? (float) each.total().getAsDouble() : null)).toList();
+        }
+    }
+
+    /** A neuron's coefficients without edits. @param clean one for each position of the prompt */
+    public record Coefficients(int layer, int neuron, float[] clean) {
     }
 }

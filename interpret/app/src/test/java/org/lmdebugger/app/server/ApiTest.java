@@ -7,6 +7,7 @@ import static org.lmdebugger.app.server.TestServer.json;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -17,6 +18,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.app.server.work.Job;
+import org.lmdebugger.checkpoint.ModelFiles;
+import org.lmdebugger.checkpoint.TestFiles;
 
 /** Model, tokens and traces, as programs ask for them. */
 class ApiTest {
@@ -30,6 +33,13 @@ class ApiTest {
         assertThat(model.get("layers").intValue()).isEqualTo(4);
         assertThat(model.get("neurons").intValue()).isEqualTo(768);
         assertThat(model.at("/limits/queued_requests").intValue()).isGreaterThanOrEqualTo(64);
+        assertThat(model.fieldNames()).toIterable().containsExactly("version", "model", "fingerprint", "device",
+                "hardware", "precision", "layers", "neurons", "width", "heads", "positions", "vocabulary", "limits");
+        assertThat(model.get("limits").toString()).isEqualTo("""
+                {"body_bytes":4194304,"prompt_characters":32768,"edits":256,"generated_tokens":512,"continuations":8,\
+                "top":100,"followed_tokens":32,"trace_cells":300000,"trace_total_effects":10000,"sweep_prompts":64,\
+                "sweep_operations":8,"sweep_effects":1000000,"sweep_numbers":4000000,"search_characters":1000,\
+                "name_characters":100,"queued_requests":128,"sweeps":32}""");
     }
 
     @Test
@@ -57,6 +67,26 @@ class ApiTest {
         assertThat(trace.at("/coefficients/0/clean/7").floatValue())
                 .isEqualTo(server.debugger.trace(PROMPT).position(-1).layer(1).dominant().getFirst().coefficient());
         assertThat(trace.at("/coefficients/1/neuron").intValue()).isEqualTo(95);
+    }
+
+    /** The ids decode to another text, as the tokenizer begins every text by itself. */
+    @Test
+    void theTracedPromptIsTheRequests() throws Exception {
+        var folder = TestServer.temporary();
+        for (var name : List.of("config.json", "model.safetensors", "vocab.json", "merges.txt")) {
+            Files.copy(TestFiles.sample().resolve(name), folder.resolve(name));
+        }
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"add_bos_token\": true}");
+        try (var other = new TestServer(server.options, ModelFiles.of(folder))) {
+            var trace = json(other.post("/api/v1/trace", """
+                    {"prompt": "Once upon", "edits": ["L1D2=0"], "positions": "all", "top": 1}"""));
+            assertThat(trace.fieldNames()).toIterable().containsExactly("model", "device", "precision", "mode",
+                    "prompt", "tokens", "added", "positions", "edited", "coefficients");
+            assertThat(trace.get("prompt").textValue()).isEqualTo("Once upon");
+            assertThat(trace.get("tokens")).hasSize(3);
+            assertThat(trace.get("positions")).hasSize(3);
+            assertThat(trace.at("/coefficients/0/clean")).hasSize(3);
+        }
     }
 
     @Test

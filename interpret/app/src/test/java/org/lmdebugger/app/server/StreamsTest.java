@@ -47,6 +47,9 @@ class StreamsTest {
         var answer = server.post("/api/v1/generate", """
                 {"prompt": "%s", "tokens": 6, "continuations": [{}, {"edits": ["L1D5=9"]}]}""".formatted(PROMPT));
         assertThat(answer.headers().firstValue("Content-Type").orElseThrow()).startsWith("text/event-stream");
+        assertThat(answer.body()).startsWith("""
+                event: token
+                data: {"continuation":0,"id":620,"text":" girl","log_probability":-0.""");
         var events = events(answer.body());
         var clean = new StringBuilder();
         events.stream()
@@ -92,6 +95,9 @@ class StreamsTest {
 
         var strongest = json(server.get(path + "/strongest?top=3"));
         assertThat(strongest.get("effects")).hasSize(3);
+        assertThat(strongest.fieldNames()).toIterable().containsExactly("measures", "sorted_by", "clean", "effects");
+        assertThat(strongest.at("/effects/0").fieldNames()).toIterable().containsExactly("prompt", "edits", "layer",
+                "neuron", "values", "says");
         assertThat(strongest.at("/effects/0/edits/0").textValue()).isEqualTo("L0D409=0@last");
         assertThat(strongest.at("/effects/0/values/0").doubleValue()).isCloseTo(0.006323, within(1e-5));
         assertThat(strongest.at("/effects/0/says/0").textValue()).isEqualTo(" liked");

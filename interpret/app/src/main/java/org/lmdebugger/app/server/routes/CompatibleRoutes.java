@@ -1,12 +1,13 @@
 package org.lmdebugger.app.server.routes;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Supplier;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
@@ -46,7 +47,48 @@ public final class CompatibleRoutes {
     record Switch(Integer layer, Integer dim, Float coeff) {
     }
 
-    record Request(String prompt, List<Switch> interventions, Integer generate_k) {
+    record Request(String prompt, List<Switch> interventions, Integer generateK) {
+    }
+
+    /** Both are null in the answer to a request that failed. @param intervention null without edits */
+    @JsonInclude(NON_NULL)
+    record Traces(View response, View intervention) {
+    }
+
+    record View(String prompt, List<Layer> layers) {
+        static View of(String prompt, Trace.Position position) {
+            return new View(prompt, position.layers().stream().map(Layer::of).toList());
+        }
+    }
+
+    record Layer(int layer, List<Prediction> predictionsBefore, List<Prediction> predictionsAfter,
+            List<SignificantValue> significantValues) {
+        static Layer of(Trace.Layer layer) {
+            return new Layer(layer.layer(), Prediction.of(layer.before()), Prediction.of(layer.after()),
+                    layer.dominant().stream().map(SignificantValue::of).toList());
+        }
+    }
+
+    record Prediction(String token, float score) {
+        static List<Prediction> of(List<Trace.Prediction> predictions) {
+            return predictions.stream().limit(TOP).map(each -> new Prediction(each.token(), each.probability()))
+                    .toList();
+        }
+    }
+
+    record SignificantValue(int layer, int dim, float score) {
+        static SignificantValue of(Trace.SubUpdate update) {
+            return new SignificantValue(update.layer(), update.neuron(), update.score());
+        }
+    }
+
+    record Generated(String generateText) {
+    }
+
+    record Projected(int layer, int dim, List<ProjectedToken> topK) {
+    }
+
+    record ProjectedToken(String token, float logit) {
     }
 
     private static void answer(Context context, Supplier<Object> work) {
@@ -95,64 +137,47 @@ public final class CompatibleRoutes {
         return new Intervention(switches);
     }
 
-    private Object data(Context context) {
+    private Traces data(Context context) {
         var request = read(context);
         try {
             return data(context, request);
         } catch (IllegalArgumentException wrong) {
             say(context, wrong.getMessage());
-            return Map.of();
+            return new Traces(null, null);
         }
     }
 
-    private Object data(Context context, Request request) {
+    private Traces data(Context context, Request request) {
         var edits = edits(request);
         var trace = inference.call(context, debugger -> debugger.trace(request.prompt(), edits));
-        var json = Json.object("response", view(request.prompt(), trace.position(-1)));
-        if (trace.edited() != null) {
-            json.put("intervention", view(request.prompt(), trace.editedPosition(-1)));
-        }
-        return json;
+        return new Traces(View.of(request.prompt(), trace.position(-1)),
+                trace.edited() == null ? null : View.of(request.prompt(), trace.editedPosition(-1)));
     }
 
-    private static Object view(String prompt, Trace.Position position) {
-        return Json.object("prompt", prompt, "layers", position.layers().stream().map(layer -> Json.object(
-                "layer", layer.layer(), "predictions_before", predictions(layer.before()), "predictions_after",
-                predictions(layer.after()),
-                "significant_values", layer.dominant().stream().map(update -> Json.object("layer", update.layer(),
-                        "dim", update.neuron(), "score", update.score())).toList()))
-                .toList());
-    }
-
-    private static List<Map<String, Object>> predictions(List<Trace.Prediction> predictions) {
-        return predictions.stream().limit(TOP)
-                .map(each -> Json.object("token", each.token(), "score", each.probability())).toList();
-    }
-
-    private Object generate(Context context) {
+    private Generated generate(Context context) {
         var request = read(context);
         var edits = edits(request);
-        if (request.generate_k() == null || request.generate_k() < 1 || request.generate_k() > Limits.TOKENS) {
+        if (request.generateK() == null || request.generateK() < 1 || request.generateK() > Limits.TOKENS) {
             throw new IllegalArgumentException(
-                    "generate_k: %s (expected: 1 to %d)".formatted(request.generate_k(), Limits.TOKENS));
+                    "generate_k: %s (expected: 1 to %d)".formatted(request.generateK(), Limits.TOKENS));
         }
         Generation generation = inference.callLong(context,
                 job -> inference.debugger().generate(request.prompt(), List.of(Continuation.of(edits)),
-                        GenerationOptions.greedy(request.generate_k()), (continuation, token) -> {
+                        GenerationOptions.greedy(request.generateK()), (continuation, token) -> {
                             job.throwIfCancelled();
                             return true;
                         }).getFirst());
-        return Map.of("generate_text", generation.text());
+        return new Generated(generation.text());
     }
 
-    private Object projections(Context context) {
+    private Projected projections(Context context) {
         int layer = number(context, "layer", inference.debugger().model().config().layers());
         int dim = number(context, "dim", inference.debugger().model().config().feedForwardWidth());
         var tokenizer = inference.debugger().model().tokenizer();
         var tokens = inference.call(context,
                 debugger -> debugger.project(debugger.model().layer(layer).ffnOut().row(dim), PROJECTED).getFirst());
-        return Json.object("layer", layer, "dim", dim, "top_k", tokens.stream()
-                .map(token -> Json.object("token", tokenizer.raw(token.id()), "logit", token.logit())).toList());
+        return new Projected(layer, dim, tokens.stream()
+                .map(token -> new ProjectedToken(tokenizer.raw(token.id()), token.logit())).toList());
     }
 
     private static int number(Context context, String name, int below) {

@@ -4,14 +4,13 @@ import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.server.http.ClientConnection;
 import org.lmdebugger.app.server.http.EventStream;
 import org.lmdebugger.app.server.http.Problem;
@@ -24,8 +23,6 @@ import org.lmdebugger.interpret.generate.GenerationOptions;
 
 /** Continuations of a prompt, token by token: events {@code token}, then {@code end} or {@code problem}. */
 public final class GenerateRoutes {
-    private static final Map<String, Object> DONE = Map.of();
-
     private final Inference inference;
 
     public GenerateRoutes(Inference inference) {
@@ -40,7 +37,24 @@ public final class GenerateRoutes {
     }
 
     record GenerateRequest(String prompt, String mode, List<One> continuations, Integer tokens, Float temperature,
-            Integer top_k, Float top_p) {
+            Integer topK, Float topP) {
+    }
+
+    /** @param continuation the index of the one that the token belongs to */
+    record Token(int continuation, int id, String text, float logProbability) {
+        static Token of(int continuation, Generation.Token token) {
+            return new Token(continuation, token.id(), token.text(), token.logProbability());
+        }
+    }
+
+    record End(List<Generated> generations) {
+    }
+
+    record Generated(List<String> edits, String continuation, String end) {
+        static Generated of(Continuation continuation, Generation generation) {
+            return new Generated(continuation.edits().texts(), generation.continuation(),
+                    generation.end().name().toLowerCase(Locale.ROOT));
+        }
     }
 
     private void generate(Context context) {
@@ -54,16 +68,16 @@ public final class GenerateRoutes {
         int tokens = Objects.requireNonNullElse(request.tokens(), 20);
         Limits.check("tokens", tokens, 1, Limits.TOKENS);
         var sampling = new Sampling(Objects.requireNonNullElse(request.temperature(), 0f),
-                Objects.requireNonNullElse(request.top_k(), 0),
-                Objects.requireNonNullElse(request.top_p(), 1f));
-        var events = new LinkedBlockingQueue<Map<String, Object>>();
+                Objects.requireNonNullElse(request.topK(), 0),
+                Objects.requireNonNullElse(request.topP(), 1f));
+        var events = new LinkedBlockingQueue<Optional<Token>>();
         Job<List<Generation>> job = inference.queue()
                 .interactive(running -> inference.debugger().generate(prompt, continuations,
                         new GenerationOptions(tokens, sampling), (continuation, token) -> {
-                            events.add(token(continuation, token));
+                            events.add(Optional.of(Token.of(continuation, token)));
                             return !running.isCancelled();
                         }));
-        job.result().whenComplete((generations, failure) -> events.add(DONE));
+        job.result().whenComplete((generations, failure) -> events.add(Optional.empty()));
         try {
             stream(context, continuations, job, events);
         } catch (CancellationException gone) {
@@ -71,9 +85,12 @@ public final class GenerateRoutes {
         }
     }
 
-    /** What is wrong with the request is known before the first token, and answered as a problem. */
+    /**
+     * Sends the tokens as they come; an empty one is the end. A problem with the request is known before the first
+     * token, and answered as a problem.
+     */
     private static void stream(Context context, List<Continuation> continuations, Job<List<Generation>> job,
-            BlockingQueue<Map<String, Object>> events) {
+            BlockingQueue<Optional<Token>> events) {
         var client = new ClientConnection(context);
         EventStream stream = null;
         while (true) {
@@ -84,19 +101,19 @@ public final class GenerateRoutes {
                 }
                 continue;
             }
-            if (event == DONE && stream == null && job.result().isCompletedExceptionally()) {
+            if (event.isEmpty() && stream == null && job.result().isCompletedExceptionally()) {
                 job.await(client); // throws
             }
             stream = stream == null ? new EventStream(context) : stream;
-            if (event == DONE) {
+            if (event.isEmpty()) {
                 end(context, continuations, job, stream);
                 return;
             }
-            stream.send("token", event);
+            stream.send("token", event.get());
         }
     }
 
-    private static Map<String, Object> next(BlockingQueue<Map<String, Object>> events) {
+    private static Optional<Token> next(BlockingQueue<Optional<Token>> events) {
         try {
             return events.poll(ClientConnection.POLL_MILLIS, TimeUnit.MILLISECONDS);
         } catch (InterruptedException stopped) {
@@ -112,13 +129,7 @@ public final class GenerateRoutes {
             return;
         }
         var generations = job.result().resultNow();
-        stream.send("end", Map.of("generations", IntStream.range(0, generations.size()).mapToObj(i -> Json.object(
-                "edits", continuations.get(i).edits().texts(), "continuation", generations.get(i).continuation(),
-                "end", generations.get(i).end().name().toLowerCase(Locale.ROOT))).toList()));
-    }
-
-    private static Map<String, Object> token(int continuation, Generation.Token token) {
-        return Json.object("continuation", continuation, "id", token.id(), "text", token.text(), "log_probability",
-                token.logProbability());
+        stream.send("end", new End(IntStream.range(0, generations.size())
+                .mapToObj(i -> Generated.of(continuations.get(i), generations.get(i))).toList()));
     }
 }

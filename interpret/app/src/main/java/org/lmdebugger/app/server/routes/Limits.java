@@ -3,7 +3,6 @@ package org.lmdebugger.app.server.routes;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Objects;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.Names;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.model.Prompt;
@@ -33,13 +32,15 @@ public final class Limits {
     private Limits() {
     }
 
-    static Object json() {
-        return Json.object("body_bytes", BODY, "prompt_characters", PROMPT, "edits", EDITS, "generated_tokens", TOKENS,
-                "continuations", CONTINUATIONS, "top", TOP, "followed_tokens", FOLLOWED, "trace_cells", CELLS,
-                "trace_total_effects", TOTAL_EFFECTS,
-                "sweep_prompts", PROMPTS, "sweep_operations", OPERATIONS, "sweep_effects", EFFECTS, "sweep_numbers",
-                NUMBERS, "search_characters", WORDS,
-                "name_characters", Names.LENGTH, "queued_requests", QUEUE, "sweeps", SWEEPS);
+    /** The limits as the server answers them. */
+    record Answer(int bodyBytes, int promptCharacters, int edits, int generatedTokens, int continuations, int top,
+            int followedTokens, int traceCells, int traceTotalEffects, int sweepPrompts, int sweepOperations,
+            int sweepEffects, int sweepNumbers, int searchCharacters, int nameCharacters, int queuedRequests,
+            int sweeps) {
+        Answer() {
+            this(BODY, PROMPT, EDITS, TOKENS, CONTINUATIONS, TOP, FOLLOWED, CELLS, TOTAL_EFFECTS, PROMPTS, OPERATIONS,
+                    EFFECTS, NUMBERS, WORDS, Names.LENGTH, QUEUE, SWEEPS);
+        }
     }
 
     static void check(String name, long value, long least, long most) {

@@ -3,9 +3,9 @@ package org.lmdebugger.app.server.routes;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import org.lmdebugger.app.Version;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 
@@ -22,26 +22,36 @@ public final class ModelRoutes {
         routes.post("/api/v1/tokenize", this::tokenize);
     }
 
+    record Model(String version, String model, String fingerprint, String device, String hardware, String precision,
+            int layers, int neurons, int width, int heads, int positions, int vocabulary, Limits.Answer limits) {
+    }
+
     private void model(Context context) {
         var model = inference.debugger().model();
         var config = model.config();
-        Responses.json(context, Json.object("version", Version.NUMBER, "model", model.files().name(),
-                "fingerprint", model.fingerprint(), "device", model.device().name(), "hardware",
-                model.device().description(),
-                "precision", model.device().precision().toString().toLowerCase(Locale.ROOT), "layers", config.layers(),
-                "neurons", config.feedForwardWidth(), "width", config.width(), "heads", config.heads(),
-                "positions", config.positions(), "vocabulary", config.vocabularySize(), "limits", Limits.json()));
+        Responses.json(context, new Model(Version.NUMBER, model.files().name(), model.fingerprint(),
+                model.device().name(), model.device().description(),
+                model.device().precision().toString().toLowerCase(Locale.ROOT), config.layers(),
+                config.feedForwardWidth(), config.width(), config.heads(), config.positions(),
+                config.vocabularySize(), new Limits.Answer()));
     }
 
     record Text(String text) {
+    }
+
+    /** @param raw as the vocabulary spells it */
+    record Token(int id, String text, String raw) {
+    }
+
+    /** @param added positions of the tokens that the tokenizer adds by itself */
+    record Tokens(List<Token> tokens, List<Integer> added) {
     }
 
     private void tokenize(Context context) {
         var text = Limits.prompt(Requests.read(context, Text.class).text());
         var tokenizer = inference.debugger().model().tokenizer();
         var ids = tokenizer.encode(text);
-        var tokens = Arrays.stream(ids).mapToObj(id -> Json.object("id", id, "text", tokenizer.text(id),
-                "raw", tokenizer.raw(id))).toList();
-        Responses.json(context, Json.object("tokens", tokens, "added", tokenizer.added(ids.length)));
+        var tokens = Arrays.stream(ids).mapToObj(id -> new Token(id, tokenizer.text(id), tokenizer.raw(id))).toList();
+        Responses.json(context, new Tokens(tokens, tokenizer.added(ids.length)));
     }
 }

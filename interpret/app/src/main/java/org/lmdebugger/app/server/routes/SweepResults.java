@@ -3,7 +3,6 @@ package org.lmdebugger.app.server.routes;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.ranking.StrongestEffects;
 import org.lmdebugger.app.ranking.TopTokens;
 import org.lmdebugger.app.server.http.Problem;
@@ -33,34 +32,55 @@ final class SweepResults {
                         .formatted(measures.stream().map(Measure::toString).collect(Collectors.joining(", ")))));
     }
 
-    /** The {@code top} effects that move the measure farthest from the unedited prompt's. */
-    Map<String, Object> strongest(Debugger debugger, String measureName, int top) {
+    /**
+     * The strongest effects.
+     *
+     * @param measures the names of the sweep's measures of one number
+     * @param sortedBy the name of the one that decides which are strongest
+     * @param clean    the measures of the first prompt without edits; none before there are effects
+     */
+    record Strongest(List<String> measures, String sortedBy, List<Float> clean, List<Effect> effects) {
+    }
+
+    /**
+     * An effect.
+     *
+     * @param values of the measures
+     * @param says   the tokens that the neuron's value vector promotes most
+     */
+    record Effect(int prompt, List<String> edits, int layer, int neuron, List<Float> values, List<String> says) {
+    }
+
+    /** Returns the {@code top} effects that move the measure farthest from the unedited prompt's. */
+    Strongest strongest(Debugger debugger, String measureName, int top) {
         var measure = measure(measureName);
         var strongest = new StrongestEffects(top, measure);
         chunks.forEach(strongest::add);
         var effects = strongest.effects();
         var said = TopTokens.of(debugger, effects.stream().filter(effect -> effect.layer() >= 0)
                 .map(effect -> new Neuron(effect.layer(), effect.neuron())).toList(), SAID);
-        return Json.object("measures", measures.stream().map(Measure::toString).toList(), "sorted_by",
-                measure.toString(),
-                "clean",
+        return new Strongest(measures.stream().map(Measure::toString).toList(), measure.toString(),
                 chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
-                "effects", effects.stream().map(effect -> json(effect, said)).toList());
+                effects.stream().map(effect -> effect(effect, said)).toList());
     }
 
-    private Map<String, Object> json(StrongestEffects.Effect effect, Map<Neuron, List<TokenLogit>> said) {
-        return Json.object("prompt", effect.chunk().prompt(), "edits", effect.chunk().edits(effect.index()).texts(),
-                "layer", effect.layer(), "neuron", effect.neuron(), "values",
-                measures.stream().map(effect::value).toList(),
-                "says", said.getOrDefault(new Neuron(effect.layer(), effect.neuron()), List.of()).stream()
+    private Effect effect(StrongestEffects.Effect effect, Map<Neuron, List<TokenLogit>> said) {
+        return new Effect(effect.chunk().prompt(), effect.chunk().edits(effect.index()).texts(), effect.layer(),
+                effect.neuron(), measures.stream().map(effect::value).toList(),
+                said.getOrDefault(new Neuron(effect.layer(), effect.neuron()), List.of()).stream()
                         .map(TokenLogit::token).toList());
     }
 
     /**
-     * For each layer a list of all neurons: how far one measure is from the unedited prompt's, the farthest if a neuron
-     * has several effects; null where there is none, or none that is finite.
+     * The changes of one measure from the unedited prompt's.
+     *
+     * @param changes for each layer a list of all neurons, with the largest change if a neuron has several effects; null
+     *                where there is none, or none that is finite
      */
-    Map<String, Object> map(Debugger debugger, String measureName) {
+    record EffectMap(String measure, Float[][] changes) {
+    }
+
+    EffectMap map(Debugger debugger, String measureName) {
         var measure = measure(measureName);
         var config = debugger.model().config();
         var map = new Float[config.layers()][config.feedForwardWidth()];
@@ -77,6 +97,6 @@ final class SweepResults {
                 }
             }
         }
-        return Json.object("measure", measure.toString(), "changes", map);
+        return new EffectMap(measure.toString(), map);
     }
 }

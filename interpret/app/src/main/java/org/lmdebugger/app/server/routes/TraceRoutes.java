@@ -4,10 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.stream.StreamSupport;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.TraceJson;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
@@ -41,7 +39,7 @@ public final class TraceRoutes {
 
     private void trace(Context context) {
         var request = Requests.read(context, TraceRequest.class);
-        var prompt = Limits.prompt(request.prompt());
+        var text = Limits.prompt(request.prompt());
         var edits = edits(request.edits(), request.mode());
         int top = Objects.requireNonNullElse(request.top(), 10);
         Limits.check("top", top, 1, Limits.TOP);
@@ -49,14 +47,14 @@ public final class TraceRoutes {
         Limits.check("tokens", followed, Limits.FOLLOWED);
         var tokenizer = inference.debugger().model().tokenizer();
         var options = new TraceOptions(positions(request.positions()), top,
-                followed.stream().map(text -> id(tokenizer, text)).toList(),
+                followed.stream().map(token -> id(tokenizer, token)).toList(),
                 Boolean.TRUE.equals(request.total()));
-        checkCells(prompt, options);
+        var ids = inference.debugger().model().encode(text);
+        checkCells(ids.length, options);
+        var prompt = Prompt.ofIds(ids);
         Responses.json(context, inference.callLong(context, job -> {
-            var json = TraceJson.of(inference.debugger().trace(Prompt.of(prompt), edits, options,
-                    (done, total) -> job.throwIfCancelled()));
-            json.put("coefficients", coefficients(inference.debugger(), prompt, edits));
-            return json;
+            var trace = inference.debugger().trace(prompt, edits, options, (done, total) -> job.throwIfCancelled());
+            return TraceJson.of(trace).with(text, coefficients(inference.debugger(), prompt, edits));
         }));
     }
 
@@ -92,10 +90,9 @@ public final class TraceRoutes {
         return list.stream().map(JsonNode::intValue).toList();
     }
 
-    private void checkCells(String prompt, TraceOptions options) {
+    private void checkCells(int length, TraceOptions options) {
         var model = inference.debugger().model();
-        long positions = options.positions() == null ? model.tokenizer().encode(prompt).length
-                : options.positions().size();
+        long positions = options.positions() == null ? length : options.positions().size();
         long cells = positions * model.config().layers() * options.top();
         int most = options.totalEffects() ? Limits.TOTAL_EFFECTS : Limits.CELLS;
         if (cells > most) {
@@ -106,15 +103,14 @@ public final class TraceRoutes {
         }
     }
 
-    /** What the edited neurons' coefficients are without edits, at every position of the prompt. */
-    private static List<Map<String, Object>> coefficients(Debugger debugger, String prompt, Intervention edits) {
+    /** Returns the edited neurons' coefficients without edits, at every position of the prompt. */
+    private static List<TraceJson.Coefficients> coefficients(Debugger debugger, Prompt prompt, Intervention edits) {
         if (edits.isEmpty()) {
             return List.of();
         }
-        try (var run = debugger.run(prompt)) {
-            return edits.neurons().stream().map(neuron -> Json.object("layer", neuron.layer(),
-                    "neuron", neuron.neuron(), "clean",
-                    run.coefficients(neuron.layer()).columns(neuron.neuron(), 1).toFloats())).toList();
+        try (var run = debugger.run(prompt, Intervention.NONE)) {
+            return edits.neurons().stream().map(neuron -> new TraceJson.Coefficients(neuron.layer(),
+                    neuron.neuron(), run.coefficients(neuron.layer()).columns(neuron.neuron(), 1).toFloats())).toList();
         }
     }
 }
