@@ -5,7 +5,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.app.store.ValueCache;
 import org.lmdebugger.progress.Progress;
 
-/** Shows on stderr how far work is that is done once; nothing if there is none to do. */
+/** A bar on stderr for work that is done once; none if there is nothing to do. */
 final class BuildBar implements Progress, AutoCloseable {
     private final String name;
     private ProgressBar bar;
@@ -14,7 +14,7 @@ final class BuildBar implements Progress, AutoCloseable {
         this.name = name;
     }
 
-    /** What is there, else what is built now. @param anew whether it is built in any case */
+    /** Returns the cached result, else builds it. @param anew whether it is built in any case */
     static <T> T get(ValueCache.Entry<T> entry, boolean anew) {
         try (var bar = new BuildBar(entry.name())) {
             return anew ? entry.rebuild(bar) : entry.get(bar);

@@ -7,7 +7,7 @@ import org.lmdebugger.app.store.ValueCache;
 import org.lmdebugger.interpret.Debugger;
 import picocli.CommandLine.Option;
 
-/** Where what was computed of value vectors is. */
+/** The folder of cached results about value vectors. */
 final class CacheOptions {
     @Option(names = "--cache", paramLabel = "DIR",
             description = "Where what is computed once for a model is kept (default: "
@@ -18,7 +18,7 @@ final class CacheOptions {
         return cache == null ? Folders.cache() : cache;
     }
 
-    /** Has {@code work} done with the cache of a model. */
+    /** Does {@code work} with the cache of a model. */
     <T> T with(Debugger debugger, Function<ValueCache, T> work) {
         try (var opened = new ValueCache(folder(), debugger.model(), debugger.model().fingerprint())) {
             return work.apply(opened);

@@ -5,7 +5,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** A command that has others; without one of them it lists them, with an example. */
+/** A command with subcommands; alone it lists them, with an example. */
 abstract class CommandGroup implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -4,7 +4,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.hub.DownloadProgress;
 
-/** Shows on stderr how far a download is: a bar for each file. */
+/** A bar on stderr for each file of a download. */
 final class DownloadBar implements DownloadProgress, AutoCloseable {
     private ProgressBar bar;
     private String file;

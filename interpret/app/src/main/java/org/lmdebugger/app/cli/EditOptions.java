@@ -9,7 +9,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** What is changed. */
+/** The edits of a command. */
 final class EditOptions {
     @Option(names = "--edit", paramLabel = "E", description = {
             "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5, L3D42=from:\"other prompt\", or, as LM-Debugger does it, "
@@ -26,12 +26,12 @@ final class EditOptions {
         return Intervention.parse(mode, edits);
     }
 
-    /** The interventions of a file. */
+    /** Reads the interventions of a file. */
     List<Intervention> read(Path file) {
         return read(file, mode);
     }
 
-    /** One intervention a line: edits with semicolons between. */
+    /** Reads interventions, one a line: edits with semicolons between. */
     static List<Intervention> read(Path file, Mode mode) {
         return Utf8.lines(file).entrySet().stream().map(line -> {
             try {
@@ -42,7 +42,7 @@ final class EditOptions {
         }).toList();
     }
 
-    /** Returns what stands between semicolons, but for those within a quoted prompt. */
+    /** Divides a line at its semicolons, except for those within a quoted prompt. */
     private static List<String> split(String line) {
         var edits = new ArrayList<String>();
         boolean quoted = false;

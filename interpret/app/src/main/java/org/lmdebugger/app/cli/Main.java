@@ -73,7 +73,7 @@ public final class Main extends CommandGroup {
         return CommandLine.ExitCode.USAGE;
     }
 
-    /** What a user can mend is said in a line; anything else is our mistake, and shows where it was made. */
+    /** Prints a failure that a user can mend on one line; any other is a bug, and is shown with its stack trace. */
     private static int failed(Exception failure, CommandLine commandLine, CommandLine.ParseResult result)
             throws Exception {
         switch (failure) {

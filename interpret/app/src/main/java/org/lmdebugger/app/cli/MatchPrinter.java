@@ -15,7 +15,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** How many value vectors are listed, and how: as a table, each with the tokens that it promotes most, or as JSON. */
+/** A printer of value vectors: as a table, each with the tokens that it promotes most, or as JSON. */
 final class MatchPrinter {
     private static final int WIDTH = 80;
 
@@ -34,7 +34,9 @@ final class MatchPrinter {
     }
 
     /**
-     * @param what  what scores are
+     * Prints vectors that were found.
+     *
+     * @param what  the name of their scores
      * @param named names of vectors
      */
     void print(List<Match> matches, String what, Debugger debugger, Map<Neuron, String> named) {

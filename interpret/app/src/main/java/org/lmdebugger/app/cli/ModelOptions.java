@@ -18,7 +18,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Which model, and where it computes. */
+/** The model, its device and its precision. */
 final class ModelOptions {
     @Option(names = "--model", paramLabel = "M", defaultValue = "sample",
             description = "A directory, sample (default), or a Hub id such as gpt2: taken from the Hugging Face cache, else downloaded into it.")
@@ -42,7 +42,7 @@ final class ModelOptions {
 
     private final Set<String> said = ConcurrentHashMap.newKeySet();
 
-    /** Loads the model, has {@code work} done with it, and frees it. */
+    /** Loads the model, does {@code work} with it, and frees it. */
     <T> T with(Function<Debugger, T> work) {
         var files = files();
         try (var opened = open(); var loaded = Gpt2.load(files, opened, loading())) {
@@ -50,7 +50,7 @@ final class ModelOptions {
         }
     }
 
-    /** The same with the model on each device of a list such as {@code cuda:0,cuda:1}. */
+    /** Does {@code work} with the model on each device of a list such as {@code cuda:0,cuda:1}. */
     <T> T withAll(Function<List<Debugger>, T> work) {
         if (device == null || !device.contains(",")) {
             return with(debugger -> work.apply(List.of(debugger)));

@@ -6,7 +6,7 @@ import org.lmdebugger.app.store.Names;
 import org.lmdebugger.interpret.Debugger;
 import picocli.CommandLine.Option;
 
-/** Where the names of value vectors are. */
+/** The folder of the names of value vectors. */
 final class NameOptions {
     @Option(names = "--data", paramLabel = "DIR",
             description = "Where names and experiments are kept (default: $XDG_DATA_HOME/lmdebugger, "

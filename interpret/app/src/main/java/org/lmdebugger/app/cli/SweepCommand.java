@@ -152,7 +152,7 @@ final class SweepCommand extends ModelCommand {
         }
     }
 
-    /** For work of more than one chunk: how much is done, how fast, and how long it will take. */
+    /** Returns a bar of the progress, speed and remaining time; null for a single chunk. */
     private static ProgressBar bar(SweepPlan plan, long done) {
         return plan.chunks().size() == 1 ? null
                 : Bars.build(new ProgressBarBuilder().setTaskName("sweep")
@@ -173,7 +173,7 @@ final class SweepCommand extends ModelCommand {
         };
     }
 
-    /** What the results depend on: a sweep that goes on must have all of it equal. */
+    /** Returns everything that the results depend on: a resumed sweep must have all of it equal. */
     private static Map<String, Object> manifest(Debugger debugger, SweepPlan plan) {
         var model = debugger.model();
         var sweep = plan.sweep();

@@ -16,7 +16,7 @@ import org.lmdebugger.interpret.sweep.Target;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** What is swept. */
+/** The options that define a sweep. */
 final class SweepOptions {
     private static final int SHOWN = 8;
 

@@ -21,7 +21,7 @@ final class Text {
         return visible.toString();
     }
 
-    /** What a value vector says, after its name if it has one. */
+    /** Returns the tokens of a value vector, after its name if it has one. */
     static String named(String name, String tokens) {
         return name == null ? tokens : "[" + name + "] " + tokens;
     }

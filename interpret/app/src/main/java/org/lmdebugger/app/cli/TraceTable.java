@@ -65,7 +65,7 @@ final class TraceTable {
         names(layer.dominant().stream());
     }
 
-    /** What those sub-updates are called that have names. */
+    /** Prints the names of the sub-updates that have one. */
     private void names(Stream<Trace.SubUpdate> updates) {
         var called = updates.map(update -> new Neuron(update.layer(), update.neuron())).distinct()
                 .filter(named::containsKey)
@@ -86,7 +86,7 @@ final class TraceTable {
         }
     }
 
-    /** What changed is marked with a star. */
+    /** Prints a clean and an edited layer; changes are marked with a star. */
     private void sideBySide(Trace.Layer clean, Trace.Layer edited) {
         out.println();
         out.println(bold(

@@ -20,19 +20,19 @@ final class Utf8 {
     private Utf8() {
     }
 
-    /** A stream that encodes text as UTF-8 and passes it on. */
+    /** Returns a stream that encodes text as UTF-8 and passes it on. */
     static PrintStream stream(PrintStream out) {
         return new PrintStream(out, true, StandardCharsets.UTF_8);
     }
 
-    /** The encoding in which the JVM has read the arguments, and reads and writes file names. */
+    /** Returns the encoding in which the JVM has read the arguments, and reads and writes file names. */
     static String encoding() {
         return System.getProperty("sun.jnu.encoding");
     }
 
     /**
-     * Whether the arguments are what was typed. Where the locale's encoding is another one, or where the bytes are no
-     * UTF-8, the JVM has put other characters in their place.
+     * Returns whether the arguments are as they were typed. Where the locale's encoding is another one, or where the
+     * bytes are no UTF-8, the JVM has put other characters in their place.
      */
     static boolean isIntact(String[] arguments) {
         if (Stream.of(arguments).allMatch(StandardCharsets.US_ASCII.newEncoder()::canEncode)) {

@@ -11,17 +11,17 @@ import java.io.IOException;
 import java.util.stream.Collectors;
 import org.lmdebugger.text.Shown;
 
-/** Reads records from JSON that comes from elsewhere, such as the body of a request, and names what is wrong with it. */
+/** A reader of records from JSON of others, such as the body of a request. Its exceptions name the mistake. */
 public final class JsonReader {
     private JsonReader() {
     }
 
-    /** Reads a {@code type}. @throws IllegalArgumentException naming what is wrong, such as a field that is unknown */
+    /** Reads a {@code type}. @throws IllegalArgumentException naming the mistake, such as an unknown field */
     public static <T> T read(byte[] json, Class<T> type) {
         return read(Json.STRICT, json, type);
     }
 
-    /** Reads a {@code type}, and ignores fields that are unknown. @throws IllegalArgumentException naming what is wrong */
+    /** Reads a {@code type} and ignores unknown fields. @throws IllegalArgumentException naming the mistake */
     public static <T> T readKnown(byte[] json, Class<T> type) {
         return read(Json.LENIENT, json, type);
     }
@@ -41,7 +41,7 @@ public final class JsonReader {
         }
     }
 
-    /** Refuses what JSON can say and nothing here can mean or hand on: half a character, a number beyond all numbers. */
+    /** Refuses values that JSON can express and Java cannot process: half a character, a number beyond a double. */
     private static void checkValues(ObjectMapper mapper, byte[] json) throws IOException {
         try (var parser = mapper.createParser(json)) {
             for (JsonToken token; (token = parser.nextToken()) != null;) {
@@ -64,7 +64,7 @@ public final class JsonReader {
         return text.codePoints().anyMatch(point -> Character.getType(point) == Character.SURROGATE);
     }
 
-    /** Without the text of the body, which may be anything. */
+    /** Returns a message without the text of the body, which may be anything. */
     private static String message(JsonProcessingException failure) {
         var at = failure instanceof JsonMappingException mapping ? mapping.getPath().stream()
                 .map(step -> step.getFieldName() == null ? String.valueOf(step.getIndex()) : step.getFieldName())

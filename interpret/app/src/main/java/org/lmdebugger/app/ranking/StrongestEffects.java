@@ -58,12 +58,12 @@ public final class StrongestEffects {
         }
     }
 
-    /** The strongest first. */
+    /** Returns the strongest effects, the strongest first. */
     public List<Effect> effects() {
         return effects.stream().sorted(Comparator.comparingDouble(Effect::strength).reversed()).toList();
     }
 
-    /** How many effects, of all that were added, are not finite. */
+    /** Returns the number of added effects that are not finite. */
     public long notFinite() {
         return notFinite;
     }

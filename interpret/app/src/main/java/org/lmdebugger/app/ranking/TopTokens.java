@@ -12,7 +12,7 @@ import org.lmdebugger.model.TokenLogit;
 
 /** The tokens that value vectors promote most. */
 public final class TopTokens {
-    /** How many tokens are shown beside a value vector in a list. */
+    /** The number of tokens shown beside a value vector in a list. */
     public static final int DEFAULT_COUNT = 8;
 
     private TopTokens() {
@@ -28,9 +28,9 @@ public final class TopTokens {
         var list = vectors.stream().distinct().toList();
         try (var scope = new TensorScope(model.device())) {
             var rows = scope.allocate(ElementType.F32, list.size(), model.config().width());
-            model.call(session -> {
+            model.call(operations -> {
                 for (int i = 0; i < list.size(); i++) {
-                    session.copy(rows.row(i), model.layer(list.get(i).layer()).ffnOut().row(list.get(i).neuron()));
+                    operations.copy(rows.row(i), model.layer(list.get(i).layer()).ffnOut().row(list.get(i).neuron()));
                 }
                 return null;
             });

@@ -35,10 +35,10 @@ import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
- * Finds value vectors by words among the tokens that they promote most, as LM-Debugger does: a document for each vector,
- * of its tokens as the vocabulary spells them, read by Lucene's standard analyser; of the keywords, which commas
- * separate, each is looked for as a word, after a space and after a line feed; whoever has any is found, and BM25
- * ranks. The index is in memory and made from the projections each time. Any thread may ask.
+ * A search for value vectors by words among the tokens that they promote most, as in LM-Debugger: a document for each
+ * vector, of its tokens as the vocabulary spells them, read by Lucene's standard analyser; of the keywords, which
+ * commas separate, each is looked for as a word, after a space and after a line feed; vectors with any of them are
+ * found, and BM25 ranks. The index is in memory and made from the projections each time. Any thread may search.
  */
 public final class WordSearch {
     /** Terms of a query, at most. */
@@ -47,7 +47,7 @@ public final class WordSearch {
     private static final Logger LUCENE = Logger.getLogger("org.apache.lucene");
 
     static {
-        LUCENE.setLevel(Level.WARNING); // that it uses vectors is no news
+        LUCENE.setLevel(Level.WARNING); // no line about vector instructions
     }
 
     private final Projections projections;
@@ -131,7 +131,7 @@ public final class WordSearch {
         }
     }
 
-    /** The keywords of {@code words}: what commas separate, in lower case, without space around it. */
+    /** Returns the keywords of {@code words}: separated by commas, in lower case, without space around them. */
     public static List<String> keywords(String words) {
         var keywords = Arrays.stream(words.split(",")).map(word -> word.toLowerCase(Locale.ROOT).strip())
                 .filter(word -> !word.isEmpty()).toList();
@@ -142,7 +142,7 @@ public final class WordSearch {
     }
 
     /**
-     * The vectors that match best; ties to the lower index.
+     * Returns the vectors that match best; ties to the lower index.
      *
      * @param words keywords, separated by commas
      * @param top   how many vectors, at most
@@ -184,7 +184,7 @@ public final class WordSearch {
         return new Found(vectors.at(hit.doc), (float) (weight * hit.score), tokens);
     }
 
-    /** What the analyser makes of {@code text}. */
+    /** Returns the terms that the analyser finds in {@code text}. */
     private List<String> terms(String text) {
         var found = new ArrayList<String>();
         try (var stream = analyzer.tokenStream(FIELD, text)) {

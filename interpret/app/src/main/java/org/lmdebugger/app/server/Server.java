@@ -50,8 +50,8 @@ public final class Server implements AutoCloseable {
     private static final Logger PARSER = Logger.getLogger("org.eclipse.jetty.http");
 
     static {
-        JETTY.setLevel(Level.WARNING); // that it starts is no news
-        PARSER.setLevel(Level.SEVERE); // nor is what clients send
+        JETTY.setLevel(Level.WARNING); // no line for each start
+        PARSER.setLevel(Level.SEVERE); // nor for each malformed request
         Connections.prepareWarnings();
     }
 
@@ -66,7 +66,7 @@ public final class Server implements AutoCloseable {
      * Starts to answer.
      *
      * @param debugger of a model that the caller closes, after the server
-     * @param link     hears of each link by which one browser can log in; never, if there is no token
+     * @param link     takes each link by which one browser can log in; none if there is no token
      */
     public Server(Debugger debugger, ServerOptions options, Consumer<URI> link) {
         this.options = options;
@@ -76,7 +76,7 @@ public final class Server implements AutoCloseable {
         var guard = new Guard(options.host(), options.origins(), tokens);
         var inference = new Inference(debugger, queue);
         values = new ValueStore(inference, options.data(), options.cache());
-        CompletableFuture.runAsync(debugger.model()::fingerprint); // so that the first who asks need not wait
+        CompletableFuture.runAsync(debugger.model()::fingerprint); // so that the first request for it need not wait
         javalin = Javalin.create(config -> {
             configure(config, options);
             config.routes.before(guard::check);
@@ -107,10 +107,10 @@ public final class Server implements AutoCloseable {
     }
 
     private void listen() {
-        JAVALIN.setLevel(Level.OFF); // whether it starts, we say ourselves
+        JAVALIN.setLevel(Level.OFF); // the exception below reports a failure
         try {
             javalin.start();
-            // not before: what has not started cannot be stopped gracefully
+            // not before: a graceful stop needs a started server
             javalin.jettyServer().server().setStopTimeout(2_000);
         } catch (JavalinException failure) {
             queue.close();
@@ -170,21 +170,21 @@ public final class Server implements AutoCloseable {
         return queue;
     }
 
-    /** All routes, such as {@code GET /api/v1/model}. */
+    /** Returns all routes, such as {@code GET /api/v1/model}. */
     Set<String> routes() {
         return javalin.unsafe.internalRouter.allHttpHandlers().stream().map(parsed -> parsed.endpoint)
                 .filter(each -> each.method.isHttpMethod()).map(each -> each.method + " " + each.path)
                 .collect(Collectors.toSet());
     }
 
-    /** Where the page is. */
+    /** Returns the address of the page. */
     public URI address() {
         return URI.create("http://%s:%d/"
                 .formatted(options.host().contains(":") ? "[" + options.host() + "]" : options.host(), javalin.port()));
     }
 
     private void stop() {
-        JAVALIN.setLevel(Level.OFF); // how it stops, we say ourselves
+        JAVALIN.setLevel(Level.OFF); // the warning below reports a failure
         try {
             javalin.stop();
         } catch (JavalinException late) {
@@ -194,7 +194,7 @@ public final class Server implements AutoCloseable {
         }
     }
 
-    /** Ends gracefully: no more requests, what runs is cancelled and waited for. Once is enough, more do nothing. */
+    /** Accepts no more requests, cancels running work and waits for its end. A second call does nothing. */
     @Override
     public synchronized void close() {
         if (!closed) {

@@ -8,14 +8,14 @@ import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.text.Shown;
 
 /**
- * How a server is reached.
+ * The address, access and folders of a server.
  *
  * @param host    the address that it listens on
  * @param port    0 for any that is free
  * @param origins those of other pages that may use it, such as {@code http://localhost:3000}
- * @param token   what clients must show; null if there is none, which is for loopback alone
- * @param data    the folder of what users save
- * @param cache   the folder of what can be computed again
+ * @param token   the token that clients must send; null if there is none, which is for loopback alone
+ * @param data    the folder of saved names and experiments
+ * @param cache   the folder of cached results
  */
 public record ServerOptions(String host, int port, Set<String> origins, String token, Path data, Path cache) {
     public ServerOptions {
@@ -43,7 +43,7 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
         }
     }
 
-    /** Whether only this machine reaches {@code host}. */
+    /** Returns whether only this machine reaches {@code host}. */
     public static boolean isLoopback(String host) {
         try {
             return InetAddress.getByName(host).isLoopbackAddress();
@@ -54,7 +54,7 @@ public record ServerOptions(String host, int port, Set<String> origins, String t
         }
     }
 
-    /** A token that cannot be guessed. */
+    /** Returns a token that cannot be guessed. */
     public static String randomToken() {
         return AccessTokens.random();
     }

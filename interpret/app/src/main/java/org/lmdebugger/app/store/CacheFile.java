@@ -15,7 +15,7 @@ import java.util.zip.CRC32C;
 import org.lmdebugger.files.AtomicFile;
 
 /**
- * Data in a file that says what they are: a head of {@value #HEAD} bytes, with a title padded by zeros and a checksum of
+ * A file of data with a description: a head of {@value #HEAD} bytes, with a title padded by zeros and a checksum of
  * all else, then the data. A file of another title, another length or another checksum is not read.
  */
 final class CacheFile {
@@ -27,7 +27,7 @@ final class CacheFile {
     private final byte[] title;
     private final long byteSize; // of the data
 
-    /** Something is there, but not what should be. */
+    /** A file with other data than expected. */
     static final class DamagedException extends Exception {
         private static final long serialVersionUID = 1;
 
@@ -46,7 +46,7 @@ final class CacheFile {
         this.title = Arrays.copyOf(bytes, TITLE);
     }
 
-    /** The data, mapped as long as {@code arena} lives; null if there is no file. */
+    /** Returns the data, mapped as long as {@code arena} lives; null if there is no file. */
     MemorySegment read(Arena arena) throws IOException, DamagedException {
         try (var channel = FileChannel.open(path, StandardOpenOption.READ)) {
             if (channel.size() != HEAD + byteSize) {

@@ -16,7 +16,7 @@ public enum EffectFormat {
     JSONL("json", "read_json(%s, format = 'newline_delimited', sample_size = -1)"),
     PARQUET("parquet, compression zstd", "read_parquet(%s)");
 
-    /** How names of files end. */
+    /** The ends of file names. */
     public static final String ENDINGS = ".csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .jsonl.gz or .parquet";
 
     private final String writing;
@@ -27,7 +27,7 @@ public enum EffectFormat {
         this.reading = reading;
     }
 
-    /** Returns the format that the end of the file's name says, in upper or lower case. */
+    /** Returns the format of a file by the end of its name, in upper or lower case. */
     public static Optional<EffectFormat> of(String file) {
         return Arrays.stream(values()).filter(format -> format.isNamed(file, "") || format.isNamed(file, ".gz"))
                 .findFirst();

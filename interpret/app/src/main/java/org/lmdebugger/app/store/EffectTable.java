@@ -154,9 +154,9 @@ public final class EffectTable implements AutoCloseable {
     }
 
     /**
-     * Writes what was added since the last time; the file is there whole or not at all.
+     * Writes the effects that were added since the last call; the file is there whole or not at all.
      *
-     * @param file its name says the format
+     * @param file its name decides the format
      * @throws UncheckedIOException if it cannot be written
      */
     public void write(Path file) {
@@ -175,7 +175,7 @@ public final class EffectTable implements AutoCloseable {
         }
     }
 
-    /** All rows, as a file of that format has them. */
+    /** Returns SQL for all rows, as a file of that format has them. */
     private String select(EffectFormat format) {
         var value = format == EffectFormat.JSONL ? number("value") + " as value" : "value";
         return "select prompt_id, intervention, layer, neuron, operation, " + value + ", \"at\", "
@@ -193,7 +193,10 @@ public final class EffectTable implements AutoCloseable {
         };
     }
 
-    /** With the digits of a float, where DuckDB would take those of a double; JSON has nothing for what is not finite. */
+    /**
+     * Returns SQL for a number with the digits of a float, where DuckDB would take those of a double; JSON has no
+     * number that is not finite.
+     */
     private static String number(String column) {
         return "case when isfinite(%s) then %s::varchar::json end".formatted(column, column);
     }

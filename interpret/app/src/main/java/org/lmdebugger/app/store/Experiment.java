@@ -7,13 +7,13 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * A prompt, edits, and what came of them, as they are in a file and in answers.
+ * A prompt, edits and their results, as they are in a file and in answers.
  *
  * @param version     of this form: {@value #VERSION}
  * @param saved       when, such as {@code 2026-01-31T12:00:00Z}
  * @param lmdebug     the version that saved it
  * @param fingerprint the model's
- * @param view        what a page needs to show it again; any JSON, or null
+ * @param view        the state of the page that shows it again; any JSON, or null
  * @param results     any JSON, or null
  */
 public record Experiment(int version, String id, String name, String saved, String lmdebug, String model,
@@ -28,7 +28,7 @@ public record Experiment(int version, String id, String name, String saved, Stri
             String fingerprint, String prompt, String mode, List<String> edits) {
     }
 
-    /** Returns this if it is all there and within bounds. @throws IllegalArgumentException naming what is not, else */
+    /** Returns this if it is complete and within bounds. @throws IllegalArgumentException naming the fault, else */
     public Experiment checked() {
         if (version != VERSION) {
             throw new IllegalArgumentException("version: %d (expected: %d)".formatted(version, VERSION));
@@ -71,7 +71,7 @@ public record Experiment(int version, String id, String name, String saved, Stri
         }
     }
 
-    /** The same under the id of its file, whatever the file says. */
+    /** Returns the same with the id of its file, whatever id the file has inside. */
     Experiment withId(String file) {
         return new Experiment(version, file, name, saved, lmdebug, model, fingerprint, prompt, mode, edits, view,
                 results);
@@ -82,7 +82,7 @@ public record Experiment(int version, String id, String name, String saved, Stri
         return new Head(version, id, name, saved, lmdebug, model, fingerprint, prompt, mode, edits);
     }
 
-    /** Characters of what a list shows, about. */
+    /** Returns the number of characters in a list, about. */
     int size() {
         return prompt.length() + edits.stream().mapToInt(String::length).sum();
     }

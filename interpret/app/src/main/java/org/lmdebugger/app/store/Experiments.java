@@ -21,11 +21,11 @@ import org.lmdebugger.files.AtomicFile;
 
 /**
  * Saved experiments: one JSON file each, written whole or not at all, in a folder that servers share. A file's name is
- * the experiment's id. What is in a file may come from anywhere: it is checked whenever it is read, and one that is
- * damaged leaves the others as they are. Any thread may ask.
+ * the experiment's id. A file may come from anywhere: it is checked whenever it is read, and a damaged one
+ * leaves the others as they are. All methods may be called from any thread.
  */
 public final class Experiments {
-    /** How many experiments may be kept. */
+    /** The most experiments that may be kept. */
     public static final int MAX_COUNT = 1000;
 
     private static final int SHOWN = 8 << 20; // characters of prompts and edits in a list
@@ -36,7 +36,7 @@ public final class Experiments {
     private final Consumer<Experiment> check;
     private final Map<String, Seen> seen = new HashMap<>(); // by id: a list reads only what is new; guarded by this
 
-    /** A file as it was when it was read: what a list shows of it, or the problem, and how large that is. */
+    /** A file as it was when it was read: its entry in a list, or the problem, and the size of that. */
     private record Seen(FileTime time, long bytes, Experiment.Head head, String problem, int characters) {
     }
 
@@ -59,7 +59,7 @@ public final class Experiments {
      * The experiments in a folder.
      *
      * @param maxBytes of a file
-     * @param check    throws {@link IllegalArgumentException} if an experiment is not one to show
+     * @param check    throws {@link IllegalArgumentException} if an experiment cannot be shown
      */
     public Experiments(Path folder, int maxBytes, Consumer<Experiment> check) {
         this.folder = folder;

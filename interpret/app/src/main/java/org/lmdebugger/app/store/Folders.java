@@ -3,17 +3,17 @@ package org.lmdebugger.app.store;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/** Where a user's files are, if no option says otherwise: as the XDG Base Directory Specification has it. */
+/** The folders of a user's files without an option: those of the XDG Base Directory Specification. */
 public final class Folders {
     private Folders() {
     }
 
-    /** What users save: names and experiments. */
+    /** Returns the folder of saved names and experiments. */
     public static Path data() {
         return folder("XDG_DATA_HOME", Path.of(".local", "share"));
     }
 
-    /** What can be computed again. */
+    /** Returns the folder of cached results. */
     public static Path cache() {
         return folder("XDG_CACHE_HOME", Path.of(".cache"));
     }

@@ -23,7 +23,7 @@ import org.lmdebugger.text.Shown;
 
 /**
  * The names that people gave to value vectors of a model: one JSON file, replaced whole by one writer at a time, which
- * commands and servers share. Any thread may ask; every answer is read from the file.
+ * commands and servers share. All methods may be called from any thread; each reads the file.
  */
 public final class Names {
     /** Characters of a name, at most. */
@@ -36,13 +36,13 @@ public final class Names {
 
     private final Path folder;
     private final Supplier<String> fingerprint;
-    private volatile Path file; // null until somebody needs it
+    private volatile Path file; // null until it is needed
 
     /**
      * The names of a model.
      *
-     * @param data        the folder of what users save
-     * @param fingerprint the model's; asked for once there are names, of any model
+     * @param data        the folder of saved names and experiments
+     * @param fingerprint the model's; requested once there are names, of any model
      */
     public Names(Path data, Supplier<String> fingerprint) {
         folder = data.resolve("names");
@@ -56,7 +56,11 @@ public final class Names {
         return file;
     }
 
-    /** All of them, by layer and neuron. @throws UncheckedIOException if the file cannot be read or is none of names */
+    /**
+     * Returns all names, by layer and neuron.
+     *
+     * @throws UncheckedIOException if the file cannot be read or is none of names
+     */
     public Map<Neuron, String> all() {
         return Files.isDirectory(folder) ? read() : Map.of();
     }
@@ -95,19 +99,19 @@ public final class Names {
                 why);
     }
 
-    /** Its name, if it has one. */
+    /** Returns the name of {@code vector}, if it has one. */
     public Optional<String> of(Neuron vector) {
         return Optional.ofNullable(all().get(vector));
     }
 
-    /** Names {@code vector}, whatever it was called. Returns the name, without space around it. */
+    /** Names {@code vector}, in place of an earlier name. Returns the name, without space around it. */
     public String put(Neuron vector, String name) {
         var stripped = checked(name);
         change(names -> names.put(vector, stripped));
         return stripped;
     }
 
-    /** Takes the name of {@code vector} away, if it has one. */
+    /** Removes the name of {@code vector}, if it has one. */
     public void remove(Neuron vector) {
         if (all().containsKey(vector)) {
             change(names -> names.remove(vector));

@@ -29,9 +29,9 @@ import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
- * The results of a sweep as a directory: {@code manifest.json}, which says what they are results of, a Parquet file for
+ * The results of a sweep as a directory: {@code manifest.json}, which describes the sweep, a Parquet file for
  * each chunk of the plan, written whole or not at all, and {@code SHA256SUMS} of these. A part counts once its checksum
- * is there; what is there and whole after an interruption is not done again.
+ * is there; parts that are whole after an interruption are not computed again.
  */
 public final class SweepDirectory implements SweepOutput {
     private static final String MANIFEST = "manifest.json";
@@ -83,7 +83,7 @@ public final class SweepDirectory implements SweepOutput {
         }
     }
 
-    /** Whether there is something that a sweep does not leave when it is interrupted before its manifest is there. */
+    /** Returns whether there are files other than those of a sweep that was interrupted before its manifest. */
     private static boolean hasFiles(Path directory) throws IOException {
         var ours = Set.of(LOCK, "." + MANIFEST + ".part");
         try (var files = Files.list(directory)) {
@@ -114,7 +114,7 @@ public final class SweepDirectory implements SweepOutput {
         });
     }
 
-    /** Sorts out what is there. */
+    /** Keeps whole parts and deletes damaged ones. */
     private void check(int chunks, Consumer<String> notes) throws IOException {
         missing.set(0, chunks);
         var checksums = checksums(directory);

@@ -23,9 +23,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What takes long to compute of a model's value vectors, computed once and kept in files: of each model, told by its
- * fingerprint, in a folder of its own. Files are mapped, are there whole or not at all, and are checked whenever they are
- * opened; what is damaged is computed again. Of several processes that need the same, one computes it and the others
+ * A cache of costly results about a model's value vectors in files: of each model, identified by its fingerprint, in a
+ * folder of its own. Files are mapped, are there whole or not at all, and are checked whenever they are
+ * opened; damaged ones are computed again. Of several processes that need the same, one computes it and the others
  * wait. All methods may be called from any thread; results live until {@link #close}.
  */
 public final class ValueCache implements AutoCloseable {
@@ -56,24 +56,24 @@ public final class ValueCache implements AutoCloseable {
         vectors = new ValueVectors(model);
     }
 
-    /** The vectors that it is about. */
+    /** Returns the vectors that it is about. */
     public ValueVectors vectors() {
         return vectors;
     }
 
-    /** The raw projections of all vectors, {@value #TOKENS} tokens each. */
+    /** Returns the raw projections of all vectors, {@value #TOKENS} tokens each. */
     public Entry<Projections> projections() {
         return new Entry<>("projections", "%d tokens, raw".formatted(TOKENS), vectors.byteSize(TOKENS),
                 data -> vectors.projections(TOKENS, data),
                 (data, progress) -> vectors.project(TOKENS, Reading.RAW, data, progress));
     }
 
-    /** All vectors in as many clusters as usual. */
+    /** Returns the vectors in as many clusters as usual. */
     public Entry<Clusters> clusters() {
         return clusters(ClusterOptions.of(vectors).count());
     }
 
-    /** All vectors in {@code count} clusters. */
+    /** Returns the vectors in {@code count} clusters. */
     public Entry<Clusters> clusters(int count) {
         int n = vectors.count();
         return new Entry<>("clusters-" + count, count + " clusters", 4L * (n + 1), data -> Clusters.of(
@@ -89,7 +89,7 @@ public final class ValueCache implements AutoCloseable {
         void build(MemorySegment data, Progress progress);
     }
 
-    /** Something that is there, or can be built. */
+    /** A result that is cached, or can be built. */
     public final class Entry<T> {
         private final String name;
         private final Path path;
@@ -111,12 +111,12 @@ public final class ValueCache implements AutoCloseable {
             this.builder = builder;
         }
 
-        /** What it is, in a word. */
+        /** Returns its name, one word. */
         public String name() {
             return name;
         }
 
-        /** What is there, if it is and if it is whole. */
+        /** Returns the cached result, if it is there and whole. */
         public Optional<T> find() {
             try {
                 return Optional.ofNullable(file.read(arena)).map(reader);
@@ -128,12 +128,12 @@ public final class ValueCache implements AutoCloseable {
             }
         }
 
-        /** What is there, else what is built now. */
+        /** Returns the cached result, else builds it. */
         public T get(Progress progress) {
             return find().orElseGet(() -> locked(progress, false));
         }
 
-        /** What is built now, whatever is there. */
+        /** Builds the result, whether it is cached or not. */
         public T rebuild(Progress progress) {
             return locked(progress, true);
         }

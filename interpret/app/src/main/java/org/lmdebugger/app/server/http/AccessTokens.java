@@ -10,8 +10,8 @@ import java.util.Base64;
 import java.util.function.Consumer;
 
 /**
- * Who may come in: programs show the token in the header {@code Authorization}, browsers a cookie. A browser gets it by
- * a link that works once, so that neither history nor a proxy's log keeps anything of use.
+ * The secrets that let requests in: programs send the token in the header {@code Authorization}, browsers a cookie. A
+ * browser gets the cookie by a link that works once, so that neither history nor a proxy's log keeps anything of use.
  */
 public final class AccessTokens {
     private static final String SCHEME = "Bearer ";
@@ -20,10 +20,10 @@ public final class AccessTokens {
 
     private final String token;
     private final Consumer<String> newLink;
-    private final String session = random();
+    private final String cookieValue = random();
     private String key; // of the link; guarded by this
 
-    /** @param newLink hears of each link, as a path, as soon as it works */
+    /** @param newLink takes each link, as a path, as soon as it works */
     public AccessTokens(String token, Consumer<String> newLink) {
         this.token = token;
         this.newLink = newLink;
@@ -40,11 +40,11 @@ public final class AccessTokens {
         newLink.accept(Guard.LOGIN + "?key=" + key);
     }
 
-    /** Whether the token or the cookie is in a request. Who guesses a token waits for the answer. */
+    /** Returns whether a request has the token or the cookie. The answer to a wrong token is delayed. */
     boolean areShownBy(Context context) {
         var header = context.header("Authorization");
         if (header == null || !header.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
-            return equal(context.cookie(cookie(context)), session);
+            return equal(context.cookie(cookie(context)), cookieValue);
         }
         boolean right = equal(header.substring(SCHEME.length()).strip(), token);
         if (!right) {
@@ -61,7 +61,7 @@ public final class AccessTokens {
         }
     }
 
-    /** Browsers send the cookies of a host to all of its ports. */
+    /** Returns the cookie's name, with the port: browsers send the cookies of a host to all of its ports. */
     private static String cookie(Context context) {
         return "lmdebugger-" + context.req().getLocalPort();
     }
@@ -72,13 +72,13 @@ public final class AccessTokens {
             throw Problem.refused(
                     "This link was used already, or is another server's. Open the one that lmdebug serve printed last.");
         }
-        boolean secure = "https".equalsIgnoreCase(context.header("X-Forwarded-Proto")); // as a proxy says
-        context.cookie(new Cookie(cookie(context), session, "/", -1, secure, true, null, SameSite.STRICT));
+        boolean secure = "https".equalsIgnoreCase(context.header("X-Forwarded-Proto")); // set by a proxy
+        context.cookie(new Cookie(cookie(context), cookieValue, "/", -1, secure, true, null, SameSite.STRICT));
         context.status(303).header("Location", "/");
         makeLink();
     }
 
-    /** In a time that does not depend on what is equal. */
+    /** Compares in a time that does not depend on the texts. */
     private static boolean equal(String shown, String expected) {
         return shown != null && MessageDigest.isEqual(digest(shown), digest(expected));
     }

@@ -20,7 +20,7 @@ public final class Assets {
             "font/woff2",
             "txt", "text/plain; charset=utf-8");
 
-    /** Where the API's description is. */
+    /** The path of the API's description. */
     public static final String DESCRIPTION = "/api/v1/openapi.yaml";
 
     private final Map<String, Asset> byPath = new TreeMap<>();
@@ -44,7 +44,7 @@ public final class Assets {
         byPath.put("/", byPath.get("/index.html"));
     }
 
-    /** The file at {@code path}; null if there is none. */
+    /** Returns the file at {@code path}; null if there is none. */
     public Asset find(String path) {
         return byPath.get(path);
     }

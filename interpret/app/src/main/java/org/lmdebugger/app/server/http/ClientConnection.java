@@ -8,8 +8,8 @@ import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.util.BufferUtil;
 
 /**
- * The one who waits for an answer. Neither servlets nor Jetty's listeners are told of a closed connection before they
- * write to it; this class looks.
+ * The connection of a client that waits for an answer. Neither servlets nor Jetty's listeners are told of a closed
+ * connection before they write to it; this class looks.
  */
 public final class ClientConnection {
     /** The pause between two looks. */
@@ -25,7 +25,10 @@ public final class ClientConnection {
                 .getConnection();
     }
 
-    /** Whether the connection is closed. Called by the thread that handles the request, as only that may read from it. */
+    /**
+     * Returns whether the connection is closed. Called by the thread that handles the request, as only that may read
+     * from it.
+     */
     public boolean hasGone() {
         if (sentMore) {
             return false; // its next request is here already

@@ -13,11 +13,11 @@ import java.util.Set;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides before any other code whether a request is let in: it must name this server as its host (a page that had its
+ * The check of each request before any other code: it must name this server as its host (a page that had its
  * name rebound to this address cannot), come from no foreign page, show the token if there is one, and bring JSON.
  */
 public final class Guard {
-    /** Where a login link leads; the link itself is the secret. */
+    /** The path of login links; the link itself is the secret. */
     public static final String LOGIN = "/login";
 
     private static final String POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "

@@ -9,7 +9,7 @@ import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.util.Callback;
 import org.lmdebugger.app.json.Json;
 
-/** What Jetty refuses before any of our code sees it (headers too large, a path that is none …), as problems too. */
+/** Jetty's own refusals, before any of our code runs (headers too large, an invalid path …), as problems too. */
 public final class HttpErrors extends ErrorHandler {
     @Override
     public boolean errorPageForMethod(String method) {

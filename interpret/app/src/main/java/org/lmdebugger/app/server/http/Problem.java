@@ -12,7 +12,7 @@ import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What is wrong with a request, or with the server, and what to do about it; sent as problem+json (RFC 9457). */
+/** A failure of a request or of the server, with the remedy; sent as problem+json (RFC 9457). */
 public final class Problem extends RuntimeException {
     static final String TYPE = "application/problem+json";
 

@@ -1,4 +1,5 @@
 /**
- * HTTP without any inference: who is let in, how many may connect, files of the page, events and problems as answers.
+ * HTTP without any inference: the check of requests, the bounds of connections, files of the page, events and problems
+ * as answers.
  */
 package org.lmdebugger.app.server.http;

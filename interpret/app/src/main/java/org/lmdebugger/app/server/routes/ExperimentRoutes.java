@@ -17,7 +17,7 @@ import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.store.Experiment;
 import org.lmdebugger.app.store.Experiments;
 
-/** Experiments: a prompt, edits, and what came of them, kept and loaded as versioned JSON. */
+/** Routes of experiments: prompts, edits and their results, saved and loaded as versioned JSON. */
 public final class ExperimentRoutes {
     private final Inference inference;
     private final Experiments experiments;

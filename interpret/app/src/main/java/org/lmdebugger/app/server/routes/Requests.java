@@ -8,7 +8,7 @@ import org.lmdebugger.interpret.edit.Mode;
 
 /** Bodies of requests: JSON of bounded size and depth, read into records. */
 final class Requests {
-    private static final long DRAINED = 16L * Limits.BODY; // bytes; of what is larger nothing is read
+    private static final long DRAINED = 16L * Limits.BODY; // bytes; nothing is read of a larger body
 
     private Requests() {
     }
@@ -16,7 +16,7 @@ final class Requests {
     /**
      * Returns the body as a {@code type}.
      *
-     * @throws IllegalArgumentException naming what is wrong
+     * @throws IllegalArgumentException naming the mistake
      * @throws Problem                  413 if it is too large
      */
     static <T> T read(Context context, Class<T> type) {
@@ -36,17 +36,17 @@ final class Requests {
                 if (bytes.length <= Limits.BODY) {
                     return bytes;
                 }
-                input.skip(DRAINED); // else who still sends would see a connection that broke, and no answer
+                input.skip(DRAINED); // else a client that still sends would get no answer, but a broken connection
             }
         } catch (IOException failure) {
             throw Problem.badRequest("body: it ended early");
         }
-        context.header("Connection", "close"); // what is left of the body is not read
+        context.header("Connection", "close"); // the remaining body is not read
         throw new Problem(413, "Too large",
                 "body: larger than %,d bytes (expected: at most that)".formatted(Limits.BODY));
     }
 
-    /** A number from 1 on in the query; {@code otherwise} where there is none. */
+    /** Returns a number from 1 on in the query; {@code otherwise} where there is none. */
     static int number(Context context, String name, int otherwise, int most) {
         var text = context.queryParam(name);
         if (text == null) {
@@ -59,7 +59,7 @@ final class Requests {
         return Integer.parseInt(text);
     }
 
-    /** Whether the query says {@code true} to {@code name}; without it, no. */
+    /** Returns the truth value of {@code name} in the query; false where there is none. */
     static boolean flag(Context context, String name) {
         return switch (context.queryParam(name)) {
             case null -> false;

@@ -11,7 +11,7 @@ import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.values.ValueVectors;
 
-/** Searches for value vectors: by words, as LM-Debugger's exploration view, and exactly by tokens. */
+/** Routes of searches for value vectors: by words, as LM-Debugger's exploration view, and exactly by tokens. */
 public final class SearchRoutes {
     private final Inference inference;
     private final ValueStore store;

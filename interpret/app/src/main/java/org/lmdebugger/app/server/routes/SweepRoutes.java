@@ -30,7 +30,7 @@ import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.Target;
 
-/** Sweeps: started, watched, read, downloaded and cancelled. The last {@value Limits#SWEEPS} are kept. */
+/** Routes of sweeps: started, watched, read, downloaded and cancelled. The last {@value Limits#SWEEPS} are kept. */
 public final class SweepRoutes {
     /** Chunks of well under a second for a GPT-2 small on a CPU, as others may wait for the end of one. */
     private static final long MEMORY = 64L << 20;

@@ -19,7 +19,7 @@ import org.lmdebugger.interpret.values.ValueVectors.Reading;
 import org.lmdebugger.interpret.values.cluster.Clusters;
 import org.lmdebugger.model.TokenLogit;
 
-/** Value vectors: what they say, which are like another, in which cluster they are, and what they are called. */
+/** Routes of value vectors: their projections, similar vectors, clusters and names. */
 public final class ValueRoutes {
     private static final int CLUSTER_TOKENS = 30;
 

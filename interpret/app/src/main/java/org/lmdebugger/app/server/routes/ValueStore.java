@@ -15,7 +15,7 @@ import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.values.Projections;
 import org.lmdebugger.interpret.values.cluster.Clusters;
 
-/** What the server keeps of the model's value vectors: names, and what is built of them when it is first asked for. */
+/** The names of the model's value vectors, and the indexes that are built of them at the first request. */
 public final class ValueStore implements AutoCloseable {
     private final Names names;
     private final LazyBuild<Projections, WordSearch> words;
@@ -28,8 +28,8 @@ public final class ValueStore implements AutoCloseable {
     /**
      * The value vectors of a server's model.
      *
-     * @param data  the folder of what users save
-     * @param cache the folder of what can be computed again
+     * @param data  the folder of saved names
+     * @param cache the folder of cached results
      */
     public ValueStore(Inference inference, Path data, Path cache) {
         this.inference = inference;
@@ -57,7 +57,7 @@ public final class ValueStore implements AutoCloseable {
         return names;
     }
 
-    /** Names to show beside value vectors: none if their file is damaged, which {@link Names#all} says. */
+    /** Returns names to show beside value vectors: none if their file is damaged, which {@link Names#all} reports. */
     Map<Neuron, String> shownNames() {
         try {
             return names.all();
@@ -66,12 +66,12 @@ public final class ValueStore implements AutoCloseable {
         }
     }
 
-    /** Has {@code answer} given by the search by words; while that is being built, answers how far it is. */
+    /** Answers with the search by words; while that is being built, with the progress. */
     void withWords(Context context, Consumer<WordSearch> answer) {
         with(context, words, answer);
     }
 
-    /** Has {@code answer} given by the usual clusters; while these are being built, answers how far they are. */
+    /** Answers with the usual clusters; while these are being built, with the progress. */
     void withClusters(Context context, Consumer<Clusters> answer) {
         with(context, clusters, answer);
     }

@@ -15,15 +15,15 @@ public final class Job<T> implements Comparable<Job<?>> {
     private final long number;
     private final Consumer<Job<?>> whenCancelled;
     private final CompletableFuture<T> result = new CompletableFuture<>();
-    private volatile RuntimeException cancelled; // what whoever waits is told; null if it was not
+    private volatile RuntimeException cancelled; // the failure of a cancelled job; else null
 
-    /** What is to be done, on the inference thread; long work looks at the job now and then. */
+    /** Work on the inference thread; long work checks now and then whether its job is cancelled. */
     @FunctionalInterface
     public interface Work<T> {
         T run(Job<T> job);
     }
 
-    /** @param whenCancelled hears of it at once, on the thread that cancels */
+    /** @param whenCancelled called at once, on the thread that cancels */
     Job(Work<T> work, boolean interactive, long number, Consumer<Job<?>> whenCancelled) {
         this.work = work;
         this.interactive = interactive;

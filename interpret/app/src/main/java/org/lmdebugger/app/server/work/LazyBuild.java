@@ -14,7 +14,7 @@ import org.lmdebugger.app.store.ValueCache;
  * A result that is loaded from the cache, or built in the background, when it is first requested. The build yields to
  * interactive work. All methods may be called from any thread.
  *
- * @param <C> what the cache keeps
+ * @param <C> the type of the cached result
  * @param <T> the result, made of that
  */
 public final class LazyBuild<C, T> {

@@ -120,7 +120,7 @@ public final class SweepJob {
         return true;
     }
 
-    /** Has it end after the chunk that is being computed; what is there stays. */
+    /** Ends the sweep after the chunk that is being computed; finished chunks stay. */
     public synchronized void cancel() {
         cancelled = true;
         if (state == State.WAITING) {

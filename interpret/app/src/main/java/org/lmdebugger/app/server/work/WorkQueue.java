@@ -10,8 +10,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.lmdebugger.app.server.http.Problem;
 
 /**
- * The line in front of the device: one platform thread does all inference, interactive work first, and between the
- * chunks of a sweep. Work never shares the device with other work, so that everyone gets what they would get alone.
+ * The queue in front of the device: one platform thread does all inference, interactive work first, and between the
+ * chunks of a sweep. Work never shares the device with other work, so that each result is the one without other work.
  */
 public final class WorkQueue implements AutoCloseable {
     private final PriorityBlockingQueue<Job<?>> waiting = new PriorityBlockingQueue<>();
@@ -26,12 +26,16 @@ public final class WorkQueue implements AutoCloseable {
         thread.start();
     }
 
-    /** What someone waits for. @throws Problem 429 if the line is full, 503 if the server is about to stop */
+    /**
+     * Adds work that a client waits for.
+     *
+     * @throws Problem 429 if the queue is full, 503 if the server is about to stop
+     */
     public <T> Job<T> interactive(Job.Work<T> work) {
         return add(work, true);
     }
 
-    /** A sweep: other work may be done between its chunks ({@link #yield}). */
+    /** Adds a sweep: other work may be done between its chunks ({@link #yield}). */
     <T> Job<T> background(Job.Work<T> work) {
         return add(work, false);
     }
@@ -100,17 +104,17 @@ public final class WorkQueue implements AutoCloseable {
         }
     }
 
-    /** What waits now, in no particular order. */
+    /** Returns the jobs that wait now, in no particular order. */
     public List<Job<?>> waiting() {
         return List.copyOf(waiting);
     }
 
-    /** What is being done now, in no particular order. */
+    /** Returns the jobs that run now, in no particular order. */
     public List<Job<?>> running() {
         return List.copyOf(running);
     }
 
-    /** Takes no more work, drops what waits, ends what runs as soon as it looks, and waits for that. */
+    /** Takes no more work, drops waiting jobs, cancels running ones and waits for their end. */
     @Override
     public void close() {
         closed = true;
