@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 /** The folder of cached results about value vectors. */
 final class CacheOptions {
     @Option(names = "--cache", paramLabel = "DIR",
-            description = "Where what is computed once for a model is kept (default: "
+            description = "Where results are cached that are computed once for a model (default: "
                     + "$XDG_CACHE_HOME/lmdebugger, else ~/.cache/lmdebugger).")
     private Path cache;
 

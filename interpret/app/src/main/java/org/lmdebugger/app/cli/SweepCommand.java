@@ -55,7 +55,7 @@ final class SweepCommand extends ModelCommand {
     @Option(names = "--resume", description = "Goes on where the sweep that wrote DIR was interrupted.")
     private boolean resume;
 
-    @Option(names = "--dry-run", description = "Says what would be computed.")
+    @Option(names = "--dry-run", description = "Prints the size of the sweep and computes nothing.")
     private boolean dryRun;
 
     @Override

@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "name", mixinStandardHelpOptions = true,
-        description = "Gives a value vector a name, which all tables and the page show from then on; without a name, says what it is called.")
+        description = "Gives a value vector a name, which all tables and the page show from then on; without a name, shows the one that it has.")
 final class ValuesNameCommand extends ValuesSubcommand {
     @Mixin
     private VectorParameter vector;
@@ -18,7 +18,7 @@ final class ValuesNameCommand extends ValuesSubcommand {
             description = "Any text on one line, of up to 100 characters.")
     private String name;
 
-    @Option(names = "--remove", description = "Takes its name away.")
+    @Option(names = "--remove", description = "Removes its name.")
     private boolean remove;
 
     @Mixin

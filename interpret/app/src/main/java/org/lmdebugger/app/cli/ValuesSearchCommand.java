@@ -15,7 +15,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "search", mixinStandardHelpOptions = true,
         description = "Finds value vectors by words among the 50 tokens that each promotes most, as LM-Debugger does: keywords are "
-                + "separated by commas; upper and lower case, and a space before a word, make no difference; whoever has any of them is "
+                + "separated by commas; upper and lower case, and a space before a word, make no difference; vectors with any of them are "
                 + "found, and BM25 ranks.")
 final class ValuesSearchCommand extends ValuesSubcommand {
     private static final int WIDTH = 80;

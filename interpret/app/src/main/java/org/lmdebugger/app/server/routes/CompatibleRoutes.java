@@ -22,11 +22,11 @@ import org.lmdebugger.text.Shown;
 import org.slf4j.LoggerFactory;
 
 /**
- * LM-Debugger's own HTTP interface, so that its page works with this server. What its page makes of a failure decides how
- * it is answered, beside the reason in the header {@value Responses#REASON} and in the log. Of a trace it takes
- * {@code 200 {}}, the original's answer, for "Failed prediction". Anything in JSON that is no continuation or no value
- * vector breaks it until it is loaded again; what is not JSON it calls "Failed generation" or "Failed getting details",
- * and goes on.
+ * LM-Debugger's own HTTP interface, so that its page works with this server. The page shows no reason of a failure, so
+ * the reason is in the header {@value Responses#REASON} and in the log. The answer itself is the one that the page
+ * survives: for traces {@code 200 {}}, the original's answer, which it shows as "Failed prediction"; else plain text,
+ * which it shows as "Failed generation" or "Failed getting details". Other JSON than a continuation or a value vector
+ * would break the page until it is loaded again.
  */
 public final class CompatibleRoutes {
     private static final int TOP = 10;

@@ -21,7 +21,7 @@ import org.lmdebugger.interpret.generate.Continuation;
 import org.lmdebugger.interpret.generate.Generation;
 import org.lmdebugger.interpret.generate.GenerationOptions;
 
-/** Continuations of a prompt, token by token: events {@code token}, then {@code end} or {@code problem}. */
+/** The route of continuations of a prompt, token by token: events {@code token}, then {@code end} or {@code problem}. */
 public final class GenerateRoutes {
     private final Inference inference;
 

@@ -7,7 +7,7 @@ import org.lmdebugger.app.store.Names;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.model.Prompt;
 
-/** How much one request may ask for. */
+/** The bounds of a request. */
 public final class Limits {
     public static final int CONNECTIONS = 512;
     public static final Duration HEADERS = Duration.ofSeconds(10); // of a request, from the first byte to the last

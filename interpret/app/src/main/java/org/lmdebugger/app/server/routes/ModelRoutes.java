@@ -9,7 +9,7 @@ import org.lmdebugger.app.Version;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 
-/** What the model is, and how it reads text. */
+/** Routes of the model and of its tokenizer. */
 public final class ModelRoutes {
     private final Inference inference;
 

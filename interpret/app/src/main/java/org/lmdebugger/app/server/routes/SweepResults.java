@@ -13,7 +13,7 @@ import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.TokenLogit;
 
-/** What the effects of a sweep look like: the strongest as a table, all of them as a map of layers × neurons. */
+/** The effects of a sweep: the strongest as a table, all of them as a map of layers × neurons. */
 final class SweepResults {
     private static final int SAID = 6; // tokens of a value vector beside its effect
 
@@ -25,7 +25,7 @@ final class SweepResults {
         chunks = job.chunks();
     }
 
-    /** The measure of that name; the first without one. */
+    /** Returns the measure of that name; the first without one. */
     private Measure measure(String name) {
         return measures.stream().filter(each -> name == null || each.toString().equals(name)).findFirst()
                 .orElseThrow(() -> Problem.badRequest("measure: not one of this sweep's numbers (expected: one of %s)"

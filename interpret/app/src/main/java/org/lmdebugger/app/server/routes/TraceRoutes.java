@@ -16,7 +16,7 @@ import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.tokenizer.Tokenizer;
 
-/** How a prediction comes about, clean and edited. */
+/** The route of traces, clean and edited. */
 public final class TraceRoutes {
     private final Inference inference;
 
@@ -30,7 +30,7 @@ public final class TraceRoutes {
 
     /**
      * @param positions a list of indices, "last" (default) or "all"
-     * @param tokens    what is followed: texts that are one token each, or ids as {@code #12}
+     * @param tokens    the followed tokens: texts that are one token each, or ids as {@code #12}
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
             List<String> tokens,
@@ -66,7 +66,7 @@ public final class TraceRoutes {
         return edits;
     }
 
-    /** A token's id: {@code #12}, or a text that is exactly one token. */
+    /** Returns a token's id: {@code #12}, or a text that is exactly one token. */
     static int id(Tokenizer tokenizer, String text) {
         if (text.matches("#\\d{1,9}")) {
             int id = Integer.parseInt(text.substring(1));
