@@ -1,5 +1,6 @@
 // Causal attention: a block for each query and head. Keys are processed in tiles of one key a thread, with an online
-// softmax, so that any length fits into shared memory.
+// softmax, so that any length fits into shared memory. Its two halves for single entries (one query, one head), whose
+// weights are in device memory: a block for each entry.
 #include "common.cuh"
 
 // The keys, or values, that a query attends to: the shared prefix, then its sequence's own.
@@ -74,6 +75,91 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
     }
 }
 
+// The queries and heads of entries, and what they attend to.
+struct Entries {
+    const int32_t* rows;
+    const int32_t* heads;
+    const int32_t* length;
+    int64_t queriesPerSequence;
+    int64_t headSize;
+
+    __device__ int64_t visible(const Context& context) const {
+        return context.shared + length[0] + rows[blockIdx.x] % queriesPerSequence + 1;
+    }
+    __device__ int64_t own0(const Context& context) const {
+        return rows[blockIdx.x] / queriesPerSequence * context.rowsPerSequence;
+    }
+    __device__ int64_t offset() const { return heads[blockIdx.x] * headSize; }
+};
+
+__global__ void __launch_bounds__(THREADS)
+attentionWeights(View<float> weights, View<const float> queries, Context keys, Entries entries, View<const float> bias,
+                 int64_t columns, float divisor) {
+    int64_t row = entries.rows[blockIdx.x];
+    if (row < 0) {
+        return;
+    }
+    keys.own0 = entries.own0(keys);
+    int64_t visible = entries.visible(keys);
+    float* w = weights.row(blockIdx.x);
+    const float* b = bias.row(blockIdx.x);
+    scoreTile(w, queries.row(row) + entries.offset(), keys, 0, static_cast<int>(visible), entries.offset(),
+              entries.headSize, divisor);
+    __syncthreads();
+    float max = -INFINITY;
+    for (int64_t k = threadIdx.x; k < visible; k += THREADS) {
+        // an infinite score would get no weight, or all; NaN shows
+        w[k] = b[k] == -INFINITY ? -INFINITY : fabsf(w[k]) < INFINITY ? w[k] + b[k] : NAN;
+        max = fmaxf(max, w[k]);
+    }
+    max = blockMax(max);
+    float sum = 0;
+    for (int64_t k = threadIdx.x; k < visible; k += THREADS) {
+        w[k] = w[k] == -INFINITY ? 0 : expf(w[k] - max);
+        sum += w[k];
+    }
+    sum = blockSum(sum);
+    for (int64_t k = threadIdx.x; k < columns; k += THREADS) {
+        w[k] = k < visible && sum != 0 ? w[k] / sum : 0;
+    }
+}
+
+// A warp for each share of the keys, whose threads hold neighbouring columns of the result.
+__global__ void __launch_bounds__(THREADS)
+attentionMix(View<float> out, View<const float> weights, Context values, Entries entries) {
+    __shared__ float mixes[THREADS];
+    int64_t row = entries.rows[blockIdx.x];
+    if (row < 0) {
+        return;
+    }
+    values.own0 = entries.own0(values);
+    int64_t visible = entries.visible(values);
+    int64_t column = static_cast<int64_t>(blockIdx.y) * 32 + threadIdx.x % 32;
+    bool mine = column < entries.headSize;
+    float mix = 0;
+    for (int64_t k = threadIdx.x / 32; k < visible && mine; k += WARPS) {
+        mix += weights.row(blockIdx.x)[k] * values.row(k)[entries.offset() + column];
+    }
+    mixes[threadIdx.x] = mix;
+    __syncthreads();
+    if (threadIdx.x < 32 && mine) {
+        for (int other = 32; other < THREADS; other += 32) {
+            mix += mixes[threadIdx.x + other];
+        }
+        out.row(row)[entries.offset() + column] = mix;
+    }
+}
+
+static Context context(const lmdebugger_matrix* prefix, const lmdebugger_matrix* own, int32_t sequences) {
+    return {view<const float>(prefix), view<const float>(own), prefix->rows, 0, own->rows / sequences};
+}
+
+static Entries entries(const lmdebugger_matrix* queries, const lmdebugger_matrix* length, const lmdebugger_matrix* rows,
+                       const lmdebugger_matrix* entry_heads, int32_t heads, int32_t sequences) {
+    return {view<const int32_t>(rows).data, view<const int32_t>(entry_heads).data, view<const int32_t>(length).data,
+            queries->rows / sequences, queries->columns / heads};
+}
+
 int32_t lmdebugger_attention(const lmdebugger_matrix* out, const lmdebugger_matrix* queries,
                              const lmdebugger_matrix* prefix_keys, const lmdebugger_matrix* prefix_values,
                              const lmdebugger_matrix* keys, const lmdebugger_matrix* values,
@@ -87,9 +173,36 @@ int32_t lmdebugger_attention(const lmdebugger_matrix* out, const lmdebugger_matr
     while (width < headSize && width < THREADS) {
         width *= 2;
     }
-    Context k{view<const float>(prefix_keys), view<const float>(keys), prefix_keys->rows, 0, keys->rows / sequences};
-    Context v{view<const float>(prefix_values), view<const float>(values), prefix_keys->rows, 0, k.rowsPerSequence};
     dim3 grid(static_cast<unsigned>(out->rows), static_cast<unsigned>(heads), parts(headSize, width, 65535));
-    return LAUNCH(stream, grid, THREADS, attention, view<float>(out), view<const float>(queries), k, v,
+    return LAUNCH(stream, grid, THREADS, attention, view<float>(out), view<const float>(queries),
+                  context(prefix_keys, keys, sequences), context(prefix_values, values, sequences),
                   view<const int32_t>(length).data, out->rows / sequences, headSize, divisor, width);
+}
+
+int32_t lmdebugger_attention_weights(const lmdebugger_matrix* weights, const lmdebugger_matrix* queries,
+                                     const lmdebugger_matrix* prefix_keys, const lmdebugger_matrix* keys,
+                                     const lmdebugger_matrix* length, const lmdebugger_matrix* rows,
+                                     const lmdebugger_matrix* entry_heads, const lmdebugger_matrix* bias, int32_t heads,
+                                     int32_t sequences, float divisor, lmdebugger_stream* stream) {
+    if (weights->rows == 0) {
+        return cudaSuccess;
+    }
+    return LAUNCH(stream, static_cast<unsigned>(weights->rows), THREADS, attentionWeights, view<float>(weights),
+                  view<const float>(queries), context(prefix_keys, keys, sequences),
+                  entries(queries, length, rows, entry_heads, heads, sequences), view<const float>(bias),
+                  weights->columns, divisor);
+}
+
+int32_t lmdebugger_attention_mix(const lmdebugger_matrix* out, const lmdebugger_matrix* weights,
+                                 const lmdebugger_matrix* prefix_values, const lmdebugger_matrix* values,
+                                 const lmdebugger_matrix* length, const lmdebugger_matrix* rows,
+                                 const lmdebugger_matrix* entry_heads, int32_t heads, int32_t sequences,
+                                 lmdebugger_stream* stream) {
+    if (weights->rows == 0) {
+        return cudaSuccess;
+    }
+    dim3 grid(static_cast<unsigned>(weights->rows), parts(out->columns / heads, 32, 65535));
+    return LAUNCH(stream, grid, THREADS, attentionMix, view<float>(out), view<const float>(weights),
+                  context(prefix_values, values, sequences),
+                  entries(out, length, rows, entry_heads, heads, sequences));
 }

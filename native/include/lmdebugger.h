@@ -93,6 +93,34 @@ int32_t lmdebugger_edit_coefficients(const lmdebugger_matrix *m, const lmdebugge
                                      const lmdebugger_matrix *neurons, const lmdebugger_matrix *scales,
                                      const lmdebugger_matrix *shifts, lmdebugger_stream *stream);
 
+/*
+ * w = scale * w + (amount + norm * |w| + projection * (w . v)) * v for w = x[r, c ... c + width) and
+ * v = vectors[f, g ... g + width); places [4, E] are r, c, f, g, and factors [4, E] scale, amount, norm, projection. Terms
+ * with factor 0 are left out, and entries with negative r.
+ */
+int32_t lmdebugger_edit_rows(const lmdebugger_matrix *x, const lmdebugger_matrix *vectors,
+                             const lmdebugger_matrix *places, const lmdebugger_matrix *factors, int64_t width,
+                             lmdebugger_stream *stream);
+
+/*
+ * weights[e] = softmax(q . k / divisor + bias[e]) of head entry_heads[e] for query rows[e], over the keys that it sees in
+ * lmdebugger_attention, and 0 in further columns. Keys with bias -inf are taken away; weights of no key are 0. Entries
+ * with negative rows are left as they are. weights and bias are [E, n], n >= P + rows(keys) / sequences; rows and
+ * entry_heads [1, E].
+ */
+int32_t lmdebugger_attention_weights(const lmdebugger_matrix *weights, const lmdebugger_matrix *queries,
+                                     const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *keys,
+                                     const lmdebugger_matrix *length, const lmdebugger_matrix *rows,
+                                     const lmdebugger_matrix *entry_heads, const lmdebugger_matrix *bias, int32_t heads,
+                                     int32_t sequences, float divisor, lmdebugger_stream *stream);
+
+/* out[rows[e], columns of head entry_heads[e]] = weights[e] . values; shapes and left-out entries as above. */
+int32_t lmdebugger_attention_mix(const lmdebugger_matrix *out, const lmdebugger_matrix *weights,
+                                 const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *values,
+                                 const lmdebugger_matrix *length, const lmdebugger_matrix *rows,
+                                 const lmdebugger_matrix *entry_heads, int32_t heads, int32_t sequences,
+                                 lmdebugger_stream *stream);
+
 /* x[r] += shift[r] * values[neurons[r]]; values F32 or BF16. */
 int32_t lmdebugger_shift_residual(const lmdebugger_matrix *x, const lmdebugger_matrix *shift,
                                   const lmdebugger_matrix *neurons, const lmdebugger_matrix *values,

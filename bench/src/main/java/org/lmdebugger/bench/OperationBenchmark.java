@@ -3,6 +3,7 @@ package org.lmdebugger.bench;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
@@ -63,6 +64,11 @@ public class OperationBenchmark {
     private Tensor ids;
     private Tensor uniforms;
     private Tensor zero;
+    private Tensor order;
+    private Tensor places;
+    private Tensor factors;
+    private Tensor pattern;
+    private Tensor noBias;
     private AttentionContext context;
 
     @Setup
@@ -84,6 +90,15 @@ public class OperationBenchmark {
         uniforms = random(1, rows);
         ids = device.call(session -> scope.vector(session, new int[rows]));
         zero = device.call(session -> scope.vector(session, 0));
+        order = device.call(session -> scope.vector(session, IntStream.range(0, rows).toArray()));
+        places = scope.allocate(ElementType.I32, 4, rows);
+        factors = random(4, rows);
+        pattern = random(rows, rows);
+        noBias = scope.allocate(ElementType.F32, rows, rows);
+        run(session -> {
+            session.upload(places, IntStream.range(0, 4 * rows).map(i -> i < rows ? i : 0).toArray());
+            session.upload(noBias, new float[rows * rows]);
+        });
         context = new AttentionContext(width / 64, 1, random(0, width), random(0, width), random(rows, width),
                 random(rows, width), zero);
     }
@@ -143,6 +158,16 @@ public class OperationBenchmark {
     }
 
     @Benchmark
+    public void attentionWeights() {
+        run(session -> session.attentionWeights(pattern, x, context, 8, order, ids, noBias));
+    }
+
+    @Benchmark
+    public void attentionMix() {
+        run(session -> session.attentionMix(y, noBias, context, order, ids));
+    }
+
+    @Benchmark
     public void embed() {
         run(session -> session.embed(y, head, keys.columns(0, width), ids, ids));
     }
@@ -155,6 +180,11 @@ public class OperationBenchmark {
     @Benchmark
     public void editCoefficients() {
         run(session -> session.editCoefficients(wide, ids, ids, scalars, scalars));
+    }
+
+    @Benchmark
+    public void editRows() {
+        run(session -> session.editRows(y, x, places, factors, width));
     }
 
     @Benchmark

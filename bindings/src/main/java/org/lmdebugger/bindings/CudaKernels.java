@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 3;
+    static final int ABI = 4;
 
     /** The type of a matrix's elements. */
     public enum Type {
@@ -99,9 +99,28 @@ public final class CudaKernels {
                 divisor, stream), out);
     }
 
+    public void attentionWeights(Matrix weights, Matrix queries, Matrix prefixKeys, Matrix keys, Matrix length,
+            Matrix rows, Matrix entryHeads, Matrix bias, int heads, int sequences, float divisor) {
+        check("lmdebugger_attention_weights", LmDebugger.lmdebugger_attention_weights(at(0, weights), at(1, queries),
+                at(2, prefixKeys), at(3, keys), at(4, length), at(5, rows), at(6, entryHeads), at(7, bias), heads,
+                sequences, divisor, stream), weights);
+    }
+
+    public void attentionMix(Matrix out, Matrix weights, Matrix prefixValues, Matrix values, Matrix length,
+            Matrix rows, Matrix entryHeads, int heads, int sequences) {
+        check("lmdebugger_attention_mix", LmDebugger.lmdebugger_attention_mix(at(0, out), at(1, weights),
+                at(2, prefixValues), at(3, values), at(4, length), at(5, rows), at(6, entryHeads), heads, sequences,
+                stream), weights);
+    }
+
     public void editCoefficients(Matrix m, Matrix rows, Matrix neurons, Matrix scales, Matrix shifts) {
         check("lmdebugger_edit_coefficients", LmDebugger.lmdebugger_edit_coefficients(at(0, m), at(1, rows),
                 at(2, neurons), at(3, scales), at(4, shifts), stream), m);
+    }
+
+    public void editRows(Matrix x, Matrix vectors, Matrix places, Matrix factors, long width) {
+        check("lmdebugger_edit_rows", LmDebugger.lmdebugger_edit_rows(at(0, x), at(1, vectors), at(2, places),
+                at(3, factors), width, stream), x);
     }
 
     public void shiftResidual(Matrix x, Matrix shift, Matrix neurons, Matrix values) {

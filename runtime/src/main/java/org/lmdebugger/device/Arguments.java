@@ -97,16 +97,46 @@ public final class Arguments {
     public static void attention(Tensor out, Tensor queries, AttentionContext context) {
         writable("out", out);
         activation("out", out);
-        var d = out.columns();
-        expect("queries", queries, F32, out.rows(), d);
+        expect("queries", queries, F32, out.rows(), out.columns());
+        context(context, out);
+    }
+
+    public static void attentionWeights(Tensor weights, Tensor queries, AttentionContext context, Tensor rows,
+            Tensor heads, Tensor bias) {
+        writable("weights", weights);
+        activation("queries", queries);
+        context(context, queries);
+        entries(weights, context, rows, heads);
+        expect("bias", bias, F32, weights.rows(), weights.columns());
+    }
+
+    public static void attentionMix(Tensor out, Tensor weights, AttentionContext context, Tensor rows, Tensor heads) {
+        writable("out", out);
+        activation("out", out);
+        context(context, out);
+        entries(weights, context, rows, heads);
+    }
+
+    private static void context(AttentionContext context, Tensor queries) {
+        var d = queries.columns();
         divides("heads", context.heads(), "columns", d);
-        divides("sequences", context.sequences(), "rows", out.rows());
+        divides("sequences", context.sequences(), "rows", queries.rows());
         expect("prefixKeys", context.prefixKeys(), F32, context.prefixKeys().rows(), d);
         expect("prefixValues", context.prefixValues(), F32, context.prefixKeys().rows(), d);
         divides("sequences", context.sequences(), "rows of keys", context.keys().rows());
         expect("keys", context.keys(), F32, context.keys().rows(), d);
         expect("values", context.values(), F32, context.keys().rows(), d);
         expect("length", context.length(), I32, 1, 1);
+    }
+
+    private static void entries(Tensor weights, AttentionContext context, Tensor rows, Tensor heads) {
+        activation("weights", weights);
+        var keys = context.prefixKeys().rows() + context.keys().rows() / context.sequences();
+        if (weights.columns() < keys) {
+            throw new IllegalArgumentException("weights: %s (expected: at least %d columns)".formatted(weights, keys));
+        }
+        expect("rows", rows, I32, 1, weights.rows());
+        expect("heads", heads, I32, 1, weights.rows());
     }
 
     public static void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
@@ -117,6 +147,17 @@ public final class Arguments {
         expect("neurons", neurons, I32, 1, edits);
         expect("scales", scales, F32, 1, edits);
         expect("shifts", shifts, F32, 1, edits);
+    }
+
+    public static void editRows(Tensor x, Tensor vectors, Tensor places, Tensor factors, long width) {
+        writable("x", x);
+        activation("x", x);
+        activation("vectors", vectors);
+        expect("places", places, I32, 4, places.columns());
+        expect("factors", factors, F32, 4, places.columns());
+        if (width < 0 || width > x.columns()) {
+            throw new IllegalArgumentException("width: %d (expected: 0 to %d)".formatted(width, x.columns()));
+        }
     }
 
     public static void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values) {

@@ -105,10 +105,40 @@ public interface Operations {
     void attention(Tensor out, Tensor queries, AttentionContext context, double divisor);
 
     /**
+     * The attention weights of one head and one query per entry e, after links between positions are taken away:
+     * weights[e] = softmax(q·k/divisor + bias[e]) over the keys that row rows[e] of {@code queries} attends to in
+     * {@link #attention}, prefix first, with the columns of head heads[e]; 0 in all other columns. A bias of −∞ takes
+     * the key away, whose contents do not matter then; if all are taken away, all weights are 0. An entry with a
+     * negative row is left as it is. The weights of an entry that attends to NaN or an infinity are NaN.
+     * Shapes: weights and bias [E, n], n ≥ P + capacity, queries [R, d], rows and heads [1, E].
+     */
+    void attentionWeights(Tensor weights, Tensor queries, AttentionContext context, double divisor, Tensor rows,
+            Tensor heads, Tensor bias);
+
+    /**
+     * The output of one head for one query per entry e, by given attention weights: out[rows[e], columns of head
+     * heads[e]] = Σ weights[e, j]·v[j] over the keys j that this row attends to in {@link #attention}, prefix first.
+     * An entry with a negative row is left out, and no (row, head) comes twice. A row that attends to a value that is
+     * not finite becomes infinite or NaN there, also with weight 0.
+     * Shapes: out [R, d], weights [E, n], n ≥ P + capacity, rows and heads [1, E].
+     */
+    void attentionMix(Tensor out, Tensor weights, AttentionContext context, Tensor rows, Tensor heads);
+
+    /**
      * The edits of coefficients: m[rows[e], neurons[e]] = scales[e]·m[rows[e], neurons[e]] + shifts[e], and exactly
      * shifts[e] where scales[e] is 0. No (row, neuron) comes twice. Shapes: m [R, f], the others [1, E].
      */
     void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts);
+
+    /**
+     * The edits of windows of rows: for each entry e, with (r, c, f, g) = places[:, e], w = x[r, c … c+width) and
+     * v = vectors[f, g … g+width), and (scale, amount, norm, projection) = factors[:, e]:
+     * w = scale·w + (amount + norm·‖w‖₂ + projection·(w·v))·v, with norm and product of w before. A term whose factor is
+     * 0 is left out, also where it would be NaN: (0, 1, 0, 0) copies v, (0, 0, 0, 0) sets zeros, and v is read only if
+     * amount, norm or projection is not 0. An entry with a negative r is left out. No two windows of x overlap.
+     * Shapes: x [R, n], vectors [N, m], places [4, E] I32, factors [4, E], width ≤ n.
+     */
+    void editRows(Tensor x, Tensor vectors, Tensor places, Tensor factors, long width);
 
     /** x[r] += shift[r]·values[neurons[r]]. Shapes: x [R, d], shift and neurons [1, R], values [f, d]. */
     void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values);

@@ -72,7 +72,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi()
+     * int32_t lmdebugger_abi(void)
      * }
      */
     public static FunctionDescriptor lmdebugger_abi$descriptor() {
@@ -82,7 +82,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi()
+     * int32_t lmdebugger_abi(void)
      * }
      */
     public static MethodHandle lmdebugger_abi$handle() {
@@ -92,7 +92,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi()
+     * int32_t lmdebugger_abi(void)
      * }
      */
     public static MemorySegment lmdebugger_abi$address() {
@@ -101,7 +101,7 @@ public class LmDebugger extends LmDebugger$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi()
+     * int32_t lmdebugger_abi(void)
      * }
      */
     public static int lmdebugger_abi() {
@@ -874,6 +874,211 @@ public class LmDebugger extends LmDebugger$shared {
                 traceDowncall("lmdebugger_edit_coefficients", m, rows, neurons, scales, shifts, stream);
             }
             return (int)mh$.invokeExact(m, rows, neurons, scales, shifts, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_edit_rows {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_LONG,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_edit_rows");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_edit_rows(const lmdebugger_matrix *x, const lmdebugger_matrix *vectors, const lmdebugger_matrix *places, const lmdebugger_matrix *factors, int64_t width, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_edit_rows$descriptor() {
+        return lmdebugger_edit_rows.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_edit_rows(const lmdebugger_matrix *x, const lmdebugger_matrix *vectors, const lmdebugger_matrix *places, const lmdebugger_matrix *factors, int64_t width, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_edit_rows$handle() {
+        return lmdebugger_edit_rows.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_edit_rows(const lmdebugger_matrix *x, const lmdebugger_matrix *vectors, const lmdebugger_matrix *places, const lmdebugger_matrix *factors, int64_t width, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_edit_rows$address() {
+        return lmdebugger_edit_rows.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_edit_rows(const lmdebugger_matrix *x, const lmdebugger_matrix *vectors, const lmdebugger_matrix *places, const lmdebugger_matrix *factors, int64_t width, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_edit_rows(MemorySegment x, MemorySegment vectors, MemorySegment places, MemorySegment factors, long width, MemorySegment stream) {
+        var mh$ = lmdebugger_edit_rows.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_edit_rows", x, vectors, places, factors, width, stream);
+            }
+            return (int)mh$.invokeExact(x, vectors, places, factors, width, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_attention_weights {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_INT,
+            LmDebugger.C_INT,
+            LmDebugger.C_FLOAT,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_attention_weights");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_weights(const lmdebugger_matrix *weights, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *keys, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, const lmdebugger_matrix *bias, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_attention_weights$descriptor() {
+        return lmdebugger_attention_weights.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_weights(const lmdebugger_matrix *weights, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *keys, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, const lmdebugger_matrix *bias, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_attention_weights$handle() {
+        return lmdebugger_attention_weights.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_weights(const lmdebugger_matrix *weights, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *keys, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, const lmdebugger_matrix *bias, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_attention_weights$address() {
+        return lmdebugger_attention_weights.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_weights(const lmdebugger_matrix *weights, const lmdebugger_matrix *queries, const lmdebugger_matrix *prefix_keys, const lmdebugger_matrix *keys, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, const lmdebugger_matrix *bias, int32_t heads, int32_t sequences, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_attention_weights(MemorySegment weights, MemorySegment queries, MemorySegment prefix_keys, MemorySegment keys, MemorySegment length, MemorySegment rows, MemorySegment entry_heads, MemorySegment bias, int heads, int sequences, float divisor, MemorySegment stream) {
+        var mh$ = lmdebugger_attention_weights.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_attention_weights", weights, queries, prefix_keys, keys, length, rows, entry_heads, bias, heads, sequences, divisor, stream);
+            }
+            return (int)mh$.invokeExact(weights, queries, prefix_keys, keys, length, rows, entry_heads, bias, heads, sequences, divisor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_attention_mix {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_INT,
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_attention_mix");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_mix(const lmdebugger_matrix *out, const lmdebugger_matrix *weights, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *values, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_attention_mix$descriptor() {
+        return lmdebugger_attention_mix.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_mix(const lmdebugger_matrix *out, const lmdebugger_matrix *weights, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *values, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_attention_mix$handle() {
+        return lmdebugger_attention_mix.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_mix(const lmdebugger_matrix *out, const lmdebugger_matrix *weights, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *values, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_attention_mix$address() {
+        return lmdebugger_attention_mix.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_attention_mix(const lmdebugger_matrix *out, const lmdebugger_matrix *weights, const lmdebugger_matrix *prefix_values, const lmdebugger_matrix *values, const lmdebugger_matrix *length, const lmdebugger_matrix *rows, const lmdebugger_matrix *entry_heads, int32_t heads, int32_t sequences, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_attention_mix(MemorySegment out, MemorySegment weights, MemorySegment prefix_values, MemorySegment values, MemorySegment length, MemorySegment rows, MemorySegment entry_heads, int heads, int sequences, MemorySegment stream) {
+        var mh$ = lmdebugger_attention_mix.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_attention_mix", out, weights, prefix_values, values, length, rows, entry_heads, heads, sequences, stream);
+            }
+            return (int)mh$.invokeExact(out, weights, prefix_values, values, length, rows, entry_heads, heads, sequences, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -39,15 +39,10 @@ final class Attention implements Workers.Job {
         this.context = context;
         scale = (float) (1 / divisor);
         perSequence = (int) (out.rows() / context.sequences());
-        length = index(context.length(), 0);
+        length = length(context, perSequence);
         prefix = (int) context.prefixKeys().rows();
         size = (int) (out.columns() / context.heads());
         width = prefix + length + perSequence;
-        long capacity = capacity();
-        if (length < 0 || length + perSequence > capacity) {
-            throw new IllegalArgumentException(
-                    "length: %d (expected: 0 to %d)".formatted(length, capacity - perSequence));
-        }
         if (out.rows() == 0) {
             return;
         }
@@ -62,6 +57,16 @@ final class Attention implements Workers.Job {
         } else {
             workers.run(this, parts);
         }
+    }
+
+    /** Returns how many own positions come before the first of {@code queries} queries of a sequence. */
+    static int length(AttentionContext context, int queries) {
+        int length = index(context.length(), 0);
+        long capacity = context.keys().rows() / context.sequences();
+        if (length < 0 || length + queries > capacity) {
+            throw new IllegalArgumentException("length: %d (expected: 0 to %d)".formatted(length, capacity - queries));
+        }
+        return length;
     }
 
     @Override
@@ -128,7 +133,7 @@ final class Attention implements Workers.Job {
      * Replaces x by softmax(scale·x) over the first {@code visible} elements, and sets the rest up to {@code count} to
      * 0.
      */
-    private static void softmax(MemorySegment x, long x0, int visible, int count, float scale) {
+    static void softmax(MemorySegment x, long x0, int visible, int count, float scale) {
         float max = Statistics.max(x, x0, visible) * scale;
         var e = RowBuffers.ofThread().x;
         float sum = 0;

@@ -168,9 +168,30 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public void attentionWeights(Tensor weights, Tensor queries, AttentionContext context, double divisor, Tensor rows,
+            Tensor heads, Tensor bias) {
+        Arguments.attentionWeights(weights, queries, context, rows, heads, bias);
+        var pattern = new AttentionPattern(weights, context, rows, heads, queries.rows());
+        share(weights.rows(), (from, to) -> pattern.weights(queries, divisor, bias, from, to));
+    }
+
+    @Override
+    public void attentionMix(Tensor out, Tensor weights, AttentionContext context, Tensor rows, Tensor heads) {
+        Arguments.attentionMix(out, weights, context, rows, heads);
+        var pattern = new AttentionPattern(weights, context, rows, heads, out.rows());
+        share(weights.rows(), (from, to) -> pattern.mix(out, from, to));
+    }
+
+    @Override
     public void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
         Arguments.editCoefficients(m, rows, neurons, scales, shifts);
         Elementwise.editCoefficients(m, rows, neurons, scales, shifts);
+    }
+
+    @Override
+    public void editRows(Tensor x, Tensor vectors, Tensor places, Tensor factors, long width) {
+        Arguments.editRows(x, vectors, places, factors, width);
+        share(places.columns(), (from, to) -> RowEdits.apply(x, vectors, places, factors, width, from, to));
     }
 
     @Override

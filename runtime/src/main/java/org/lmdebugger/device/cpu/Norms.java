@@ -62,9 +62,7 @@ final class Norms {
     static void rowNorms(Tensor norms, Tensor x, long from, long to) {
         MemorySegment ns = CpuMemory.of(norms), xs = CpuMemory.of(x);
         for (long r = from; r < to; r++) {
-            float squares = Reductions.squaredDeviation(xs, row(x, r), x.columns(), 0);
-            ns.set(F32, norms.byteOffset() + 4 * r, (float) Math.sqrt(Float.isFinite(squares) ? squares
-                    : Reductions.wideSquaredDeviation(xs, row(x, r), x.columns(), 0)));
+            ns.set(F32, norms.byteOffset() + 4 * r, Reductions.norm(xs, row(x, r), x.columns()));
         }
     }
 

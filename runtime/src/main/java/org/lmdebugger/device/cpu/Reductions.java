@@ -78,6 +78,12 @@ final class Reductions {
         return sum;
     }
 
+    /** Returns √Σ x², also where the squares of finite x are none. */
+    static float norm(MemorySegment x, long x0, long n) {
+        float squares = squaredDeviation(x, x0, n, 0);
+        return (float) Math.sqrt(Float.isFinite(squares) ? squares : wideSquaredDeviation(x, x0, n, 0));
+    }
+
     static float dot(MemorySegment x, long x0, MemorySegment y, long y0, long n) {
         var lanes = RowBuffers.ofThread().lanes;
         var sums = FloatVector.zero(SPECIES);

@@ -282,9 +282,31 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     @Override
+    public void attentionWeights(Tensor weights, Tensor queries, AttentionContext context, double divisor, Tensor rows,
+            Tensor heads, Tensor bias) {
+        Arguments.attentionWeights(weights, queries, context, rows, heads, bias);
+        kernels.attentionWeights(matrix(weights), matrix(queries), matrix(context.prefixKeys()), matrix(context.keys()),
+                matrix(context.length()), matrix(rows), matrix(heads), matrix(bias), context.heads(),
+                context.sequences(), (float) divisor);
+    }
+
+    @Override
+    public void attentionMix(Tensor out, Tensor weights, AttentionContext context, Tensor rows, Tensor heads) {
+        Arguments.attentionMix(out, weights, context, rows, heads);
+        kernels.attentionMix(matrix(out), matrix(weights), matrix(context.prefixValues()), matrix(context.values()),
+                matrix(context.length()), matrix(rows), matrix(heads), context.heads(), context.sequences());
+    }
+
+    @Override
     public void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
         Arguments.editCoefficients(m, rows, neurons, scales, shifts);
         kernels.editCoefficients(matrix(m), matrix(rows), matrix(neurons), matrix(scales), matrix(shifts));
+    }
+
+    @Override
+    public void editRows(Tensor x, Tensor vectors, Tensor places, Tensor factors, long width) {
+        Arguments.editRows(x, vectors, places, factors, width);
+        kernels.editRows(matrix(x), matrix(vectors), matrix(places), matrix(factors), width);
     }
 
     @Override
