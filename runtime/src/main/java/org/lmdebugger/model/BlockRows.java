@@ -70,4 +70,27 @@ public final class BlockRows {
             Tensor last, Tensor stream) {
         return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.of(last), stream);
     }
+
+    /** Returns the rows at a site, of the shape that it gives. */
+    public Tensor at(Site site) {
+        return switch (site) {
+            case RESIDUAL_PRE -> x;
+            case QUERY -> queries;
+            case KEY -> keys;
+            case VALUE -> values;
+            case Z -> z;
+            case ATTENTION_OUT, FFN_OUT -> out;
+            case COEFFICIENTS -> coefficients;
+            case RESIDUAL_MID, RESIDUAL_POST -> stream;
+        };
+    }
+
+    /** Returns the keys and values that the queries attend to. */
+    public AttentionContext context() {
+        return context;
+    }
+
+    boolean isEmpty() {
+        return x.rows() == 0;
+    }
 }

@@ -245,6 +245,11 @@ public final class Gpt2 implements AutoCloseable {
         return head;
     }
 
+    /** Returns the token embedding, [V, d]. */
+    public Tensor tokenEmbedding() {
+        return tokenEmbedding;
+    }
+
     /** Returns the gain of the final LayerNorm, [1, d]. */
     public Tensor finalGain() {
         return finalGain;
@@ -258,40 +263,60 @@ public final class Gpt2 implements AutoCloseable {
     /**
      * Carries rows of the residual stream through the blocks from {@code first} on, without the final LayerNorm.
      *
-     * @param rows the rows that pass a block, called when all before it is queued: more may enter between two blocks
+     * @param rows the rows that pass a block so far: asked for again after each call of {@code hook}, as more may enter
+     *             at any site
      * @param hook called at every {@link Site} of each block
      */
     public void forward(Operations session, int first, IntFunction<BlockRows> rows, Hook hook) {
         for (int l = first; l < layers.size(); l++) {
-            block(session, l, rows.apply(l), hook);
+            block(session, l, rows, hook);
         }
     }
 
     /** x += Attn(LN1(x)), then x += FFN(LN2(x)) = Σ m_i·v_i + b, where m = gelu(LN2(x)·W_in + b_in). */
-    private void block(Operations session, int l, BlockRows rows, Hook hook) {
+    private void block(Operations session, int l, IntFunction<BlockRows> rows, Hook hook) {
         var layer = layers.get(l);
-        hook.at(Site.RESIDUAL_PRE, l, rows.x);
-        session.layerNorm(rows.normed, rows.x, layer.ln1Gain(), layer.ln1Bias(), config.epsilon());
-        project(session, layer, rows);
-        hook.at(Site.QUERY, l, rows.queries);
-        hook.at(Site.KEY, l, rows.keys);
-        hook.at(Site.VALUE, l, rows.values);
-        session.attention(rows.z, rows.queries, rows.context, config.attentionDivisor(l));
-        hook.at(Site.Z, l, rows.z);
-        session.multiply(rows.out, rows.z, layer.attentionOut());
-        hook.at(Site.ATTENTION_OUT, l, rows.out);
-        session.biasResidual(rows.stream, rows.out, layer.attentionBias());
-        hook.at(Site.RESIDUAL_MID, l, rows.stream);
+        var r = at(Site.RESIDUAL_PRE, l, rows, hook);
+        if (!r.isEmpty()) {
+            session.layerNorm(r.normed, r.x, layer.ln1Gain(), layer.ln1Bias(), config.epsilon());
+            project(session, layer, r);
+        }
+        at(Site.QUERY, l, rows, hook);
+        at(Site.KEY, l, rows, hook);
+        r = at(Site.VALUE, l, rows, hook);
+        if (!r.isEmpty()) {
+            session.attention(r.z, r.queries, r.context, config.attentionDivisor(l));
+        }
+        r = at(Site.Z, l, rows, hook);
+        if (!r.isEmpty()) {
+            session.multiply(r.out, r.z, layer.attentionOut());
+        }
+        r = at(Site.ATTENTION_OUT, l, rows, hook);
+        if (!r.isEmpty()) {
+            session.biasResidual(r.stream, r.out, layer.attentionBias());
+        }
+        r = at(Site.RESIDUAL_MID, l, rows, hook);
+        if (!r.isEmpty()) {
+            var normed = r.z; // its memory
+            session.layerNorm(normed, r.stream, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
+            session.multiply(r.coefficients, normed, layer.ffnIn());
+            session.biasGelu(r.coefficients, layer.ffnInBias(), config.activation());
+        }
+        r = at(Site.COEFFICIENTS, l, rows, hook);
+        if (!r.isEmpty()) {
+            session.multiply(r.out, r.coefficients, layer.ffnOut());
+        }
+        r = at(Site.FFN_OUT, l, rows, hook);
+        if (!r.isEmpty()) {
+            session.biasResidual(r.stream, r.out, layer.ffnOutBias());
+        }
+        at(Site.RESIDUAL_POST, l, rows, hook);
+    }
 
-        var normed = rows.z; // its memory
-        session.layerNorm(normed, rows.stream, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
-        session.multiply(rows.coefficients, normed, layer.ffnIn());
-        session.biasGelu(rows.coefficients, layer.ffnInBias(), config.activation());
-        hook.at(Site.COEFFICIENTS, l, rows.coefficients);
-        session.multiply(rows.out, rows.coefficients, layer.ffnOut());
-        hook.at(Site.FFN_OUT, l, rows.out);
-        session.biasResidual(rows.stream, rows.out, layer.ffnOutBias());
-        hook.at(Site.RESIDUAL_POST, l, rows.stream);
+    /** Returns the rows that go on from a site, after the hook. */
+    private static BlockRows at(Site site, int l, IntFunction<BlockRows> rows, Hook hook) {
+        hook.at(site, l, rows.apply(l).at(site));
+        return rows.apply(l);
     }
 
     /** Queries, keys and values of all rows; if only some rows go on, their queries and their residual stream. */

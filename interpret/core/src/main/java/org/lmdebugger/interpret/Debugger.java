@@ -70,12 +70,12 @@ public final class Debugger {
 
     /** Runs a forward pass of a text or of ids under {@code edits}. */
     public Activations run(Prompt prompt, Intervention edits) {
-        return run(model.encode(prompt), edits);
+        return run(model.encode(prompt), edits, Activations.Keep.ALL);
     }
 
-    private Activations run(int[] ids, Intervention edits) {
+    private Activations run(int[] ids, Intervention edits, Activations.Keep keep) {
         try (var resolver = new Resolver(model, ids, ids.length)) {
-            return Activations.forward(model, ids, resolver.resolve(edits), Activations.Keep.ALL);
+            return Activations.forward(model, ids, resolver.resolve(edits), keep);
         }
     }
 
@@ -128,7 +128,7 @@ public final class Debugger {
 
     private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens,
             int[] targets) {
-        try (var run = run(ids, edits)) {
+        try (var run = run(ids, edits, Activations.Keep.NEURONS)) {
             var read = model.call(session -> {
                 try (var tracer = new Tracer(model, session, positions, top, tokens)) {
                     return tracer.read(run, targets);
@@ -191,14 +191,14 @@ public final class Debugger {
                 var inPrompt = intervention.touches(0, ids.length) ? continuations.get(c).edits() : Intervention.NONE;
                 groups.computeIfAbsent(inPrompt, key -> new ArrayList<>()).add(c);
             }
-        }
-        var outputs = continuations.stream().map(c -> new Output(model.tokenizer().streamDecoder())).toList();
-        for (var group : groups.values()) {
-            if (outputs.stream().noneMatch(output -> output.end == Generation.End.CANCELLED)) {
-                generate(ids, group, continuations, interventions, options, outputs, listener);
+            var outputs = continuations.stream().map(c -> new Output(model.tokenizer().streamDecoder())).toList();
+            for (var group : groups.values()) {
+                if (outputs.stream().noneMatch(output -> output.end == Generation.End.CANCELLED)) {
+                    generate(ids, group, continuations, interventions, options, outputs, listener);
+                }
             }
+            return outputs.stream().map(output -> output.generation(model.text(prompt))).toList();
         }
-        return outputs.stream().map(output -> output.generation(model.text(prompt))).toList();
     }
 
     private void generate(int[] ids, List<Integer> group, List<Continuation> continuations,

@@ -225,13 +225,17 @@ class DebuggerTest {
     /** With a cache, token by token, is what it is without one, all at once. */
     @ParameterizedTest
     @ValueSource(strings = {"", "L1D5=6", "L1D5=6@generated", "L0D3*=4@last", "L2D7=5@8..10,12", "L1D5=6@prompt",
-            "L3D1+=3@9"})
+            "L3D1+=3@9", "L1H3=0", "L1H3*=2@generated", "L2H1.q=0@9..12", "L0H2.k*=3", "L2H*.v=0@8..11",
+            "L1H2.link=off@9->2", "L1H2.link=off@generated->1", "L2H0.pattern=from:\"One day a cat sat on the mat\"@0..3",
+            "L2.mid+=3*L3D42@generated", "L1.pre-=L2D7", "L2.attention=0@10", "L3.ffn*=2@generated",
+            "L1.post+=0.1*norm*token:\" girl\"@7..9"})
     void generationIsRepeatedPrediction(String edit) {
         var edits = edit.isEmpty() ? Intervention.NONE : Intervention.parse(edit);
         int steps = 8;
         var generation = debugger.generate(PROMPT, edits, steps);
         var ids = new ArrayList<>(IntStream.of(model.tokenizer().encode(PROMPT)).boxed().toList());
-        var intervention = new Resolver(model, model.tokenizer().encode(PROMPT), LENGTH + steps).resolve(edits);
+        var resolver = new Resolver(model, model.tokenizer().encode(PROMPT), LENGTH + steps);
+        var intervention = resolver.resolve(edits);
         for (int s = 0; s < steps; s++) {
             try (var run = Activations.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention,
                     Activations.Keep.ALL); var logits = run.logits()) {
@@ -246,6 +250,7 @@ class DebuggerTest {
                 ids.add(best);
             }
         }
+        resolver.close();
     }
 
     @Test
@@ -253,7 +258,9 @@ class DebuggerTest {
         var continuations = List.of(Continuation.CLEAN, new Continuation(Intervention.NONE, 7),
                 new Continuation(Intervention.parse("L1D5=6@generated"), 7),
                 new Continuation(Intervention.parse("L1D5=6"), 7),
-                new Continuation(Intervention.parse("L2D8=3@9..11"), 8), new Continuation(Intervention.NONE, 9));
+                new Continuation(Intervention.parse("L2D8=3@9..11"), 8), new Continuation(Intervention.NONE, 9),
+                new Continuation(Intervention.parse("L1H2=0@generated", "L0.mid+=2*L1D3@generated"), 9),
+                new Continuation(Intervention.parse("L1H2.link=off@generated->3", "L0H1*=2@generated"), 10));
         var options = new GenerationOptions(12, new Sampling(1, 0, 1));
         var together = debugger.generate(PROMPT, continuations, options, (c, token) -> true);
         for (int c = 0; c < continuations.size(); c++) {

@@ -24,8 +24,18 @@ public final class TestModels {
     }
 
     static JsonNode golden(String name) {
-        var file = name.equals("sample") ? TestFiles.project("interpret/core/src/test/resources/golden/sample.json")
-                : TestFiles.shared("golden/" + name + ".json");
+        return golden(name, name);
+    }
+
+    /** Returns what PyTorch computes for edits of every site. */
+    static JsonNode goldenSites(String name) {
+        return golden(name, "sites-" + name);
+    }
+
+    private static JsonNode golden(String name, String title) {
+        var file = name.equals("sample")
+                ? TestFiles.project("interpret/core/src/test/resources/golden/" + title + ".json")
+                : TestFiles.shared("golden/" + title + ".json");
         try {
             return new ObjectMapper().readTree(file.toFile());
         } catch (IOException failure) {

@@ -182,7 +182,7 @@ final class SweepCommand extends ModelCommand {
                 model.device().precision().toString(),
                 "prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
                 "targets", Targets.tokens(sweep.targets()), "against", Targets.against(sweep.targets()), "neurons",
-                String.valueOf(sweep.neurons()),
+                String.valueOf(sweep.parts()),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
                 "at", sweep.positions().toString(), "measures",

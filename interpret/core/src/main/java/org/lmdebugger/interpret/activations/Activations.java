@@ -1,7 +1,12 @@
 package org.lmdebugger.interpret.activations;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
@@ -10,6 +15,7 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Site;
 
 /**
  * The activations of one forward pass of a prompt, kept on the device: read them with {@link Tensor#toFloats()} or
@@ -21,31 +27,39 @@ public final class Activations implements AutoCloseable {
     private final Gpt2 model;
     private final int[] ids;
     private final TensorScope scope;
+    private final Keep keep;
     private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer
-    private final List<Tensor> residualMid = new ArrayList<>(); // [T, d]
-    private final List<Tensor> coefficients = new ArrayList<>(); // [T, f]
-    private final List<Tensor> residualPost = new ArrayList<>(); // [T, d]
+    private final Map<Site, List<Tensor>> kept = new EnumMap<>(Site.class); // by layer
 
     /** The part of a forward pass that is kept. */
     public enum Keep {
-        /** Everything that {@link Activations} offers. */
-        ALL,
+        /** Every site. */
+        ALL(EnumSet.allOf(Site.class)),
+        /** The sites that traces and edits of neurons read. */
+        NEURONS(EnumSet.of(Site.KEY, Site.VALUE, Site.RESIDUAL_MID, Site.COEFFICIENTS, Site.RESIDUAL_POST)),
         /** Keys, values and the residual stream after the last layer: what generation goes on from. */
-        KEYS_AND_VALUES
+        KEYS_AND_VALUES(EnumSet.of(Site.KEY, Site.VALUE));
+
+        private final Set<Site> sites;
+
+        Keep(Set<Site> sites) {
+            this.sites = sites;
+        }
     }
 
-    private Activations(Gpt2 model, int[] ids, TensorScope scope) {
+    private Activations(Gpt2 model, int[] ids, TensorScope scope, Keep keep) {
         this.model = model;
         this.ids = ids;
         this.scope = scope;
+        this.keep = keep;
     }
 
     public static Activations forward(Gpt2 model, int[] ids, CompiledIntervention intervention, Keep keep) {
         var scope = new TensorScope(model.device());
         try {
-            var run = new Activations(model, ids, scope);
+            var run = new Activations(model, ids, scope, keep);
             model.call(session -> {
-                run.compute(session, intervention, keep == Keep.ALL);
+                run.compute(session, intervention);
                 return null;
             });
             return run;
@@ -55,47 +69,57 @@ public final class Activations implements AutoCloseable {
         }
     }
 
-    private void compute(Operations session, CompiledIntervention intervention, boolean keepAll) {
+    private void compute(Operations session, CompiledIntervention intervention) {
         int length = ids.length;
         long d = model.config().width();
         int width = model.config().feedForwardWidth();
         try (var temporary = new TensorScope(model.device())) {
-            var x = (keepAll ? temporary : scope).allocate(ElementType.F32, length, d);
+            var x = (keeps(Site.RESIDUAL_POST) ? temporary : scope).allocate(ElementType.F32, length, d);
             var normed = temporary.allocate(ElementType.F32, length, d);
             var out = temporary.allocate(ElementType.F32, length, d);
             var none = temporary.allocate(ElementType.F32, 0, d);
             var zero = temporary.vector(session, 0);
-            Tensor shared = keepAll ? null : temporary.allocate(ElementType.F32, length, width);
+            Tensor shared = keeps(Site.COEFFICIENTS) ? null : temporary.allocate(ElementType.F32, length, width);
             model.embed(session, x, temporary.vector(session, ids),
                     temporary.vector(session, IntStream.range(0, length).toArray()));
+            var edits = new SiteEdits(model, session, temporary);
+            var rows = new ArrayList<BlockRows>();
             model.forward(session, 0, l -> {
-                queryKeyValue.add(scope.allocate(ElementType.F32, length, 3 * d));
-                coefficients.add(keepAll ? scope.allocate(ElementType.F32, length, width) : shared);
-                return BlockRows.of(x, queryKeyValue.get(l), normed, out, coefficients.get(l), new AttentionContext(
-                        model.config().heads(), 1, none, none, keys(l), values(l), zero));
-            }, (site, l, rows) -> {
-                switch (site) {
-                    case RESIDUAL_MID -> residualMid.add(keepAll ? copyOf(session, rows) : rows);
-                    case COEFFICIENTS -> edit(session, temporary, intervention, l, rows);
-                    case RESIDUAL_POST -> residualPost.add(keepAll ? copyOf(session, rows) : rows);
-                    default -> {}
+                if (rows.size() == l) {
+                    queryKeyValue.add(scope.allocate(ElementType.F32, length, 3 * d));
+                    var coefficients = shared != null ? shared : scope.allocate(ElementType.F32, length, width);
+                    rows.add(BlockRows.of(x, queryKeyValue.get(l), normed, out, coefficients, new AttentionContext(
+                            model.config().heads(), 1, none, none, keys(l), values(l), zero)));
+                }
+                return rows.get(l);
+            }, (site, l, at) -> {
+                if (site == Site.Z) {
+                    edits.applyToAttention(l, rows.get(l), List.of(intervention), 0, length);
+                }
+                edits.apply(site, l, at, List.of(intervention), 0);
+                if (keeps(site)) {
+                    kept.computeIfAbsent(site, s -> new ArrayList<>()).add(kept(session, site, l, at, intervention));
                 }
             });
+            kept.computeIfAbsent(Site.RESIDUAL_POST, s -> Collections.nCopies(model.config().layers(), x));
         }
     }
 
-    private Tensor copyOf(Operations session, Tensor x) {
-        var copy = scope.allocate(ElementType.F32, x.rows(), x.columns());
-        session.copy(copy, x);
+    private boolean keeps(Site site) {
+        return keep.sites.contains(site);
+    }
+
+    /** Returns a tensor that keeps what is at a site: the block's own, where it is not overwritten. */
+    private Tensor kept(Operations session, Site site, int layer, Tensor rows, CompiledIntervention intervention) {
+        if (site == Site.QUERY || site == Site.KEY || site == Site.VALUE || site == Site.COEFFICIENTS) {
+            return rows;
+        }
+        if (site == Site.RESIDUAL_PRE && layer > 0 && intervention.rows(site, layer).isEmpty()) {
+            return residualPost(layer - 1);
+        }
+        var copy = scope.allocate(ElementType.F32, rows.rows(), rows.columns());
+        session.copy(copy, rows);
         return copy;
-    }
-
-    private void edit(Operations session, TensorScope temporary, CompiledIntervention intervention, int layer,
-            Tensor m) {
-        var entries = EditTable.entries(List.of(intervention), layer, 0, ids.length);
-        if (!entries.isEmpty()) {
-            new EditTable(temporary, session, entries).apply(session, m);
-        }
     }
 
     public Gpt2 model() {
@@ -112,19 +136,47 @@ public final class Activations implements AutoCloseable {
         return ids.length;
     }
 
+    /**
+     * Returns what is at a site of a layer, after the edits, of the shape that the site gives.
+     *
+     * @throws IllegalStateException if the run has not kept it
+     */
+    public Tensor at(Site site, int layer) {
+        var layers = kept.get(site);
+        if (layers == null) {
+            throw new IllegalStateException("%s: not kept (expected: one of %s)".formatted(site, keep.sites));
+        }
+        return layers.get(layer).asReadOnly();
+    }
+
+    /** Returns the residual stream before a layer, [T, d]. */
+    public Tensor residualPre(int layer) {
+        return at(Site.RESIDUAL_PRE, layer);
+    }
+
     /** Returns the residual stream before the FFN of a layer, after its attention, [T, d]. */
     public Tensor residualMid(int layer) {
-        return residualMid.get(layer).asReadOnly();
+        return at(Site.RESIDUAL_MID, layer);
     }
 
     /** Returns the residual stream after the FFN of a layer, [T, d]. */
     public Tensor residualPost(int layer) {
-        return residualPost.get(layer).asReadOnly();
+        return at(Site.RESIDUAL_POST, layer);
     }
 
     /** Returns the coefficients of a layer's value vectors, after the activation and the edits, [T, f]. */
     public Tensor coefficients(int layer) {
-        return coefficients.get(layer).asReadOnly();
+        return at(Site.COEFFICIENTS, layer);
+    }
+
+    /** Returns the values that the heads of a layer have mixed, side by side, [T, d]. */
+    public Tensor z(int layer) {
+        return at(Site.Z, layer);
+    }
+
+    /** Returns the queries of a layer's attention, heads side by side, [T, d]. */
+    public Tensor queries(int layer) {
+        return queryKeyValue.get(layer).columns(0, model.config().width()).asReadOnly();
     }
 
     /** Returns the keys of a layer's attention, heads side by side, [T, d]. */
@@ -135,6 +187,35 @@ public final class Activations implements AutoCloseable {
     /** Returns the values of a layer's attention, heads side by side, [T, d]. */
     public Tensor values(int layer) {
         return queryKeyValue.get(layer).columns(2L * model.config().width(), model.config().width()).asReadOnly();
+    }
+
+    /**
+     * Returns the attention weights of a layer, [H·T, T]: row h·T + p are those of head h at position p. They are
+     * computed anew from queries and keys, without the edits of attention, and closed by the caller.
+     */
+    public Tensor pattern(int layer) {
+        int heads = model.config().heads();
+        int length = ids.length;
+        var pattern = model.device().allocate(ElementType.F32, (long) heads * length, length);
+        try (var temporary = new TensorScope(model.device())) {
+            model.call(session -> {
+                var none = temporary.allocate(ElementType.F32, 0, model.config().width());
+                var bias = temporary.allocate(ElementType.F32, pattern.rows(), length);
+                session.upload(bias, new float[heads * length * length]);
+                session.attentionWeights(pattern, queries(layer),
+                        new AttentionContext(heads, 1, none, none, keys(layer), values(layer),
+                                temporary.vector(session, 0)),
+                        model.config().attentionDivisor(layer),
+                        temporary.vector(session, IntStream.range(0, heads * length).map(e -> e % length).toArray()),
+                        temporary.vector(session, IntStream.range(0, heads * length).map(e -> e / length).toArray()),
+                        bias);
+                return null;
+            });
+            return pattern;
+        } catch (Throwable failure) {
+            pattern.close();
+            throw failure;
+        }
     }
 
     /** Returns the logits of every position, [T, V]: computed anew, and closed by the caller. */

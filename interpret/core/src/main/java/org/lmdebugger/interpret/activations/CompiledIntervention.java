@@ -1,16 +1,23 @@
 package org.lmdebugger.interpret.activations;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.model.Site;
 
 /**
- * Edits made ready for one prompt: for each neuron and position, one affine map of its coefficient. Edits of one
- * coefficient are folded in the order given, so that a device never sees two of them.
+ * Edits made ready for one prompt. Of each neuron and position there is one affine map of its coefficient: edits of one
+ * coefficient are folded in the order given, so that a device never sees two of them. Edits of other parts are changes
+ * of windows of rows at a {@link Site}, and of attention weights, each in the order given.
  */
 public final class CompiledIntervention {
     public static final CompiledIntervention NONE = new CompiledIntervention(0);
@@ -31,8 +38,34 @@ public final class CompiledIntervention {
     private record Step(Positions positions, IntFunction<Affine> change) {
     }
 
+    /**
+     * A change of the window w = x[column … column + width) of a row x: scale·w + (amount + norm·‖w‖ + projection·w·v)·v.
+     *
+     * @param vectors what v is a part of, [any, any]
+     * @param from    row of v in {@code vectors}, by position
+     * @param first   first column of v
+     */
+    public record RowChange(int column, int width, float scale, float amount, float norm, float projection,
+            Tensor vectors, IntFunction<Integer> from, int first) {
+    }
+
+    /** A change of rows at some positions. */
+    public record RowStep(Positions positions, RowChange change) {
+    }
+
+    /**
+     * A change of a head's attention at some positions: one key that is taken away before the softmax, or all weights.
+     *
+     * @param key     the key; −1 if the weights are replaced
+     * @param weights the weights of a position that replace the head's, over positions from 0 on
+     */
+    record PatternStep(int head, Positions positions, int key, IntFunction<float[]> weights) {
+    }
+
     private final int promptLength;
     private final Map<Integer, Map<Integer, List<Step>>> layers = new TreeMap<>(); // by layer, then neuron
+    private final Map<Site, Map<Integer, List<RowStep>>> rows = new EnumMap<>(Site.class); // by layer
+    private final Map<Integer, List<PatternStep>> patterns = new HashMap<>(); // by layer
 
     public CompiledIntervention(int promptLength) {
         this.promptLength = promptLength;
@@ -43,8 +76,12 @@ public final class CompiledIntervention {
                 .add(new Step(positions, change));
     }
 
-    boolean isEmpty() {
-        return layers.isEmpty();
+    void add(Site site, int layer, RowStep step) {
+        rows.computeIfAbsent(site, s -> new HashMap<>()).computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
+    }
+
+    void add(int layer, PatternStep step) {
+        patterns.computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
     }
 
     /** Returns the edited neurons of a layer. */
@@ -64,9 +101,47 @@ public final class CompiledIntervention {
         return folded;
     }
 
+    /** Returns the changes of rows at a site of a layer, in order. */
+    public List<RowStep> rows(Site site, int layer) {
+        return rows.getOrDefault(site, Map.of()).getOrDefault(layer, List.of());
+    }
+
+    /** Returns the heads of a layer whose attention is changed. */
+    public List<Integer> heads(int layer) {
+        return patterns(layer).map(PatternStep::head).distinct().sorted().toList();
+    }
+
+    /** Returns the weights that replace those of a head at a position, if any: the last in order. */
+    Optional<float[]> weights(int layer, int head, int position) {
+        return patterns(layer, head, position).filter(step -> step.key() < 0).reduce((a, b) -> b)
+                .map(step -> step.weights().apply(position));
+    }
+
+    /** Returns the keys that a head's query at a position does not attend to. */
+    int[] keysOff(int layer, int head, int position) {
+        return patterns(layer, head, position).mapToInt(PatternStep::key).filter(key -> key >= 0).distinct().toArray();
+    }
+
+    private Stream<PatternStep> patterns(int layer, int head, int position) {
+        return patterns(layer).filter(step -> step.head() == head && step.positions().contains(position, promptLength));
+    }
+
+    private Stream<PatternStep> patterns(int layer) {
+        return patterns.getOrDefault(layer, List.of()).stream();
+    }
+
+    public boolean holds(RowStep step, int position) {
+        return step.positions().contains(position, promptLength);
+    }
+
     /** Returns whether anything changes at positions from … to−1. */
     public boolean touches(int from, int to) {
-        return layers.values().stream().flatMap(neurons -> neurons.values().stream()).flatMap(List::stream)
-                .anyMatch(step -> IntStream.range(from, to).anyMatch(p -> step.positions().contains(p, promptLength)));
+        var positions = Stream.of(
+                layers.values().stream().flatMap(neurons -> neurons.values().stream()).flatMap(List::stream)
+                        .map(Step::positions),
+                rows.values().stream().flatMap(steps -> steps.values().stream()).flatMap(List::stream)
+                        .map(RowStep::positions),
+                patterns.values().stream().flatMap(List::stream).map(PatternStep::positions)).flatMap(s -> s);
+        return positions.anyMatch(at -> IntStream.range(from, to).anyMatch(p -> at.contains(p, promptLength)));
     }
 }

@@ -20,8 +20,8 @@ public final class Overflow {
      */
     public static IllegalArgumentException in(Gpt2 model, int[] ids, CompiledIntervention intervention,
             Intervention edits) {
-        try (var clean = Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.ALL);
-                var run = Activations.forward(model, ids, intervention, Activations.Keep.ALL)) {
+        try (var clean = Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.NEURONS);
+                var run = Activations.forward(model, ids, intervention, Activations.Keep.NEURONS)) {
             return firstLayer(clean) < model.config().layers() ? in(clean, Intervention.NONE) : in(run, edits);
         }
     }

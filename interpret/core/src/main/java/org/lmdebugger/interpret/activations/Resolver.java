@@ -1,74 +1,278 @@
 package org.lmdebugger.interpret.activations;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+import org.lmdebugger.checkpoint.InvalidModelException;
+import org.lmdebugger.checkpoint.MatrixFile;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.CompiledIntervention.Affine;
+import org.lmdebugger.interpret.activations.CompiledIntervention.PatternStep;
+import org.lmdebugger.interpret.activations.CompiledIntervention.RowChange;
+import org.lmdebugger.interpret.activations.CompiledIntervention.RowStep;
+import org.lmdebugger.interpret.edit.Direction;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Link;
 import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
+import org.lmdebugger.model.Site;
 import org.lmdebugger.text.Shown;
 
-/** Turns edits into what they do to a prompt: checks them, and looks up what they take from other runs. */
+/**
+ * Turns edits into what they do to a prompt: checks them, and looks up what they take from other runs. What it makes of
+ * them uses device memory that ends with {@link #close()}.
+ */
 public final class Resolver implements AutoCloseable {
     private final Gpt2 model;
     private final int[] prompt;
     private final int length; // positions that will be computed: the prompt's, and generated ones
-    private final Map<List<Integer>, Activations> runs = new HashMap<>(); // clean ones, by token ids
-    private final Map<RunLayer, float[]> coefficients = new HashMap<>(); // [T·f], of what edits take from
+    private final TensorScope scope;
+    private final Map<RunKey, Activations> runs = new HashMap<>(); // clean ones
+    private final Map<Source, Tensor> tensors = new HashMap<>(); // that edits take vectors from
+    private final Map<Source, float[]> numbers = new HashMap<>(); // that edits take from, on the host
+    private final Map<PatternKey, float[]> patterns = new HashMap<>(); // [H·T, T]
     private final Map<Integer, Float> valuesWhenOn = new HashMap<>(); // by layer
+    private final Map<VectorKey, Tensor> vectors = new HashMap<>(); // [1, n]
 
-    private record RunLayer(Activations run, int layer) {
+    private record RunKey(List<Integer> ids, Activations.Keep keep) {
+    }
+
+    private record Source(Activations run, Site site, int layer) {
+    }
+
+    private record PatternKey(Activations run, int layer) {
+    }
+
+    private record VectorKey(Object what, int width) {
     }
 
     public Resolver(Gpt2 model, int[] prompt, int length) {
         this.model = model;
         this.prompt = prompt;
         this.length = length;
+        scope = new TensorScope(model.device());
     }
 
     public CompiledIntervention resolve(Intervention edits) {
-        edits.neurons().forEach(this::check);
-        edits.list().forEach(this::check);
+        edits.list().forEach(this::check); // before anything is computed
         var intervention = new CompiledIntervention(prompt.length);
-        for (var edit : edits.list()) {
-            intervention.add(edit.layer(), edit.neuron(), edit.positions(), change(edit));
-        }
+        edits.list().forEach(edit -> add(intervention, edit));
+        checkAttention(intervention, edits);
         return intervention;
     }
 
-    private void check(Neuron neuron) {
-        int layers = model.config().layers();
-        int width = model.config().feedForwardWidth();
-        if (neuron.layer() >= layers || neuron.neuron() >= width) {
-            throw new IllegalArgumentException("edit: %s (expected: L0 to L%d and D0 to D%d in this model)"
-                    .formatted(neuron, layers - 1, width - 1));
-        }
-    }
-
     private void check(Edit edit) {
+        checkNumbers(edit.part());
         if (edit.positions() instanceof Positions.Ranges at && at.last() >= length) {
             throw new IllegalArgumentException("edit: %s: position %d (expected: at most %d)"
                     .formatted(Shown.of(edit), at.last(), length - 1));
         }
+        if (edit.part() instanceof Link link) {
+            check(edit, link);
+        }
     }
 
-    private IntFunction<Affine> change(Edit edit) {
+    private void checkNumbers(Part part) {
+        var config = model.config();
+        int last = config.layers() - 1;
+        boolean layer = part.layer() <= last;
+        switch (part) {
+            case Neuron neuron when !layer || neuron.neuron() >= config.feedForwardWidth() ->
+                throw new IllegalArgumentException("edit: %s (expected: L0 to L%d and D0 to D%d in this model)"
+                        .formatted(part, last, config.feedForwardWidth() - 1));
+            case Head head when !layer || head.head() >= config.heads() -> throw noHead(part);
+            case Link link when !layer || link.head() >= config.heads() -> throw noHead(part);
+            case Residual _ when !layer -> throw new IllegalArgumentException(
+                    "edit: %s (expected: L0 to L%d in this model)".formatted(part, last));
+            default -> {}
+        }
+    }
+
+    private IllegalArgumentException noHead(Part part) {
+        return new IllegalArgumentException("edit: %s (expected: L0 to L%d and H0 to H%d in this model)"
+                .formatted(part, model.config().layers() - 1, model.config().heads() - 1));
+    }
+
+    /** A link from a query to a later key does not exist. */
+    private void check(Edit edit, Link link) {
+        var before = IntStream.range(0, Math.min(link.key(), length))
+                .filter(p -> edit.positions().contains(p, prompt.length)).findFirst();
+        boolean named = edit.positions() instanceof Positions.Named;
+        if (link.key() >= length || before.isPresent() && !named
+                || named && IntStream.range(link.key(), length)
+                        .noneMatch(p -> edit.positions().contains(p, prompt.length))) {
+            throw new IllegalArgumentException("edit: %s (expected: a key that is not after its query, of %d positions)"
+                    .formatted(Shown.of(edit), length));
+        }
+    }
+
+    /** A query must attend to something. */
+    private void checkAttention(CompiledIntervention intervention, Intervention edits) {
+        edits.list().stream().map(Edit::part).filter(Link.class::isInstance).map(Link.class::cast)
+                .forEach(link -> IntStream.range(0, length).forEach(p -> {
+                    if (intervention.keysOff(link.layer(), link.head(), p).length > p) {
+                        throw new IllegalArgumentException(
+                                "edits: %s: position %d attends to nothing (expected: one link at least that stays)"
+                                        .formatted(link, p));
+                    }
+                }));
+    }
+
+    private void add(CompiledIntervention intervention, Edit edit) {
+        var config = model.config();
+        int d = config.width();
+        switch (edit.part()) {
+            case Neuron neuron -> intervention.add(neuron.layer(), neuron.neuron(), edit.positions(),
+                    change(edit, neuron));
+            case Link link -> intervention.add(link.layer(), new PatternStep(link.head(), edit.positions(), link.key(),
+                    p -> new float[0]));
+            case Head head when head.vector() == Head.Vector.PATTERN -> addPattern(intervention, edit, head);
+            case Head head -> {
+                int width = head.head() == Head.ALL ? d : d / config.heads();
+                int column = head.head() == Head.ALL ? 0 : head.head() * width;
+                intervention.add(head.site(), head.layer(),
+                        new RowStep(edit.positions(), change(edit, head.site(), column, width, null)));
+            }
+            case Residual residual -> intervention.add(residual.site(), residual.layer(),
+                    new RowStep(edit.positions(), change(edit, residual.site(), 0, d, bias(residual))));
+        }
+    }
+
+    /** Returns the bias of an output, which its site does not hold yet; null for the residual stream. */
+    private Tensor bias(Residual residual) {
+        var layer = model.layer(residual.layer());
+        return switch (residual.point()) {
+            case ATTENTION -> layer.attentionBias();
+            case FFN -> layer.ffnOutBias();
+            default -> null;
+        };
+    }
+
+    /** @param bias what the part has beside the row's own numbers; null for nothing */
+    private RowChange change(Edit edit, Site site, int column, int width, Tensor bias) {
+        return switch (edit.operation()) {
+            case Operation.Set _ -> scale(0, column, width, bias);
+            case Operation.Scale(float factor) -> scale(factor, column, width, bias);
+            case Operation.From(var other) -> {
+                var source = tensors.computeIfAbsent(new Source(source(edit, other), site, edit.layer()),
+                        key -> key.run().at(site, key.layer()));
+                yield new RowChange(column, width, 0, 1, 0, 0, source, position -> position, column);
+            }
+            case Operation.AddDirection(float factor, boolean timesNorm, var direction) -> {
+                var vector = vector(direction, width);
+                yield new RowChange(column, width, 1, timesNorm ? 0 : factor, timesNorm ? factor : 0, 0, vector,
+                        position -> 0, 0);
+            }
+            case Operation.ProjectOut(var direction) -> {
+                var vector = vector(direction, width);
+                double square = 0;
+                for (float number : vector.toFloats()) {
+                    square += (double) number * number;
+                }
+                if (square == 0) {
+                    throw new IllegalArgumentException("edit: %s (expected: a direction that is not zero)"
+                            .formatted(Shown.of(edit)));
+                }
+                yield new RowChange(column, width, 1, 0, 0, (float) (-1 / square), vector, position -> 0, 0);
+            }
+            default -> throw new AssertionError(edit); // Edit's constructor allows no other
+        };
+    }
+
+    /** factor·(w + bias) − bias: a site holds an output without its bias. */
+    private RowChange scale(float factor, int column, int width, Tensor bias) {
+        var vector = bias == null ? vector("zero", width, () -> new float[width]) : vector(bias, width, bias::toFloats);
+        return new RowChange(column, width, factor, bias == null ? 0 : factor - 1, 0, 0, vector, position -> 0, 0);
+    }
+
+    private Tensor vector(Direction direction, int width) {
+        return vector(direction, width, () -> {
+            var numbers = switch (direction) {
+                case Direction.ValueVector(var neuron) -> {
+                    checkNumbers(neuron);
+                    yield model.layer(neuron.layer()).ffnOut().row(neuron.neuron()).toFloats();
+                }
+                case Direction.TokenText(var text) -> embedding(model.tokenizer().single(text));
+                case Direction.TokenId(int id) -> {
+                    model.tokenizer().raw(id); // throws for an id that is none
+                    yield embedding(id);
+                }
+                case Direction.FileRow row -> row(row);
+            };
+            if (numbers.length != width) {
+                throw new IllegalArgumentException("direction: %s: %d numbers (expected: %d, as this part has)"
+                        .formatted(Shown.of(direction), numbers.length, width));
+            }
+            return numbers;
+        });
+    }
+
+    private static float[] row(Direction.FileRow row) {
+        try {
+            return MatrixFile.row(Path.of(row.file()), row.tensor(), row.row());
+        } catch (InvalidModelException failure) {
+            throw new IllegalArgumentException("direction: " + failure.getMessage(), failure);
+        }
+    }
+
+    private float[] embedding(int id) {
+        return model.tokenEmbedding().row(id).toFloats();
+    }
+
+    private Tensor vector(Object what, int width, Numbers numbers) {
+        return vectors.computeIfAbsent(new VectorKey(what, width), key -> {
+            var read = numbers.read();
+            var tensor = scope.allocate(ElementType.F32, 1, read.length);
+            model.call(session -> {
+                session.upload(tensor, read);
+                return null;
+            });
+            return tensor;
+        });
+    }
+
+    private interface Numbers {
+        float[] read();
+    }
+
+    private void addPattern(CompiledIntervention intervention, Edit edit, Head head) {
+        var run = source(edit, ((Operation.From) edit.operation()).prompt());
+        int heads = model.config().heads();
+        int own = run.length();
+        var all = patterns.computeIfAbsent(new PatternKey(run, head.layer()), key -> {
+            try (var pattern = run.pattern(head.layer())) {
+                return pattern.toFloats();
+            }
+        });
+        IntStream.range(0, heads).filter(h -> head.head() == Head.ALL || head.head() == h)
+                .forEach(h -> intervention.add(head.layer(), new PatternStep(h, edit.positions(), -1, position -> {
+                    int from = (h * own + position) * own;
+                    return Arrays.copyOfRange(all, from, from + position + 1);
+                })));
+    }
+
+    private IntFunction<Affine> change(Edit edit, Neuron neuron) {
         return switch (edit.operation()) {
             case Operation.Set set -> always(new Affine(0, set.value()));
             case Operation.Scale scale -> always(new Affine(scale.factor(), 0));
             case Operation.Add add -> always(new Affine(1, add.amount()));
-            case Operation.From from -> from(edit, from.prompt());
+            case Operation.From from -> from(edit, neuron, from.prompt());
             case Operation.On _ -> always(new Affine(0, valuesWhenOn.computeIfAbsent(edit.layer(), this::valueWhenOn)));
             case Operation.Off _ -> always(new Affine(0, 0)); // GELU(0)
+            default -> throw new AssertionError(edit); // Edit's constructor allows no other
         };
     }
 
@@ -76,28 +280,34 @@ public final class Resolver implements AutoCloseable {
         return position -> change;
     }
 
-    private IntFunction<Affine> from(Edit edit, Prompt other) {
-        var run = cleanRun(model.encode(other));
+    private IntFunction<Affine> from(Edit edit, Neuron neuron, Prompt other) {
+        int width = model.config().feedForwardWidth();
+        var values = numbers.computeIfAbsent(new Source(source(edit, other), Site.COEFFICIENTS, edit.layer()),
+                key -> key.run().coefficients(key.layer()).toFloats());
+        return position -> new Affine(0, values[position * width + neuron.neuron()]);
+    }
+
+    /** Returns the run of another prompt, which must have the positions of the edit. */
+    private Activations source(Edit edit, Prompt other) {
+        var run = cleanRun(model.encode(other),
+                edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL);
         for (int position = run.length(); position < length; position++) {
             if (edit.positions().contains(position, prompt.length)) {
                 throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that %s has)"
                         .formatted(Shown.of(edit), position, run.length(), Shown.of(other)));
             }
         }
-        int width = model.config().feedForwardWidth();
-        var values = coefficients.computeIfAbsent(new RunLayer(run, edit.layer()),
-                key -> run.coefficients(edit.layer()).toFloats());
-        return position -> new Affine(0, values[position * width + edit.neuron()]);
+        return run;
     }
 
-    /** Returns the prompt's own clean run, which this resolver closes. */
+    /** Returns the prompt's own clean run, with what edits of neurons need; this resolver closes it. */
     public Activations cleanRun() {
-        return cleanRun(prompt);
+        return cleanRun(prompt, Activations.Keep.NEURONS);
     }
 
-    private Activations cleanRun(int[] ids) {
-        return runs.computeIfAbsent(Arrays.stream(ids).boxed().toList(),
-                key -> Activations.forward(model, ids, CompiledIntervention.NONE, Activations.Keep.ALL));
+    private Activations cleanRun(int[] ids, Activations.Keep keep) {
+        return runs.computeIfAbsent(new RunKey(Arrays.stream(ids).boxed().toList(), keep),
+                key -> Activations.forward(model, ids, CompiledIntervention.NONE, keep));
     }
 
     /**
@@ -105,7 +315,7 @@ public final class Resolver implements AutoCloseable {
      * prompt's last position + 0.01).
      */
     private float valueWhenOn(int layer) {
-        var run = cleanRun(prompt);
+        var run = cleanRun();
         try (var scope = new TensorScope(model.device())) {
             return model.call(session -> {
                 var neuron = scope.allocate(ElementType.I32, 1, 1);
@@ -122,5 +332,6 @@ public final class Resolver implements AutoCloseable {
     @Override
     public void close() {
         runs.values().forEach(Activations::close);
+        scope.close();
     }
 }

@@ -5,38 +5,93 @@ import org.lmdebugger.model.Prompt;
 import org.lmdebugger.text.Shown;
 
 /**
- * A change of one coefficient: that of neuron {@code neuron} of layer {@code layer}, after the activation, at some
- * positions. What is set is what the network uses.
+ * A change of one part of the network at some positions. What is set is what the network uses.
  *
- * <p>Text form: {@code L12D345} and one of {@code =0} (set), {@code *=2} (scale), {@code +=1.5} (add),
- * {@code =from:"other prompt"} (the coefficient at the same position of another prompt's run), {@code =on} or
- * {@code =off} (LM-Debugger's switch), then, unless all positions are meant, {@code @} and {@link Positions}:
- * {@code L12D345*=2@last}.
+ * <p>Text form: a {@link Part}, one of {@code =0} (set), {@code *=2} (scale), {@code +=1.5} (add; a neuron),
+ * {@code =from:"other prompt"} (the part at the same position of another prompt's run), {@code =on} or {@code =off}
+ * (LM-Debugger's switch; a neuron), {@code +=4*DIRECTION} (add a {@link Direction}, times a factor; with
+ * {@code +=0.5*norm*DIRECTION} also times the norm of the row) or {@code -=DIRECTION} (project it out); then, unless all
+ * positions are meant, {@code @} and {@link Positions}: {@code L12D345*=2@last}. A link names its key after the
+ * positions: {@code L5H3.link=off@7->2}.
+ *
+ * <table>
+ * <caption>Operations of each part</caption>
+ * <tr><td>neuron</td><td>set, scale, add, from, on, off</td></tr>
+ * <tr><td>z, queries, keys, values of a head</td><td>set to 0, scale, from, add a direction of a head's width</td></tr>
+ * <tr><td>pattern of a head</td><td>from</td></tr>
+ * <tr><td>link</td><td>off</td></tr>
+ * <tr><td>residual stream, outputs</td><td>set to 0, scale, from, add a direction; the stream also: times its norm,
+ * project out</td></tr>
+ * </table>
+ *
+ * @throws IllegalArgumentException if the part has no such operation
  */
-public record Edit(int layer, int neuron, Operation operation, Positions positions) {
-    private static final Pattern HEAD = Pattern.compile("L(\\d{1,9})D(\\d{1,9})\\s*+(=|\\*=|\\+=)\\s*+");
+public record Edit(Part part, Operation operation, Positions positions) {
+    private static final Pattern HEAD = Pattern
+            .compile("(L\\d{1,9}H\\*(?:\\.\\w+)?|[\\w.\\[\\]]+)\\s*+(=|\\*=|\\+=|-=)\\s*+");
+    private static final Pattern LINK = Pattern.compile("L(\\d{1,9})H(\\d{1,9})\\.link");
     private static final Pattern NUMBER = Pattern
             .compile("NaN|[-+]?(?:Infinity|(?:\\d++(?:\\.\\d*+)?|\\.\\d++)(?:[eE][-+]?\\d++)?)");
+    private static final Pattern STEER = Pattern.compile("(?:(" + NUMBER + ")\\s*\\*\\s*)?(norm\\s*\\*\\s*)?(.+)",
+            Pattern.DOTALL);
     private static final String FROM = "from:\"";
-    private static final String FORM = "(expected: L12D345=0, L12D345*=2, L12D345+=1.5, L12D345=from:\"other prompt\", "
-            + "L12D345=on or L12D345=off, then @last, @generated, @3, @1,4 or @2..5 if not all positions are meant)";
+    private static final String FORM = "(expected: L12D345=0, *=2, +=1.5, =from:\"other prompt\", =on or =off; or L5H3=0, "
+            + "L5.mid+=4*L3D42, L5.post-=L3D42, L5H3.link=off@7->2; then @last, @generated, @3, @1,4 or @2..5 if not all)";
 
     public Edit {
-        if (layer < 0 || neuron < 0) {
-            throw new IllegalArgumentException("edit: L%dD%d (expected: numbers from 0 on)".formatted(layer, neuron));
+        if (!allows(part, operation)) {
+            throw new IllegalArgumentException("edit: %s%s (expected: an operation of this part: %s)"
+                    .formatted(part, Shown.of(operation), operations(part)));
+        }
+        if (positions == Positions.EACH) {
+            throw new IllegalArgumentException("edit: " + part + "@each (expected: positions; each is a sweep's)");
         }
     }
 
-    /** A change of a coefficient m. */
+    /** A change of neuron {@code neuron} of layer {@code layer}. */
+    public Edit(int layer, int neuron, Operation operation, Positions positions) {
+        this(new Neuron(layer, neuron), operation, positions);
+    }
+
+    private static boolean allows(Part part, Operation operation) {
+        return switch (part) {
+            case Neuron _ -> !(operation instanceof Operation.AddDirection || operation instanceof Operation.ProjectOut);
+            case Link _ -> operation instanceof Operation.Off;
+            case Head head when head.vector() == Head.Vector.PATTERN -> operation instanceof Operation.From;
+            case Head _ -> isOfVector(operation)
+                    || operation instanceof Operation.AddDirection add && !add.timesNorm();
+            case Residual residual -> isOfVector(operation)
+                    || operation instanceof Operation.AddDirection add && (residual.isStream() || !add.timesNorm())
+                    || operation instanceof Operation.ProjectOut && residual.isStream();
+        };
+    }
+
+    private static boolean isOfVector(Operation operation) {
+        return operation instanceof Operation.Set(float value) && value == 0 || operation instanceof Operation.Scale
+                || operation instanceof Operation.From;
+    }
+
+    private static String operations(Part part) {
+        return switch (part) {
+            case Neuron _ -> "=0, *=2, +=1.5, =from:\"other prompt\", =on, =off";
+            case Link _ -> "=off";
+            case Head head when head.vector() == Head.Vector.PATTERN -> "=from:\"other prompt\"";
+            case Head _ -> "=0, *=2, =from:\"other prompt\", +=4*vectors.npy#3";
+            case Residual residual -> "=0, *=2, =from:\"other prompt\", +=4*L3D42"
+                    + (residual.isStream() ? ", +=0.5*norm*L3D42, -=L3D42" : "");
+        };
+    }
+
+    /** A change of a part: of a coefficient m, or of a vector. */
     public sealed interface Operation {
-        /** Sets m to {@code value}. */
+        /** Sets the part to {@code value}; a vector to 0 only. */
         record Set(float value) implements Operation {
             public Set {
                 finite(value);
             }
         }
 
-        /** Multiplies m by {@code factor}. */
+        /** Multiplies the part by {@code factor}. */
         record Scale(float factor) implements Operation {
             public Scale {
                 finite(factor);
@@ -50,9 +105,20 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
             }
         }
 
+        /** Adds {@code factor} · {@code direction}; if {@code timesNorm}, also times the norm of the row before. */
+        record AddDirection(float factor, boolean timesNorm, Direction direction) implements Operation {
+            public AddDirection {
+                finite(factor);
+            }
+        }
+
+        /** Takes the row's part along {@code direction} away: x − (x·d ÷ d·d)·d. */
+        record ProjectOut(Direction direction) implements Operation {
+        }
+
         /**
-         * m becomes what it is at the same position of {@code prompt}, unedited; that prompt must have the position.
-         * One of ids is shown as {@code from:#464,582}, which is not read as text.
+         * The part becomes what it is at the same position of {@code prompt}, unedited; that prompt must have the
+         * position. One of ids is shown as {@code from:#464,582}, which is not read as text.
          */
         record From(Prompt prompt) implements Operation {
             public From(String prompt) {
@@ -67,7 +133,7 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         record On() implements Operation {
         }
 
-        /** LM-Debugger's switch to off: before the activation the neuron becomes 0. */
+        /** LM-Debugger's switch to off: before the activation the neuron becomes 0. A link: its score becomes −∞. */
         record Off() implements Operation {
         }
 
@@ -83,6 +149,11 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         }
     }
 
+    /** Returns the layer that is edited. */
+    public int layer() {
+        return part.layer();
+    }
+
     /** Switches a value vector off: its coefficient becomes 0 at all positions. */
     public static Edit off(int layer, int neuron) {
         return new Edit(layer, neuron, new Operation.Set(0), Positions.ALL);
@@ -95,19 +166,42 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
             throw wrong(text, "");
         }
         var rest = text.strip().substring(head.end());
-        boolean from = head.group(3).equals("=") && rest.startsWith(FROM);
-        int end = from ? rest.lastIndexOf('"') : rest.indexOf('@'); // of what is written
+        boolean from = head.group(2).equals("=") && rest.startsWith(FROM);
+        int closing = Math.max(rest.lastIndexOf('"'), rest.lastIndexOf('#')); // of what may have an @ in it
+        int end = from ? rest.lastIndexOf('"') : rest.indexOf('@', Math.max(closing, 0)); // of what is written
         if (from && end < FROM.length()) {
             throw wrong(text, "");
         }
         var operation = from ? new Operation.From(rest.substring(FROM.length(), end))
-                : operation(text, head.group(3), (end < 0 ? rest : rest.substring(0, end)).strip());
+                : operation(text, head.group(2), (end < 0 ? rest : rest.substring(0, end)).strip());
         var where = from ? rest.substring(end + 1).strip() : end < 0 ? "" : rest.substring(end);
         if (!where.isEmpty() && !where.startsWith("@")) {
             throw wrong(text, "");
         }
+        var link = LINK.matcher(head.group(1));
+        if (link.matches()) {
+            return link(text, Integer.parseInt(link.group(1)), Integer.parseInt(link.group(2)), operation, where);
+        }
         var positions = where.isEmpty() ? Positions.ALL : Positions.parse(where.substring(1));
-        return new Edit(Integer.parseInt(head.group(1)), Integer.parseInt(head.group(2)), operation, positions);
+        return new Edit(part(text, head.group(1)), operation, positions);
+    }
+
+    private static Part part(String text, String name) {
+        try {
+            return Part.parse(name);
+        } catch (IllegalArgumentException failure) {
+            throw wrong(text, "");
+        }
+    }
+
+    private static Edit link(String text, int layer, int head, Operation operation, String where) {
+        int arrow = where.indexOf("->");
+        if (arrow < 0 || !where.substring(arrow + 2).matches("\\d{1,9}")) {
+            throw new IllegalArgumentException("edit: " + Shown.of(text)
+                    + " (expected: a query and a key, as in L5H3.link=off@7->2)");
+        }
+        return new Edit(new Link(layer, head, Integer.parseInt(where.substring(arrow + 2))), operation,
+                Positions.parse(where.substring(1, arrow)));
     }
 
     private static Operation operation(String text, String sign, String number) {
@@ -116,19 +210,38 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
         } else if (sign.equals("=") && number.equals("off")) {
             return new Operation.Off();
         }
+        if (sign.equals("-=")) {
+            return new Operation.ProjectOut(Direction.parse(number));
+        } else if (sign.equals("+=") && !NUMBER.matcher(number).matches()) {
+            return steer(text, number);
+        }
         if (!NUMBER.matcher(number).matches()) { // Java's own numbers, such as 1f and 0x1p3, are not meant
             throw wrong(text, number.isEmpty() ? "" : ": " + Shown.of(number) + " is not a number");
         }
-        float value = Float.parseFloat(number);
-        if (!Float.isFinite(value)) {
-            throw new IllegalArgumentException(
-                    "edit: %s: %s (expected: a finite number)".formatted(Shown.of(text), Shown.of(number)));
-        }
+        float value = finite(text, number);
         return switch (sign) {
             case "*=" -> new Operation.Scale(value);
             case "+=" -> new Operation.Add(value);
             default -> new Operation.Set(value);
         };
+    }
+
+    private static Operation steer(String text, String sum) {
+        var parts = STEER.matcher(sum);
+        if (!parts.matches()) {
+            throw wrong(text, "");
+        }
+        return new Operation.AddDirection(parts.group(1) == null ? 1 : finite(text, parts.group(1)),
+                parts.group(2) != null, Direction.parse(parts.group(3)));
+    }
+
+    private static float finite(String text, String number) {
+        float value = Float.parseFloat(number);
+        if (!Float.isFinite(value)) {
+            throw new IllegalArgumentException(
+                    "edit: %s: %s (expected: a finite number)".formatted(Shown.of(text), Shown.of(number)));
+        }
+        return value;
     }
 
     private static IllegalArgumentException wrong(String text, String why) {
@@ -142,11 +255,15 @@ public record Edit(int layer, int neuron, Operation operation, Positions positio
             case Operation.Set set -> "=" + number(set.value());
             case Operation.Scale scale -> "*=" + number(scale.factor());
             case Operation.Add add -> "+=" + number(add.amount());
+            case Operation.AddDirection add -> "+=" + (add.factor() == 1 ? "" : number(add.factor()) + "*")
+                    + (add.timesNorm() ? "norm*" : "") + add.direction();
+            case Operation.ProjectOut out -> "-=" + out.direction();
             case Operation.From from -> "=from:" + from.prompt();
             case Operation.On _ -> "=on";
             case Operation.Off _ -> "=off";
         };
-        return "L" + layer + "D" + neuron + change + (positions.equals(Positions.ALL) ? "" : "@" + positions);
+        return part + change + (part instanceof Link link ? "@" + positions + "->" + link.key()
+                : positions.equals(Positions.ALL) ? "" : "@" + positions);
     }
 
     private static String number(float value) {

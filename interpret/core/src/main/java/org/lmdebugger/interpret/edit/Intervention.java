@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.lmdebugger.text.Shown;
 
 /** An intervention: edits that hold together, in the order given, as an immutable value. */
@@ -46,7 +47,7 @@ public record Intervention(List<Edit> list) {
                         "edit: " + Shown.of(text) + " (expected: L12D345=on or L12D345=off in this mode)");
             }
             var edit = Edit.parse(text);
-            switches.put(new Neuron(edit.layer(), edit.neuron()), edit);
+            switches.put((Neuron) edit.part(), edit);
         }
         return new Intervention(List.copyOf(switches.values()));
     }
@@ -60,8 +61,14 @@ public record Intervention(List<Edit> list) {
         return list.stream().map(Edit::toString).toList();
     }
 
+    /** Returns these edits, and after them those of {@code more}. */
+    public Intervention and(Intervention more) {
+        return new Intervention(Stream.concat(list.stream(), more.list.stream()).toList());
+    }
+
     /** Returns the neurons that are edited, each once. */
     public List<Neuron> neurons() {
-        return list.stream().map(edit -> new Neuron(edit.layer(), edit.neuron())).distinct().toList();
+        return list.stream().map(Edit::part).filter(Neuron.class::isInstance).map(Neuron.class::cast).distinct()
+                .toList();
     }
 }

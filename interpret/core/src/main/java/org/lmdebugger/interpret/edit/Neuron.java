@@ -1,10 +1,11 @@
 package org.lmdebugger.interpret.edit;
 
 import java.util.regex.Pattern;
+import org.lmdebugger.model.Site;
 import org.lmdebugger.text.Shown;
 
 /** One neuron of the model, and so one value vector. Text form: {@code L12D345}. */
-public record Neuron(int layer, int neuron) {
+public record Neuron(int layer, int neuron) implements Part {
     private static final Pattern FORM = Pattern.compile("L(\\d{1,9})D(\\d{1,9})");
 
     /**
@@ -19,6 +20,11 @@ public record Neuron(int layer, int neuron) {
                     "value vector: " + Shown.of(text) + " (expected: a layer and a neuron, as in L12D345)");
         }
         return new Neuron(Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
+    }
+
+    @Override
+    public Site site() {
+        return Site.COEFFICIENTS;
     }
 
     /** Returns the text form. */

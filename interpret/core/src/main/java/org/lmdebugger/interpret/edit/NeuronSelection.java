@@ -13,7 +13,7 @@ import org.lmdebugger.text.Shown;
  * {@code L2D5-99}, separated by commas (both ends included); or {@code dominant:20}, of each layer the 20 with the
  * largest scores |m|·‖v‖ at the last position of the clean prompt.
  */
-public sealed interface NeuronSelection {
+public sealed interface NeuronSelection extends PartSelection {
     /** Every neuron of every layer. */
     NeuronSelection ALL = new Ranges(List.of(new Range(0, Range.END, 0, Range.END)));
 

@@ -23,6 +23,8 @@ public sealed interface Positions {
     Positions GENERATED = Named.GENERATED;
     /** The last position of the prompt, also while text is generated after it. */
     Positions LAST = Named.LAST;
+    /** Every position of the prompt, one intervention of a sweep for each; edits have no such positions. */
+    Positions EACH = Named.EACH;
 
     /** Returns whether the edit holds at {@code position} of a text whose prompt has {@code promptLength} tokens. */
     boolean contains(int position, int promptLength);
@@ -57,18 +59,18 @@ public sealed interface Positions {
 
     private static IllegalArgumentException wrong(String text) {
         return new IllegalArgumentException("positions: " + Shown.of(text)
-                + " (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)");
+                + " (expected: all, prompt, generated, last, in a sweep each, or indices such as 3 or 1,4 or 2..5)");
     }
 
     /** Positions that depend on where the prompt ends. */
     enum Named implements Positions {
-        ALL, PROMPT, GENERATED, LAST;
+        ALL, PROMPT, GENERATED, LAST, EACH;
 
         @Override
         public boolean contains(int position, int promptLength) {
             return switch (this) {
                 case ALL -> true;
-                case PROMPT -> position < promptLength;
+                case PROMPT, EACH -> position < promptLength;
                 case GENERATED -> position >= promptLength;
                 case LAST -> position == promptLength - 1;
             };

@@ -1,6 +1,8 @@
 package org.lmdebugger.interpret.generate;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -13,6 +15,9 @@ import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.activations.CompiledIntervention.Affine;
 import org.lmdebugger.interpret.activations.EditTable;
+import org.lmdebugger.interpret.activations.PatternTable;
+import org.lmdebugger.interpret.activations.RowTable;
+import org.lmdebugger.interpret.activations.SiteEdits;
 import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
@@ -44,6 +49,20 @@ public final class Decoder implements AutoCloseable {
     private final List<AttentionContext> caches = new ArrayList<>(); // by layer
     private final List<BlockRows> rows = new ArrayList<>(); // by layer: they differ in the cache alone
     private final List<LayerEdits> edits = new ArrayList<>();
+
+    private final List<SiteSteps> siteSteps = new ArrayList<>();
+    private final List<PatternSteps> patternSteps = new ArrayList<>();
+
+    /** Edits of rows at a site of a layer, of all continuations; which entry means which edit does not change. */
+    private record SiteSteps(Site site, int layer, RowTable table, List<Row> entries, int[] rows) {
+    }
+
+    private record Row(int continuation, CompiledIntervention.RowStep step) {
+    }
+
+    /** Edits of the attention of a layer, of all continuations. */
+    private record PatternSteps(int layer, PatternTable table, int[] continuations) {
+    }
 
     /** The edits of one layer, of all continuations; which entry means which neuron does not change. */
     private record LayerEdits(int layer, EditTable table, int[] rows, int[] neurons, Affine[] changes) {
@@ -99,18 +118,60 @@ public final class Decoder implements AutoCloseable {
     }
 
     private void prepareEdits(int layer) {
+        if (interventions.stream().noneMatch(i -> i.touches(promptLength, promptLength + options.tokens()))) {
+            return;
+        }
         var entries = new ArrayList<EditTable.Entry>();
         for (int b = 0; b < interventions.size(); b++) {
             for (int neuron : interventions.get(b).neurons(layer)) {
                 entries.add(new EditTable.Entry(b, neuron, Affine.IDENTITY));
             }
         }
-        boolean any = interventions.stream().anyMatch(i -> i.touches(promptLength, promptLength + options.tokens()));
-        if (!entries.isEmpty() && any) {
+        if (!entries.isEmpty()) {
             edits.add(new LayerEdits(layer, new EditTable(scope, session, entries),
                     entries.stream().mapToInt(EditTable.Entry::row).toArray(),
                     entries.stream().mapToInt(EditTable.Entry::neuron).toArray(),
                     entries.stream().map(EditTable.Entry::change).toArray(Affine[]::new)));
+        }
+        for (var site : Site.values()) {
+            prepareSteps(site, layer);
+        }
+        prepareAttention(layer);
+    }
+
+    private void prepareSteps(Site site, int layer) {
+        int steps = interventions.stream().mapToInt(each -> each.rows(site, layer).size()).max().orElse(0);
+        for (int step = 0; step < steps; step++) {
+            var kinds = new LinkedHashMap<SiteEdits.Kind, List<Row>>();
+            for (int b = 0; b < interventions.size(); b++) {
+                var own = interventions.get(b).rows(site, layer);
+                if (step < own.size()) {
+                    kinds.computeIfAbsent(SiteEdits.Kind.of(own.get(step)), key -> new ArrayList<>())
+                            .add(new Row(b, own.get(step)));
+                }
+            }
+            kinds.forEach((kind, rows) -> {
+                var table = new RowTable(scope, kind.vectors(), kind.width(), rows.size());
+                var none = new int[rows.size()];
+                Arrays.fill(none, -1);
+                siteSteps.add(new SiteSteps(site, layer, table, rows, none));
+            });
+        }
+    }
+
+    private void prepareAttention(int layer) {
+        var continuations = new ArrayList<Integer>();
+        var heads = new ArrayList<Integer>();
+        for (int b = 0; b < interventions.size(); b++) {
+            for (int head : interventions.get(b).heads(layer)) {
+                continuations.add(b);
+                heads.add(head);
+            }
+        }
+        if (!heads.isEmpty()) {
+            var table = new PatternTable(scope, session, heads.stream().mapToInt(head -> head).toArray(),
+                    promptLength + options.tokens());
+            patternSteps.add(new PatternSteps(layer, table, continuations.stream().mapToInt(b -> b).toArray()));
         }
     }
 
@@ -162,11 +223,27 @@ public final class Decoder implements AutoCloseable {
     }
 
     private void at(Site site, int layer, Tensor at) {
+        if (!siteSteps.isEmpty() || !patternSteps.isEmpty()) {
+            applySteps(site, layer, at);
+        }
         switch (site) {
             case KEY -> session.scatterRows(caches.get(layer).keys(), at, cacheRows);
             case VALUE -> session.scatterRows(caches.get(layer).values(), at, cacheRows);
             case COEFFICIENTS -> applyEdits(layer, at);
             default -> {}
+        }
+    }
+
+    private void applySteps(Site site, int layer, Tensor at) {
+        for (var steps : patternSteps) {
+            if (site == Site.Z && steps.layer() == layer) {
+                steps.table().apply(session, rows.get(layer), model.config().attentionDivisor(layer));
+            }
+        }
+        for (var steps : siteSteps) {
+            if (steps.layer() == layer && steps.site() == site) {
+                steps.table().apply(session, at);
+            }
         }
     }
 
@@ -193,6 +270,26 @@ public final class Decoder implements AutoCloseable {
                 layerEdits.table().change(session, layerEdits.changes());
             }
         }
+        siteSteps.forEach(steps -> update(steps, position));
+        for (var steps : patternSteps) {
+            var positions = new int[steps.continuations().length];
+            Arrays.fill(positions, position);
+            steps.table().set(session, steps.layer(), steps.continuations(), positions,
+                    Arrays.stream(steps.continuations()).mapToObj(interventions::get)
+                            .toArray(CompiledIntervention[]::new));
+        }
+    }
+
+    private void update(SiteSteps steps, int position) {
+        var positions = new int[steps.rows().length];
+        Arrays.fill(positions, position);
+        for (int e = 0; e < positions.length; e++) {
+            var entry = steps.entries().get(e);
+            boolean holds = interventions.get(entry.continuation()).holds(entry.step(), position);
+            steps.rows()[e] = holds ? entry.continuation() : -1;
+        }
+        steps.table().set(session, steps.rows(), steps.entries().stream().map(entry -> entry.step().change())
+                .toArray(CompiledIntervention.RowChange[]::new), positions);
     }
 
     @Override

@@ -6,7 +6,6 @@ import java.util.Optional;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.text.Shown;
@@ -38,7 +37,7 @@ public final class Effects {
             return effects.edits(index);
         }
 
-        /** Returns the neuron that is edited; empty if the intervention has not exactly one edit. */
+        /** Returns the neuron that is edited; empty if the intervention is not exactly one edit, of a neuron. */
         public Optional<Neuron> neuron() {
             int layer = effects.layers[index];
             return layer < 0 ? Optional.empty() : Optional.of(new Neuron(layer, effects.neurons[index]));
@@ -62,8 +61,8 @@ public final class Effects {
         this.chunk = chunk;
         this.items = items;
         this.clean = clean;
-        layers = items.stream().mapToInt(item -> edited(item, Edit::layer)).toArray();
-        neurons = items.stream().mapToInt(item -> edited(item, Edit::neuron)).toArray();
+        layers = items.stream().mapToInt(item -> edited(item, Neuron::layer)).toArray();
+        neurons = items.stream().mapToInt(item -> edited(item, Neuron::neuron)).toArray();
         values = new float[plan.sweep().measures().size()][size];
         top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max()
                 .orElse(0);
@@ -78,6 +77,16 @@ public final class Effects {
     void putTop(int at, int[] ids, float[] probabilities) {
         System.arraycopy(ids, 0, topIds, at * top, ids.length);
         System.arraycopy(probabilities, 0, topProbabilities, at * top, probabilities.length);
+    }
+
+    /** Gives every intervention the unedited prompt's numbers. */
+    void putClean() {
+        for (int m = 0; m < values.length; m++) {
+            Arrays.fill(values[m], clean.values[m][0]);
+        }
+        for (int i = 0; i < size(); i++) {
+            putTop(i, clean.topIds, clean.topProbabilities);
+        }
     }
 
     /** Returns whether every number is finite. */
@@ -128,19 +137,19 @@ public final class Effects {
         return items.get(i).edits(plan.sweep());
     }
 
-    /** Returns the layer of each intervention's edit; −1 if it has not exactly one. */
+    /** Returns the layer of each intervention's edit; −1 if it is not exactly one, of a neuron. */
     public int[] layers() {
         return layers;
     }
 
-    /** Returns the neuron of each intervention's edit; −1 if it has not exactly one. */
+    /** Returns the neuron of each intervention's edit; −1 if it is not exactly one, of a neuron. */
     public int[] neurons() {
         return neurons;
     }
 
-    private int edited(SweepItem item, ToIntFunction<Edit> number) {
+    private int edited(SweepItem item, ToIntFunction<Neuron> number) {
         var edits = item.edits(plan.sweep()).list();
-        return edits.size() == 1 ? number.applyAsInt(edits.getFirst()) : -1;
+        return edits.size() == 1 && edits.getFirst().part() instanceof Neuron neuron ? number.applyAsInt(neuron) : -1;
     }
 
     /**

@@ -7,6 +7,7 @@ import java.util.stream.Stream;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Prompt;
 
@@ -23,17 +24,17 @@ import org.lmdebugger.model.Prompt;
  *
  * @param prompts       each is measured by itself, at its last position
  * @param targets       the tokens of each prompt that measures of {@code target} and {@code against} are of
- * @param neurons       those that the operations are done to, one at a time; null for none
+ * @param parts         those that the operations are done to, one at a time; null for none
  * @param operations    what is done to each of them; LM-Debugger's on and off at all positions
  * @param interventions further interventions, of any number of edits
+ * @param base          edits that hold in the clean run and under every intervention, before its own
  * @param positions     where the other operations are done; without effect on {@code interventions}
  * @param measures      what is measured: only that is computed
  * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run
  */
-public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection neurons,
+public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection parts,
         List<Edit.Operation> operations,
-        List<Intervention> interventions,
-        Positions positions, List<Measure> measures, long memory) {
+        List<Intervention> interventions, Intervention base, Positions positions, List<Measure> measures, long memory) {
     /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
     private static final long MEMORY = 256L << 20;
 
@@ -55,7 +56,7 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection 
     /** Returns a sweep of these prompts, so far without anything else, at the last position. */
     public static Sweep of(List<Prompt> prompts) {
         return new Sweep(prompts, Collections.nCopies(prompts.size(), Target.NONE), null, List.of(), List.of(),
-                Positions.LAST, List.of(), MEMORY);
+                Intervention.NONE, Positions.LAST, List.of(), MEMORY);
     }
 
     /** Returns a sweep of these texts. */
@@ -75,7 +76,7 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection 
      * @throws IllegalArgumentException if they are not as many as the prompts
      */
     public Sweep targets(List<Target> each) {
-        return new Sweep(prompts, each, neurons, operations, interventions, positions, measures, memory);
+        return new Sweep(prompts, each, parts, operations, interventions, base, positions, measures, memory);
     }
 
     /** Gives each prompt its own target token. */
@@ -84,7 +85,17 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection 
     }
 
     public Sweep neurons(NeuronSelection choice) {
-        return new Sweep(prompts, targets, choice, operations, interventions, positions, measures, memory);
+        return parts(choice);
+    }
+
+    /** Chooses the parts that the operations are done to, one at a time. */
+    public Sweep parts(PartSelection choice) {
+        return new Sweep(prompts, targets, choice, operations, interventions, base, positions, measures, memory);
+    }
+
+    /** Holds these edits in the clean run and under every intervention, before its own. */
+    public Sweep base(Intervention edits) {
+        return new Sweep(prompts, targets, parts, operations, interventions, edits, positions, measures, memory);
     }
 
     public Sweep allNeurons() {
@@ -103,7 +114,7 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection 
 
     /** Does this, too, to each neuron, by itself. */
     public Sweep operation(Edit.Operation operation) {
-        return new Sweep(prompts, targets, neurons, append(operations, Stream.of(operation)), interventions, positions,
+        return new Sweep(prompts, targets, parts, append(operations, Stream.of(operation)), interventions, base, positions,
                 measures,
                 memory);
     }
@@ -136,13 +147,13 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection 
 
     /** Adds interventions, each of one or more edits that hold together. */
     public Sweep interventions(List<Intervention> more) {
-        return new Sweep(prompts, targets, neurons, operations, append(interventions, more.stream()), positions,
+        return new Sweep(prompts, targets, parts, operations, append(interventions, more.stream()), base, positions,
                 measures,
                 memory);
     }
 
     public Sweep at(Positions where) {
-        return new Sweep(prompts, targets, neurons, operations, interventions, where, measures, memory);
+        return new Sweep(prompts, targets, parts, operations, interventions, base, where, measures, memory);
     }
 
     /** At the prompt's last position: the default, and much the fastest. */
@@ -156,12 +167,12 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, NeuronSelection 
 
     /** Measures this, too. */
     public Sweep measure(Measure... more) {
-        return new Sweep(prompts, targets, neurons, operations, interventions, positions,
+        return new Sweep(prompts, targets, parts, operations, interventions, base, positions,
                 append(measures, Arrays.stream(more)), memory);
     }
 
     public Sweep memory(long bytes) {
-        return new Sweep(prompts, targets, neurons, operations, interventions, positions, measures, bytes);
+        return new Sweep(prompts, targets, parts, operations, interventions, base, positions, measures, bytes);
     }
 
     /** Returns where {@code operation} is done. */

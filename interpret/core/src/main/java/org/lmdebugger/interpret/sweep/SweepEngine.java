@@ -11,19 +11,19 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
-import org.lmdebugger.interpret.activations.EditTable;
 import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.activations.Resolver;
-import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.activations.SiteEdits;
 import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
 
 /**
  * Computes a sweep of one prompt: one clean run, then, chunk by chunk, only what an edit can change. The residual
- * rows of all interventions of a chunk are resident, those with the lowest edits first. An intervention enters above
- * the layer of its lowest edit, where the residual stream is the clean one plus (m' − m)·v; from there on the rows of
- * all that have entered walk up together, attending to the clean keys and values of the positions before them.
+ * rows of all interventions of a chunk are resident, those with the lowest edits first. An intervention enters at the
+ * site of its lowest edit ({@link Entry}), with the clean run's rows there; for a neuron that is the residual stream
+ * after its layer, plus (m' − m)·v. From there on the rows of all that have entered walk up together, attending to the
+ * clean keys and values of the positions before them.
  */
 public final class SweepEngine implements AutoCloseable {
     private final Gpt2 model;
@@ -32,7 +32,7 @@ public final class SweepEngine implements AutoCloseable {
     private final int length;
     private final Resolver resolver;
     private final TensorScope scope;
-    private final Activations clean;
+    private final Activations clean; // under the edits that always hold
     private final List<SweepItem> items;
     private final float[][] cleanCoefficients; // [T·f] of each layer where an intervention begins
     private final Tensor cleanLogits; // [1, V]; null unless KL is measured
@@ -54,8 +54,8 @@ public final class SweepEngine implements AutoCloseable {
         resolver = new Resolver(model, ids, length);
         scope = new TensorScope(model.device());
         try {
-            clean = resolver.cleanRun();
-            items = SweepItem.of(model, plan.sweep(), resolver, length);
+            items = SweepItem.of(model, plan.sweep(), resolver, ids);
+            clean = cleanRun(ids);
             cleanCoefficients = new float[model.config().layers()][];
             cleanLogits = plan.sweep().measures().contains(Measure.kl())
                     ? scope.allocate(ElementType.F32, 1, model.config().vocabularySize())
@@ -66,6 +66,15 @@ public final class SweepEngine implements AutoCloseable {
             close();
             throw failure;
         }
+    }
+
+    private Activations cleanRun(int[] ids) {
+        boolean shifts = items.stream().allMatch(item -> item.entry().site() == Site.RESIDUAL_POST);
+        if (shifts && plan.sweep().base().isEmpty()) {
+            return resolver.cleanRun();
+        }
+        return Activations.forward(model, ids, resolver.resolve(plan.sweep().base()),
+                shifts ? Activations.Keep.NEURONS : Activations.Keep.ALL);
     }
 
     /** Computes the chunks of a plan from {@code firstChunk} on, one prompt after the other. */
@@ -93,7 +102,8 @@ public final class SweepEngine implements AutoCloseable {
                 }
                 new MeasureReader(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed,
                         cleanEffects, 0);
-                items.stream().mapToInt(SweepItem::firstLayer).distinct().forEach(l -> {
+                items.stream().map(SweepItem::entry).filter(entry -> entry.site() == Site.RESIDUAL_POST)
+                        .mapToInt(Entry::layer).distinct().forEach(l -> {
                     var coefficients = clean.coefficients(l);
                     cleanCoefficients[l] = new float[Math.toIntExact(coefficients.rows() * coefficients.columns())];
                     session.download(cleanCoefficients[l], coefficients);
@@ -102,7 +112,7 @@ public final class SweepEngine implements AutoCloseable {
             });
         }
         if (!cleanEffects.isFinite()) {
-            throw Overflow.in(clean, Intervention.NONE);
+            throw Overflow.in(clean, plan.sweep().base());
         }
     }
 
@@ -113,6 +123,10 @@ public final class SweepEngine implements AutoCloseable {
         var chunk = plan.chunks().get(index);
         var chunkItems = items.subList(chunk.from(), chunk.from() + chunk.count());
         var effects = new Effects(plan, index, chunkItems, chunk.count(), cleanEffects);
+        if (chunk.firstPosition() == length) {
+            effects.putClean();
+            return effects;
+        }
         for (int from = 0; from < chunk.count();) {
             int count = Math.min(most, chunk.count() - from);
             try {
@@ -130,12 +144,14 @@ public final class SweepEngine implements AutoCloseable {
     }
 
     private void compute(List<SweepItem> part, Effects effects, int at) {
-        var interventions = part.stream().map(item -> resolver.resolve(item.edits(plan.sweep()))).toList();
-        reserve(part.size(), length - part.getFirst().firstPosition());
+        var sweep = plan.sweep();
+        var own = part.stream().map(item -> resolver.resolve(item.edits(sweep))).toList();
+        var all = sweep.base().isEmpty() ? own
+                : part.stream().map(item -> resolver.resolve(sweep.base().and(item.edits(sweep)))).toList();
+        reserve(part.size(), length - part.getFirst().entry().position());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, interventions,
-                        positions);
+                var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, own, all);
                 readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), effects, at);
                 return null;
             });
@@ -168,124 +184,182 @@ public final class SweepEngine implements AutoCloseable {
         private final TensorScope scope;
         private final SweepBuffers buffers;
         private final List<SweepItem> part;
-        private final List<CompiledIntervention> interventions;
-        private final int positions; // of a sequence, n
+        private final List<CompiledIntervention> own;
+        private final List<CompiledIntervention> all; // with the edits that always hold
+        private final SiteEdits edits;
         private final int first; // position of a sequence's first row
         private final int top = model.config().layers() - 1;
         private final Tensor zero;
         private final Tensor lastOwn; // [1, 1]: own positions before the last
+        private final Tensor lastRows; // [1, S]: rows of the last positions
         private int entered; // sequences
+        private int enteredAtQuery; // of these, the last ones, in the present layer
+        private BlockRows rows; // of the sequences that have entered
+        private int rowsLayer = -1;
+        private int rowsEntered;
 
         Walk(Operations session, TensorScope scope, SweepBuffers buffers, List<SweepItem> part,
-                List<CompiledIntervention> interventions, int positions) {
+                List<CompiledIntervention> own, List<CompiledIntervention> all) {
             this.session = session;
             this.scope = scope;
             this.buffers = buffers;
             this.part = part;
-            this.interventions = interventions;
-            this.positions = positions;
+            this.own = own;
+            this.all = all;
+            edits = new SiteEdits(model, session, scope);
             first = length - positions;
             zero = scope.vector(session, 0);
             lastOwn = scope.vector(session, positions - 1);
+            lastRows = scope.vector(session,
+                    IntStream.range(0, part.size()).map(s -> s * positions + positions - 1).toArray());
         }
 
         /** Returns the residual stream of each sequence's last position after the last layer, [S, d]. */
         public Tensor run() {
-            uploadRows();
-            int lowest = part.getFirst().firstLayer();
-            enter(lowest);
-            boolean all = positions == 1 || lowest == top; // in the last block one row of each sequence is read
-            model.forward(session, lowest + 1, l -> rows(l, l < top || all), this::at);
-            return all ? buffers.x() : buffers.read();
-        }
-
-        private void at(Site site, int layer, Tensor rows) {
-            switch (site) {
-                case COEFFICIENTS -> edit(layer, (int) rows.rows() / entered, rows);
-                case RESIDUAL_POST -> enter(layer);
-                default -> {}
+            session.upload(buffers.rows(),
+                    IntStream.range(0, part.size() * positions).map(r -> first + r % positions).toArray());
+            var lowest = part.getFirst().entry();
+            boolean above = lowest.site() == Site.RESIDUAL_POST;
+            if (above) {
+                enter(Site.RESIDUAL_POST, lowest.layer());
             }
+            model.forward(session, lowest.layer() + (above ? 1 : 0), this::rows, this::at);
+            return onlyLast(top) ? buffers.read() : buffers.x();
         }
 
-        private void uploadRows() {
-            var rows = new int[part.size() * positions];
-            for (int r = 0; r < rows.length; r++) {
-                rows[r] = first + r % positions;
+        /** Returns whether of each sequence only the last row goes on after keys and values: in the top layer. */
+        private boolean onlyLast(int layer) {
+            return layer == top && positions > 1;
+        }
+
+        private void at(Site site, int layer, Tensor at) {
+            if (entered > 0) {
+                edit(site, layer, at);
             }
-            session.upload(buffers.rows(), rows);
+            enter(site, layer);
         }
 
-        /** Adds the rows of the sequences whose lowest layer is this one as they are after it: clean, and shifted. */
-        private void enter(int layer) {
+        /** Edits the rows of the sequences that have entered before. */
+        private void edit(Site site, int layer, Tensor at) {
+            int n = (int) at.rows() / entered;
+            int whole = entered;
+            if (site == Site.KEY || site == Site.VALUE) { // others are in clean rows already but for their own edits
+                whole = entered - enteredAtQuery;
+                edits.apply(site, layer, at.rows((long) whole * n, (long) enteredAtQuery * n),
+                        own.subList(whole, entered), length - n);
+            }
+            if (site == Site.Z) {
+                edits.applyToAttention(layer, rows(layer), all.subList(0, entered), length - n, n);
+            }
+            edits.apply(site, layer, at.rows(0, (long) whole * n), all.subList(0, whole), length - n);
+        }
+
+        /** Adds the rows of the sequences whose place it is: those of the clean run, then edited. */
+        private void enter(Site site, int layer) {
             int from = entered;
             int to = from;
-            while (to < part.size() && part.get(to).firstLayer() == layer) {
+            while (to < part.size() && part.get(to).entry().layer() == layer && part.get(to).entry().site() == site) {
                 to++;
             }
+            enteredAtQuery = site == Site.QUERY ? to - from
+                    : site == Site.KEY || site == Site.VALUE ? enteredAtQuery : 0;
             if (to == from) {
                 return;
             }
             entered = to;
-            int start = from * positions;
-            int count = (to - from) * positions;
-            var x = buffers.x().rows(start, count);
-            session.gatherRows(x, clean.residualPost(layer), buffers.rows().columns(start, count));
+            int n = site != Site.RESIDUAL_PRE && onlyLast(layer) ? 1 : positions; // rows of a sequence
+            var present = rows(layer);
+            switch (site) {
+                case RESIDUAL_PRE -> gather(present, site, layer, Site.RESIDUAL_PRE, from, n);
+                case QUERY -> {
+                    gather(present, Site.RESIDUAL_MID, layer, Site.RESIDUAL_PRE, from, n);
+                    gather(present, Site.QUERY, layer, Site.QUERY, from, n);
+                    gather(present, Site.KEY, layer, Site.KEY, from, positions);
+                    gather(present, Site.VALUE, layer, Site.VALUE, from, positions);
+                }
+                case Z, ATTENTION_OUT -> {
+                    gather(present, Site.RESIDUAL_MID, layer, Site.RESIDUAL_PRE, from, n);
+                    gather(present, site, layer, site, from, n);
+                }
+                case COEFFICIENTS, FFN_OUT -> {
+                    gather(present, Site.RESIDUAL_MID, layer, Site.RESIDUAL_MID, from, n);
+                    gather(present, site, layer, site, from, n);
+                }
+                default -> gather(present, site, layer, site, from, n);
+            }
+            var newcomers = present.at(site).rows((long) from * n, (long) (to - from) * n);
+            if (site == Site.RESIDUAL_POST) {
+                shift(layer, from, to, n, newcomers);
+            }
+            edits.apply(site, layer, newcomers, own.subList(from, to), length - n);
+        }
+
+        /** Fills the rows of the sequences from {@code from} on at a site with those of the clean run. */
+        private void gather(BlockRows present, Site to, int layer, Site clean, int from, int n) {
+            int start = from * n;
+            int count = (entered - from) * n;
+            var at = n == positions ? buffers.rows().columns(start, count)
+                    : scope.vector(session, IntStream.range(0, count).map(r -> length - 1).toArray());
+            session.gatherRows(present.at(to).rows(start, count), SweepEngine.this.clean.at(clean, layer), at);
+        }
+
+        /** Shifts the residual stream after a layer by (m' − m)·v for each edited neuron of the layer. */
+        private void shift(int layer, int from, int to, int n, Tensor x) {
+            int start = from * n;
+            int count = (to - from) * n;
             var m = cleanCoefficients[layer];
             int width = model.config().feedForwardWidth();
-            boolean more = true;
+            boolean more = own.subList(from, to).stream().anyMatch(each -> !each.neurons(layer).isEmpty());
             for (int pass = 0; more; pass++) { // the k-th edited neuron of each intervention
                 var neurons = new int[count];
                 var shifts = new float[count];
                 more = false;
                 for (int s = from; s < to; s++) {
-                    var edited = interventions.get(s).neurons(layer);
+                    var edited = own.get(s).neurons(layer);
                     more |= edited.size() > pass + 1;
-                    for (int p = 0; p < positions && pass < edited.size(); p++) {
-                        var change = interventions.get(s).at(layer, edited.get(pass), first + p);
-                        int row = (s - from) * positions + p;
+                    for (int p = 0; p < n && pass < edited.size(); p++) {
+                        int position = length - n + p;
+                        var change = own.get(s).at(layer, edited.get(pass), position);
+                        int row = (s - from) * n + p;
                         neurons[row] = edited.get(pass);
-                        float coefficient = m[(first + p) * width + neurons[row]];
+                        float coefficient = m[position * width + neurons[row]];
                         shifts[row] = change == null ? 0 : change.apply(coefficient) - coefficient;
                     }
                 }
                 session.upload(buffers.neurons().columns(start, count), neurons);
                 session.upload(buffers.shifts().columns(start, count), shifts);
                 session.shiftResidual(x, buffers.shifts().columns(start, count),
-                        buffers.neurons().columns(start, count),
-                        model.layer(layer).ffnOut());
+                        buffers.neurons().columns(start, count), model.layer(layer).ffnOut());
             }
         }
 
-        /** Returns the rows of the sequences that have entered; if not {@code all}, the last of each alone goes on. */
-        private BlockRows rows(int l, boolean all) {
+        /** Returns the rows of the sequences that have entered; in the top layer the last of each alone goes on. */
+        private BlockRows rows(int layer) {
+            if (rowsLayer != layer || rowsEntered != entered) {
+                rows = enteredRows(layer);
+                rowsLayer = layer;
+                rowsEntered = entered;
+            }
+            return rows;
+        }
+
+        private BlockRows enteredRows(int l) {
             int count = entered * positions;
             var x = buffers.x().rows(0, count);
             var qkv = buffers.queryKeyValue().rows(0, count);
             var normed = buffers.normed().rows(0, count);
             var out = buffers.out().rows(0, count);
-            if (all) {
+            if (!onlyLast(l)) {
                 return BlockRows.of(x, qkv, normed, out, buffers.coefficients().rows(0, count), context(l, qkv, zero));
             }
-            var last = buffers.rows().columns(0, entered);
-            session.upload(last, IntStream.range(0, entered).map(s -> s * positions + positions - 1).toArray());
             return BlockRows.last(x, qkv, normed, out, buffers.coefficients().rows(0, entered),
-                    context(l, qkv, lastOwn),
-                    last, buffers.read().rows(0, entered));
+                    context(l, qkv, lastOwn), lastRows.columns(0, entered), buffers.read().rows(0, entered));
         }
 
         private AttentionContext context(int l, Tensor qkv, Tensor own) {
             long d = model.config().width();
             return new AttentionContext(model.config().heads(), entered, clean.keys(l).rows(0, first),
-                    clean.values(l).rows(0, first),
-                    qkv.columns(d, d), qkv.columns(2 * d, d), own);
-        }
-
-        /** @param rows rows of a sequence: all of its positions, or only the last */
-        private void edit(int l, int rows, Tensor m) {
-            var entries = EditTable.entries(interventions.subList(0, entered), l, length - rows, rows);
-            if (!entries.isEmpty()) {
-                new EditTable(scope, session, entries).apply(session, m);
-            }
+                    clean.values(l).rows(0, first), qkv.columns(d, d), qkv.columns(2 * d, d), own);
         }
     }
 
@@ -293,6 +367,9 @@ public final class SweepEngine implements AutoCloseable {
     public void close() {
         release();
         scope.close();
+        if (clean != null) {
+            clean.close();
+        }
         resolver.close();
     }
 }

@@ -4,80 +4,143 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
-import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Link;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Part;
+import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
 
 /**
  * One intervention of a sweep, on one prompt, and from where on it changes anything.
  *
- * @param neuron        the neuron of {@code firstLayer} that an operation is done to; −1 for an intervention of the
- *     user's
- * @param index         number of the operation, or of the user's intervention
- * @param firstLayer    the lowest layer that it edits
- * @param firstPosition the first position whose residual stream it changes; for what only touches the top layer the
- *                      last position, as only that is read
+ * @param parts    the parts that an operation is done to; none for an intervention of the user's
+ * @param index    number of the operation, or of the user's intervention
+ * @param position where the operation is done; −1 for the sweep's positions
+ * @param entry    where its rows enter the computation
  */
-record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
+record SweepItem(List<Part> parts, int index, int position, Entry entry) {
 
     Intervention edits(Sweep sweep) {
-        if (neuron < 0) {
+        if (parts.isEmpty()) {
             return sweep.interventions().get(index);
         }
         var operation = sweep.operations().get(index);
-        return Intervention.of(new Edit(firstLayer, neuron, operation, sweep.positions(operation)));
+        var positions = position < 0 ? sweep.positions(operation) : Positions.at(position);
+        return new Intervention(parts.stream().map(part -> edit(part, operation, positions)).toList());
+    }
+
+    /** Switching a link off is another operation than setting a vector to 0; a sweep's off means both. */
+    private static Edit edit(Part part, Operation operation, Positions positions) {
+        boolean off = part instanceof Link && operation instanceof Operation.Set(float value) && value == 0;
+        return new Edit(part, off ? new Operation.Off() : operation, positions);
     }
 
     /**
-     * Returns all interventions on one prompt: those that need the same positions together, the lowest layers first.
+     * Returns all interventions on one prompt: those that need the same positions together, then in the order in which
+     * they enter the computation.
      */
-    static List<SweepItem> of(Gpt2 model, Sweep sweep, Resolver resolver, int length) {
+    static List<SweepItem> of(Gpt2 model, Sweep sweep, Resolver resolver, int[] ids) {
         var items = new ArrayList<SweepItem>();
-        int top = model.config().layers() - 1;
-        if (sweep.neurons() != null) {
-            var all = neurons(model, sweep.neurons(), resolver, length);
-            var starts = sweep.operations().stream()
-                    .mapToInt(operation -> first(sweep.positions(operation), length)).toArray();
-            for (int l = 0; l < all.size(); l++) {
-                for (int neuron : all.get(l)) {
-                    for (int o = 0; o < starts.length; o++) {
-                        items.add(new SweepItem(neuron, o, l, l == top ? length - 1 : starts[o]));
+        var entries = new HashMap<Object, Entry>(); // of items that differ in nothing that matters for it
+        if (sweep.parts() != null) {
+            for (var group : parts(model, sweep, resolver, ids.length)) {
+                for (int o = 0; o < sweep.operations().size(); o++) {
+                    for (int position : positions(sweep, group, ids.length)) {
+                        var item = new SweepItem(group.parts(), o, position, null);
+                        var like = group.parts().size() > 1 ? item
+                                : List.of(group.parts().getFirst().layer(), kind(group.parts().getFirst()), o, position);
+                        var entry = entries.computeIfAbsent(like, key -> Entry.of(model, sweep, item.edits(sweep), ids));
+                        items.add(new SweepItem(group.parts(), o, position, entry));
                     }
                 }
             }
         }
         for (int i = 0; i < sweep.interventions().size(); i++) {
-            items.add(ofEdits(sweep.interventions().get(i), i, top, length));
+            items.add(new SweepItem(List.of(), i, -1, Entry.of(model, sweep, sweep.interventions().get(i), ids)));
         }
-        items.sort(Comparator.comparingInt(SweepItem::firstPosition).thenComparingInt(SweepItem::firstLayer));
+        items.sort(Comparator.comparing(SweepItem::entry));
         return items;
     }
 
-    private static SweepItem ofEdits(Intervention edits, int index, int top, int length) {
-        int layer = edits.list().stream().mapToInt(Edit::layer).min().orElse(top);
-        int below = edits.list().stream().filter(edit -> edit.layer() < top)
-                .mapToInt(edit -> first(edit.positions(), length)).min().orElse(length - 1);
-        return new SweepItem(-1, index, layer, below);
+    /** Returns what tells parts of one layer apart that enter at different places. */
+    private static Object kind(Part part) {
+        return part instanceof Link ? part : part instanceof Head head ? head.vector() : part.site();
     }
 
-    /** Returns the first position of a prompt at which an edit holds; its last if there is none. */
-    private static int first(Positions positions, int length) {
-        return IntStream.range(0, length).filter(p -> positions.contains(p, length)).findFirst().orElse(length - 1);
+    /** Parts that are edited together; a link is edited at one query alone. */
+    private record Group(List<Part> parts, int query) {
+        Group(Part part) {
+            this(List.of(part), -1);
+        }
+    }
+
+    private static List<Integer> positions(Sweep sweep, Group group, int length) {
+        if (group.query() >= 0) {
+            return List.of(group.query());
+        }
+        return sweep.positions() == Positions.EACH ? IntStream.range(0, length).boxed().toList() : List.of(-1);
+    }
+
+    private static List<Group> parts(Gpt2 model, Sweep sweep, Resolver resolver, int length) {
+        return switch (sweep.parts()) {
+            case NeuronSelection neurons -> neurons(model, neurons, resolver, length);
+            case PartSelection.Named(var groups) -> groups.stream().map(parts -> new Group(parts, -1)).toList();
+            case PartSelection.OfKind kind -> {
+                int layers = model.config().layers();
+                if (kind.firstLayer() >= layers || kind.lastLayer() != Integer.MAX_VALUE && kind.lastLayer() >= layers) {
+                    throw new IllegalArgumentException(
+                            "sites: %s (expected: L0 to L%d in this model)".formatted(kind, layers - 1));
+                }
+                yield IntStream.rangeClosed(kind.firstLayer(), Math.min(kind.lastLayer(), layers - 1)).boxed()
+                        .flatMap(l -> parts(kind.kind(), l, model.config().heads(), sweep.positions(), length).stream())
+                        .toList();
+            }
+        };
+    }
+
+    /** Returns the parts of a kind in a layer. */
+    private static List<Group> parts(PartSelection.Kind kind, int layer, int heads, Positions positions, int length) {
+        return switch (kind) {
+            case HEADS -> heads(layer, heads, Head.Vector.Z);
+            case Q -> heads(layer, heads, Head.Vector.QUERY);
+            case K -> heads(layer, heads, Head.Vector.KEY);
+            case V -> heads(layer, heads, Head.Vector.VALUE);
+            case PATTERN -> heads(layer, heads, Head.Vector.PATTERN);
+            case LINKS -> IntStream.range(0, heads).boxed().flatMap(h -> IntStream.range(1, length).boxed() // 0 has one link
+                    .filter(query -> positions.contains(query, length))
+                    .flatMap(query -> IntStream.rangeClosed(0, query)
+                            .mapToObj(key -> new Group(List.of(new Link(layer, h, key)), query)))).toList();
+            case PRE -> List.of(new Group(new Residual(layer, Residual.Point.PRE)));
+            case MID -> List.of(new Group(new Residual(layer, Residual.Point.MID)));
+            case POST -> List.of(new Group(new Residual(layer, Residual.Point.POST)));
+            case ATTENTION -> List.of(new Group(new Residual(layer, Residual.Point.ATTENTION)));
+            case FFN -> List.of(new Group(new Residual(layer, Residual.Point.FFN)));
+        };
+    }
+
+    private static List<Group> heads(int layer, int heads, Head.Vector vector) {
+        return IntStream.range(0, heads).mapToObj(h -> new Group(new Head(layer, h, vector))).toList();
     }
 
     /** Returns the chosen neurons, by layer, ascending. */
-    private static List<int[]> neurons(Gpt2 model, NeuronSelection neurons, Resolver resolver, int length) {
+    private static List<Group> neurons(Gpt2 model, NeuronSelection neurons, Resolver resolver, int length) {
         int layers = model.config().layers();
-        return switch (neurons) {
+        var chosenByLayer = switch (neurons) {
             case NeuronSelection.Dominant(int count) -> dominant(model, resolver.cleanRun(), count, length);
             case NeuronSelection.Ranges chosen -> {
                 var ranges = chosen.ranges().stream().map(range -> range.within(model.config())).toList();
@@ -89,6 +152,9 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
                 }).toList();
             }
         };
+        return IntStream.range(0, layers).boxed()
+                .flatMap(l -> Arrays.stream(chosenByLayer.get(l)).mapToObj(neuron -> new Group(new Neuron(l, neuron))))
+                .toList();
     }
 
     private static List<int[]> dominant(Gpt2 model, Activations clean, int count, int length) {
@@ -117,10 +183,10 @@ record SweepItem(int neuron, int index, int firstLayer, int firstPosition) {
     static void check(Sweep sweep, List<SweepItem> items, Resolver resolver) {
         if (items.isEmpty()) {
             throw new IllegalArgumentException(
-                    "sweep: nothing selected (expected: neurons with operations, or interventions)");
+                    "sweep: nothing selected (expected: parts with operations, or interventions)");
         }
-        var operations = new TreeSet<Integer>();
-        items.stream().filter(item -> item.neuron() < 0 || operations.add(item.index()))
-                .forEach(item -> resolver.resolve(item.edits(sweep)));
+        var operations = new HashSet<Integer>(); // one neuron or head is as good as another
+        items.stream().filter(item -> item.parts().isEmpty() || sweep.parts() instanceof PartSelection.Named
+                || operations.add(item.index())).forEach(item -> resolver.resolve(item.edits(sweep)));
     }
 }

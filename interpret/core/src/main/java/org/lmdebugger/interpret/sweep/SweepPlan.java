@@ -8,6 +8,7 @@ import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
+import org.lmdebugger.model.Site;
 
 /**
  * The work of a sweep: checked, counted and divided into chunks, before anything but the prompts themselves is
@@ -25,7 +26,8 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
      * @param prompt        index of the prompt
      * @param from          number of the first of its interventions, in the order in which they are computed
      * @param count         how many
-     * @param firstPosition the first position that is computed again
+     * @param firstPosition the first position that is computed again; the prompt's length if none is, as the
+     *                      interventions cannot change the prediction
      * @param rows          rows of the residual stream: count × positions
      * @param flop          multiplications and additions in matrix products
      */
@@ -58,7 +60,7 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
             var ids = model.encode(prompt);
             prompts.add(ids);
             try (var resolver = new Resolver(model, ids, ids.length)) {
-                var items = SweepItem.of(model, sweep, resolver, ids.length);
+                var items = SweepItem.of(model, sweep, resolver, ids);
                 SweepItem.check(sweep, items, resolver);
                 bytes = Math.max(bytes,
                         chunks(model.config(), readout, sweep.memory(), prompts.size() - 1, ids.length, items, chunks));
@@ -74,13 +76,14 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         if (sweep.measures().isEmpty()) {
             throw new IllegalArgumentException("measures: none (expected: at least one, such as kl)");
         }
-        if (sweep.neurons() != null && sweep.operations().isEmpty()) {
+        if (sweep.parts() != null && sweep.operations().isEmpty()) {
             throw new IllegalArgumentException("operations: none (expected: at least one, such as off)");
         }
         if (Set.copyOf(sweep.operations()).size() < sweep.operations().size()) {
             throw new IllegalArgumentException("operations: %s (expected: each once)".formatted(sweep.operations()));
         }
-        if (sweep.positions() == Positions.GENERATED) {
+        if (sweep.base().list().stream().anyMatch(edit -> edit.positions() == Positions.GENERATED)
+                || sweep.positions() == Positions.GENERATED) {
             throw new IllegalArgumentException("positions: generated (expected: positions of the prompt)");
         }
     }
@@ -90,16 +93,16 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
             List<SweepItem> items, List<Chunk> chunks) {
         long largest = 0;
         for (int from = 0; from < items.size();) {
-            int first = items.get(from).firstPosition();
+            int first = items.get(from).entry().position();
             int positions = length - first;
             int to = from + 1;
-            while (to < items.size() && items.get(to).firstPosition() == first
+            while (to < items.size() && items.get(to).entry().position() == first
                     && bytes(config, readout, to + 1 - from, positions) <= memory) {
                 to++;
             }
             double flop = 0;
             for (var item : items.subList(from, to)) {
-                flop += flop(config, readout, item.firstLayer(), positions, length);
+                flop += flop(config, readout, item.entry(), positions, length);
             }
             chunks.add(new Chunk(prompt, from, to - from, first, (long) (to - from) * positions, flop));
             largest = Math.max(largest, bytes(config, readout, to - from, positions));
@@ -113,18 +116,34 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
     }
 
     /**
-     * Returns the operations of one intervention: whole layers, the top layer with one row but for keys and values, and
-     * the head.
+     * Returns the operations of one intervention: the rest of the layer where it enters, whole layers, the top layer
+     * with one row but for keys and values, and the head.
      */
-    private static double flop(Gpt2Config config, MeasureReader.Layout readout, int firstLayer, int positions,
+    private static double flop(Gpt2Config config, MeasureReader.Layout readout, Entry entry, int positions,
             int length) {
+        if (positions == 0) {
+            return 0;
+        }
         double d = config.width();
-        double attention = 4 * d * d + 4 * d * length; // but for keys and values
         double keysAndValues = 4 * d * d;
-        double feedForward = 4 * d * config.feedForwardWidth();
-        int above = config.layers() - 1 - firstLayer;
-        double row = attention + keysAndValues + feedForward;
-        double top = above == 0 ? 0 : attention + positions * keysAndValues + feedForward;
-        return Math.max(0, above - 1) * positions * row + top + 2 * d * readout.columns();
+        double queries = 2 * d * d;
+        double attention = 4 * d * length;
+        double attentionOut = 2 * d * d;
+        double ffnOut = 2 * d * config.feedForwardWidth();
+        double row = queries + attention + attentionOut + 2 * ffnOut; // but for keys and values
+        int above = config.layers() - 1 - entry.layer();
+        double first = switch (entry.site()) { // the rest of a row in the layer where it enters
+            case RESIDUAL_PRE -> row;
+            case QUERY, KEY, VALUE -> attention + attentionOut + 2 * ffnOut;
+            case Z -> attentionOut + 2 * ffnOut;
+            case ATTENTION_OUT, RESIDUAL_MID -> 2 * ffnOut;
+            case COEFFICIENTS -> ffnOut;
+            case FFN_OUT, RESIDUAL_POST -> 0;
+        };
+        double total = (above == 0 ? 1 : positions) * first
+                + (entry.site() == Site.RESIDUAL_PRE ? positions * keysAndValues : 0)
+                + Math.max(0, above - 1) * positions * (row + keysAndValues)
+                + (above == 0 ? 0 : row + positions * keysAndValues);
+        return total + 2 * d * readout.columns();
     }
 }

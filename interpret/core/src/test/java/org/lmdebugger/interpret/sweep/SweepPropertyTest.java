@@ -29,11 +29,17 @@ import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.RandomCheckpoint;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Direction;
 import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Link;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
 
 /** Each effect of a sweep is what a whole forward under that intervention gives, for random models, prompts and edits. */
 @Tag("device")
@@ -79,8 +85,11 @@ class SweepPropertyTest {
     }
 
     /** A prompt, single edits of some neurons, and interventions of several edits. */
-    record Case(int model, int[] ids, List<Intervention> interventions, int layer, int neuron, float value,
+    record Case(int model, int[] ids, List<Intervention> interventions, Intervention base, int layer, int neuron, float value,
             Positions positions, long memory, int target) {
+    }
+
+    private record Edits(List<Intervention> interventions, Intervention base) {
     }
 
     @Provide
@@ -101,15 +110,58 @@ class SweepPropertyTest {
                                 Arbitraries.of(new Edit.Operation.On(), new Edit.Operation.Off()));
                         var layer = Arbitraries.integers().between(0, layers - 1);
                         var neuron = Arbitraries.integers().between(0, neurons - 1);
-                        var edit = Combinators.combine(layer, neuron, operation, positions).as(Edit::new);
+                        var ofNeuron = Combinators.combine(layer, neuron, operation, positions).as(Edit::new);
+                        var edit = Arbitraries.oneOf(ofNeuron, ofVectors(model, ids.length, positions));
                         var edits = edit.array(Edit[].class).ofMinSize(0).ofMaxSize(4).map(Intervention::of);
+                        var base = Arbitraries.oneOf(Arbitraries.just(Intervention.NONE),
+                                edit.array(Edit[].class).ofMinSize(1).ofMaxSize(2).map(Intervention::of));
                         return Combinators
-                                .combine(edits.list().ofMaxSize(4), layer, neuron, value, positions,
-                                        Arbitraries.of(1L, 300_000L, 1L << 29), Arbitraries.integers().between(0, 8191))
-                                .as((interventions, l, n, v, p, memory, target) -> new Case(model, ids, interventions,
-                                        l, n, v, p, memory, target));
+                                .combine(Combinators.combine(edits.list().ofMaxSize(4), base).as(Edits::new), layer,
+                                        neuron, value, positions, Arbitraries.of(1L, 300_000L, 1L << 29),
+                                        Arbitraries.integers().between(0, 8191))
+                                .as((all, l, n, v, p, memory, target) -> new Case(model, ids, all.interventions(),
+                                        all.base(), l, n, v, p, memory, target));
                     });
         });
+    }
+
+    /** Edits of every part but neurons, and of every operation. */
+    private static Arbitrary<Edit> ofVectors(int model, int length, Arbitrary<Positions> positions) {
+        int layers = new int[] {1, 2, 4}[model];
+        int heads = new int[] {1, 2, 2}[model];
+        var layer = Arbitraries.integers().between(0, layers - 1);
+        var factor = Arbitraries.floats().between(-4, 4).ofScale(2);
+        var other = Arbitraries.integers().between(0, 8191).array(int[].class).ofSize(length)
+                .map(ids -> new Edit.Operation.From(Prompt.ofIds(ids)));
+        var direction = Arbitraries.oneOf(
+                Combinators.combine(layer, Arbitraries.integers().between(0, 31))
+                        .as((l, n) -> (Direction) new Direction.ValueVector(new Neuron(l, n))),
+                Arbitraries.integers().between(0, 8191).map(Direction.TokenId::new));
+        Arbitrary<Edit.Operation> ofVector = Arbitraries.oneOf(Arbitraries.of(new Edit.Operation.Set(0)),
+                factor.map(Edit.Operation.Scale::new), other);
+        Arbitrary<Edit.Operation> ofOutput = Arbitraries.oneOf(ofVector, Combinators.combine(factor, direction)
+                .as((f, d) -> new Edit.Operation.AddDirection(f, false, d)));
+        Arbitrary<Edit.Operation> ofStream = Arbitraries.oneOf(ofOutput, direction.map(Edit.Operation.ProjectOut::new),
+                Combinators.combine(factor, direction).as((f, d) -> new Edit.Operation.AddDirection(f / 40, true, d)));
+        var head = Combinators
+                .combine(layer, Arbitraries.integers().between(Head.ALL, heads - 1),
+                        Arbitraries.of(Head.Vector.Z, Head.Vector.QUERY, Head.Vector.KEY, Head.Vector.VALUE))
+                .as(Head::new);
+        var pattern = Combinators.combine(layer, Arbitraries.integers().between(Head.ALL, heads - 1))
+                .as((l, h) -> new Head(l, h, Head.Vector.PATTERN));
+        var edits = new ArrayList<Arbitrary<? extends Edit>>(List.of(
+                Combinators.combine(head, ofVector, positions).as(Edit::new),
+                Combinators.combine(pattern, other, positions).as(Edit::new),
+                Combinators.combine(layer, Arbitraries.of(Residual.Point.PRE, Residual.Point.MID, Residual.Point.POST),
+                        ofStream, positions).as((l, point, o, p) -> new Edit(new Residual(l, point), o, p)),
+                Combinators.combine(layer, Arbitraries.of(Residual.Point.ATTENTION, Residual.Point.FFN), ofOutput,
+                        positions).as((l, point, o, p) -> new Edit(new Residual(l, point), o, p))));
+        if (length > 1) { // links that may all go without leaving a query alone: those to position 0
+            edits.add(Combinators.combine(layer, Arbitraries.integers().between(0, heads - 1),
+                    Arbitraries.integers().between(1, length - 1)).as((l, h, query) -> new Edit(new Link(l, h, 0),
+                            new Edit.Operation.Off(), Positions.at(query))));
+        }
+        return Arbitraries.oneOf(edits);
     }
 
     @Property(tries = 150)
@@ -120,18 +172,18 @@ class SweepPropertyTest {
         var target = Target.of(Measure.Token.ofId(random.target()), Measure.Token.of(OTHER));
         var sweep = Sweep.ofIds(random.ids()).neurons(neurons).off().add(random.value()).scale(random.value())
                 .lmDebugger(true).lmDebugger(false).at(random.positions())
-                .interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(),
+                .base(random.base()).interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(),
                         Measure.logit(TOKEN),
                         Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN),
                         Measure.difference(TOKEN, OTHER),
                         Measure.of(Measure.Quantity.LOG_PROBABILITY, Measure.Token.TARGET),
                         Measure.difference(Measure.Token.AGAINST, Measure.Token.TARGET))
                 .targets(target);
-        var clean = logits(model, random.ids(), Intervention.NONE);
+        var clean = logits(model, random.ids(), random.base());
         var seen = new int[1];
         new Debugger(model).sweep(sweep, effects -> {
             for (int i = 0; i < effects.size(); i++) {
-                assertEffect(model, effects, i, clean, logits(model, random.ids(), effects.edits(i)));
+                assertEffect(model, effects, i, clean, logits(model, random.ids(), random.base().and(effects.edits(i))));
                 seen[0]++;
             }
             return true;
@@ -142,8 +194,8 @@ class SweepPropertyTest {
 
     /** Logits alone are computed from those columns of the head alone, and are what they are among others. */
     private static void assertOnlyChosen(Gpt2 model, Sweep sweep) {
-        var alone = new Sweep(sweep.prompts(), sweep.targets(), sweep.neurons(), sweep.operations(),
-                sweep.interventions(),
+        var alone = new Sweep(sweep.prompts(), sweep.targets(), sweep.parts(), sweep.operations(),
+                sweep.interventions(), sweep.base(),
                 sweep.positions(),
                 List.of(Measure.logit(TOKEN), Measure.difference(TOKEN, OTHER)), sweep.memory());
         assertThat(collect(model, alone, Measure.logit(TOKEN))).usingComparatorWithPrecision(1e-5f)

@@ -102,7 +102,7 @@ class SweepTest {
         assertThat(tall.getFirst().topIds())
                 .containsExactly(parts.stream().flatMapToInt(e -> IntStream.of(e.topIds())).toArray());
         var justLogits = run(debugger,
-                new Sweep(sweep.prompts(), sweep.targets(), sweep.neurons(), sweep.operations(), List.of(),
+                new Sweep(sweep.prompts(), sweep.targets(), sweep.parts(), sweep.operations(), List.of(), sweep.base(),
                         sweep.positions(),
                         List.of(Measure.logit(" girl")), sweep.memory()));
         assertThat(values(justLogits, Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
@@ -203,7 +203,7 @@ class SweepTest {
     void promptsOfDifferentLengthsAreMeasuredEach() {
         var sweep = someNeurons();
         var both = run(debugger,
-                Sweep.of(PROMPT, "The king").neurons(sweep.neurons()).off().atLast()
+                Sweep.of(PROMPT, "The king").parts(sweep.parts()).off().atLast()
                         .measure(Measure.kl(), Measure.logit(" girl")));
         assertThat(both.stream().map(Effects::prompt)).containsExactly(0, 1);
         assertThat(both.getFirst().values(Measure.kl())).isEqualTo(values(run(debugger, sweep), Measure.kl()));

@@ -1,0 +1,90 @@
+package org.lmdebugger.interpret.sweep;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Head;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Link;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.Part;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Site;
+
+/**
+ * The place where the rows of an intervention enter the computation: before it, all is as in the clean run. Entries are
+ * ordered by position, then as the computation goes.
+ *
+ * @param position the first position whose rows are computed again; the prompt's length if the intervention cannot
+ *                 change the prediction
+ * @param layer    the lowest layer that is edited
+ * @param site     the site of that layer where the rows enter, as they are in the clean run before the edits. Edits of
+ *                 neurons enter at {@link Site#RESIDUAL_POST}, where they are a shift by (m' − m)·v, and edits of
+ *                 queries, keys, values and attention at {@link Site#QUERY}
+ */
+record Entry(int position, int layer, Site site) implements Comparable<Entry> {
+    private static final Comparator<Entry> ORDER = Comparator.comparingInt(Entry::position)
+            .thenComparingInt(Entry::layer).thenComparingInt(entry -> entry.site().ordinal());
+
+    /** An edit that changes something, and the first position where it does. */
+    private record Effective(Edit edit, int position) {
+    }
+
+    static Entry of(Gpt2 model, Sweep sweep, Intervention edits, int[] ids) {
+        var effective = edits.list().stream()
+                .map(edit -> first(model, edit, edits.list().size() == 1 && sweep.base().isEmpty(), ids)
+                        .map(position -> new Effective(edit, position)))
+                .flatMap(Optional::stream).toList();
+        int layer = effective.stream().mapToInt(each -> each.edit().layer()).min().orElse(0);
+        boolean shift = isNotEdited(edits, layer, Site.FFN_OUT) && isNotEdited(sweep.base(), layer, Site.FFN_OUT)
+                && isNotEdited(sweep.base(), layer, Site.RESIDUAL_POST);
+        return new Entry(effective.stream().mapToInt(Effective::position).min().orElse(ids.length), layer,
+                effective.stream().map(Effective::edit).filter(edit -> edit.layer() == layer)
+                        .map(edit -> site(edit.part(), shift)).min(Comparator.naturalOrder())
+                        .orElse(Site.RESIDUAL_POST));
+    }
+
+    private static boolean isNotEdited(Intervention edits, int layer, Site site) {
+        return edits.list().stream().noneMatch(edit -> edit.layer() == layer && edit.part().site() == site);
+    }
+
+    private static Site site(Part part, boolean shift) {
+        return switch (part) {
+            case Neuron _ -> shift ? Site.RESIDUAL_POST : Site.COEFFICIENTS;
+            case Link _ -> Site.QUERY;
+            case Head head -> head.vector() == Head.Vector.Z ? Site.Z : Site.QUERY;
+            default -> part.site();
+        };
+    }
+
+    /**
+     * Returns the first position where an edit changes anything that the last position's prediction depends on.
+     *
+     * @param alone whether nothing else is edited: then what an edit takes from another prompt's run is the same as long
+     *              as the two prompts agree
+     */
+    private static Optional<Integer> first(Gpt2 model, Edit edit, boolean alone, int[] ids) {
+        int agree = alone && edit.operation() instanceof Operation.From(var other)
+                ? Arrays.mismatch(ids, model.encode(other))
+                : 0;
+        int from = agree < 0 ? ids.length : agree;
+        boolean lastOnly = edit.layer() == model.config().layers() - 1 && !isReadByLaterRows(edit.part());
+        OptionalInt first = IntStream.range(lastOnly ? Math.max(from, ids.length - 1) : from, ids.length)
+                .filter(p -> edit.positions().contains(p, ids.length)).findFirst();
+        return first.isPresent() ? Optional.of(first.getAsInt()) : Optional.empty();
+    }
+
+    /** Returns whether rows after the edited one depend on the part within its own layer. */
+    private static boolean isReadByLaterRows(Part part) {
+        return part.site() == Site.RESIDUAL_PRE || part.site() == Site.KEY || part.site() == Site.VALUE;
+    }
+
+    @Override
+    public int compareTo(Entry other) {
+        return ORDER.compare(this, other);
+    }
+}

@@ -1,0 +1,7 @@
+package org.lmdebugger.interpret;
+
+class SampleSitesGoldenTest extends SitesGoldenTest {
+    SampleSitesGoldenTest() {
+        super("sample");
+    }
+}

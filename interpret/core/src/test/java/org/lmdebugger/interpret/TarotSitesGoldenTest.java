@@ -1,0 +1,7 @@
+package org.lmdebugger.interpret;
+
+class TarotSitesGoldenTest extends SitesGoldenTest {
+    TarotSitesGoldenTest() {
+        super("tarot");
+    }
+}
