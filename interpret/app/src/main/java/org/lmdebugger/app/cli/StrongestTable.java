@@ -13,6 +13,8 @@ import org.lmdebugger.interpret.sweep.Measure;
 /** The strongest effects of a sweep as lines for people, with the tokens that each neuron's value vector promotes most. */
 final class StrongestTable {
     private static final int WIDTH = 80;
+    private static final int LEAST = 18; // of the column of interventions
+    private static final int MOST = 40;
 
     private final PrintWriter out;
     private final List<Measure> measures; // of one number each
@@ -29,16 +31,17 @@ final class StrongestTable {
         }
         boolean prompts = effects.stream().anyMatch(effect -> effect.chunk().prompt() > 0);
         var names = measures.stream().map(measure -> Text.visible(measure.toString())).toList();
-        out.println(line(prompts ? "prompt" : "", "intervention", names, "its value vector says"));
+        int width = effects.stream().mapToInt(effect -> edits(effect).length() + 1).max().orElse(0);
+        width = Math.clamp(width, LEAST, MOST);
+        out.println(line(prompts ? "prompt" : "", width, "intervention", names, "its value vector says"));
         for (var effect : effects) {
             var tokens = effect.layer() < 0 ? ""
                     : debugger.project(debugger.model().layer(effect.layer()).ffnOut().row(effect.neuron()), 8)
                             .getFirst().stream().map(token -> Text.visible(token.token()))
                             .collect(Collectors.joining(" "));
-            var intervention = String.join("; ", effect.chunk().edits(effect.index()).texts());
             var values = measures.stream().map(measure -> number(measure, effect.value(measure))).toList();
             var says = Text.named(named.get(new Neuron(effect.layer(), effect.neuron())), tokens);
-            out.println(line(prompts ? String.valueOf(effect.chunk().prompt()) : "", intervention, values, says));
+            out.println(line(prompts ? String.valueOf(effect.chunk().prompt()) : "", width, edits(effect), values, says));
         }
         if (strongest.notFinite() > 0) {
             out.println("not finite, and so without an order: %,d effect%s (the network overflows)"
@@ -53,8 +56,12 @@ final class StrongestTable {
                 : String.format(Locale.ROOT, "%.4g", value);
     }
 
-    private static String line(String prompt, String intervention, List<String> values, String tokens) {
-        var line = new StringBuilder(prompt.isEmpty() ? "" : Text.fit(prompt, 7)).append(Text.fit(intervention, 18));
+    private static String edits(StrongestEffects.Effect effect) {
+        return String.join("; ", effect.chunk().edits(effect.index()).texts());
+    }
+
+    private static String line(String prompt, int width, String intervention, List<String> values, String tokens) {
+        var line = new StringBuilder(prompt.isEmpty() ? "" : Text.fit(prompt, 7)).append(Text.fit(intervention, width));
         values.forEach(value -> line.append(' ').append(Text.fit(value, 12)));
         int left = Math.max(20, WIDTH - line.length() - 1);
         return line.append(' ').append(Text.fit(tokens, left)).toString().stripTrailing();

@@ -29,11 +29,12 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(name = "sweep", mixinStandardHelpOptions = true,
-        description = "Edits many neurons, each by itself, and measures what every edit does to the prediction.",
+        description = "Edits many neurons or other parts of the network, each by itself, and measures what every edit does to the prediction.",
         footerHeading = "%nExamples:%n", footer = {
                 "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
                 "  lmdebug sweep \"The man is a\" --neurons L2-3 --op set:3 --measure 'logit:\" king\"' --out effects.csv",
-                "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
+                "  lmdebug sweep \"The man is a\" --sites heads --at each --measure 'logit:\" king\"'",
+            "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
                 "  lmdebug query results \"select layer, avg(kl) from effects group by layer order by layer\""})
 final class SweepCommand extends ModelCommand {
     @Mixin
@@ -183,6 +184,7 @@ final class SweepCommand extends ModelCommand {
                 "prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
                 "targets", Targets.tokens(sweep.targets()), "against", Targets.against(sweep.targets()), "neurons",
                 String.valueOf(sweep.parts()),
+                "edits", sweep.base().texts(),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
                 "at", sweep.positions().toString(), "measures",

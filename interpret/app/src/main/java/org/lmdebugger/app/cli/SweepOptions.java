@@ -7,8 +7,10 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lmdebugger.app.json.Targets;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
@@ -43,9 +45,15 @@ final class SweepOptions {
                     + "layer that weigh most. Each is edited by itself.")
     private String neurons;
 
+    @Option(names = "--sites", paramLabel = "S",
+            description = "Other parts than neurons, each edited by itself: heads, q, k, v, pattern, links, pre, mid, post, "
+                    + "attention or ffn, also of some layers (heads:L2-4); or by name, with + for parts that are edited "
+                    + "together: L5H3,L5D1+L5D7,L6H*.")
+    private String sites;
+
     @Option(names = "--op", paramLabel = "OP",
-            description = "off (default), set:3, scale:2, add:1.5 or from:\"other prompt\"; "
-                    + "on or off in mode lm-debugger. Repeatable.")
+            description = "off (default), set:3, scale:2, add:1.5, add:4*L3D42 or project-out:L3D42 (a direction), or "
+                    + "from:\"other prompt\"; on or off in mode lm-debugger. Repeatable.")
     private List<String> operations = new ArrayList<>();
 
     @Option(names = "--interventions", paramLabel = "FILE",
@@ -53,9 +61,14 @@ final class SweepOptions {
                     + "more edits: L1D2=0@last; L3D4*=2")
     private Path interventionFile;
 
+    @Option(names = "--edit", paramLabel = "E",
+            description = "An edit that holds in the clean and in every edited run, before the sweep's own: see lmdebug "
+                    + "help trace. Repeatable.")
+    private List<String> edits = new ArrayList<>();
+
     @Option(names = "--at", paramLabel = "P", defaultValue = "last",
-            description = "Where neurons are edited: last (default, and the "
-                    + "fastest), all, 3, 1,4 or 2..5.")
+            description = "Where parts are edited: last (default, and the fastest), all, 3, 1,4 or 2..5; or each: one "
+                    + "intervention for each position.")
     private String at;
 
     @Option(names = "--mode", paramLabel = "MODE", defaultValue = "exact", converter = EditOptions.ModeConverter.class,
@@ -78,14 +91,19 @@ final class SweepOptions {
         var sweep = ofPrompts().at(Positions.parse(at)).memory((long) memory << 20)
                 .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse)
                         .toArray(Measure[]::new));
-        if (neurons != null) {
-            sweep = sweep.neurons(NeuronSelection.parse(neurons));
+        if (neurons != null && sites != null) {
+            throw new IllegalArgumentException("--sites: %s beside --neurons (expected: one of them)"
+                    .formatted(Text.fit(sites, 60).strip()));
+        }
+        if (neurons != null || sites != null) {
+            sweep = sweep.parts(sites == null ? NeuronSelection.parse(neurons) : PartSelection.parse(sites));
             for (var text : operations.isEmpty() ? List.of("off") : operations) {
                 sweep = sweep.operation(mode.operation(text));
             }
         } else if (!operations.isEmpty()) {
-            throw new IllegalArgumentException("--op: no neurons (expected: --neurons, such as all)");
+            throw new IllegalArgumentException("--op: no parts (expected: --neurons, such as all, or --sites, such as heads)");
         }
+        sweep = sweep.base(Intervention.parse(mode, edits));
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
     }
 

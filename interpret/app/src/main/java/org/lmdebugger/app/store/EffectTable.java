@@ -14,6 +14,10 @@ import org.duckdb.DuckDBConnection;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Head;
+import org.lmdebugger.interpret.edit.Link;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.tokenizer.Tokenizer;
@@ -34,8 +38,8 @@ public final class EffectTable implements AutoCloseable {
         this.tokenizer = tokenizer;
         try {
             database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
-            execute("create table effects (prompt_id integer, intervention varchar, layer integer, neuron integer, "
-                    + "operation varchar, value float, \"at\" varchar, "
+            execute("create table effects (prompt_id integer, intervention varchar, part varchar, layer integer, "
+                    + "head integer, neuron integer, operation varchar, value float, \"at\" varchar, "
                     + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
                             .collect(Collectors.joining(", "))
                     + ")");
@@ -80,20 +84,17 @@ public final class EffectTable implements AutoCloseable {
 
     public void add(Effects effects) {
         try (var appender = database.createAppender("main", "effects")) {
-            var layers = effects.layers();
-            var neurons = effects.neurons();
             for (int i = 0; i < effects.size(); i++) {
                 var edits = effects.edits(i);
                 appender.beginRow();
                 appender.append(effects.prompt());
                 appender.append(String.join("; ", edits.texts()));
-                if (layers[i] < 0) {
-                    for (int column = 0; column < 5; column++) {
+                if (edits.list().size() != 1) {
+                    for (int column = 0; column < 7; column++) {
                         appender.appendNull();
                     }
                 } else {
-                    appender.append(layers[i]);
-                    appender.append(neurons[i]);
+                    append(appender, edits.list().getFirst().part());
                     appendOperation(appender, edits.list().getFirst());
                 }
                 for (var measure : measures) {
@@ -103,6 +104,22 @@ public final class EffectTable implements AutoCloseable {
             }
         } catch (SQLException failure) {
             throw new IllegalStateException("DuckDB cannot take an effect", failure);
+        }
+    }
+
+    /** Appends a part's name, layer, head and neuron. */
+    private static void append(DuckDBAppender to, Part part) throws SQLException {
+        to.append(part.toString());
+        to.append(part.layer());
+        switch (part) {
+            case Head head when head.head() != Head.ALL -> to.append(head.head());
+            case Link link -> to.append(link.head());
+            default -> to.appendNull();
+        }
+        if (part instanceof Neuron neuron) {
+            to.append(neuron.neuron());
+        } else {
+            to.appendNull();
         }
     }
 
@@ -119,7 +136,7 @@ public final class EffectTable implements AutoCloseable {
             case Edit.Operation.On _ -> appendOperation(to, "on");
             case Edit.Operation.Off _ -> appendOperation(to, "off");
         }
-        to.append(edit.positions().toString());
+        to.append(edit.part() instanceof Link link ? edit.positions() + "->" + link.key() : edit.positions().toString());
     }
 
     private static void appendOperation(DuckDBAppender to, String name) throws SQLException {
@@ -181,7 +198,7 @@ public final class EffectTable implements AutoCloseable {
     /** Returns SQL for all rows, as a file of that format has them. */
     private String select(EffectFormat format) {
         var value = format == EffectFormat.JSONL ? number("value") + " as value" : "value";
-        return "select prompt_id, intervention, layer, neuron, operation, " + value + ", \"at\", "
+        return "select prompt_id, intervention, part, layer, head, neuron, operation, " + value + ", \"at\", "
                 + IntStream.range(0, measures.size()).mapToObj(m -> "%s as \"%s\"".formatted(
                         format == EffectFormat.JSONL ? json(measures.get(m), column(m)) : column(m),
                         name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", "))

@@ -72,8 +72,8 @@ class SweepCommandTest {
         var lines = Files.readAllLines(csv);
         assertThat(lines).hasSize(13);
         assertThat(lines.getFirst()).isEqualTo(
-                "prompt_id,intervention,layer,neuron,operation,value,at,\"logit:\"\" girl\"\"\",\"rank:\"\" girl\"\"\",top:2");
-        assertThat(lines.get(1)).startsWith("0,\"L1D5=3@0,1\",1,5,set,3.0,\"0,1\",")
+                "prompt_id,intervention,part,layer,head,neuron,operation,value,at,\"logit:\"\" girl\"\"\",\"rank:\"\" girl\"\"\",top:2");
+        assertThat(lines.get(1)).startsWith("0,\"L1D5=3@0,1\",L1D5,1,,5,set,3.0,\"0,1\",")
                 .contains(",0,\"[{\"\"id\"\":620,\"\"token\"\":\"\" girl\"\",\"\"probability\"\":0.4");
         assertThat(query(parquet, "select prompt_id, layer, neuron, operation, value from effects limit 2"))
                 .containsExactly("prompt_id  layer  neuron  operation  value",
@@ -155,6 +155,22 @@ class SweepCommandTest {
     }
 
     @Test
+    void headsAreSweptAtEachPositionOnTopOfEdits() throws Exception {
+        var results = directory.resolve("heads.parquet");
+        assertThat(lmdebug("sweep", PROMPT, "--sites", "heads:L1-2", "--at", "each", "--edit", "L0H1=0", "--measure",
+                "kl", "--out", results.toString())).as("%s", err).isZero();
+        assertThat(query(results, "select count(*) n, count(distinct part) parts, count(distinct \"at\") positions, "
+                + "sum(head) heads, count(neuron) neurons from effects").getLast().split("\\s+"))
+                .containsExactly("96", "12", "8", "240", "0");
+        assertThat(query(results, "select intervention, operation, value from effects where part = 'L2H3' and \"at\" = '4'")
+                .getLast().split("\\s+")).containsExactly("L2H3=0@4", "set", "0.0");
+        assertThat(lmdebug("sweep", PROMPT, "--sites", "links:L3", "--measure", "kl")).as("%s", err).isZero();
+        assertThat(out.toString()).contains(".link=off@7->");
+        assertThat(lmdebug("sweep", PROMPT, "--sites", "L1D5+L1D7,L2H*", "--op", "scale:2")).as("%s", err).isZero();
+        assertThat(out.toString()).contains("L1D5*=2@last; L1D7*=2@last").contains("L2H**=2@last");
+    }
+
+    @Test
     void interventionsOfSeveralEdits() throws Exception {
         var file = Files.writeString(directory.resolve("edits"),
                 "L1D2=0@last; L3D4*=2\n\nL2D7=from:\"Once upon; a time there was a big\"\n");
@@ -178,9 +194,9 @@ class SweepCommandTest {
         var csv = directory.resolve("e.csv");
         assertThat(lmdebug("sweep", PROMPT, "--interventions", file.toString(), "--out", csv.toString()))
                 .as("%s", err).isZero();
-        assertThat(Files.readAllLines(csv)).anyMatch(row -> row.startsWith("0,L1D2=on@last,1,2,on,,last,"))
-                .anyMatch(row -> row.startsWith("0,L3D4=off,3,4,off,,all,"))
-                .anyMatch(row -> row.startsWith("0,L1D2=on; L3D4*=2,,,,,,"));
+        assertThat(Files.readAllLines(csv)).anyMatch(row -> row.startsWith("0,L1D2=on@last,L1D2,1,,2,on,,last,"))
+                .anyMatch(row -> row.startsWith("0,L3D4=off,L3D4,3,,4,off,,all,"))
+                .anyMatch(row -> row.startsWith("0,L1D2=on; L3D4*=2,,,,,,,,"));
     }
 
     @Test
@@ -319,7 +335,11 @@ class SweepCommandTest {
         refused("operation: double (expected: off, set:3", "sweep", PROMPT, "--neurons", "all", "--op", "double");
         refused("operation: set:3 (expected: on or off in this mode)", "sweep", PROMPT, "--neurons", "all", "--op",
                 "set:3", "--mode", "lm-debugger");
-        refused("--op: no neurons", "sweep", PROMPT, "--op", "off");
+        refused("--sites: heads beside --neurons", "sweep", PROMPT, "--neurons", "all", "--sites", "heads");
+        refused("sites: hats (expected: neurons, heads", "sweep", PROMPT, "--sites", "hats");
+        refused("sites: heads:L2-9 (expected: L0 to L3", "sweep", PROMPT, "--sites", "heads:L2-9");
+        refused("edit: L0H0=3 (expected", "sweep", PROMPT, "--sites", "heads", "--op", "set:3");
+        refused("--op: no parts", "sweep", PROMPT, "--op", "off");
         refused("measures: [kl, kl] (expected: each once", "sweep", PROMPT, "--neurons", "all", "--measure", "kl",
                 "--measure", "kl");
         refused("operations: [", "sweep", PROMPT, "--neurons", "all", "--op", "off", "--op", "set:0");

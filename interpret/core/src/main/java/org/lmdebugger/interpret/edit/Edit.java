@@ -32,6 +32,7 @@ public record Edit(Part part, Operation operation, Positions positions) {
     private static final Pattern LINK = Pattern.compile("L(\\d{1,9})H(\\d{1,9})\\.link");
     private static final Pattern NUMBER = Pattern
             .compile("NaN|[-+]?(?:Infinity|(?:\\d++(?:\\.\\d*+)?|\\.\\d++)(?:[eE][-+]?\\d++)?)");
+    private static final Pattern DIRECTION = Pattern.compile("\\*|L\\d+D|token:|\\.npy#|\\.safetensors#");
     private static final Pattern STEER = Pattern.compile("(?:(" + NUMBER + ")\\s*\\*\\s*)?(norm\\s*\\*\\s*)?(.+)",
             Pattern.DOTALL);
     private static final String FROM = "from:\"";
@@ -40,8 +41,8 @@ public record Edit(Part part, Operation operation, Positions positions) {
 
     public Edit {
         if (!allows(part, operation)) {
-            throw new IllegalArgumentException("edit: %s%s (expected: an operation of this part: %s)"
-                    .formatted(part, Shown.of(operation), operations(part)));
+            throw new IllegalArgumentException("edit: %s (expected: an operation of this part: %s)"
+                    .formatted(Shown.of(part + text(operation)), operations(part)));
         }
         if (positions == Positions.EACH) {
             throw new IllegalArgumentException("edit: " + part + "@each (expected: positions; each is a sweep's)");
@@ -212,7 +213,7 @@ public record Edit(Part part, Operation operation, Positions positions) {
         }
         if (sign.equals("-=")) {
             return new Operation.ProjectOut(Direction.parse(number));
-        } else if (sign.equals("+=") && !NUMBER.matcher(number).matches()) {
+        } else if (sign.equals("+=") && isDirection(number)) {
             return steer(text, number);
         }
         if (!NUMBER.matcher(number).matches()) { // Java's own numbers, such as 1f and 0x1p3, are not meant
@@ -226,7 +227,12 @@ public record Edit(Part part, Operation operation, Positions positions) {
         };
     }
 
-    private static Operation steer(String text, String sum) {
+    /** Returns whether a text after {@code +=} names a direction; what is neither it nor a number is a wrong number. */
+    static boolean isDirection(String sum) {
+        return DIRECTION.matcher(sum).find();
+    }
+
+    static Operation steer(String text, String sum) {
         var parts = STEER.matcher(sum);
         if (!parts.matches()) {
             throw wrong(text, "");
@@ -251,7 +257,12 @@ public record Edit(Part part, Operation operation, Positions positions) {
     /** Returns the text form. */
     @Override
     public String toString() {
-        var change = switch (operation) {
+        return part + text(operation) + (part instanceof Link link ? "@" + positions + "->" + link.key()
+                : positions.equals(Positions.ALL) ? "" : "@" + positions);
+    }
+
+    private static String text(Operation operation) {
+        return switch (operation) {
             case Operation.Set set -> "=" + number(set.value());
             case Operation.Scale scale -> "*=" + number(scale.factor());
             case Operation.Add add -> "+=" + number(add.amount());
@@ -262,8 +273,6 @@ public record Edit(Part part, Operation operation, Positions positions) {
             case Operation.On _ -> "=on";
             case Operation.Off _ -> "=off";
         };
-        return part + change + (part instanceof Link link ? "@" + positions + "->" + link.key()
-                : positions.equals(Positions.ALL) ? "" : "@" + positions);
     }
 
     private static String number(float value) {

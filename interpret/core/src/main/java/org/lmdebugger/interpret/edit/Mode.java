@@ -15,7 +15,8 @@ public enum Mode {
      */
     LM_DEBUGGER;
 
-    private static final Pattern OPERATION = Pattern.compile("(set|scale|add):(\\S+)|from:\"(.+)\"", Pattern.DOTALL);
+    private static final Pattern OPERATION = Pattern
+            .compile("(set|scale|add|project-out):(.+)|from:\"(.+)\"", Pattern.DOTALL);
 
     /** Reads a mode's name, as {@link #toString} writes it. @throws IllegalArgumentException if {@code name} is none */
     public static Mode parse(String name) {
@@ -25,8 +26,9 @@ public enum Mode {
     }
 
     /**
-     * Reads an operation of a sweep: {@code off} (set to 0), {@code set:3}, {@code scale:2}, {@code add:1.5} or
-     * {@code from:"other prompt"}; in {@link #LM_DEBUGGER} its switches {@code on} and {@code off}.
+     * Reads an operation of a sweep: {@code off} (set to 0; a link's score to −∞), {@code set:3}, {@code scale:2},
+     * {@code add:1.5}, {@code add:4*DIRECTION}, {@code project-out:DIRECTION} or {@code from:"other prompt"}; in
+     * {@link #LM_DEBUGGER} its switches {@code on} and {@code off}.
      *
      * @throws IllegalArgumentException if {@code text} is none of these
      */
@@ -50,10 +52,15 @@ public enum Mode {
         var parts = OPERATION.matcher(text);
         if (!parts.matches()) {
             throw new IllegalArgumentException("operation: " + Shown.of(text)
-                    + " (expected: off, set:3, scale:2, add:1.5 or from:\"other prompt\")");
+                    + " (expected: off, set:3, scale:2, add:1.5, add:4*L3D42, project-out:L3D42 or from:\"other prompt\")");
         }
         if (parts.group(3) != null) {
             return new Edit.Operation.From(parts.group(3));
+        }
+        if (parts.group(1).equals("project-out")) {
+            return new Edit.Operation.ProjectOut(Direction.parse(parts.group(2)));
+        } else if (parts.group(1).equals("add") && Edit.isDirection(parts.group(2))) {
+            return Edit.steer(text, parts.group(2));
         }
         float value = number(text, parts.group(2));
         return switch (parts.group(1)) {

@@ -34,6 +34,8 @@ import org.lmdebugger.model.Gpt2;
  * @param entry    where its rows enter the computation
  */
 record SweepItem(List<Part> parts, int index, int position, Entry entry) {
+    /** Interventions on one prompt that a plan takes: a few hundred megabytes of the host's memory. */
+    private static final long MOST = 4_000_000;
 
     Intervention edits(Sweep sweep) {
         if (parts.isEmpty()) {
@@ -58,7 +60,10 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         var items = new ArrayList<SweepItem>();
         var entries = new HashMap<Object, Entry>(); // of items that differ in nothing that matters for it
         if (sweep.parts() != null) {
-            for (var group : parts(model, sweep, resolver, ids.length)) {
+            var groups = parts(model, sweep, resolver, ids.length);
+            checkCount((long) groups.size() * sweep.operations().size()
+                    * (sweep.positions() == Positions.EACH ? ids.length : 1));
+            for (var group : groups) {
                 for (int o = 0; o < sweep.operations().size(); o++) {
                     for (int position : positions(sweep, group, ids.length)) {
                         var item = new SweepItem(group.parts(), o, position, null);
@@ -106,11 +111,24 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
                     throw new IllegalArgumentException(
                             "sites: %s (expected: L0 to L%d in this model)".formatted(kind, layers - 1));
                 }
-                yield IntStream.rangeClosed(kind.firstLayer(), Math.min(kind.lastLayer(), layers - 1)).boxed()
+                int last = Math.min(kind.lastLayer(), layers - 1);
+                if (kind.kind() == PartSelection.Kind.LINKS) {
+                    checkCount((long) (last - kind.firstLayer() + 1) * model.config().heads()
+                            * queries(sweep.positions(), length).mapToLong(query -> query + 1).sum());
+                }
+                yield IntStream.rangeClosed(kind.firstLayer(), last).boxed()
                         .flatMap(l -> parts(kind.kind(), l, model.config().heads(), sweep.positions(), length).stream())
                         .toList();
             }
         };
+    }
+
+    private static void checkCount(long interventions) {
+        if (interventions > MOST) {
+            throw new IllegalArgumentException(
+                    "sweep: %,d interventions of one prompt (expected: at most %,d; choose fewer parts or positions)"
+                            .formatted(interventions, MOST));
+        }
     }
 
     /** Returns the parts of a kind in a layer. */
@@ -121,16 +139,21 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
             case K -> heads(layer, heads, Head.Vector.KEY);
             case V -> heads(layer, heads, Head.Vector.VALUE);
             case PATTERN -> heads(layer, heads, Head.Vector.PATTERN);
-            case LINKS -> IntStream.range(0, heads).boxed().flatMap(h -> IntStream.range(1, length).boxed() // 0 has one link
-                    .filter(query -> positions.contains(query, length))
+            case LINKS -> IntStream.range(0, heads).boxed().flatMap(h -> queries(positions, length).boxed()
                     .flatMap(query -> IntStream.rangeClosed(0, query)
-                            .mapToObj(key -> new Group(List.of(new Link(layer, h, key)), query)))).toList();
+                            .mapToObj(key -> new Group(List.of(new Link(layer, h, key)), query))))
+                    .toList();
             case PRE -> List.of(new Group(new Residual(layer, Residual.Point.PRE)));
             case MID -> List.of(new Group(new Residual(layer, Residual.Point.MID)));
             case POST -> List.of(new Group(new Residual(layer, Residual.Point.POST)));
             case ATTENTION -> List.of(new Group(new Residual(layer, Residual.Point.ATTENTION)));
             case FFN -> List.of(new Group(new Residual(layer, Residual.Point.FFN)));
         };
+    }
+
+    /** Returns the positions whose links are edited; position 0 attends to itself alone. */
+    private static IntStream queries(Positions positions, int length) {
+        return IntStream.range(1, length).filter(query -> positions.contains(query, length));
     }
 
     private static List<Group> heads(int layer, int heads, Head.Vector vector) {

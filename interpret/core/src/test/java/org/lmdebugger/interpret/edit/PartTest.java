@@ -50,7 +50,7 @@ class PartTest {
             "L5.attention-=L3D42, operation of this part", "L5.ffn+=norm*L3D42, operation of this part",
             "L5D3+=L3D42, operation of this part", "L5D3-=L3D42, operation of this part",
             "L5H3.link=0@7->2, operation of this part", "L5H3.link=off, a query and a key",
-            "L5H3.link=off@7, a query and a key", "L5H3.link=off@->2, positions", "L5.mid+=x, direction",
+            "L5H3.link=off@7, a query and a key", "L5H3.link=off@->2, positions", "L5.mid+=x, is not a number", "L5.mid+=3, operation of this part",
             "L5.mid+=2*, direction", "L5.mid-=2*L3D42, direction", "L5.mid+=1e99*L3D42, a finite number",
             "L5H3=0@each, each is a sweep's", "L5.middle=0, edit"})
     void whatAPartCannotDoIsRefused(String text, String reason) {
@@ -63,6 +63,17 @@ class PartTest {
             "heads:L2", "heads:L2-4", "L5H3", "L5H3,L5D1+L5D7", "L6H*"})
     void textFormOfASelectionIsReadBack(String text) {
         assertThat(PartSelection.parse(text)).hasToString(text);
+    }
+
+    @Test
+    void operationsOfASweepNameDirections() {
+        assertThat(Mode.EXACT.operation("add:4*L3D42"))
+                .isEqualTo(new Edit.Operation.AddDirection(4, false, Direction.parse("L3D42")));
+        assertThat(Mode.EXACT.operation("add:norm*token:\" king\""))
+                .isEqualTo(new Edit.Operation.AddDirection(1, true, Direction.parse("token:\" king\"")));
+        assertThat(Mode.EXACT.operation("project-out:v.npy#2"))
+                .isEqualTo(new Edit.Operation.ProjectOut(Direction.parse("v.npy#2")));
+        assertThatThrownBy(() -> Mode.EXACT.operation("add:x")).hasMessageContaining("is not a number");
     }
 
     @Test

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.Objects;
 import org.lmdebugger.app.store.Names;
+import org.lmdebugger.interpret.edit.Direction;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.model.Prompt;
 
@@ -59,8 +60,15 @@ public final class Limits {
         }
     }
 
-    /** Checks the prompt that {@code operation} takes a coefficient from, if it does. */
+    /**
+     * Checks the prompt that {@code operation} takes numbers from, if it does; a request names no file of this machine.
+     */
     static void from(Edit.Operation operation) {
+        if (operation instanceof Edit.Operation.AddDirection(_, _, Direction.FileRow _)
+                || operation instanceof Edit.Operation.ProjectOut(Direction.FileRow _)) {
+            throw new IllegalArgumentException("direction: a file (expected: a value vector or a token, as in L3D42; files "
+                    + "are read by lmdebug on the command line)");
+        }
         if (operation instanceof Edit.Operation.From(Prompt.Text(var prompt))) {
             prompt(prompt);
         }

@@ -25,6 +25,7 @@ import org.lmdebugger.app.store.EffectTable;
 import org.lmdebugger.bindings.TemporaryFolders;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
@@ -65,8 +66,7 @@ public final class SweepRoutes {
      * @param against the second token of {@code difference:target/against}, likewise
      */
     record SweepRequest(List<String> prompts, List<String> targets, List<String> against, String mode, String neurons,
-            List<String> operations, String at,
-            List<String> measures) {
+            String sites, List<String> edits, List<String> operations, String at, List<String> measures) {
         Sweep sweep() {
             if (prompts == null) {
                 throw Problem.badRequest("prompts: missing (expected: a list of texts)");
@@ -82,10 +82,15 @@ public final class SweepRoutes {
             var sweep = Sweep.of(prompts.toArray(String[]::new)).memory(MEMORY)
                     .targets(IntStream.range(0, prompts.size()).mapToObj(i -> new Target(target.get(i), other.get(i)))
                             .toList())
-                    .neurons(NeuronSelection.parse(Objects.requireNonNullElse(neurons, "all")))
+                    .parts(sites == null ? NeuronSelection.parse(Objects.requireNonNullElse(neurons, "all"))
+                            : PartSelection.parse(sites))
                     .at(Positions.parse(Objects.requireNonNullElse(at, "last")))
                     .measure(measured.stream().map(Measure::parse).toArray(Measure[]::new));
+            if (neurons != null && sites != null) {
+                throw Problem.badRequest("sites: beside neurons (expected: one of them)");
+            }
             Mode chosen = Requests.mode(mode);
+            sweep = sweep.base(TraceRoutes.edits(edits, mode));
             for (var operation : wanted) {
                 var parsed = chosen.operation(operation);
                 Limits.from(parsed);
