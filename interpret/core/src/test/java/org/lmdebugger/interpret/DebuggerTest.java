@@ -226,7 +226,8 @@ class DebuggerTest {
     @ParameterizedTest
     @ValueSource(strings = {"", "L1D5=6", "L1D5=6@generated", "L0D3*=4@last", "L2D7=5@8..10,12", "L1D5=6@prompt",
             "L3D1+=3@9", "L1H3=0", "L1H3*=2@generated", "L2H1.q=0@9..12", "L0H2.k*=3", "L2H*.v=0@8..11",
-            "L1H2.link=off@9->2", "L1H2.link=off@generated->1", "L2H0.pattern=from:\"One day a cat sat on the mat\"@0..3",
+            "L1H2.link=off@9->2", "L1H2.link=off@generated->1",
+            "L2H0.pattern=from:\"One day a cat sat on the mat\"@0..3",
             "L2.mid+=3*L3D42@generated", "L1.pre-=L2D7", "L2.attention=0@10", "L3.ffn*=2@generated",
             "L1.post+=0.1*norm*token:\" girl\"@7..9"})
     void generationIsRepeatedPrediction(String edit) {

@@ -193,7 +193,8 @@ class SitesTest {
     @ParameterizedTest
     @CsvSource({"L4H0=0, L0 to L3 and H0 to H5", "L0H6=0, L0 to L3 and H0 to H5", "L4.mid=0, L0 to L3",
             "L0H6.link=off@3->1, L0 to L3 and H0 to H5", "L1H2.link=off@2->5, a key that is not after its query",
-            "L1H2.link=off@3..9->5, a key that is not after its query", "L1H2.link=off@0->0, one link at least that stays",
+            "L1H2.link=off@3..9->5, a key that is not after its query",
+            "L1H2.link=off@0->0, one link at least that stays",
             "L1.mid+=L9D0, L0 to L3 and D0 to D767", "L1.mid+=token:\" girls and boys\", one token",
             "L1.mid+=token:#9999, expected", "L1.mid+=no-such-file.npy#0, no-such-file.npy",
             "L1H2+=L3D42, 32", "L1H2=0@12, position 12"})

@@ -41,7 +41,8 @@ final class StrongestTable {
                             .collect(Collectors.joining(" "));
             var values = measures.stream().map(measure -> number(measure, effect.value(measure))).toList();
             var says = Text.named(named.get(new Neuron(effect.layer(), effect.neuron())), tokens);
-            out.println(line(prompts ? String.valueOf(effect.chunk().prompt()) : "", width, edits(effect), values, says));
+            out.println(
+                    line(prompts ? String.valueOf(effect.chunk().prompt()) : "", width, edits(effect), values, says));
         }
         if (strongest.notFinite() > 0) {
             out.println("not finite, and so without an order: %,d effect%s (the network overflows)"

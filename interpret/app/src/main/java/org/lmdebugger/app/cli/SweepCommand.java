@@ -34,7 +34,7 @@ import picocli.CommandLine.Option;
                 "  lmdebug sweep \"Once upon a time there was a little\" --neurons all",
                 "  lmdebug sweep \"The man is a\" --neurons L2-3 --op set:3 --measure 'logit:\" king\"' --out effects.csv",
                 "  lmdebug sweep \"The man is a\" --sites heads --at each --measure 'logit:\" king\"'",
-            "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
+                "  lmdebug sweep --prompts prompts.txt --neurons all --at all --out results/ --resume",
                 "  lmdebug query results \"select layer, avg(kl) from effects group by layer order by layer\""})
 final class SweepCommand extends ModelCommand {
     @Mixin

@@ -101,7 +101,8 @@ final class SweepOptions {
                 sweep = sweep.operation(mode.operation(text));
             }
         } else if (!operations.isEmpty()) {
-            throw new IllegalArgumentException("--op: no parts (expected: --neurons, such as all, or --sites, such as heads)");
+            throw new IllegalArgumentException(
+                    "--op: no parts (expected: --neurons, such as all, or --sites, such as heads)");
         }
         sweep = sweep.base(Intervention.parse(mode, edits));
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));

@@ -130,13 +130,14 @@ public final class EffectTable implements AutoCloseable {
             case Edit.Operation.Scale(float factor) -> appendOperation(to, "scale", factor);
             case Edit.Operation.Add(float amount) -> appendOperation(to, "add", amount);
             case Edit.Operation.AddDirection(float factor, boolean timesNorm, var direction) ->
-                appendOperation(to, (timesNorm ? "add:norm*" : "add:") + direction, factor);
+                    appendOperation(to, (timesNorm ? "add:norm*" : "add:") + direction, factor);
             case Edit.Operation.ProjectOut(var direction) -> appendOperation(to, "project-out:" + direction);
             case Edit.Operation.From(var prompt) -> appendOperation(to, "from:" + prompt);
             case Edit.Operation.On _ -> appendOperation(to, "on");
             case Edit.Operation.Off _ -> appendOperation(to, "off");
         }
-        to.append(edit.part() instanceof Link link ? edit.positions() + "->" + link.key() : edit.positions().toString());
+        to.append(
+                edit.part() instanceof Link link ? edit.positions() + "->" + link.key() : edit.positions().toString());
     }
 
     private static void appendOperation(DuckDBAppender to, String name) throws SQLException {

@@ -161,9 +161,10 @@ class SweepCommandTest {
                 "kl", "--out", results.toString())).as("%s", err).isZero();
         assertThat(query(results, "select count(*) n, count(distinct part) parts, count(distinct \"at\") positions, "
                 + "sum(head) heads, count(neuron) neurons from effects").getLast().split("\\s+"))
-                .containsExactly("96", "12", "8", "240", "0");
-        assertThat(query(results, "select intervention, operation, value from effects where part = 'L2H3' and \"at\" = '4'")
-                .getLast().split("\\s+")).containsExactly("L2H3=0@4", "set", "0.0");
+                        .containsExactly("96", "12", "8", "240", "0");
+        assertThat(query(results,
+                "select intervention, operation, value from effects where part = 'L2H3' and \"at\" = '4'")
+                        .getLast().split("\\s+")).containsExactly("L2H3=0@4", "set", "0.0");
         assertThat(lmdebug("sweep", PROMPT, "--sites", "links:L3", "--measure", "kl")).as("%s", err).isZero();
         assertThat(out.toString()).contains(".link=off@7->");
         assertThat(lmdebug("sweep", PROMPT, "--sites", "L1D5+L1D7,L2H*", "--op", "scale:2")).as("%s", err).isZero();

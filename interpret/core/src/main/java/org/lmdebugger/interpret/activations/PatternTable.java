@@ -73,7 +73,8 @@ public final class PatternTable {
 
     /** Mixes the values anew; the rows' queries, keys and values are those of the block. */
     public void apply(Operations session, BlockRows rows, double divisor) {
-        session.attentionWeights(weights, rows.at(Site.QUERY), rows.context(), divisor, recomputed, headsOnDevice, bias);
+        session.attentionWeights(weights, rows.at(Site.QUERY), rows.context(), divisor, recomputed, headsOnDevice,
+                bias);
         session.attentionMix(rows.at(Site.Z), weights, rows.context(), mixed, headsOnDevice);
     }
 }

@@ -91,8 +91,8 @@ public final class Resolver implements AutoCloseable {
         boolean layer = part.layer() <= last;
         switch (part) {
             case Neuron neuron when !layer || neuron.neuron() >= config.feedForwardWidth() ->
-                throw new IllegalArgumentException("edit: %s (expected: L0 to L%d and D0 to D%d in this model)"
-                        .formatted(part, last, config.feedForwardWidth() - 1));
+                    throw new IllegalArgumentException("edit: %s (expected: L0 to L%d and D0 to D%d in this model)"
+                            .formatted(part, last, config.feedForwardWidth() - 1));
             case Head head when !layer || head.head() >= config.heads() -> throw noHead(part);
             case Link link when !layer || link.head() >= config.heads() -> throw noHead(part);
             case Residual _ when !layer -> throw new IllegalArgumentException(

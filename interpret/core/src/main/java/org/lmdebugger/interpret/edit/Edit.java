@@ -56,7 +56,8 @@ public record Edit(Part part, Operation operation, Positions positions) {
 
     private static boolean allows(Part part, Operation operation) {
         return switch (part) {
-            case Neuron _ -> !(operation instanceof Operation.AddDirection || operation instanceof Operation.ProjectOut);
+            case Neuron _ ->
+                    !(operation instanceof Operation.AddDirection || operation instanceof Operation.ProjectOut);
             case Link _ -> operation instanceof Operation.Off;
             case Head head when head.vector() == Head.Vector.PATTERN -> operation instanceof Operation.From;
             case Head _ -> isOfVector(operation)

@@ -114,7 +114,8 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection pa
 
     /** Does this, too, to each neuron, by itself. */
     public Sweep operation(Edit.Operation operation) {
-        return new Sweep(prompts, targets, parts, append(operations, Stream.of(operation)), interventions, base, positions,
+        return new Sweep(prompts, targets, parts, append(operations, Stream.of(operation)), interventions, base,
+                positions,
                 measures,
                 memory);
     }

@@ -104,10 +104,11 @@ public final class SweepEngine implements AutoCloseable {
                         cleanEffects, 0);
                 items.stream().map(SweepItem::entry).filter(entry -> entry.site() == Site.RESIDUAL_POST)
                         .mapToInt(Entry::layer).distinct().forEach(l -> {
-                    var coefficients = clean.coefficients(l);
-                    cleanCoefficients[l] = new float[Math.toIntExact(coefficients.rows() * coefficients.columns())];
-                    session.download(cleanCoefficients[l], coefficients);
-                });
+                            var coefficients = clean.coefficients(l);
+                            cleanCoefficients[l] = new float[Math
+                                    .toIntExact(coefficients.rows() * coefficients.columns())];
+                            session.download(cleanCoefficients[l], coefficients);
+                        });
                 return null;
             });
         }

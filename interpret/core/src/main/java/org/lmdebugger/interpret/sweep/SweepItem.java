@@ -68,8 +68,10 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
                     for (int position : positions(sweep, group, ids.length)) {
                         var item = new SweepItem(group.parts(), o, position, null);
                         var like = group.parts().size() > 1 ? item
-                                : List.of(group.parts().getFirst().layer(), kind(group.parts().getFirst()), o, position);
-                        var entry = entries.computeIfAbsent(like, key -> Entry.of(model, sweep, item.edits(sweep), ids));
+                                : List.of(group.parts().getFirst().layer(), kind(group.parts().getFirst()), o,
+                                        position);
+                        var entry = entries.computeIfAbsent(like,
+                                key -> Entry.of(model, sweep, item.edits(sweep), ids));
                         items.add(new SweepItem(group.parts(), o, position, entry));
                     }
                 }
@@ -107,7 +109,8 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
             case PartSelection.Named(var groups) -> groups.stream().map(parts -> new Group(parts, -1)).toList();
             case PartSelection.OfKind kind -> {
                 int layers = model.config().layers();
-                if (kind.firstLayer() >= layers || kind.lastLayer() != Integer.MAX_VALUE && kind.lastLayer() >= layers) {
+                if (kind.firstLayer() >= layers
+                        || kind.lastLayer() != Integer.MAX_VALUE && kind.lastLayer() >= layers) {
                     throw new IllegalArgumentException(
                             "sites: %s (expected: L0 to L%d in this model)".formatted(kind, layers - 1));
                 }

@@ -50,7 +50,8 @@ class PartTest {
             "L5.attention-=L3D42, operation of this part", "L5.ffn+=norm*L3D42, operation of this part",
             "L5D3+=L3D42, operation of this part", "L5D3-=L3D42, operation of this part",
             "L5H3.link=0@7->2, operation of this part", "L5H3.link=off, a query and a key",
-            "L5H3.link=off@7, a query and a key", "L5H3.link=off@->2, positions", "L5.mid+=x, is not a number", "L5.mid+=3, operation of this part",
+            "L5H3.link=off@7, a query and a key", "L5H3.link=off@->2, positions", "L5.mid+=x, is not a number",
+            "L5.mid+=3, operation of this part",
             "L5.mid+=2*, direction", "L5.mid-=2*L3D42, direction", "L5.mid+=1e99*L3D42, a finite number",
             "L5H3=0@each, each is a sweep's", "L5.middle=0, edit"})
     void whatAPartCannotDoIsRefused(String text, String reason) {

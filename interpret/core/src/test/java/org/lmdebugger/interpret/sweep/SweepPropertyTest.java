@@ -85,7 +85,8 @@ class SweepPropertyTest {
     }
 
     /** A prompt, single edits of some neurons, and interventions of several edits. */
-    record Case(int model, int[] ids, List<Intervention> interventions, Intervention base, int layer, int neuron, float value,
+    record Case(int model, int[] ids, List<Intervention> interventions, Intervention base, int layer, int neuron,
+            float value,
             Positions positions, long memory, int target) {
     }
 
@@ -158,8 +159,9 @@ class SweepPropertyTest {
                         positions).as((l, point, o, p) -> new Edit(new Residual(l, point), o, p))));
         if (length > 1) { // links that may all go without leaving a query alone: those to position 0
             edits.add(Combinators.combine(layer, Arbitraries.integers().between(0, heads - 1),
-                    Arbitraries.integers().between(1, length - 1)).as((l, h, query) -> new Edit(new Link(l, h, 0),
-                            new Edit.Operation.Off(), Positions.at(query))));
+                    Arbitraries.integers().between(1, length - 1)).as(
+                            (l, h, query) -> new Edit(new Link(l, h, 0),
+                                    new Edit.Operation.Off(), Positions.at(query))));
         }
         return Arbitraries.oneOf(edits);
     }
@@ -172,7 +174,8 @@ class SweepPropertyTest {
         var target = Target.of(Measure.Token.ofId(random.target()), Measure.Token.of(OTHER));
         var sweep = Sweep.ofIds(random.ids()).neurons(neurons).off().add(random.value()).scale(random.value())
                 .lmDebugger(true).lmDebugger(false).at(random.positions())
-                .base(random.base()).interventions(random.interventions()).memory(random.memory()).measure(Measure.kl(), Measure.entropy(),
+                .base(random.base()).interventions(random.interventions()).memory(random.memory())
+                .measure(Measure.kl(), Measure.entropy(),
                         Measure.logit(TOKEN),
                         Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN),
                         Measure.difference(TOKEN, OTHER),
@@ -183,7 +186,8 @@ class SweepPropertyTest {
         var seen = new int[1];
         new Debugger(model).sweep(sweep, effects -> {
             for (int i = 0; i < effects.size(); i++) {
-                assertEffect(model, effects, i, clean, logits(model, random.ids(), random.base().and(effects.edits(i))));
+                assertEffect(model, effects, i, clean,
+                        logits(model, random.ids(), random.base().and(effects.edits(i))));
                 seen[0]++;
             }
             return true;

@@ -66,8 +66,9 @@ public final class Limits {
     static void from(Edit.Operation operation) {
         if (operation instanceof Edit.Operation.AddDirection(_, _, Direction.FileRow _)
                 || operation instanceof Edit.Operation.ProjectOut(Direction.FileRow _)) {
-            throw new IllegalArgumentException("direction: a file (expected: a value vector or a token, as in L3D42; files "
-                    + "are read by lmdebug on the command line)");
+            throw new IllegalArgumentException(
+                    "direction: a file (expected: a value vector or a token, as in L3D42; files "
+                            + "are read by lmdebug on the command line)");
         }
         if (operation instanceof Edit.Operation.From(Prompt.Text(var prompt))) {
             prompt(prompt);
