@@ -23,8 +23,6 @@ import org.lmdebugger.text.Shown;
  * <tr><td>residual stream, outputs</td><td>set to 0, scale, from, add a direction; the stream also: times its norm,
  * project out</td></tr>
  * </table>
- *
- * @throws IllegalArgumentException if the part has no such operation
  */
 public record Edit(Part part, Operation operation, Positions positions) {
     private static final Pattern HEAD = Pattern
@@ -39,6 +37,7 @@ public record Edit(Part part, Operation operation, Positions positions) {
     private static final String FORM = "(expected: L12D345=0, *=2, +=1.5, =from:\"other prompt\", =on or =off; or L5H3=0, "
             + "L5.mid+=4*L3D42, L5.post-=L3D42, L5H3.link=off@7->2; then @last, @generated, @3, @1,4 or @2..5 if not all)";
 
+    /** @throws IllegalArgumentException if the part has no such operation */
     public Edit {
         if (!allows(part, operation)) {
             throw new IllegalArgumentException("edit: %s (expected: an operation of this part: %s)"

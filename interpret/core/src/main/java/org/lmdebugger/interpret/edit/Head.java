@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.edit;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.lmdebugger.model.Site;
 
 /**
@@ -31,7 +32,7 @@ public record Head(int layer, int head, Vector vector) implements Part {
             this.suffix = suffix;
         }
 
-        static Vector of(String name) {
+        static Vector of(@Nullable String name) {
             var suffix = name == null ? "" : "." + name;
             return Arrays.stream(values()).filter(each -> each.suffix.equals(suffix)).findFirst().orElseThrow();
         }
