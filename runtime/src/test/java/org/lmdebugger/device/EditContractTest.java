@@ -5,11 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.util.Arrays;
-import java.util.function.Consumer;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -17,39 +14,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Edits of rows and of attention weights, against plain loops in double precision. */
 @OnEveryDevice
-class EditContractTest {
-    /** Rounding of a few operations on numbers of size 1. */
-    private static final double FEW = 2e-6;
+class EditContractTest extends ContractTest {
     private static final float CUT = Float.NEGATIVE_INFINITY;
 
-    private Device device;
-    private TensorScope scope;
-
-    @BeforeEach
-    void open() {
-        device = TestDevice.open();
-        scope = new TensorScope(device);
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-        device.close();
-    }
-
-    private void run(Consumer<Operations> work) {
-        device.call(session -> {
-            work.accept(session);
-            return null;
-        });
-    }
-
-    private Tensor empty(int rows, int columns) {
-        return scope.allocate(ElementType.F32, rows, columns);
-    }
-
-    private Tensor ints(int... values) {
-        return device.call(session -> scope.vector(session, values));
+    EditContractTest() {
+        super(Precision.FP32);
     }
 
     private Tensor places(int[]... entries) {

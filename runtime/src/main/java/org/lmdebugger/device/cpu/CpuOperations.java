@@ -191,7 +191,7 @@ final class CpuOperations implements Operations {
     @Override
     public void editRows(Tensor x, Tensor vectors, Tensor places, Tensor factors, long width) {
         Arguments.editRows(x, vectors, places, factors, width);
-        share(places.columns(), (from, to) -> RowEdits.apply(x, vectors, places, factors, width, from, to));
+        share(places.columns(), (from, to) -> Edits.apply(x, vectors, places, factors, width, from, to));
     }
 
     @Override

@@ -7,8 +7,8 @@ import static org.lmdebugger.device.cpu.Layouts.row;
 import org.lmdebugger.device.Tensor;
 
 /** Edits of windows of rows, each by itself. */
-final class RowEdits {
-    private RowEdits() {
+final class Edits {
+    private Edits() {
     }
 
     /** Applies entries from … to−1. */
