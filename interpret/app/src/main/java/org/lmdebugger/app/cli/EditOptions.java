@@ -14,7 +14,12 @@ final class EditOptions {
     @Option(names = "--edit", paramLabel = "E", description = {
             "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5, L3D42=from:\"other prompt\", or, as LM-Debugger does it, "
                     + "L3D42=on or L3D42=off; then @all (default), @prompt, @generated, @last, @3, @1,4 or @2..5. "
-                    + "Repeatable; edits hold together, in order."})
+                    + "Or another part: a head L5H3=0 (also .q, .k, .v, .pattern; L5H* all heads), a link of its attention "
+                    + "L5H3.link=off@7->2, an output L5.attention=0 or L5.ffn*=2, the residual stream "
+                    + "L5.mid=from:\"other prompt\"@4 (also .pre, .post), to which L5.post+=4*L3D42 adds a direction (a "
+                    + "value vector, token:\" king\" or vectors.npy#3; +=0.5*norm*L3D42 times the row's norm) and from "
+                    + "which L5.post-=L3D42 projects it out. Names of TransformerLens' hooks are read, too. Repeatable; "
+                    + "edits hold together, those of one place in order."})
     private List<String> edits = new ArrayList<>();
 
     @Option(names = "--mode", paramLabel = "MODE", defaultValue = "exact", converter = ModeConverter.class,

@@ -120,7 +120,7 @@ class SweepCommandTest {
                     "logit:\" King\"", "--measure", "kl",
                     "--measure", "difference:\" king\"/\" King\"", "--measure", "difference:\" King\"/\" king\"",
                     "--out", name.equals("results/") ? results + "/" : results.toString())).as("%s", err).isZero();
-            assertThat(query(results, "describe effects").stream().skip(8).map(line -> line.split(" {2}")[0]))
+            assertThat(query(results, "describe effects").stream().skip(10).map(line -> line.split(" {2}")[0]))
                     .containsExactly(
                             "logit:\"␣king\"#812", "logit:\"␣King\"#718", "kl",
                             "difference:\"␣king\"#812/\"␣King\"#718", "difference:\"␣King\"#718/\"␣king\"#812");
@@ -269,7 +269,7 @@ class SweepCommandTest {
                     "difference:\" girl\"/" + other, "--measure", "rank:\" girl\"", "--out", csv.toString()))
                             .as("%s", err).isZero();
             expected.addAll(
-                    query(csv, "select * exclude (prompt_id, intervention, layer, neuron, operation, value, \"at\")"
+                    query(csv, "select * exclude (prompt_id, intervention, part, layer, head, neuron, operation, value, \"at\")"
                             + " from effects order by neuron").subList(1, 6));
         }
         assertThat(found).map(line -> line.replaceAll(" +", " "))
