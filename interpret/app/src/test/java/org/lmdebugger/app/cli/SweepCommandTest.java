@@ -269,8 +269,9 @@ class SweepCommandTest {
                     "difference:\" girl\"/" + other, "--measure", "rank:\" girl\"", "--out", csv.toString()))
                             .as("%s", err).isZero();
             expected.addAll(
-                    query(csv, "select * exclude (prompt_id, intervention, part, layer, head, neuron, operation, value, \"at\")"
-                            + " from effects order by neuron").subList(1, 6));
+                    query(csv,
+                            "select * exclude (prompt_id, intervention, part, layer, head, neuron, operation, value, \"at\")"
+                                    + " from effects order by neuron").subList(1, 6));
         }
         assertThat(found).map(line -> line.replaceAll(" +", " "))
                 .isEqualTo(expected.stream().map(line -> line.replaceAll(" +", " ")).toList());
