@@ -250,9 +250,19 @@ public final class Gpt2 implements AutoCloseable {
         return tokenEmbedding;
     }
 
+    /** Returns the position embedding, [n_positions, d]. */
+    public Tensor positionEmbedding() {
+        return positionEmbedding;
+    }
+
     /** Returns the gain of the final LayerNorm, [1, d]. */
     public Tensor finalGain() {
         return finalGain;
+    }
+
+    /** Returns the bias of the final LayerNorm, [1, d]. */
+    public Tensor finalBias() {
+        return finalBias;
     }
 
     /** x = token embedding + position embedding. Shapes: x [R, d], ids and positions [1, R]. */

@@ -20,10 +20,14 @@ import org.lmdebugger.interpret.generate.Decoder;
 import org.lmdebugger.interpret.generate.Generation;
 import org.lmdebugger.interpret.generate.GenerationOptions;
 import org.lmdebugger.interpret.sweep.Effects;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.MultiDeviceSweep;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.SweepEngine;
 import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.interpret.trace.Attribution;
+import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.Attributor;
 import org.lmdebugger.interpret.trace.TotalEffects;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
@@ -32,6 +36,7 @@ import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.TokenLogit;
 import org.lmdebugger.progress.Progress;
+import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.StreamDecoder;
 
 /**
@@ -139,6 +144,50 @@ public final class Debugger {
             }
             return read;
         }
+    }
+
+    /**
+     * Returns the direct effects of all parts of the network on the prediction at one position, which add up to its
+     * logit, and beside each the effect with the final LayerNorm computed anew and the total effect.
+     *
+     * @param progress of the total effects
+     * @throws IllegalArgumentException if the prompt is empty or too long, an edit, the position, a token or the number
+     *     of promoted tokens does not fit, target and against are the same, or numbers of the network are not finite
+     */
+    public Attribution attribute(Prompt prompt, Intervention edits, AttributionOptions options, Progress progress) {
+        var ids = model.encode(prompt);
+        int position = Tracer.positions(List.of(options.position()), ids.length)[0];
+        var against = options.target().against().map(this::token);
+        if (options.promoted() < 0 || options.promoted() > model.config().vocabularySize()) {
+            throw new IllegalArgumentException("promoted: %d (expected: 0 to %d)".formatted(options.promoted(),
+                    model.config().vocabularySize()));
+        }
+        var target = options.target().token().map(this::token)
+                .orElseGet(() -> token(Measure.Token.ofId(prediction(ids, position))));
+        if (against.isPresent() && against.get().equals(target)) {
+            throw new IllegalArgumentException("against: %s (expected: another token than the target)"
+                    .formatted(Shown.of(target.text())));
+        }
+        try (var run = run(ids, edits, Activations.Keep.ALL)) {
+            var attribution = Attributor.attribute(run, edits, position, target, against, options.promoted());
+            if (!attribution.isFinite()) {
+                throw Overflow.in(run, edits);
+            }
+            return TotalEffects.add(model, ids, edits, attribution, progress);
+        }
+    }
+
+    /** Returns the likeliest token after a position of the clean prompt; of equal ones the one of the lowest id. */
+    private int prediction(int[] ids, int position) {
+        try (var run = run(ids, Intervention.NONE, Activations.Keep.KEYS_AND_VALUES)) {
+            var last = run.residualPost(model.config().layers() - 1);
+            return lens().top(last.row(position), 1).ids()[0];
+        }
+    }
+
+    private Trace.Token token(Measure.Token.Fixed token) {
+        int id = token.idIn(model.tokenizer());
+        return new Trace.Token(id, model.tokenizer().text(id));
     }
 
     private List<Trace.Token> tokens(int[] ids) {

@@ -31,8 +31,12 @@ import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.sweep.Target;
+import org.lmdebugger.interpret.trace.Attribution;
+import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
+import org.lmdebugger.progress.Progress;
 
 /** Edits of every part of the network do what PyTorch computes in double precision. One subclass a checkpoint. */
 @OnEveryDevice
@@ -257,6 +261,74 @@ abstract class SitesGoldenTest {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /** Direct effects up to 10 in size from a residual stream in single precision, where 10 has a step of 1e-6. */
+    @TestFactory
+    List<DynamicTest> attributesTheLogitToPartsThatAddUp() {
+        return list(List.of("right", "difference"), of -> DynamicTest.dynamicTest(of, () -> {
+            for (var pair : pairs()) {
+                var right = Measure.Token.ofId(pair.right());
+                var target = of.equals("right") ? Target.of(right)
+                        : Target.of(right, Measure.Token.ofId(pair.wrong()));
+                var attribution = new Debugger(model).attribute(Prompt.ofIds(pair.clean()), Intervention.NONE,
+                        AttributionOptions.DEFAULT.target(target), Progress.NONE);
+                var expected = pair.values().get("attribution").get(of);
+                assertThat(attribution.contributions()).hasSize(
+                        3 + model.config().layers() * (model.config().heads() + 3));
+                for (var contribution : attribution.contributions()) {
+                    var component = contribution.component();
+                    if (component.kind() == Attribution.Kind.HEAD) {
+                        var sources = list(
+                                expected.get("heads_by_source").get(component.layer()).get(component.head()),
+                                JsonNode::asDouble);
+                        assertThat(contribution.sources()).hasSameSizeAs(sources);
+                        for (int s = 0; s < sources.size(); s++) {
+                            assertThat(contribution.sources().get(s).direct()).as("%s from %d", component, s)
+                                    .isCloseTo(sources.get(s), within(1e-5));
+                        }
+                        assertThat(contribution.direct()).as(component.toString()).isCloseTo(
+                                sources.stream().mapToDouble(each -> each).sum(), within(1e-5));
+                    } else {
+                        var value = switch (component.kind()) {
+                            case TOKEN -> expected.get("token");
+                            case POSITION -> expected.get("position");
+                            case ATTENTION_BIAS -> expected.get("attention_bias").get(component.layer());
+                            case FFN -> expected.get("ffn").get(component.layer());
+                            case FFN_BIAS -> expected.get("ffn_bias").get(component.layer());
+                            default -> expected.get("final_bias");
+                        };
+                        assertThat(contribution.direct()).as(component.toString())
+                                .isCloseTo(value.asDouble(), within(1e-5));
+                    }
+                }
+                assertThat(attribution.logit()).isCloseTo(expected.get("logit").asDouble(), within(DIFFERENCE));
+                assertThat(attribution.sum()).isCloseTo(expected.get("logit").asDouble(), within(DIFFERENCE));
+                assertThat(attribution.remainder()).isCloseTo(0, within(DIFFERENCE));
+                assertTotals(pair, attribution, of);
+            }
+        }));
+    }
+
+    /** Total effects of heads and feed-forward layers on the difference are those of switching them off. */
+    private void assertTotals(Pair pair, Attribution attribution, String of) {
+        if (!of.equals("difference")) {
+            return;
+        }
+        double clean = pair.values().get("difference_clean").asDouble();
+        var heads = pair.values().get("heads_off").get("last");
+        var outputs = pair.values().get("outputs_off_at_last").get("ffn");
+        for (var contribution : attribution.contributions()) {
+            var component = contribution.component();
+            switch (component.kind()) {
+                case HEAD -> assertThat(contribution.total().orElseThrow()).as(component.toString()).isCloseTo(
+                        clean - heads.get(component.layer()).get(component.head()).get(0).asDouble(),
+                        within(DIFFERENCE));
+                case FFN -> assertThat(contribution.total().orElseThrow()).as(component.toString())
+                        .isCloseTo(clean - outputs.get(component.layer()).get(0).asDouble(), within(DIFFERENCE));
+                default -> assertThat(contribution.total()).isEmpty();
             }
         }
     }

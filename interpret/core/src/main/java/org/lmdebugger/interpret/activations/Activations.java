@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.activations;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -26,6 +27,7 @@ import org.lmdebugger.model.Site;
 public final class Activations implements AutoCloseable {
     private final Gpt2 model;
     private final int[] ids;
+    private final CompiledIntervention intervention;
     private final TensorScope scope;
     private final Keep keep;
     private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer
@@ -47,9 +49,10 @@ public final class Activations implements AutoCloseable {
         }
     }
 
-    private Activations(Gpt2 model, int[] ids, TensorScope scope, Keep keep) {
+    private Activations(Gpt2 model, int[] ids, CompiledIntervention intervention, TensorScope scope, Keep keep) {
         this.model = model;
         this.ids = ids;
+        this.intervention = intervention;
         this.scope = scope;
         this.keep = keep;
     }
@@ -57,9 +60,9 @@ public final class Activations implements AutoCloseable {
     public static Activations forward(Gpt2 model, int[] ids, CompiledIntervention intervention, Keep keep) {
         var scope = new TensorScope(model.device());
         try {
-            var run = new Activations(model, ids, scope, keep);
+            var run = new Activations(model, ids, intervention, scope, keep);
             model.call(session -> {
-                run.compute(session, intervention);
+                run.compute(session);
                 return null;
             });
             return run;
@@ -69,7 +72,7 @@ public final class Activations implements AutoCloseable {
         }
     }
 
-    private void compute(Operations session, CompiledIntervention intervention) {
+    private void compute(Operations session) {
         int length = ids.length;
         long d = model.config().width();
         int width = model.config().feedForwardWidth();
@@ -98,7 +101,7 @@ public final class Activations implements AutoCloseable {
                 }
                 edits.apply(site, l, at, List.of(intervention), 0);
                 if (keeps(site)) {
-                    kept.computeIfAbsent(site, s -> new ArrayList<>()).add(kept(session, site, l, at, intervention));
+                    kept.computeIfAbsent(site, s -> new ArrayList<>()).add(kept(session, site, l, at));
                 }
             });
             kept.computeIfAbsent(Site.RESIDUAL_POST, s -> Collections.nCopies(model.config().layers(), x));
@@ -110,7 +113,7 @@ public final class Activations implements AutoCloseable {
     }
 
     /** Returns a tensor that keeps what is at a site: the block's own, where it is not overwritten. */
-    private Tensor kept(Operations session, Site site, int layer, Tensor rows, CompiledIntervention intervention) {
+    private Tensor kept(Operations session, Site site, int layer, Tensor rows) {
         if (site == Site.QUERY || site == Site.KEY || site == Site.VALUE || site == Site.COEFFICIENTS) {
             return rows;
         }
@@ -190,25 +193,42 @@ public final class Activations implements AutoCloseable {
     }
 
     /**
-     * Returns the attention weights of a layer, [H·T, T]: row h·T + p are those of head h at position p. They are
-     * computed anew from queries and keys, without the edits of attention, and closed by the caller.
+     * Returns the attention weights of a layer, [H·T, T]: row h·T + p are those of head h at position p, after the
+     * edits. They are computed anew from queries and keys, and closed by the caller.
      */
     public Tensor pattern(int layer) {
+        return pattern(layer, IntStream.range(0, ids.length).toArray());
+    }
+
+    /** Returns the attention weights of a layer at n positions, [H·n, T], as {@link #pattern(int)} has them. */
+    public Tensor pattern(int layer, int... positions) {
         int heads = model.config().heads();
         int length = ids.length;
-        var pattern = model.device().allocate(ElementType.F32, (long) heads * length, length);
+        int n = positions.length;
+        var pattern = model.device().allocate(ElementType.F32, (long) heads * n, length);
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
                 var none = temporary.allocate(ElementType.F32, 0, model.config().width());
+                var off = new float[heads * n * length];
+                for (int e = 0; e < heads * n; e++) {
+                    for (int key : intervention.keysOff(layer, e / n, positions[e % n])) {
+                        off[e * length + key] = Float.NEGATIVE_INFINITY;
+                    }
+                }
                 var bias = temporary.allocate(ElementType.F32, pattern.rows(), length);
-                session.upload(bias, new float[heads * length * length]);
+                session.upload(bias, off);
                 session.attentionWeights(pattern, queries(layer),
                         new AttentionContext(heads, 1, none, none, keys(layer), values(layer),
                                 temporary.vector(session, 0)),
                         model.config().attentionDivisor(layer),
-                        temporary.vector(session, IntStream.range(0, heads * length).map(e -> e % length).toArray()),
-                        temporary.vector(session, IntStream.range(0, heads * length).map(e -> e / length).toArray()),
-                        bias);
+                        temporary.vector(session,
+                                IntStream.range(0, heads * n).map(e -> positions[e % n]).toArray()),
+                        temporary.vector(session, IntStream.range(0, heads * n).map(e -> e / n).toArray()), bias);
+                for (int e = 0; e < heads * n; e++) {
+                    var row = pattern.row(e);
+                    intervention.weights(layer, e / n, positions[e % n])
+                            .ifPresent(weights -> session.upload(row, Arrays.copyOf(weights, length)));
+                }
                 return null;
             });
             return pattern;

@@ -2,12 +2,18 @@ package org.lmdebugger.interpret.trace;
 
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
+import org.lmdebugger.interpret.edit.Head;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Part;
+import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.SweepEngine;
@@ -15,7 +21,7 @@ import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.progress.Progress;
 
-/** Total effects of a traced position's dominant sub-updates: a sweep switches each off by itself. */
+/** Total effects at a traced position: a sweep switches each part off by itself. */
 public final class TotalEffects {
     private TotalEffects() {
     }
@@ -44,6 +50,49 @@ public final class TotalEffects {
         });
         return new Trace.Position(position.position(), position.target(),
                 position.layers().stream().map(layer -> add(layer, totals)).toList());
+    }
+
+    /**
+     * Returns the attribution with the total effects of heads and feed-forward layers. In an edited run, edits may name
+     * their positions by the prompt's end: only at its last position there are total effects.
+     */
+    public static Attribution add(Gpt2 model, int[] ids, Intervention edits, Attribution attribution,
+            Progress progress) {
+        int length = attribution.position() + 1;
+        if (!edits.isEmpty() && length < ids.length) {
+            return attribution;
+        }
+        var parts = new LinkedHashMap<Attribution.Component, Part>();
+        for (var contribution : attribution.contributions()) {
+            var component = contribution.component();
+            switch (component.kind()) {
+                case HEAD -> parts.put(component, new Head(component.layer(), component.head(), Head.Vector.Z));
+                case FFN -> parts.put(component, new Residual(component.layer(), Residual.Point.FFN));
+                default -> {}
+            }
+        }
+        var target = Measure.Token.ofId(attribution.target().id());
+        var measure = attribution.against()
+                .<Measure>map(against -> new Measure.Difference(target, Measure.Token.ofId(against.id())))
+                .orElseGet(() -> new Measure.OfToken(Measure.Quantity.LOGIT, target));
+        var sweep = Sweep.ofIds(Arrays.copyOf(ids, length)).base(edits).off().atLast().measure(measure)
+                .parts(new PartSelection.Named(parts.values().stream().map(List::of).toList()));
+        var totals = new HashMap<Part, Double>();
+        var plan = SweepPlan.of(model, sweep);
+        SweepEngine.run(model, plan, 0, effects -> {
+            for (int i = 0; i < effects.size(); i++) {
+                totals.put(effects.edits(i).list().getLast().part(),
+                        (double) effects.clean(measure) - effects.values(measure)[i]);
+            }
+            progress.report(effects.chunk() + 1L, plan.chunks().size());
+            return true;
+        });
+        return new Attribution(attribution.position(), attribution.target(), attribution.against(),
+                attribution.logit(), attribution.contributions().stream()
+                        .map(each -> parts.containsKey(each.component())
+                                ? each.withTotal(totals.get(parts.get(each.component())))
+                                : each)
+                        .toList());
     }
 
     private static Trace.Layer add(Trace.Layer layer, Map<Neuron, Float> totals) {

@@ -1,0 +1,207 @@
+package org.lmdebugger.interpret;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Target;
+import org.lmdebugger.interpret.trace.Attribution;
+import org.lmdebugger.interpret.trace.Attribution.Contribution;
+import org.lmdebugger.interpret.trace.Attribution.Source;
+import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.model.TokenLogit;
+import org.lmdebugger.progress.Progress;
+
+/** Attributions of edited runs, and what they must agree with; {@link SitesGoldenTest} has PyTorch's numbers. */
+@OnEveryDevice
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class AttributionTest {
+    private static final String PROMPT = "Once upon a time there was a little girl who had a";
+    /** Logits up to 10 in single precision, through a forward pass. */
+    private static final double LOGIT = 1e-4;
+    /** Direct effects of single parts, whose activations are single precision. */
+    private static final double DIRECT = 1e-5;
+
+    private Device device;
+    private Gpt2 model;
+    private Debugger debugger;
+    private final AttributionOptions options = AttributionOptions.DEFAULT.target(Target.of(" big", " little"));
+
+    @BeforeAll
+    void load() {
+        device = TestDevice.open();
+        model = TestModels.load("sample", device);
+        debugger = new Debugger(model);
+    }
+
+    @AfterAll
+    void close() {
+        if (model != null) {
+            model.close();
+            device.close();
+        }
+    }
+
+    private Attribution attribute(AttributionOptions options, String... edits) {
+        return debugger.attribute(Prompt.of(PROMPT), Intervention.parse(edits), options, Progress.NONE);
+    }
+
+    private static Contribution of(Attribution attribution, String component) {
+        return attribution.contributions().stream().filter(each -> each.component().toString().equals(component))
+                .findFirst().orElseThrow();
+    }
+
+    /** Returns the difference of logits at a position in a whole forward pass. */
+    private double difference(int position, String... edits) {
+        try (var run = debugger.run(PROMPT, Intervention.parse(edits)); var logits = run.logits()) {
+            var row = logits.row(position).toFloats();
+            return (double) row[model.tokenizer().single(" big")] - row[model.tokenizer().single(" little")];
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"L1D42*=3", "L1H2=0@last", "L1H*=from:\"Once upon a time there was a little bird who had a\"",
+                    "L2H3.q*=2@11", "L1H1.v=0@3..8", "L2H1.k*=-1@all",
+                    "L3H4.pattern=from:\"Once upon a time there was a little bird who had a\"", "L2H1.link=off@11->8",
+                    "L0.pre+=2*token:\" king\"", "L2.mid+=4*L1D42@last", "L3.post-=L2D7@last", "L1.post*=0.5@4",
+                    "L2.attention*=2@last", "L3.ffn=0@last",
+                    "L1.ffn=from:\"Once upon a time there was a little bird who had a\""})
+    void effectsOfAnEditedRunAddUpToItsLogit(String edit) {
+        var attribution = attribute(options, edit);
+        assertThat(attribution.logit()).isCloseTo(difference(11, edit), within(LOGIT));
+        assertThat(attribution.remainder()).isCloseTo(0, within(LOGIT));
+        for (var head : attribution.heads()) {
+            if (!head.sources().isEmpty()) {
+                assertThat(head.sources().stream().mapToDouble(Source::direct).sum()).as(head.component().toString())
+                        .isCloseTo(head.direct(), within(DIRECT));
+                assertThat(head.sources().stream().mapToDouble(Source::weight).sum()).isCloseTo(1, within(1e-5));
+            }
+        }
+        for (var part : List.of("L1H2", "L2H0")) {
+            assertThat(of(attribution, part).total().orElseThrow()).as(part).isCloseTo(
+                    attribution.logit() - difference(11, edit, part + "=0@last"), within(LOGIT));
+        }
+        assertThat(of(attribution, "L2.ffn").total().orElseThrow()).isCloseTo(
+                attribution.logit() - difference(11, edit, "L2.ffn=0@last"), within(LOGIT));
+    }
+
+    @Test
+    void anEditOfTheStreamIsAPartOfItsOwnAndOneOfMixedValuesHasNoSources() {
+        assertThat(attribute(options, "L2.mid+=4*L1D42@last", "L1H2*=2@last").contributions())
+                .filteredOn(each -> each.component().kind() == Attribution.Kind.EDITS)
+                .singleElement().satisfies(edits -> assertThat(edits.component()).hasToString("L2.edits"));
+        var headsWithoutSources = attribute(options, "L1H2*=2@last").heads().stream()
+                .filter(head -> head.sources().isEmpty()).map(head -> head.component().toString());
+        assertThat(headsWithoutSources).containsExactly("L1H2");
+        assertThat(attribute(options, "L2.mid+=4*L1D42@3").contributions()).noneMatch(
+                each -> each.component().kind() == Attribution.Kind.EDITS); // at another position
+    }
+
+    @Test
+    void aLinkThatIsOffHasNoWeight() {
+        var weights = of(attribute(options, "L2H1.link=off@11->8"), "L2H1").sources().stream().map(Source::weight);
+        assertThat(weights.toList().get(8)).isZero();
+        assertThat(of(attribute(options), "L2H1").sources().get(8).weight()).isPositive();
+    }
+
+    /** Without coefficients, the last feed-forward layer adds its bias alone; nothing but the final LayerNorm follows. */
+    @Test
+    void aRenormalisedEffectIsThatOfTakingThePartAwayBeforeTheFinalLayerNorm() {
+        var off = IntStream.range(0, model.config().feedForwardWidth()).mapToObj(i -> "L3D" + i + "=0@last");
+        var output = of(attribute(options), "L3.ffn");
+        assertThat(output.renormalised()).isCloseTo(difference(11) - difference(11, off.toArray(String[]::new)),
+                within(LOGIT));
+        assertThat(Math.abs(output.renormalised() - output.direct())).isGreaterThan(100 * LOGIT);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 1", "4, 5", "-1, 12"})
+    void anEarlierPositionHasItsOwnSourcesAndTotalEffects(int position, int sources) {
+        var attribution = attribute(options.at(position));
+        assertThat(attribution.position()).isEqualTo(sources - 1);
+        assertThat(attribution.remainder()).isCloseTo(0, within(LOGIT));
+        assertThat(attribution.heads()).allSatisfy(head -> assertThat(head.sources()).hasSize(sources));
+        assertThat(of(attribution, "L1H3").total().orElseThrow()).isCloseTo(difference(sources - 1)
+                - difference(sources - 1, "L1H3=0@" + (sources - 1)), within(LOGIT));
+    }
+
+    @Test
+    void anEditedRunHasTotalEffectsAtItsLastPositionAlone() {
+        assertThat(attribute(options.at(4), "L1D42=0").contributions())
+                .allSatisfy(each -> assertThat(each.total()).isEqualTo(OptionalDouble.empty()));
+    }
+
+    @Test
+    void theTargetIsThePredictionOfTheCleanRun() {
+        var clean = debugger.trace(PROMPT).position(-1).target();
+        assertThat(attribute(AttributionOptions.DEFAULT, "L3.ffn*=-1").target()).isEqualTo(clean);
+        assertThat(attribute(AttributionOptions.DEFAULT).against()).isEmpty();
+    }
+
+    @Test
+    void aSourceHasTheNormOfItsSharePromotedTokensHaveTheLargestProducts() {
+        var head = of(attribute(options.promoted(3)), "L2H1");
+        int d = model.config().width();
+        int width = d / model.config().heads();
+        try (var run = debugger.run(PROMPT)) {
+            var values = run.values(2).toFloats();
+            var z = run.z(2).row(11).toFloats();
+            var out = model.layer(2).attentionOut().toFloats();
+            var embedding = model.head().toFloats();
+            var share = new double[d];
+            var output = new double[d];
+            for (int i = 0; i < width; i++) {
+                for (int j = 0; j < d; j++) {
+                    share[j] += values[8 * d + width + i] * out[(width + i) * d + j];
+                    output[j] += z[width + i] * out[(width + i) * d + j];
+                }
+            }
+            var source = head.sources().get(8);
+            assertThat(source.norm()).isCloseTo(
+                    source.weight() * Math.sqrt(IntStream.range(0, d).mapToDouble(j -> share[j] * share[j]).sum()),
+                    within(1e-5));
+            var products = IntStream.range(0, model.config().vocabularySize()).mapToObj(id -> new double[] {id,
+                    IntStream.range(0, d).mapToDouble(j -> output[j] * embedding[id * d + j]).sum()})
+                    .sorted(Comparator.comparingDouble(product -> -product[1])).limit(3).toList();
+            assertThat(head.promoted()).extracting(TokenLogit::id)
+                    .containsExactlyElementsOf(products.stream().map(product -> (int) product[0]).toList());
+            assertThat((double) head.promoted().getFirst().logit()).isCloseTo(products.getFirst()[1], within(1e-5));
+        }
+    }
+
+    @Test
+    void refusesOptionsThatDoNotFit() {
+        refused(options.at(12), "position: 12 (expected: 0 to 11, or -12 to -1 from the end)");
+        refused(options.target(Target.of(" big", " big")), "against:  big (expected: another token than the target)");
+        refused(options.promoted(-1), "promoted: -1 (expected: 0 to 8192)");
+        refused(options.promoted(8193), "promoted: 8193 (expected: 0 to 8192)");
+        refused(options.target(Target.of(Measure.Token.ofId(8192))), "token: 8192 (expected: 0 to 8191)");
+        refused(options.target(Target.of(Measure.Token.of(" big"), Measure.Token.ofId(-1))),
+                "token: -1 (expected: 0 to 8191)");
+        assertThatThrownBy(() -> attribute(options, "L1H9=0"))
+                .hasMessage("edit: L1H9 (expected: L0 to L3 and H0 to H5 in this model)");
+    }
+
+    private void refused(AttributionOptions wrong, String message) {
+        assertThatThrownBy(() -> attribute(wrong)).isInstanceOf(IllegalArgumentException.class).hasMessage(message);
+    }
+}
