@@ -8,16 +8,13 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
-import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Target;
@@ -40,25 +37,11 @@ class AttributionTest {
     /** Direct effects of single parts, whose activations are single precision. */
     private static final double DIRECT = 1e-5;
 
-    private Device device;
-    private Gpt2 model;
-    private Debugger debugger;
+    @AutoClose
+    private final TestModel sample = TestModel.open("sample");
+    private final Gpt2 model = sample.model();
+    private final Debugger debugger = sample.debugger();
     private final AttributionOptions options = AttributionOptions.DEFAULT.target(Target.of(" big", " little"));
-
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        debugger = new Debugger(model);
-    }
-
-    @AfterAll
-    void close() {
-        if (model != null) {
-            model.close();
-            device.close();
-        }
-    }
 
     private Attribution attribute(AttributionOptions options, String... edits) {
         return debugger.attribute(Prompt.of(PROMPT), Intervention.parse(edits), options, Progress.NONE);

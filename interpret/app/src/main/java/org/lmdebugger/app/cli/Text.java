@@ -1,6 +1,7 @@
 package org.lmdebugger.app.cli;
 
 import java.util.List;
+import picocli.CommandLine.Help.Ansi;
 
 /** Tokens for people to read in columns. */
 final class Text {
@@ -52,5 +53,10 @@ final class Text {
             return text.substring(0, text.offsetByCodePoints(0, width - 1)) + "…";
         }
         return text + " ".repeat(width - length);
+    }
+
+    /** {@code text} in bold where {@code ansi} allows it. */
+    static String bold(Ansi ansi, String text) {
+        return ansi.enabled() ? "\u001b[1m" + text + "\u001b[0m" : text;
     }
 }

@@ -2,10 +2,16 @@ package org.lmdebugger.app.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.TraceJson;
+import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.sweep.Measure.Token;
 import org.lmdebugger.interpret.trace.TraceOptions;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.progress.Progress;
 import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -18,7 +24,8 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n", footer = {
                 "  lmdebug trace \"Once upon a time there was a little\"",
                 "  lmdebug trace \"Once upon a time there was a little\" --edit L3D42=0 --edit \"L2D7*=2@last\"",
-                "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json"})
+                "  lmdebug trace \"My wife is working as a\" --model gpt2 --token \" nurse\" --position all --json",
+                "  lmdebug trace \"There was a little\" --attribution --target \" girl\" --against \" boy\""})
 final class TraceCommand extends ModelCommand {
     @Parameters(paramLabel = "PROMPT", description = "The text whose continuation is predicted.")
     private String prompt;
@@ -40,6 +47,26 @@ final class TraceCommand extends ModelCommand {
             + "in JSON from 0); mind the leading space. The first one is what direct and total effects are on. Repeatable.")
     private List<String> tokens = new ArrayList<>();
 
+    @Option(names = "--target", paramLabel = "T", description = "The token that effects are on, instead of the first "
+            + "--token or the prediction; followed as those are.")
+    private String target;
+
+    @Option(names = "--against", paramLabel = "T", description = "A second token: the effects of --attribution and "
+            + "--attention are on the logit of the target minus the logit of this one.")
+    private String against;
+
+    @Option(names = "--attribution", description = "Divides the target's logit among all parts of the network: "
+            + "embeddings, heads, biases, feed-forward layers. Direct effects add up to the logit; renorm. is the change "
+            + "of the logit if the part is taken away before the final LayerNorm, which is computed anew; total is the "
+            + "change if the part is switched off at this position and later layers react. The table has the --top "
+            + "strongest parts; --json has all.")
+    private boolean attribution;
+
+    @Option(names = "--attention", description = "Shows for each head the positions that it reads most, by the norm of "
+            + "attention weight times value times output weights; the tokens that its output promotes; and its direct "
+            + "and total effects.")
+    private boolean attention;
+
     @Option(names = "--total", description = "Measures the total effect of each listed value vector: the token's "
             + "log-probability minus that without the vector at that position.")
     private boolean total;
@@ -52,20 +79,29 @@ final class TraceCommand extends ModelCommand {
         var wanted = edits.edits();
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
-            var trace = debugger.trace(prompt, wanted, options(debugger));
+            var options = options(debugger);
+            var scope = new TraceAttributions.Scope(attribution, attention, token(against), top);
+            var trace = debugger.trace(prompt, wanted, options);
+            var attributions = TraceAttributions.of(debugger, trace, Prompt.of(prompt), wanted, scope, Progress.NONE);
             if (json.isGiven()) {
-                out.println(Json.print(TraceJson.of(trace)));
+                out.println(Json.print(TraceJson.of(trace, attributions)));
             } else {
                 new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all())
-                        .print(trace);
+                        .print(trace, attributions);
             }
             return 0;
         });
     }
 
     private TraceOptions options(Debugger debugger) {
-        var ids = tokens.stream().map(debugger.model().tokenizer()::single).toList();
+        var tokenizer = debugger.model().tokenizer();
+        var ids = Stream.concat(token(target).stream().map(token -> token.idIn(tokenizer)),
+                tokens.stream().map(tokenizer::single)).distinct().toList();
         return new TraceOptions(positions(), top, ids, total);
+    }
+
+    private static Optional<Token.Fixed> token(String text) {
+        return Optional.ofNullable(text).map(Token::ofTextOrId);
     }
 
     private List<Integer> positions() {

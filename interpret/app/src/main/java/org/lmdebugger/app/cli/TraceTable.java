@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.trace.Trace;
 import picocli.CommandLine.Help.Ansi;
@@ -22,7 +23,8 @@ final class TraceTable {
         this.named = named;
     }
 
-    void print(Trace trace) {
+    void print(Trace trace, TraceAttributions attributions) {
+        var table = new AttributionTable(out, ansi, trace.tokens(), attributions.scope());
         out.println("%s on %s, %s, edits %s".formatted(trace.model(), trace.device(), trace.precision(), trace.mode()));
         out.println(Text.wrap(IntStream.range(0, trace.tokens().size())
                 .mapToObj(i -> i + ":" + Text.visible(trace.tokens().get(i).text())).toList(), WIDTH));
@@ -43,6 +45,12 @@ final class TraceTable {
                 for (int l = 0; l < clean.layers().size(); l++) {
                     sideBySide(clean.layers().get(l), edited.layers().get(l));
                 }
+            }
+            if (!attributions.clean().isEmpty()) {
+                table.print(attributions.edited().isEmpty() ? "" : "clean: ", attributions.clean().get(i));
+            }
+            if (!attributions.edited().isEmpty()) {
+                table.print("edited: ", attributions.edited().get(i));
             }
         }
         out.flush();
@@ -131,6 +139,6 @@ final class TraceTable {
     }
 
     private String bold(String text) {
-        return ansi.enabled() ? "\u001b[1m" + text + "\u001b[0m" : text;
+        return Text.bold(ansi, text);
     }
 }

@@ -4,6 +4,9 @@ import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
+import java.util.stream.IntStream;
+import org.lmdebugger.app.ranking.TraceAttributions;
+import org.lmdebugger.interpret.trace.Attribution;
 import org.lmdebugger.interpret.trace.Trace;
 
 /**
@@ -15,10 +18,15 @@ import org.lmdebugger.interpret.trace.Trace;
 public record TraceJson(String model, String device, String precision, String mode, String prompt,
         List<Trace.Token> tokens, List<Integer> added, List<Position> positions,
         @JsonInclude(NON_NULL) Edited edited, @JsonInclude(NON_NULL) List<Coefficients> coefficients) {
-    public static TraceJson of(Trace trace) {
+    /** @param attributions that are shown in its positions */
+    public static TraceJson of(Trace trace, TraceAttributions attributions) {
+        var scope = attributions.scope();
         return new TraceJson(trace.model(), trace.device(), trace.precision(), trace.mode(), trace.prompt(),
-                trace.tokens(), trace.added(), Position.of(trace.positions()),
-                trace.edited() == null ? null : new Edited(Position.of(trace.edited())), null);
+                trace.tokens(), trace.added(),
+                Position.of(trace.positions(), attributions.clean(), scope, trace.tokens()),
+                trace.edited() == null ? null
+                        : new Edited(Position.of(trace.edited(), attributions.edited(), scope, trace.tokens())),
+                null);
     }
 
     /** Returns the same with the text of the prompt, of which only ids were traced, and with coefficients. */
@@ -30,11 +38,23 @@ public record TraceJson(String model, String device, String precision, String mo
     public record Edited(List<Position> positions) {
     }
 
-    /** One position. */
-    public record Position(int position, Target target, List<Layer> layers) {
-        private static List<Position> of(List<Trace.Position> positions) {
-            return positions.stream().map(each -> new Position(each.position(),
-                    new Target(each.target().id(), each.target().text()), Layer.of(each.layers()))).toList();
+    /**
+     * One position.
+     *
+     * @param attribution null where it is not asked for
+     * @param attention   of each head; null where it is not asked for
+     */
+    public record Position(int position, Target target, @JsonInclude(NON_NULL) AttributionJson attribution,
+            @JsonInclude(NON_NULL) List<AttributionJson.Head> attention, List<Layer> layers) {
+        private static List<Position> of(List<Trace.Position> positions, List<Attribution> attributions,
+                TraceAttributions.Scope scope, List<Trace.Token> tokens) {
+            return IntStream.range(0, positions.size()).mapToObj(i -> {
+                var each = positions.get(i);
+                return new Position(each.position(), new Target(each.target().id(), each.target().text()),
+                        scope.attribution() ? AttributionJson.of(attributions.get(i)) : null,
+                        scope.attention() ? AttributionJson.Head.of(attributions.get(i), tokens, scope.top()) : null,
+                        Layer.of(each.layers()));
+            }).toList();
         }
     }
 

@@ -1,6 +1,7 @@
 package org.lmdebugger.app.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -69,6 +70,62 @@ class CommandLineTest {
         assertThat(lmdebug("trace", PROMPT, "--total", "--top", "2", "--json")).isZero();
         assertThat(names(new ObjectMapper().readTree(out.toString()).at("/positions/0/layers/2/dominant/0")))
                 .contains("total");
+    }
+
+    @Test
+    void attributionAddsUpToTheDifferenceOfLogits() {
+        assertThat(lmdebug("trace", PROMPT, "--attribution", "--target", " girl", "--against", " boy", "--top", "4"))
+                .isZero();
+        assertThat(out.toString().lines())
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString()).contains("effects on ␣girl − ␣boy").doesNotContain("attention of position")
+                .containsPattern("\n  part +direct +renorm\\. +total .*\n(  \\S+ .*\n){4}  35 other parts +[+-]"
+                        + "0\\.\\d{3}\n  sum +\\+0\\.450\n  logit +\\+0\\.450\n  remainder +[+-]\\d\\.\\de-0[5-9]\n");
+    }
+
+    @Test
+    void attentionOfEachHeadCleanAndEdited() {
+        assertThat(lmdebug("trace", PROMPT, "--attention", "--edit", "L1H2*=2@last")).isZero();
+        assertThat(out.toString().lines())
+                .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
+        assertThat(out.toString().lines().filter(line -> line.matches(
+                "  L\\dH\\d +direct [+-]\\d+\\.\\d{3}  total [+-]\\d+\\.\\d{3}  promotes \\S+ .*"))).hasSize(2 * 24);
+        assertThat(out.toString()).contains("clean: attention of position 7", "edited: attention of position 7")
+                .containsOnlyOnce("its mixed values are edited");
+    }
+
+    @Test
+    void attributionAndAttentionAsJson() throws Exception {
+        assertThat(lmdebug("trace", PROMPT, "--attribution", "--attention", "--target", " girl", "--against", "#441",
+                "--edit", "L1.mid*=2@last", "--top", "2", "--json")).isZero();
+        var json = new ObjectMapper().readTree(out.toString());
+        for (var position : List.of(json.at("/positions/0"), json.at("/edited/positions/0"))) {
+            assertThat(position.at("/target/token").textValue()).isEqualTo(" girl");
+            assertThat(names(position.at("/layers/0/chosen/0"))).contains("before");
+            var attribution = position.get("attribution");
+            assertThat(names(attribution)).containsExactly("token", "against", "logit", "sum", "remainder", "parts");
+            assertThat(attribution.get("token").textValue() + attribution.get("against").textValue())
+                    .isEqualTo(" girl little");
+            double sum = attribution.get("parts").valueStream().mapToDouble(part -> part.get("direct").doubleValue())
+                    .sum();
+            assertThat(sum).isCloseTo(attribution.get("logit").doubleValue(), within(1e-4)); // of numbers in single precision
+            assertThat(attribution.at("/parts/2/part").textValue()).isEqualTo("L0H0");
+            assertThat(names(attribution.at("/parts/2"))).containsExactly("part", "direct", "renormalised", "total",
+                    "sources");
+            assertThat(attribution.at("/parts/2/sources")).hasSize(8);
+            assertThat(names(attribution.at("/parts/2/sources/0"))).containsExactly("position", "direct");
+            assertThat(names(attribution.at("/parts/0"))).containsExactly("part", "direct", "renormalised");
+            assertThat(position.get("attention")).hasSize(24);
+            var head = position.at("/attention/1");
+            assertThat(names(head)).containsExactly("layer", "head", "sources", "promotes", "direct", "total");
+            assertThat(head.get("sources")).hasSize(2);
+            assertThat(head.get("promotes")).hasSize(2);
+            assertThat(names(head.at("/sources/0"))).containsExactly("position", "token", "weight", "norm");
+        }
+        assertThat(json.at("/positions/0/attribution/parts")).hasSize(39);
+        assertThat(json.at("/edited/positions/0/attribution/parts")).hasSize(40);
+        assertThat(json.at("/edited/positions/0/attribution/parts").valueStream()
+                .map(part -> part.get("part").textValue())).contains("L1.edits");
     }
 
     @ParameterizedTest
@@ -211,25 +268,30 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', textBlock = """
-            trace|''|prompt: empty (expected: at least one token)
-            trace|Once --edit L9D0=0|edit: L9D0 (expected: L0 to L3 and D0 to D767 in this model)
-            trace|Once --edit L1D0=x|edit: L1D0=x: x is not a number
-            trace|Once --edit L1D0=NaN|edit: L1D0=NaN: NaN (expected: a finite number)
-            trace|Once --token boyhoods|(expected: one token, but it is
-            trace|Once --token girl|" girl", with a space, is one
-            trace|Once --position 5|position: 5 (expected: 0 to 0, or -1 to -1 from the end)
-            trace|Once --position first|position: first (expected: an index from 0, last or all)
-            trace|Once --top 0|top: 0 (expected: 1 to 768)
-            trace|Once --model ./none|model: ./none: not found
-            trace|Once --device gpu|device: gpu (expected: cpu, cuda, or cuda:1 for the second GPU)
-            trace|Once --device cuda|device: cuda:0: not usable
-            trace|Once --precision bf16|device: cuda:0: not usable
-            trace|Once --device cpu --precision tf32|precision: TF32 (expected: FP32 on the CPU)
-            generate|Once --tokens 128|tokens: 128 after a prompt of 1 (expected: at most 128 together in this model)
-            generate|Once --top-p 2|topP: 2.0 (expected: more than 0, at most 1)
-            generate|Once --compare|--compare: no edits
-            """)
+    @CsvSource(delimiter = '|',
+            textBlock = """
+                    trace|''|prompt: empty (expected: at least one token)
+                    trace|Once --edit L9D0=0|edit: L9D0 (expected: L0 to L3 and D0 to D767 in this model)
+                    trace|Once --edit L1D0=x|edit: L1D0=x: x is not a number
+                    trace|Once --edit L1D0=NaN|edit: L1D0=NaN: NaN (expected: a finite number)
+                    trace|Once --token boyhoods|(expected: one token, but it is
+                    trace|Once --token girl|" girl", with a space, is one
+                    trace|Once --target boyhoods --attribution|(expected: one token, but it is
+                    trace|Once --against #99999 --attention|token: 99999 (expected: 0 to 8191)
+                    trace|Once --against #620|against: #620 (expected: attribution or attention, whose effects are on the difference)
+                    trace|Once --target #620 --against #620 --attribution|against:  girl (expected: another token than the target)
+                    trace|Once --position 5|position: 5 (expected: 0 to 0, or -1 to -1 from the end)
+                    trace|Once --position first|position: first (expected: an index from 0, last or all)
+                    trace|Once --top 0|top: 0 (expected: 1 to 768)
+                    trace|Once --model ./none|model: ./none: not found
+                    trace|Once --device gpu|device: gpu (expected: cpu, cuda, or cuda:1 for the second GPU)
+                    trace|Once --device cuda|device: cuda:0: not usable
+                    trace|Once --precision bf16|device: cuda:0: not usable
+                    trace|Once --device cpu --precision tf32|precision: TF32 (expected: FP32 on the CPU)
+                    generate|Once --tokens 128|tokens: 128 after a prompt of 1 (expected: at most 128 together in this model)
+                    generate|Once --top-p 2|topP: 2.0 (expected: more than 0, at most 1)
+                    generate|Once --compare|--compare: no edits
+                    """)
     void whatCannotBeDoneIsSaidInALine(String command, String rest, String message) {
         var arguments = new ArrayList<>(List.of(command));
         arguments.addAll(List.of(rest.split(" ")));

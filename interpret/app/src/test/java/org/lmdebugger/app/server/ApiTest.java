@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -20,6 +21,11 @@ import org.junit.jupiter.api.Test;
 import org.lmdebugger.app.server.work.Job;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.checkpoint.TestFiles;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.sweep.Target;
+import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.progress.Progress;
 
 /** Model, tokens and traces, as programs ask for them. */
 class ApiTest {
@@ -97,6 +103,39 @@ class ApiTest {
         assertThat(json(server.post("/api/v1/trace", "{\"prompt\": \"%s\", \"top\": 1}".formatted(PROMPT)))
                 .at("/positions/0/position").intValue())
                         .isEqualTo(7);
+    }
+
+    @Test
+    void attributionsAndAttentionAreThoseOfTheLibrary() throws Exception {
+        var positions = json(server.post("/api/v1/trace",
+                """
+                        {"prompt": "%s", "edits": ["L1.mid*=2"], "positions": [3, -1], "target": " girl", "against": " boy",
+                         "attribution": true, "attention": true, "top": 2}"""
+                        .formatted(PROMPT)));
+        var options = AttributionOptions.DEFAULT.target(Target.of(" girl", " boy"));
+        for (var run : Map.of("/positions", Intervention.NONE, "/edited/positions", Intervention.parse("L1.mid*=2"))
+                .entrySet()) {
+            var expected = server.debugger.attribute(Prompt.of(PROMPT), run.getValue(), options, Progress.NONE);
+            var attribution = positions.at(run.getKey() + "/1/attribution");
+            assertThat(attribution.get("logit").floatValue()).isEqualTo((float) expected.logit());
+            assertThat(attribution.get("parts")).hasSameSizeAs(expected.contributions());
+            assertThat(attribution.at("/parts/5/direct").floatValue())
+                    .isEqualTo((float) expected.contributions().get(5).direct());
+            assertThat(positions.at(run.getKey() + "/1/attention/3/total").floatValue())
+                    .isEqualTo((float) expected.heads().get(3).total().getAsDouble());
+        }
+        assertThat(positions.at("/positions/0/attention/0/total").isNumber()).isTrue();
+        assertThat(positions.at("/edited/positions/0/attention/0/total").isMissingNode()).isTrue();
+    }
+
+    @Test
+    void anAttributionOfManyPositionsIsRefused() throws Exception {
+        var answer = server.post("/api/v1/trace",
+                "{\"prompt\": \"%s\", \"positions\": \"all\", \"top\": 1, \"attribution\": true}"
+                        .formatted("a ".repeat(120)));
+        assertThat(answer.statusCode()).isEqualTo(400);
+        assertThat(json(answer).get("detail").textValue()).startsWith("positions: attributions of ")
+                .endsWith(" sources of heads (expected: at most 10,000 and 300,000; ask for fewer positions)");
     }
 
     /** Everyone with another intervention, all at once. */

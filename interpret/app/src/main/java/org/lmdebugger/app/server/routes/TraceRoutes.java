@@ -5,15 +5,20 @@ import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.lmdebugger.app.json.TraceJson;
+import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.sweep.Measure.Token;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
+import org.lmdebugger.progress.Progress;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /** The route of traces, clean and edited. */
@@ -31,10 +36,11 @@ public final class TraceRoutes {
     /**
      * @param positions a list of indices, "last" (default) or "all"
      * @param tokens    the followed tokens: texts that are one token each, or ids as {@code #12}
+     * @param target    the token that effects are on, instead of the first followed one
+     * @param against   the token whose logit is subtracted in attributions
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
-            List<String> tokens,
-            Boolean total) {
+            List<String> tokens, Boolean total, String target, String against, Boolean attribution, Boolean attention) {
     }
 
     private void trace(Context context) {
@@ -47,14 +53,20 @@ public final class TraceRoutes {
         Limits.check("tokens", followed, Limits.FOLLOWED);
         var tokenizer = inference.debugger().model().tokenizer();
         var options = new TraceOptions(positions(request.positions()), top,
-                followed.stream().map(token -> id(tokenizer, token)).toList(),
+                Stream.concat(Stream.ofNullable(request.target()), followed.stream())
+                        .map(token -> id(tokenizer, token)).distinct().toList(),
                 Boolean.TRUE.equals(request.total()));
+        var scope = new TraceAttributions.Scope(Boolean.TRUE.equals(request.attribution()),
+                Boolean.TRUE.equals(request.attention()),
+                Optional.ofNullable(request.against()).map(token -> Token.ofId(id(tokenizer, token))), top);
         var ids = inference.debugger().model().encode(text);
-        checkCells(ids.length, options);
+        checkCells(ids.length, options, scope);
         var prompt = Prompt.ofIds(ids);
         Responses.json(context, inference.callLong(context, job -> {
-            var trace = inference.debugger().trace(prompt, edits, options, (done, total) -> job.throwIfCancelled());
-            return TraceJson.of(trace).with(text, coefficients(inference.debugger(), prompt, edits));
+            Progress progress = (done, total) -> job.throwIfCancelled();
+            var trace = inference.debugger().trace(prompt, edits, options, progress);
+            var attributions = TraceAttributions.of(inference.debugger(), trace, prompt, edits, scope, progress);
+            return TraceJson.of(trace, attributions).with(text, coefficients(inference.debugger(), prompt, edits));
         }));
     }
 
@@ -90,7 +102,7 @@ public final class TraceRoutes {
         return list.stream().map(JsonNode::intValue).toList();
     }
 
-    private void checkCells(int length, TraceOptions options) {
+    private void checkCells(int length, TraceOptions options, TraceAttributions.Scope scope) {
         var model = inference.debugger().model();
         long positions = options.positions() == null ? length : options.positions().size();
         long cells = positions * model.config().layers() * options.top();
@@ -100,6 +112,21 @@ public final class TraceRoutes {
                     "positions: %,d × %d layers × top %d are %,d %s (expected: at most %,d; ask for fewer positions or a smaller top)"
                             .formatted(positions, model.config().layers(), options.top(), cells,
                                     options.totalEffects() ? "total effects" : "tokens", most));
+        }
+        if (!scope.isEmpty()) {
+            checkAttributions(positions, length);
+        }
+    }
+
+    /** Checks the size of attributions: total effects of heads and feed-forward layers, and sources of all heads. */
+    private void checkAttributions(long positions, int length) {
+        var config = inference.debugger().model().config();
+        long effects = positions * config.layers() * (config.heads() + 1);
+        long sources = positions * config.layers() * config.heads() * length;
+        if (effects > Limits.TOTAL_EFFECTS || sources > Limits.CELLS) {
+            throw Problem.badRequest(
+                    "positions: attributions of %,d are %,d total effects and %,d sources of heads (expected: at most %,d and %,d; ask for fewer positions)"
+                            .formatted(positions, effects, sources, Limits.TOTAL_EFFECTS, Limits.CELLS));
         }
     }
 
