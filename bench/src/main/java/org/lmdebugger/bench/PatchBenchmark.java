@@ -1,0 +1,109 @@
+package org.lmdebugger.bench;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.edit.PartSelection.Kind;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * Activation patching of the residual stream at three points × layers × positions, from a prompt that differs from the
+ * first token on; and every head off at the last position. With KL, from ids to effects on the heap, clean runs
+ * included. Prints how many effects and GFLOP one call has.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Fork(value = 1, jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"})
+@Warmup(iterations = 3, time = 5)
+@Measurement(iterations = 3, time = 5)
+public class PatchBenchmark {
+    @Param({"gpt2"})
+    private String shape;
+
+    /** What is patched or switched off, and the length of the prompt. */
+    @Param({"streams:15", "heads:15", "heads:100"})
+    private String work;
+
+    /** As the command line takes it. */
+    @Param("cpu")
+    private String deviceName;
+
+    @Param("FP32")
+    private Precision precision;
+
+    private Device device;
+    private Gpt2 model;
+    private Debugger debugger;
+    private List<Sweep> sweeps;
+
+    @Setup
+    public void load() throws IOException {
+        var parts = List.of(work.split(":"));
+        int length = Integer.parseInt(parts.get(1));
+        device = Devices.open(deviceName, precision);
+        model = Gpt2.load(Checkpoints.of(shape), device);
+        debugger = new Debugger(model);
+        var corrupted = ids(length, 1000);
+        var clean = Prompt.ofIds(ids(length, 2000));
+        var sweep = Sweep.ofIds(corrupted).measure(Measure.kl());
+        sweeps = parts.getFirst().equals("heads")
+                ? List.of(sweep.parts(new PartSelection.OfKind(Kind.HEADS)).off().atLast())
+                : Stream.of(Kind.PRE, Kind.MID, Kind.POST).map(kind -> sweep.parts(new PartSelection.OfKind(kind))
+                        .operation(new Edit.Operation.From(clean)).at(Positions.EACH)).toList();
+        var plans = sweeps.stream().map(debugger::plan).toList();
+        System.out.printf("# patch: %s effects %d gflop %.3f kl %.6g%n", work,
+                plans.stream().mapToLong(plan -> plan.effects()).sum(),
+                plans.stream().mapToDouble(plan -> plan.flop()).sum() / 1e9, sum());
+    }
+
+    /** Returns ids of which none is the other prompt's at the same position. */
+    private static int[] ids(int length, int first) {
+        return IntStream.range(0, length).map(i -> first + 7 * i).toArray();
+    }
+
+    @TearDown
+    public void close() {
+        model.close();
+        device.close();
+    }
+
+    @Benchmark
+    public double sum() {
+        var sums = new ArrayList<Double>();
+        for (var sweep : sweeps) {
+            debugger.sweep(sweep, effects -> {
+                for (float kl : effects.values(Measure.kl())) {
+                    sums.add((double) kl);
+                }
+                return true;
+            });
+        }
+        return sums.stream().mapToDouble(kl -> kl).sum();
+    }
+}
