@@ -19,6 +19,11 @@ import org.lmdebugger.interpret.generate.Continuation;
 import org.lmdebugger.interpret.generate.Decoder;
 import org.lmdebugger.interpret.generate.Generation;
 import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.patch.Averages;
+import org.lmdebugger.interpret.patch.Baseline;
+import org.lmdebugger.interpret.patch.Grid;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.MultiDeviceSweep;
@@ -371,6 +376,35 @@ public final class Debugger {
         } else {
             new MultiDeviceSweep(debuggers.stream().map(Debugger::model).toList(), plan, firstChunk).run(listener);
         }
+    }
+
+    /** Returns the logit differences of a pair of prompts. @throws IllegalArgumentException if it does not fit the model */
+    public Baseline baseline(Pair pair) {
+        return Baseline.of(model, pair);
+    }
+
+    /**
+     * Patches a pair: each part, by itself, becomes in one prompt's run what it is in the other's.
+     *
+     * @throws IllegalArgumentException if the pair or the parts do not fit the model
+     */
+    public Grid patch(Pair pair, Patching patching) {
+        return patch(pair, patching, Progress.NONE);
+    }
+
+    /** Patches a pair as {@link #patch(Pair, Patching)} does. @param progress of the grid's cells */
+    public Grid patch(Pair pair, Patching patching, Progress progress) {
+        return Grid.of(model, pair, patching, progress);
+    }
+
+    /**
+     * Patches each pair of a data set, and averages the results.
+     *
+     * @param progress of the pairs
+     * @throws IllegalArgumentException if a pair or the parts do not fit the model, or the pairs have not the same columns
+     */
+    public Averages patch(List<Pair> pairs, Patching patching, Progress progress) {
+        return Averages.of(model, pairs, patching, progress);
     }
 
     /** Returns the logit lens: the model's head, to read any rows of the residual stream with. */

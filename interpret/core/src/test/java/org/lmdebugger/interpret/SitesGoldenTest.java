@@ -29,6 +29,7 @@ import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.PartSelection.Kind;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.edit.Residual;
+import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.Target;
@@ -127,6 +128,40 @@ abstract class SitesGoldenTest {
                 }
             }
         }));
+    }
+
+    @Test
+    void gridsOfPatchingAreInThoseDifferencesAndNormalised() {
+        for (var pair : pairs()) {
+            double clean = pair.values().get("difference_clean").asDouble();
+            double corrupted = pair.values().get("difference_corrupted").asDouble();
+            var prompts = new org.lmdebugger.interpret.patch.Pair(Prompt.ofIds(pair.clean()),
+                    Prompt.ofIds(pair.corrupted()), List.of(Measure.Token.ofId(pair.right())),
+                    List.of(Measure.Token.ofId(pair.wrong())), Map.of());
+            var grids = Map.of(new Debugger(model).patch(prompts, Patching.denoise(Kind.PRE)),
+                    pair.values().get("streams").get("pre"),
+                    new Debugger(model).patch(prompts, Patching.denoise(Kind.HEADS).by(Patching.Columns.ALL)),
+                    pair.values().get("heads_all_positions").get("z"));
+            grids.forEach((grid, expected) -> {
+                assertThat(grid.baseline().clean()).isCloseTo(clean, within(DIFFERENCE));
+                assertThat(grid.baseline().corrupted()).isCloseTo(corrupted, within(DIFFERENCE));
+                boolean heads = grid.columns().equals(List.of("all"));
+                int columns = expected.get(0).size();
+                assertThat(grid.parts()).hasSize(expected.size() * (heads ? columns : 1));
+                for (int l = 0; l < expected.size(); l++) {
+                    for (int c = 0; c < columns; c++) {
+                        var cell = heads ? grid.cells().get(l * columns + c).getFirst() : grid.cells().get(l).get(c);
+                        double difference = expected.get(l).get(c).get(0).asDouble();
+                        double kl = expected.get(l).get(c).get(1).asDouble();
+                        assertThat(cell.difference()).isCloseTo(difference, within(DIFFERENCE));
+                        assertThat(cell.effect()).isCloseTo(difference - corrupted, within(DIFFERENCE));
+                        assertThat(cell.normalised()).isCloseTo((difference - corrupted) / (clean - corrupted),
+                                within(2 * DIFFERENCE / Math.abs(clean - corrupted)));
+                        assertThat(cell.kl()).isCloseTo(kl, within(1e-7 + 1e-3 * kl));
+                    }
+                }
+            });
+        }
     }
 
     @TestFactory
