@@ -5,12 +5,12 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.app.store.ValueCache;
 import org.lmdebugger.progress.Progress;
 
-/** A bar on stderr for work that is done once; none if there is nothing to do. */
+/** A bar on stderr for work whose length is known when it begins; none if there is nothing to do. */
 final class BuildBar implements Progress, AutoCloseable {
     private final String name;
     private ProgressBar bar;
 
-    private BuildBar(String name) {
+    BuildBar(String name) {
         this.name = name;
     }
 

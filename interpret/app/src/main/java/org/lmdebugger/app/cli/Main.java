@@ -19,8 +19,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** The command {@code lmdebug}. Exit codes: 0 done, 1 it could not be done, 2 the command line was wrong. */
 @Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Version.NUMBER,
         description = "See and change how a GPT-2 model makes a prediction.",
-        subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, QueryCommand.class,
-                ValuesCommand.class,
+        subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, PatchCommand.class,
+                QueryCommand.class, ValuesCommand.class,
                 ServeCommand.class, ModelsCommand.class, DevicesCommand.class,
                 GenerateCompletion.class, HelpCommand.class},
         footerHeading = "%nExamples:%n", footer = {

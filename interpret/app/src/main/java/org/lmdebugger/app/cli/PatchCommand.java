@@ -1,0 +1,211 @@
+package org.lmdebugger.app.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.PairLine;
+import org.lmdebugger.app.json.PatchJson;
+import org.lmdebugger.app.store.EffectFormat;
+import org.lmdebugger.app.store.PatchTable;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching;
+import org.lmdebugger.interpret.patch.Patching.Columns;
+import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.text.Shown;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "patch", mixinStandardHelpOptions = true,
+        description = "Activation patching: each part of the network, by itself, becomes in one prompt's run what it is in the "
+                + "other's. Measures how much of the answers' logit difference that restores or breaks.",
+        footerHeading = "%nExamples:%n", footer = {
+                "  lmdebug patch \"Once upon a time there was a little girl named\" \\",
+                "      \"Once upon a time there was a little boy named\" --sites pre,heads",
+                "  lmdebug patch CLEAN CORRUPTED --answer \" she\" --wrong \" he\" --sites heads,q,k,v --at all",
+                "  lmdebug patch --pairs pairs.jsonl --by role --out means.parquet"})
+final class PatchCommand extends ModelCommand {
+    private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
+
+    @Parameters(paramLabel = "CLEAN CORRUPTED", arity = "0..2",
+            description = "Two prompts of equally many tokens, which differ in the information in question.")
+    private List<String> prompts = new ArrayList<>();
+
+    @Option(names = "--answer", paramLabel = "T",
+            description = "The right token after CLEAN; mind the leading space. Repeatable: their mean counts. "
+                    + "Default: the likeliest one.")
+    private List<String> answers = new ArrayList<>();
+
+    @Option(names = "--wrong", paramLabel = "T",
+            description = "The token that it is compared with. Repeatable. Default: the likeliest one after CORRUPTED.")
+    private List<String> wrong = new ArrayList<>();
+
+    @Option(names = "--pairs", paramLabel = "FILE",
+            description = "A data set instead of two prompts, averaged: on each line "
+                    + "{\"clean\":\"…\",\"corrupted\":\"…\",\"answers\":[\"…\"],\"wrong\":[\"…\"],\"positions\":{\"subject\":3}}; "
+                    + "positions, by role, are optional.")
+    private Path pairs;
+
+    @Option(names = "--sites", paramLabel = "S", split = ",", defaultValue = "pre,attention,ffn,heads",
+            description = "Parts that are patched, one at a time: pre, mid, post (streams is all three), attention, ffn; "
+                    + "heads, q, k, v, pattern; neurons; also of some layers: heads:L2-4 (default: ${DEFAULT-VALUE}).")
+    private List<String> sites;
+
+    @Option(names = "--direction", paramLabel = "D", defaultValue = "denoise",
+            description = "denoise: CORRUPTED runs, activations are CLEAN's; or noise, the other way round "
+                    + "(default: ${DEFAULT-VALUE}).")
+    private String direction;
+
+    @Option(names = "--at", paramLabel = "P", defaultValue = "each",
+            description = "each position by itself, or all at once (default: ${DEFAULT-VALUE}).")
+    private String at;
+
+    @Option(names = "--by", paramLabel = "B", defaultValue = "position",
+            description = "Columns of --at each: position, for pairs of one length; or role, the named positions of each pair "
+                    + "(default: ${DEFAULT-VALUE}).")
+    private String by;
+
+    @Option(names = "--top", paramLabel = "N", defaultValue = "10",
+            description = "How many of the strongest effects are listed (default: ${DEFAULT-VALUE}).")
+    private int top;
+
+    @Option(names = "--out", paramLabel = "FILE", description = "Keeps all numbers in a file, whose name ends in "
+            + EffectFormat.ENDINGS + ".")
+    private String out;
+
+    @Mixin
+    private JsonOption json;
+
+    @Override
+    public Integer call() {
+        var patchings = patchings();
+        var file = out == null ? null : PatchTable.checked(out);
+        if (top < 0) {
+            throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
+        }
+        if (pairs == null ? prompts.size() != 2 : !(prompts.isEmpty() && answers.isEmpty() && wrong.isEmpty())) {
+            throw new IllegalArgumentException("patch: %d prompts%s (expected: CLEAN and CORRUPTED; or --pairs alone)"
+                    .formatted(prompts.size(), pairs == null ? "" : ", --pairs and, it may be, answers"));
+        }
+        if (pairs == null) {
+            if (patchings.getFirst().columns() == Columns.ROLES) {
+                throw new IllegalArgumentException("--by: role (expected: --pairs, whose lines name roles)");
+            }
+            return model.with(debugger -> one(debugger, pair(debugger), patchings, file));
+        }
+        var read = read();
+        return model.with(debugger -> many(debugger, read, patchings, file));
+    }
+
+    private List<Patching> patchings() {
+        boolean all = choice("--at", at, "each", "all").equals("all");
+        boolean roles = choice("--by", by, "position", "role").equals("role");
+        if (all && roles) {
+            throw new IllegalArgumentException("--by: role (expected: --at each)");
+        }
+        var way = Direction.valueOf(choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
+        var columns = all ? Columns.ALL : roles ? Columns.ROLES : Columns.POSITIONS;
+        return sites.stream().flatMap(site -> SEVERAL.getOrDefault(site, List.of(site)).stream()).distinct()
+                .map(site -> new Patching(PartSelection.parse(site), way, columns)).toList();
+    }
+
+    private static String choice(String option, String given, String... choices) {
+        if (!List.of(choices).contains(given)) {
+            throw new IllegalArgumentException("%s: %s (expected: %s)".formatted(option, Shown.of(given),
+                    String.join(" or ", choices)));
+        }
+        return given;
+    }
+
+    private Pair pair(Debugger debugger) {
+        var right = tokens(answers, debugger, prompts.getFirst());
+        var others = tokens(wrong, debugger, prompts.getLast());
+        if (answers.isEmpty() && right.equals(others)) {
+            throw new IllegalArgumentException(
+                    "--answer: none, and the likeliest token is the same after both prompts, \"%s\" "
+                            .formatted(Shown.of(debugger.model().tokenizer()
+                                    .text(right.getFirst().idIn(debugger.model().tokenizer()))))
+                            + "(expected: --answer and --wrong, such as --answer \" girl\")");
+        }
+        return new Pair(Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()), right, others, Map.of());
+    }
+
+    /** Returns the tokens that are given, else the likeliest one after the prompt. */
+    private static List<Measure.Token.Fixed> tokens(List<String> given, Debugger debugger, String prompt) {
+        if (!given.isEmpty()) {
+            return given.stream().map(Measure.Token::ofTextOrId).toList();
+        }
+        try (var run = debugger.run(prompt)) {
+            var last = run.residualPost(debugger.model().config().layers() - 1).row(run.length() - 1);
+            return List.of(Measure.Token.ofId(debugger.lens().tokens(last, 1).getFirst().getFirst().id()));
+        }
+    }
+
+    private int one(Debugger debugger, Pair pair, List<Patching> patchings, Path file) {
+        var grids = patchings.stream().map(patching -> {
+            try (var bar = new BuildBar(patching.parts().toString())) {
+                return debugger.patch(pair, patching, bar);
+            }
+        }).toList();
+        if (file != null) {
+            PatchTable.writeGrids(file, grids);
+        }
+        if (json.isGiven()) {
+            spec.commandLine().getOut().println(Json.print(PatchJson.of(debugger, pair, grids)));
+        } else {
+            printer(debugger).print(pair, grids);
+        }
+        return 0;
+    }
+
+    private int many(Debugger debugger, Map<Integer, Pair> read, List<Patching> patchings, Path file) {
+        var baselines = read.entrySet().stream()
+                .map(line -> inLine(line.getKey(), () -> debugger.baseline(line.getValue())))
+                .toList();
+        spec.commandLine().getErr().println(PatchPrinter.right(baselines)); // before it takes long
+        var averages = patchings.stream().map(patching -> {
+            try (var bar = new BuildBar(patching.parts().toString())) {
+                return debugger.patch(List.copyOf(read.values()), patching, bar);
+            }
+        }).toList();
+        if (file != null) {
+            PatchTable.writeAverages(file, averages);
+        }
+        if (json.isGiven()) {
+            spec.commandLine().getOut().println(Json.print(PatchJson.of(debugger, averages)));
+        } else {
+            printer(debugger).print(averages);
+        }
+        return 0;
+    }
+
+    private PatchPrinter printer(Debugger debugger) {
+        return new PatchPrinter(spec.commandLine().getOut(), spec.commandLine().getColorScheme().ansi(),
+                debugger.model(), top);
+    }
+
+    /** Returns the pairs by the numbers of their lines. */
+    private Map<Integer, Pair> read() {
+        var read = new TreeMap<Integer, Pair>();
+        Utf8.lines(pairs).forEach((number, line) -> read.put(number, inLine(number, () -> PairLine.read(line))));
+        return read;
+    }
+
+    private <T> T inLine(int number, Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (IllegalArgumentException wrong) {
+            throw new IllegalArgumentException(pairs + ": line " + number + ": " + wrong.getMessage(), wrong);
+        }
+    }
+}
