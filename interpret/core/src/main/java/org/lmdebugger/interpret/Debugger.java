@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.activations.Activations;
@@ -123,10 +124,12 @@ public final class Debugger {
         options.tokens().forEach(model.tokenizer()::raw); // throws for an id that is none
         var positions = Tracer.positions(options.positions(), ids.length);
         var tokens = options.tokens().stream().mapToInt(id -> id).toArray();
-        var targets = tokens.length == 0 ? null : IntStream.range(0, positions.length).map(i -> tokens[0]).toArray();
+        var targets = IntStream.of(tokens).limit(1).boxed().findFirst()
+                .map(token -> IntStream.range(0, positions.length).map(i -> token).toArray());
         var clean = read(ids, Intervention.NONE, positions, options.top(), tokens, targets);
         var cleanTargets = clean.stream().mapToInt(position -> position.target().id()).toArray();
-        var edited = edits.isEmpty() ? null : read(ids, edits, positions, options.top(), tokens, cleanTargets);
+        Optional<List<Trace.Position>> edited = edits.isEmpty() ? Optional.empty()
+                : Optional.of(read(ids, edits, positions, options.top(), tokens, Optional.of(cleanTargets)));
         if (options.totalEffects()) {
             clean = TotalEffects.add(model, ids, clean, progress);
         }
@@ -137,7 +140,7 @@ public final class Debugger {
     }
 
     private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens,
-            int[] targets) {
+            Optional<int[]> targets) {
         try (var run = run(ids, edits, Activations.Keep.NEURONS)) {
             var read = model.call(session -> {
                 try (var tracer = new Tracer(model, session, positions, top, tokens)) {
@@ -161,7 +164,7 @@ public final class Debugger {
      */
     public Attribution attribute(Prompt prompt, Intervention edits, AttributionOptions options, Progress progress) {
         var ids = model.encode(prompt);
-        int position = Tracer.positions(List.of(options.position()), ids.length)[0];
+        int position = Tracer.positions(TraceOptions.Where.at(options.position()), ids.length)[0];
         var against = options.target().against().map(this::token);
         if (options.promoted() < 0 || options.promoted() > model.config().vocabularySize()) {
             throw new IllegalArgumentException("promoted: %d (expected: 0 to %d)".formatted(options.promoted(),

@@ -58,7 +58,7 @@ class DebuggerTest {
                 }
             }
         }
-        assertThat(debugger.trace(PROMPT).edited()).isNull(); // nothing was left behind
+        assertThat(debugger.trace(PROMPT).edited()).isEmpty(); // nothing was left behind
         assertThat(debugger.trace(PROMPT).positions()).isEqualTo(alone.getFirst().positions());
     }
 

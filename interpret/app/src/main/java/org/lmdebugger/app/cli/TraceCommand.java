@@ -104,11 +104,12 @@ final class TraceCommand extends ModelCommand {
         return Optional.ofNullable(text).map(Token::ofTextOrId);
     }
 
-    private List<Integer> positions() {
+    private TraceOptions.Where positions() {
         if (positions.contains("all")) {
-            return null;
+            return TraceOptions.Where.ALL;
         }
-        return positions.isEmpty() ? List.of(-1) : positions.stream().map(TraceCommand::position).toList();
+        return positions.isEmpty() ? TraceOptions.Where.at(-1)
+                : new TraceOptions.Where.Indices(positions.stream().map(TraceCommand::position).toList());
     }
 
     private static Integer position(String text) {

@@ -38,14 +38,9 @@ final class TraceTable {
             out.println(bold("Position %d, %s".formatted(clean.position(),
                     Text.visible(trace.tokens().get(clean.position()).text())))
                     + "   effects on " + Text.visible(clean.target().text()));
-            if (trace.edited() == null) {
-                clean.layers().forEach(this::layer);
-            } else {
-                var edited = trace.edited().get(i);
-                for (int l = 0; l < clean.layers().size(); l++) {
-                    sideBySide(clean.layers().get(l), edited.layers().get(l));
-                }
-            }
+            int index = i;
+            trace.edited().ifPresentOrElse(edited -> sideBySide(clean, edited.get(index)),
+                    () -> clean.layers().forEach(this::layer));
             if (!attributions.clean().isEmpty()) {
                 table.print(attributions.edited().isEmpty() ? "" : "clean: ", attributions.clean().get(i));
             }
@@ -91,6 +86,12 @@ final class TraceTable {
                 .toList();
         if (!measured.isEmpty()) {
             out.println(Text.wrap(Stream.concat(Stream.of("  total"), measured.stream()).toList(), WIDTH));
+        }
+    }
+
+    private void sideBySide(Trace.Position clean, Trace.Position edited) {
+        for (int l = 0; l < clean.layers().size(); l++) {
+            sideBySide(clean.layers().get(l), edited.layers().get(l));
         }
     }
 

@@ -24,8 +24,8 @@ public record TraceJson(String model, String device, String precision, String mo
         return new TraceJson(trace.model(), trace.device(), trace.precision(), trace.mode(), trace.prompt(),
                 trace.tokens(), trace.added(),
                 Position.of(trace.positions(), attributions.clean(), scope, trace.tokens()),
-                trace.edited() == null ? null
-                        : new Edited(Position.of(trace.edited(), attributions.edited(), scope, trace.tokens())),
+                trace.edited().map(edited -> new Edited(
+                        Position.of(edited, attributions.edited(), scope, trace.tokens()))).orElse(null),
                 null);
     }
 

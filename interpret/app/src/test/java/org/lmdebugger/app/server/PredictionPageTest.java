@@ -126,8 +126,10 @@ class PredictionPageTest extends PageTest {
 
         browser.type("[aria-label='Token to follow']", "king", Keys.ENTER); // one that is in no list
         browser.untilText(".journey figcaption", "␣king");
-        var king = server.debugger.trace(TestServer.PROMPT, Intervention.NONE, new TraceOptions(List.of(-1), 1,
-                List.of(server.debugger.model().tokenizer().single(" king")), false)).position(-1).layer(3).chosen()
+        var king = server.debugger
+                .trace(TestServer.PROMPT, Intervention.NONE, new TraceOptions(TraceOptions.Where.at(-1), 1,
+                        List.of(server.debugger.model().tokenizer().single(" king")), false))
+                .position(-1).layer(3).chosen()
                 .getFirst();
         browser.untilText(".standings", "#" + (king.after().rank() + 1));
         browser.type("[aria-label='Token to follow']", "notatoken", Keys.ENTER);

@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.trace;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
@@ -15,10 +16,10 @@ import java.util.stream.Collectors;
  * @param tokens    its tokens
  * @param added     positions of those that the tokenizer adds by itself, in ascending order
  * @param positions the traced positions, in ascending order
- * @param edited    the same positions under the edits; null without edits
+ * @param edited    the same positions under the edits; empty without edits
  */
 public record Trace(String model, String device, String precision, String mode, String prompt, List<Token> tokens,
-        List<Integer> added, List<Position> positions, List<Position> edited) {
+        List<Integer> added, List<Position> positions, Optional<List<Position>> edited) {
 
     /** A token and its text; a leading space is real. */
     public record Token(int id, String text) {
@@ -103,10 +104,8 @@ public record Trace(String model, String device, String precision, String mode, 
 
     /** Returns a traced position under the edits. */
     public Position editedPosition(int index) {
-        if (edited == null) {
-            throw new IllegalStateException("edited: nothing (expected: a trace with edits)");
-        }
-        return find(edited, index);
+        return find(edited.orElseThrow(
+                () -> new IllegalStateException("edited: nothing (expected: a trace with edits)")), index);
     }
 
     private Position find(List<Position> among, int index) {

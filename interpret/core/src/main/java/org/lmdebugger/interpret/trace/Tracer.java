@@ -2,6 +2,7 @@ package org.lmdebugger.interpret.trace;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
@@ -51,12 +52,12 @@ public final class Tracer implements AutoCloseable {
         chosenRanks = new int[rows * tokens.length];
     }
 
-    /** @param targets the token of each position that effects are on; null for the run's own predictions */
-    public List<Trace.Position> read(Activations run, int[] targets) {
+    /** @param targets the token of each position that effects are on; the run's own predictions without it */
+    public List<Trace.Position> read(Activations run, Optional<int[]> targets) {
         readPredictions(run);
         int last = row(model.config().layers() - 1, true, 0);
-        var targetIds = targets != null ? targets
-                : IntStream.range(0, positions.length).map(i -> topIds[(last + i) * top]).toArray();
+        var targetIds = targets.orElseGet(
+                () -> IntStream.range(0, positions.length).map(i -> topIds[(last + i) * top]).toArray());
         var dominant = readDominant(run, targetIds);
         return IntStream.range(0, positions.length).mapToObj(i -> new Trace.Position(positions[i], token(targetIds[i]),
                 IntStream.range(0, model.config().layers()).mapToObj(l -> new Trace.Layer(l,
@@ -179,10 +180,14 @@ public final class Tracer implements AutoCloseable {
     }
 
     /** Positions as indices from 0, ascending, each once. */
-    public static int[] positions(List<Integer> wanted, int length) {
-        if (wanted == null) {
-            return IntStream.range(0, length).toArray();
-        }
+    public static int[] positions(TraceOptions.Where where, int length) {
+        return switch (where) {
+            case TraceOptions.Where.All _ -> IntStream.range(0, length).toArray();
+            case TraceOptions.Where.Indices(var indices) -> positions(indices, length);
+        };
+    }
+
+    private static int[] positions(List<Integer> wanted, int length) {
         if (wanted.isEmpty()) {
             throw new IllegalArgumentException("positions: none (expected: at least one)");
         }

@@ -114,8 +114,8 @@ class ActivationsTest {
     @ValueSource(strings = {"1e18", "1e19", "1e25", "1e37"})
     void hugeEditsAreComputedRightly(String value) {
         var tokens = TraceOptions.DEFAULT.atAllPositions().top(1).following(301, 17);
-        var large = debugger.trace(PROMPT, Intervention.parse("L1D5=1e12"), tokens).edited();
-        var huge = debugger.trace(PROMPT, Intervention.parse("L1D5=" + value), tokens).edited();
+        var large = debugger.trace(PROMPT, Intervention.parse("L1D5=1e12"), tokens).edited().orElseThrow();
+        var huge = debugger.trace(PROMPT, Intervention.parse("L1D5=" + value), tokens).edited().orElseThrow();
         for (int position = 0; position < LENGTH; position++) {
             for (int l = 1; l < 4; l++) {
                 var expected = large.get(position).layer(l);
@@ -134,7 +134,7 @@ class ActivationsTest {
         var edits = Intervention.parse("L1D5=1e38", "L1D5*=1e30@3", "L2D7=0");
         var message = "edits: L1D5=1.0E38; L1D5*=1.0E30@3; L2D7=0: the network's numbers are not finite from layer 1 on (expected: ";
         refused(() -> debugger.trace(PROMPT, edits), message);
-        refused(() -> debugger.trace(PROMPT, edits, new TraceOptions(List.of(0, 3), 1, List.of(), false)), message);
+        refused(() -> debugger.trace(PROMPT, edits, TraceOptions.DEFAULT.at(0, 3).top(1)), message);
         for (float temperature : new float[] {0, 1}) {
             for (int topK : new int[] {0, 5}) {
                 var options = new GenerationOptions(3, new Sampling(temperature, topK, 1));

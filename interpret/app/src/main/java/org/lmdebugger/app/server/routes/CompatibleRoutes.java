@@ -151,7 +151,7 @@ public final class CompatibleRoutes {
         var edits = edits(request);
         var trace = inference.call(context, debugger -> debugger.trace(request.prompt(), edits));
         return new Traces(View.of(request.prompt(), trace.position(-1)),
-                trace.edited() == null ? null : View.of(request.prompt(), trace.editedPosition(-1)));
+                trace.edited().isEmpty() ? null : View.of(request.prompt(), trace.editedPosition(-1)));
     }
 
     private Generated generate(Context context) {

@@ -88,23 +88,26 @@ public final class TraceRoutes {
         return tokenizer.single(text);
     }
 
-    private static List<Integer> positions(JsonNode positions) {
+    private static TraceOptions.Where positions(JsonNode positions) {
         if (positions == null || positions.isNull() || positions.isTextual() && positions.textValue().equals("last")) {
-            return List.of(-1);
+            return TraceOptions.Where.at(-1);
         } else if (positions.isTextual() && positions.textValue().equals("all")) {
-            return null;
+            return TraceOptions.Where.ALL;
         }
         var list = StreamSupport.stream(positions.spliterator(), false).toList();
         if (!positions.isArray() || !list.stream().allMatch(JsonNode::canConvertToInt)
                 || !list.stream().allMatch(JsonNode::isInt)) {
             throw Problem.badRequest("positions: of another kind (expected: a list of indices, \"last\" or \"all\")");
         }
-        return list.stream().map(JsonNode::intValue).toList();
+        return new TraceOptions.Where.Indices(list.stream().map(JsonNode::intValue).toList());
     }
 
     private void checkCells(int length, TraceOptions options, TraceAttributions.Scope scope) {
         var model = inference.debugger().model();
-        long positions = options.positions() == null ? length : options.positions().size();
+        long positions = switch (options.positions()) {
+            case TraceOptions.Where.All _ -> length;
+            case TraceOptions.Where.Indices(var indices) -> indices.size();
+        };
         long cells = positions * model.config().layers() * options.top();
         int most = options.totalEffects() ? Limits.TOTAL_EFFECTS : Limits.CELLS;
         if (cells > most) {
