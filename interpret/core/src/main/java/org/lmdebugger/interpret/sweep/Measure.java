@@ -2,6 +2,8 @@ package org.lmdebugger.interpret.sweep;
 
 import java.util.Locale;
 import java.util.regex.Pattern;
+import org.lmdebugger.device.Operations;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.text.Shown;
 import org.lmdebugger.tokenizer.Tokenizer;
 
@@ -164,6 +166,39 @@ public sealed interface Measure {
      */
     static Measure own(String name, OfLogits function) {
         return new Own(name, function);
+    }
+
+    /** A measure of a program's own, computed on the device; equal as {@link Own} is. */
+    record OwnOnDevice(String name, OfLogitTile function) implements Measure {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    /** A function of the logits of several rows, queued on the device. */
+    @FunctionalInterface
+    interface OfLogitTile {
+        /**
+         * Queues the work that computes the measure of each row; finite for a prompt without an intervention. An
+         * element of {@code values} that nothing is written to is NaN.
+         *
+         * @param session operations of the sweep's device, in whose order the work takes its place: own kernels by
+         *     {@link Operations#access}. It and the other two tensors are lent until the function returns
+         * @param logits  [n, V], read-only; n is at most {@value MeasureReader#TILE}
+         * @param values  [n, 1], the output
+         */
+        void measure(Operations session, Tensor logits, Tensor values);
+    }
+
+    /**
+     * A measure of a program's own, computed on the device: only its numbers are copied to the host. The function is
+     * called by the thread that sweeps, and by several, each with the session of its device, if a sweep is on several
+     * devices. Further tensors that it uses are the program's: on that device, and open until the sweep has ended. An
+     * exception that it throws ends the sweep.
+     */
+    static Measure ownOnDevice(String name, OfLogitTile function) {
+        return new OwnOnDevice(name, function);
     }
 
     static Measure kl() {

@@ -2,8 +2,11 @@ package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
@@ -17,7 +20,7 @@ import org.lmdebugger.text.Shown;
  * of what a sweep computes, are there for a tile of rows at a time.
  */
 final class MeasureReader {
-    private static final int TILE = 256;
+    static final int TILE = 256;
 
     private final Gpt2 model;
     private final Layout layout;
@@ -32,6 +35,7 @@ final class MeasureReader {
     private final Tensor ranks; // [S, c]
     private final Tensor topIds; // [S, k]
     private final Tensor topLogits; // [S, k]
+    private final Map<Measure, Tensor> own = new HashMap<>(); // [S, 1], of measures on the device
 
     /** The parts of the logits that the measures of one prompt need. */
     static final class Layout {
@@ -75,12 +79,14 @@ final class MeasureReader {
                     case Measure.Entropy entropy -> {}
                     case Measure.Top list -> {}
                     case Measure.Own own -> {}
+                    case Measure.OwnOnDevice own -> {}
                 }
             }
             ranked = has(Measure.Quantity.RANK);
             normalised = top > 0 || ranked || has(Measure.Quantity.PROBABILITY)
                     || has(Measure.Quantity.LOG_PROBABILITY);
             whole = ranked || normalised || measures.stream().anyMatch(Measure.Own.class::isInstance)
+                    || ownOnDevice().count() > 0
                     || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
         }
 
@@ -113,6 +119,10 @@ final class MeasureReader {
             return measures.stream().anyMatch(m -> m instanceof Measure.OfToken of && of.quantity() == quantity);
         }
 
+        private Stream<Measure> ownOnDevice() {
+            return measures.stream().filter(Measure.OwnOnDevice.class::isInstance);
+        }
+
         /** Columns of the head that are computed. */
         int columns() {
             return whole ? vocabulary : tokens.size();
@@ -120,7 +130,8 @@ final class MeasureReader {
 
         /** Device memory of so many rows. */
         long bytes(long rows) {
-            return 4L * (Math.min(rows, TILE) * (whole ? vocabulary : 0) + rows * (3 + 2L * tokens.size() + 2L * top));
+            return 4L * (Math.min(rows, TILE) * (whole ? vocabulary : 0)
+                    + rows * (3 + 2L * tokens.size() + 2L * top + ownOnDevice().count()));
         }
     }
 
@@ -145,6 +156,7 @@ final class MeasureReader {
         ranks = layout.ranked ? scope.allocate(ElementType.I32, rows, c) : null;
         topIds = layout.top == 0 ? null : scope.allocate(ElementType.I32, rows, layout.top);
         topLogits = layout.top == 0 ? null : scope.allocate(ElementType.F32, rows, layout.top);
+        layout.ownOnDevice().forEach(measure -> own.put(measure, scope.allocate(ElementType.F32, rows, 1)));
     }
 
     /**
@@ -152,6 +164,9 @@ final class MeasureReader {
      */
     void read(Operations session, Tensor x, Tensor normed, Effects to, int at) {
         int n = (int) x.rows();
+        var unknown = new float[n];
+        Arrays.fill(unknown, Float.NaN);
+        own.values().forEach(values -> session.upload(values.rows(0, n), unknown));
         if (layout.whole) {
             model.readLogits(session, x, normed, logits, (from, part) -> readTile(session, part, from, to, at));
         } else {
@@ -168,6 +183,7 @@ final class MeasureReader {
                 case Measure.Kl measure -> to.put(m, at, floats(session, columns(kl, 0, n)));
                 case Measure.Entropy measure -> to.put(m, at, floats(session, columns(entropy, 0, n)));
                 case Measure.Own measure -> {} // tile by tile
+                case Measure.OwnOnDevice measure -> to.put(m, at, floats(session, own.get(measure).rows(0, n)));
                 case Measure.Top measure -> putTop(session, to, at, n, normaliser);
                 case Measure.OfToken of -> to.put(m, at, ofToken(of, n, tokenLogits, tokenRanks, normaliser));
                 case Measure.Difference of -> {
@@ -192,8 +208,11 @@ final class MeasureReader {
             session.topK(topIds.rows(from, count), topLogits.rows(from, count), part);
         }
         for (int m = 0; m < layout.measures.size(); m++) {
-            if (layout.measures.get(m) instanceof Measure.Own(_, var function)) {
-                to.put(m, at + from, own(session, function, part));
+            switch (layout.measures.get(m)) {
+                case Measure.OwnOnDevice measure ->
+                        measure.function().measure(session, part.asReadOnly(), own.get(measure).rows(from, count));
+                case Measure.Own(_, var function) -> to.put(m, at + from, own(session, function, part));
+                default -> {}
             }
         }
     }

@@ -169,6 +169,53 @@ class SweepTest {
                 .hasMessage("targets: 1 for 2 prompts (expected: one for each)");
     }
 
+    /** Sums of 8,192 products of up to about 20, by another order of additions. More rows than a tile. */
+    @Test
+    void anOwnMeasureOnTheDeviceIsWhatItIsOnTheHost() {
+        int v = model.config().vocabularySize();
+        var weights = new float[v];
+        IntStream.range(0, v).forEach(i -> weights[i] = (i % 7 - 3) / 100f);
+        try (var onDevice = device.allocate(ElementType.F32, 1, v)) {
+            device.call(session -> {
+                session.upload(onDevice, weights);
+                return null;
+            });
+            var weighted = Measure.ownOnDevice("weighted",
+                    (session, logits, values) -> session.multiplyTransposed(values, logits, onDevice));
+            var first = Measure.ownOnDevice("first",
+                    (session, logits, values) -> session.copy(values, logits.columns(0, 1)));
+            var host = Measure.own("host", logits -> (float) IntStream.range(0, v)
+                    .mapToDouble(i -> (double) logits[i] * weights[i]).sum());
+            var neurons = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L3D0-299")).off();
+            var both = run(debugger, neurons.measure(weighted, host, first, Measure.of(Measure.Quantity.LOGIT, 0)))
+                    .getFirst();
+            assertThat(both.values(weighted)).usingComparatorWithPrecision(1e-3f).containsExactly(both.values(host));
+            assertThat(both.clean(weighted)).isCloseTo(both.clean(host), within(1e-3f));
+            assertThat(both.values(first)).containsExactly(both.values(Measure.of(Measure.Quantity.LOGIT, 0)));
+            assertThat(IntStream.range(0, 300).mapToDouble(i -> both.values(host)[i]).distinct().count())
+                    .isGreaterThan(100);
+            assertThat(run(debugger, neurons.measure(first)).getFirst().values(first))
+                    .containsExactly(both.values(first));
+            assertThat(weighted).hasToString("weighted");
+        }
+    }
+
+    /** Neither what is left in the memory nor a result of another row. */
+    @Test
+    void anOwnMeasureOnTheDeviceThatWritesNothingOrToTheLogitsIsRefused() {
+        var nothing = Measure.ownOnDevice("nothing", (session, logits, values) -> {});
+        assertThatThrownBy(() -> run(debugger, someNeurons().measure(nothing)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("not finite");
+        var written = Measure.ownOnDevice("written", (session, logits, values) -> session.copy(logits.columns(0, 1),
+                values));
+        assertThatThrownBy(() -> run(debugger, someNeurons().measure(written)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("read-only");
+        var failing = Measure.ownOnDevice("failing", (session, logits, values) -> {
+            throw new IllegalStateException("on purpose");
+        });
+        assertThatThrownBy(() -> run(debugger, someNeurons().measure(failing))).hasMessage("on purpose");
+    }
+
     @Test
     void effectsAreRowsToo() {
         var effects = run(debugger, someNeurons()).getFirst();
