@@ -9,15 +9,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.StreamSupport;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
-import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.edit.Direction;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
@@ -47,25 +44,14 @@ abstract class SitesGoldenTest {
     private static final double DIFFERENCE = 1e-4;
 
     private final String name;
-    private Device device;
-    private Gpt2 model;
+    @AutoClose
+    private final TestModel loaded;
+    private final Gpt2 model;
 
     SitesGoldenTest(String name) {
         this.name = name;
-    }
-
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load(name, device);
-    }
-
-    @AfterAll
-    void close() {
-        if (model != null) {
-            model.close();
-            device.close();
-        }
+        loaded = TestModel.open(name);
+        model = loaded.model();
     }
 
     /** A pair of prompts, and the tokens whose logits are compared. */

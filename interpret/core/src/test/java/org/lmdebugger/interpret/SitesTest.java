@@ -7,17 +7,14 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
-import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.PartSelection;
@@ -36,24 +33,11 @@ class SitesTest {
     private static final int LENGTH = 12;
     private static final int FIRST_DIFFERENCE = 8;
 
-    private Device device;
-    private Gpt2 model;
-    private Debugger debugger;
+    @AutoClose
+    private final TestModel sample = TestModel.open("sample");
 
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        debugger = new Debugger(model);
-    }
-
-    @AfterAll
-    void close() {
-        if (model != null) {
-            model.close();
-            device.close();
-        }
-    }
+    private final Gpt2 model = sample.model();
+    private final Debugger debugger = sample.debugger();
 
     private float[] logits(String prompt, String... edits) {
         try (var run = debugger.run(prompt, Intervention.parse(edits)); var logits = run.logits()) {

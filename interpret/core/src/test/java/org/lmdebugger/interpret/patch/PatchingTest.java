@@ -8,17 +8,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.lmdebugger.device.Device;
 import org.lmdebugger.device.OnEveryDevice;
-import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.TestModels;
+import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Head;
@@ -46,24 +43,11 @@ class PatchingTest {
     /** Logits up to 30 in single precision, as in the golden values. */
     private static final double DIFFERENCE = 1e-4;
 
-    private Device device;
-    private Gpt2 model;
-    private Debugger debugger;
+    @AutoClose
+    private final TestModel sample = TestModel.open("sample");
 
-    @BeforeAll
-    void load() {
-        device = TestDevice.open();
-        model = TestModels.load("sample", device);
-        debugger = new Debugger(model);
-    }
-
-    @AfterAll
-    void close() {
-        if (model != null) {
-            model.close();
-            device.close();
-        }
-    }
+    private final Gpt2 model = sample.model();
+    private final Debugger debugger = sample.debugger();
 
     private static Pair pair(String clean, String corrupted, List<String> answers, List<String> wrong,
             Map<String, Integer> roles) {
