@@ -580,6 +580,17 @@ class OperationsContractTest extends ContractTest {
         }
     }
 
+    /** Equal logits have the greatest entropy there is, log V: errors of 50,257 equal terms must not add up. */
+    @ParameterizedTest
+    @ValueSource(floats = {0, 0.3f, -7.7f})
+    void entropyOfEqualLogitsIsLogOfTheirNumber(float logit) {
+        int vocabulary = 50257;
+        var entropy = empty(1, 1);
+        run(s -> s.measure(new LogitStatistics(null, null, null, entropy, null, null, null),
+                Matrix.of(1, vocabulary, (r, i) -> logit).on(device, scope)));
+        assertThat(entropy.toFloats()[0]).isEqualTo((float) Math.log(vocabulary));
+    }
+
     /** At 1e-9 the difference of two log-sum-exps would be noise of 1e-6. */
     @Test
     void tinyDivergencesKeepTheirDigits() {

@@ -21,12 +21,11 @@ final class Statistics {
         double mass = measures.kl() == null ? 0 : softmax(q, measures.clean(), n);
         for (long r = from; r < to; r++) {
             long x0 = row(logits, r);
-            if (measures.logSumExp() != null || measures.entropy() != null) {
-                double logSumExp = logSumExp(x, x0, n);
-                put(measures.logSumExp(), r, logSumExp);
-                if (measures.entropy() != null) {
-                    put(measures.entropy(), r, entropy(x, x0, n, logSumExp));
-                }
+            if (measures.logSumExp() != null) {
+                put(measures.logSumExp(), r, logSumExp(x, x0, n));
+            }
+            if (measures.entropy() != null) {
+                put(measures.entropy(), r, entropy(x, x0, n));
             }
             if (measures.kl() != null) {
                 put(measures.kl(), r, kl(x, x0, measures.clean(), q, mass, n));
@@ -69,25 +68,27 @@ final class Statistics {
         return max;
     }
 
-    /** Returns −Σ p·log p with log p = x − logSumExp. */
-    private static double entropy(MemorySegment x, long x0, long n, double logSumExp) {
-        float[] logP = RowBuffers.ofThread().x, p = RowBuffers.ofThread().y;
-        float normaliser = (float) logSumExp;
+    /** Returns −Σ p·log p = log S − Σ e·(x − max) / S, with e = exp(x − max) and S their sum: errors of e cancel. */
+    private static double entropy(MemorySegment x, long x0, long n) {
+        float max = max(x, x0, n);
+        float[] e = RowBuffers.ofThread().x, difference = RowBuffers.ofThread().y;
         double sum = 0;
+        double weighted = 0;
         for (long at = 0; at < n; at += RowBuffers.SIZE) {
             int count = RowBuffers.count(at, n);
-            RowBuffers.load(logP, x, x0 + 4 * at, count);
+            RowBuffers.load(e, x, x0 + 4 * at, count);
             for (int i = 0; i < count; i++) {
-                logP[i] -= normaliser;
-                p[i] = logP[i];
+                e[i] -= max;
+                difference[i] = e[i];
             }
-            VectorMath.exp(p, count);
+            VectorMath.exp(e, count);
             for (int i = 0; i < count; i++) {
-                p[i] = p[i] == 0 ? 0 : p[i] * logP[i]; // 0·log 0 = 0
+                difference[i] = e[i] == 0 ? 0 : difference[i]; // 0·log 0 = 0
             }
-            sum += RowBuffers.sum(p, count);
+            sum += RowBuffers.sum(e, count);
+            weighted += RowBuffers.dot(e, difference, count);
         }
-        return -sum;
+        return Math.log(sum) - weighted / sum;
     }
 
     /** Computes q = softmax(clean), the same for all rows; returns the sum of its rounded elements. */
@@ -169,8 +170,6 @@ final class Statistics {
     }
 
     private static void put(Tensor to, long r, double value) {
-        if (to != null) {
-            CpuMemory.of(to).set(F32, to.byteOffset() + 4 * r, (float) value);
-        }
+        CpuMemory.of(to).set(F32, to.byteOffset() + 4 * r, (float) value);
     }
 }
