@@ -21,6 +21,11 @@ public final class TestDevice {
         return ON.equals("cpu");
     }
 
+    /** Returns whether kernels run by emulation, many times slower than the CPU device. */
+    public static boolean isEmulated() {
+        return ON.equals("emulated");
+    }
+
     public static Device open() {
         return open(Precision.FP32);
     }
@@ -36,7 +41,7 @@ public final class TestDevice {
             return Optional.empty();
         }
         var failure = unavailable.exception("cuda");
-        if (ON.equals("emulated") ? "true".equals(System.getenv("CI")) : Boolean.getBoolean("require.gpu")) {
+        if (isEmulated() ? "true".equals(System.getenv("CI")) : Boolean.getBoolean("require.gpu")) {
             throw failure;
         }
         if (!said) {
