@@ -21,7 +21,6 @@ final class RowBuffers {
 
     private float[] sums = new float[0];
     private float[] left = new float[0];
-    private float[] right = new float[0];
 
     /** Returns an array for sums: at least {@code size} elements with undefined contents. */
     float[] sums(int size) {
@@ -31,11 +30,6 @@ final class RowBuffers {
     /** Returns an array for the packed left operand: at least {@code size} elements with undefined contents. */
     float[] left(int size) {
         return left.length < size ? left = new float[size] : left;
-    }
-
-    /** Returns an array for the packed right operand: at least {@code size} elements with undefined contents. */
-    float[] right(int size) {
-        return right.length < size ? right = new float[size] : right;
     }
 
     static RowBuffers ofThread() {

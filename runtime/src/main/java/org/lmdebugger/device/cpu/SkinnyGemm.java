@@ -12,24 +12,22 @@ import jdk.incubator.vector.FloatVector;
  * Products of a few rows with a large matrix, which is read from memory once, in the order in which it lies there. Each
  * element is summed in one fixed order, so the bits of a row do not depend on the rows and columns beside it.
  *
- * <p>For several rows, small blocks of the matrix are first copied to arrays: C2 removes the bounds checks of an array
- * from a loop, but not those of a segment that is read with a stride, and these take longer than the products.
+ * <p>Eight rows of the matrix are read side by side, each from one end to the other: so many streams a processor
+ * fetches ahead by itself. The sums, which are few, are read and written again for each eight.
  *
  * <p>Offsets are in bytes, strides in elements. Vector operations are called directly, not through helpers, because C2
  * keeps vectors in registers only where everything is inlined. Methods stay small because C1 bails out of large ones,
  * which then stay interpreted for good.
  */
 final class SkinnyGemm {
-    /** Rows of a tile: five rows of two vectors and their operands fill the registers that C2 uses well. */
+    /** Rows of A that are computed together: with as many sums, a vector of B and a factor they fit the registers. */
     private static final int TILE = 5;
+    /** Rows of B that are read side by side. */
+    private static final int DEPTH = 8;
+    /** Sums at a time: they stay in the L2 cache. */
+    private static final int SUMS = 1 << 15;
     private static final int W = SPECIES.length();
     private static final long WB = 4L * W;
-    /** Columns of a tile. */
-    private static final int PANEL = 2 * W;
-    /** Rows of B copied at a time. */
-    private static final int DEPTH = 48;
-    /** Columns of B copied at a time, in whole panels: the copy stays in the L1 cache. */
-    private static final int STRIP = 192;
 
     private SkinnyGemm() {
     }
@@ -41,31 +39,33 @@ final class SkinnyGemm {
             multiplyRow(c, a, b, from, to, accumulate);
             return;
         }
-        MemorySegment cs = c.segment, bs = b.segment;
-        var block = RowBuffers.ofThread();
         int rows = (m + TILE - 1) / TILE * TILE;
-        float[] sums = block.sums(rows * STRIP); // [rows, STRIP]
+        int strip = Math.max(W, SUMS / rows / W * W);
+        var block = RowBuffers.ofThread();
+        float[] sums = block.sums(rows * strip); // [rows, strip]
         float[] left = block.left(rows * k); // [rows / TILE, k, TILE]
-        float[] right = block.right(DEPTH * STRIP); // [STRIP / PANEL, DEPTH, PANEL]
         packLeft(left, a);
-        for (int j = from; j < to; j += STRIP) {
-            int columns = Math.min(STRIP, to - j);
+        for (int j = from; j < to; j += strip) {
+            int columns = Math.min(strip, to - j);
+            int last = columns / W * W;
             for (int i = 0; i < m; i++) {
-                load(sums, i * STRIP, cs, c.at(i, j), columns, accumulate);
+                load(sums, i * strip, c.segment, c.at(i, j), columns, accumulate);
+                edge(sums, i * strip + last, a.segment, a.at(i, 0), b.segment, b.at(0, j + last), 4 * b.stride, k,
+                        columns - last);
             }
-            for (int l = 0; l < k; l += DEPTH) {
-                int depth = Math.min(DEPTH, k - l);
-                for (int r = 0; r < depth; r++) {
-                    packRight(right, r * PANEL, bs, b.at(l + r, j), columns);
-                }
-                for (int p = 0; p < columns; p += PANEL) {
-                    for (int i = 0; i < rows; i += TILE) {
-                        tile(sums, i * STRIP + p, left, i * k + l * TILE, right, p * DEPTH, depth);
-                    }
+            int l = 0;
+            for (; l + DEPTH <= k; l += DEPTH) {
+                for (int i = 0; i < rows; i += TILE) {
+                    tile(sums, i * strip, strip, left, i * k + l * TILE, b.segment, b.at(l, j), 4 * b.stride, last);
                 }
             }
+            for (; l < k; l++) {
+                for (int i = 0; i < m; i++) {
+                    one(sums, i * strip, a.segment.get(F32, a.at(i, l)), b.segment, b.at(l, j), last);
+                }
+            }
             for (int i = 0; i < m; i++) {
-                MemorySegment.copy(sums, i * STRIP, cs, F32, c.at(i, j), columns);
+                MemorySegment.copy(sums, i * strip, c.segment, F32, c.at(i, j), columns);
             }
         }
     }
@@ -86,7 +86,7 @@ final class SkinnyGemm {
             eight(sums, as, a0 + 4L * l, bs, b0 + l * stride, stride, first, last);
         }
         for (; l < k; l++) {
-            one(sums, as.get(F32, a0 + 4L * l), bs, b0 + l * stride, first, last);
+            one(sums, first, as.get(F32, a0 + 4L * l), bs, b0 + l * stride + 4L * first, last - first);
         }
         MemorySegment.copy(sums, 0, c.segment, F32, c.at(0, from), to - from);
     }
@@ -107,12 +107,12 @@ final class SkinnyGemm {
     }
 
     /** Computes sums += a·b of one row of b. */
-    private static void one(float[] sums, float a, MemorySegment b, long b0, int from, int to) {
+    private static void one(float[] sums, int at, float a, MemorySegment b, long b0, int columns) {
         var factor = FloatVector.broadcast(SPECIES, a);
-        for (int j = from; j < to; j += W) {
+        for (int j = 0; j < columns; j += W) {
             FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * j, LITTLE_ENDIAN)
-                    .fma(factor, FloatVector.fromArray(SPECIES, sums, j))
-                    .intoArray(sums, j);
+                    .fma(factor, FloatVector.fromArray(SPECIES, sums, at + j))
+                    .intoArray(sums, at + j);
         }
     }
 
@@ -172,60 +172,71 @@ final class SkinnyGemm {
         }
     }
 
-    /** Copies one row of B, panel by panel. */
-    private static void packRight(float[] right, int at, MemorySegment b, long b0, int columns) {
-        int j = 0;
-        for (; j <= columns - PANEL; j += PANEL, at += DEPTH * PANEL) {
-            FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * j, LITTLE_ENDIAN).intoArray(right, at);
-            FloatVector.fromMemorySegment(SPECIES, b, b0 + 4L * j + WB, LITTLE_ENDIAN).intoArray(right, at + W);
+    /** Computes sums += left·b for five rows of A and eight of B, whose stride {@code bs} is in bytes. */
+    private static void tile(float[] sums, int s0, int stride, float[] left, int l0, MemorySegment b, long b0, long bs,
+            int columns) {
+        int s1 = s0 + stride, s2 = s1 + stride, s3 = s2 + stride, s4 = s3 + stride;
+        for (int j = 0; j < columns; j += W) {
+            var sum0 = FloatVector.fromArray(SPECIES, sums, s0 + j);
+            var sum1 = FloatVector.fromArray(SPECIES, sums, s1 + j);
+            var sum2 = FloatVector.fromArray(SPECIES, sums, s2 + j);
+            var sum3 = FloatVector.fromArray(SPECIES, sums, s3 + j);
+            var sum4 = FloatVector.fromArray(SPECIES, sums, s4 + j);
+            long bj = b0 + 4L * j;
+            var x = FloatVector.fromMemorySegment(SPECIES, b, bj, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 1]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 2]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 3]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 4]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 5]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 6]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 7]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 8]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 9]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + 2 * bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 10]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 11]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 12]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 13]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 14]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + 3 * bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 15]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 16]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 17]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 18]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 19]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + 4 * bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 20]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 21]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 22]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 23]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 24]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + 5 * bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 25]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 26]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 27]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 28]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 29]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + 6 * bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 30]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 31]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 32]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 33]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 34]), sum4);
+            x = FloatVector.fromMemorySegment(SPECIES, b, bj + 7 * bs, LITTLE_ENDIAN);
+            sum0 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 35]), sum0);
+            sum1 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 36]), sum1);
+            sum2 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 37]), sum2);
+            sum3 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 38]), sum3);
+            sum4 = x.fma(FloatVector.broadcast(SPECIES, left[l0 + 39]), sum4);
+            sum0.intoArray(sums, s0 + j);
+            sum1.intoArray(sums, s1 + j);
+            sum2.intoArray(sums, s2 + j);
+            sum3.intoArray(sums, s3 + j);
+            sum4.intoArray(sums, s4 + j);
         }
-        if (j < columns) {
-            MemorySegment.copy(b, F32, b0 + 4L * j, right, at, columns - j);
-        }
-    }
-
-    /** Computes sums += left·right over {@code depth} rows of a panel, for five rows of two vectors. */
-    private static void tile(float[] sums, int s0, float[] left, int l0, float[] right, int r0, int depth) {
-        int s1 = s0 + STRIP, s2 = s1 + STRIP, s3 = s2 + STRIP, s4 = s3 + STRIP;
-        var sum00 = FloatVector.fromArray(SPECIES, sums, s0);
-        var sum01 = FloatVector.fromArray(SPECIES, sums, s0 + W);
-        var sum10 = FloatVector.fromArray(SPECIES, sums, s1);
-        var sum11 = FloatVector.fromArray(SPECIES, sums, s1 + W);
-        var sum20 = FloatVector.fromArray(SPECIES, sums, s2);
-        var sum21 = FloatVector.fromArray(SPECIES, sums, s2 + W);
-        var sum30 = FloatVector.fromArray(SPECIES, sums, s3);
-        var sum31 = FloatVector.fromArray(SPECIES, sums, s3 + W);
-        var sum40 = FloatVector.fromArray(SPECIES, sums, s4);
-        var sum41 = FloatVector.fromArray(SPECIES, sums, s4 + W);
-        for (int l = 0; l < depth; l++) {
-            var x = FloatVector.fromArray(SPECIES, right, r0 + l * PANEL);
-            var y = FloatVector.fromArray(SPECIES, right, r0 + l * PANEL + W);
-            var factor = FloatVector.broadcast(SPECIES, left[l0 + l * TILE]);
-            sum00 = x.fma(factor, sum00);
-            sum01 = y.fma(factor, sum01);
-            factor = FloatVector.broadcast(SPECIES, left[l0 + l * TILE + 1]);
-            sum10 = x.fma(factor, sum10);
-            sum11 = y.fma(factor, sum11);
-            factor = FloatVector.broadcast(SPECIES, left[l0 + l * TILE + 2]);
-            sum20 = x.fma(factor, sum20);
-            sum21 = y.fma(factor, sum21);
-            factor = FloatVector.broadcast(SPECIES, left[l0 + l * TILE + 3]);
-            sum30 = x.fma(factor, sum30);
-            sum31 = y.fma(factor, sum31);
-            factor = FloatVector.broadcast(SPECIES, left[l0 + l * TILE + 4]);
-            sum40 = x.fma(factor, sum40);
-            sum41 = y.fma(factor, sum41);
-        }
-        sum00.intoArray(sums, s0);
-        sum01.intoArray(sums, s0 + W);
-        sum10.intoArray(sums, s1);
-        sum11.intoArray(sums, s1 + W);
-        sum20.intoArray(sums, s2);
-        sum21.intoArray(sums, s2 + W);
-        sum30.intoArray(sums, s3);
-        sum31.intoArray(sums, s3 + W);
-        sum40.intoArray(sums, s4);
-        sum41.intoArray(sums, s4 + W);
     }
 
     /** Computes columns from … to−1 of C = A·Bᵀ. Shapes: c [m, n], a [m, k], b [n, k]. */

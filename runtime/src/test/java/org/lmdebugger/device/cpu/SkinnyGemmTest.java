@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SkinnyGemmTest {
     @ParameterizedTest
     @CsvSource({"1, 64, 96", "1, 13, 37", "5, 48, 128", "7, 33, 160", "10, 97, 33", "14, 100, 447", "2, 16, 5",
-            "3, 49, 193"})
+            "3, 49, 193", "40, 9, 1700"})
     void equalBitsWhereverTheWeightsLieAndHoweverColumnsAreDivided(int m, int k, int n) {
         try (var arena = Arena.ofConfined()) {
             var a = random(arena.allocate(4L * m * k, 64), 1);
