@@ -19,8 +19,8 @@ import org.lmdebugger.model.Site;
  * The place where the rows of an intervention enter the computation: before it, all is as in the clean run. Entries are
  * ordered by position, then as the computation goes.
  *
- * @param position the first position whose rows are computed again; the prompt's length if the intervention cannot
- *                 change the prediction
+ * @param position the position from which rows are computed again, at most the first that is changed; the prompt's
+ *                 length if the intervention cannot change the prediction
  * @param layer    the lowest layer that is edited
  * @param site     the site of that layer where the rows enter, as they are in the clean run before the edits. Edits of
  *                 neurons enter at {@link Site#RESIDUAL_POST}, where they are a shift by (m' − m)·v, and edits of
@@ -81,6 +81,11 @@ record Entry(int position, int layer, Site site) implements Comparable<Entry> {
     /** Returns whether rows after the edited one depend on the part within its own layer. */
     private static boolean isReadByLaterRows(Part part) {
         return part.site() == Site.RESIDUAL_PRE || part.site() == Site.KEY || part.site() == Site.VALUE;
+    }
+
+    /** Returns the same place, with rows computed from another, earlier position on. */
+    Entry from(int earlier) {
+        return new Entry(earlier, layer, site);
     }
 
     @Override

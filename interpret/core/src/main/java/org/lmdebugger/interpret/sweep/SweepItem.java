@@ -36,6 +36,8 @@ import org.lmdebugger.model.Gpt2;
 record SweepItem(List<Part> parts, int index, int position, Entry entry) {
     /** Interventions on one prompt that a plan takes: a few hundred megabytes of the host's memory. */
     private static final long MOST = 4_000_000;
+    /** Rows from which on a product with a layer's weights takes hardly less time for each of them. */
+    private static final long ENOUGH_ROWS = 256;
 
     Intervention edits(Sweep sweep) {
         if (parts.isEmpty()) {
@@ -53,8 +55,8 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
     }
 
     /**
-     * Returns all interventions on one prompt: those that need the same positions together, then in the order in which
-     * they enter the computation.
+     * Returns all interventions on one prompt: those that are computed from the same position on together, then in the
+     * order in which they enter the computation.
      */
     static List<SweepItem> of(Gpt2 model, Sweep sweep, Resolver resolver, int[] ids) {
         var items = new ArrayList<SweepItem>();
@@ -79,6 +81,34 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         }
         for (int i = 0; i < sweep.interventions().size(); i++) {
             items.add(new SweepItem(List.of(), i, -1, Entry.of(model, sweep, sweep.interventions().get(i), ids)));
+        }
+        items.sort(Comparator.comparing(SweepItem::entry));
+        return together(items, ids.length);
+    }
+
+    /**
+     * Computes interventions from an earlier position on, together with others, where these have few rows alone; with at
+     * most twice the rows that it needs.
+     */
+    private static List<SweepItem> together(List<SweepItem> sorted, int length) {
+        var items = new ArrayList<SweepItem>(sorted.size());
+        int first = sorted.isEmpty() ? 0 : sorted.getFirst().entry().position();
+        long count = 0; // of those from this position on
+        for (int from = 0; from < sorted.size();) {
+            int position = sorted.get(from).entry().position();
+            int to = from;
+            while (to < sorted.size() && sorted.get(to).entry().position() == position) {
+                to++;
+            }
+            if (count * (length - first) >= ENOUGH_ROWS || length - first > 2 * (length - position)) {
+                first = position;
+                count = 0;
+            }
+            count += to - from;
+            for (var item : sorted.subList(from, to)) {
+                items.add(new SweepItem(item.parts(), item.index(), item.position(), item.entry().from(first)));
+            }
+            from = to;
         }
         items.sort(Comparator.comparing(SweepItem::entry));
         return items;

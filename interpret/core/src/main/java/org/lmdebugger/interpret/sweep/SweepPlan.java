@@ -21,7 +21,8 @@ import org.lmdebugger.model.Site;
  */
 public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, long bytes) {
     /**
-     * Interventions on one prompt that change the same positions.
+     * Interventions on one prompt that are computed from the same position on: the first that they change or, where
+     * there are few, an earlier one.
      *
      * @param prompt        index of the prompt
      * @param from          number of the first of its interventions, in the order in which they are computed

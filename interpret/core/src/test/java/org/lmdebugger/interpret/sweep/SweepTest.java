@@ -27,6 +27,7 @@ import org.lmdebugger.interpret.TestModels;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
@@ -282,6 +283,15 @@ class SweepTest {
         assertThat(all.rows()).isEqualTo(30 * 8 + 10); // an edit in the top layer matters at the last position alone
         assertThat(all.bytes()).isGreaterThan(last.bytes());
         assertThat(debugger.plan(someNeurons().allNeurons()).effects()).isEqualTo(4 * 768);
+    }
+
+    /** Four of each position of eight: with at most twice the rows that each needs. */
+    @Test
+    void interventionsOfFewRowsAreComputedTogether() {
+        var plan = debugger.plan(Sweep.of(PROMPT).parts(new PartSelection.OfKind(PartSelection.Kind.PRE)).off()
+                .at(Positions.EACH).measure(Measure.kl()));
+        assertThat(plan.chunks()).extracting(SweepPlan.Chunk::firstPosition).containsExactly(0, 5, 7);
+        assertThat(plan.chunks()).extracting(SweepPlan.Chunk::count).containsExactly(5 * 4, 2 * 4, 4);
     }
 
     @Test
