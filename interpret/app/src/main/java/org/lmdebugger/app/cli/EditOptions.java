@@ -38,13 +38,7 @@ final class EditOptions {
 
     /** Reads interventions, one a line: edits with semicolons between. */
     static List<Intervention> read(Path file, Mode mode) {
-        return Utf8.lines(file).entrySet().stream().map(line -> {
-            try {
-                return Intervention.parse(mode, split(line.getValue()));
-            } catch (IllegalArgumentException wrong) {
-                throw new IllegalArgumentException(file + ": line " + line.getKey() + ": " + wrong.getMessage(), wrong);
-            }
-        }).toList();
+        return Lines.read(file, line -> Intervention.parse(mode, split(line))).list();
     }
 
     /** Divides a line at its semicolons, except for those within a quoted prompt. */

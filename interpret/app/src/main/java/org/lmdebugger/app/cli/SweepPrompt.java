@@ -1,6 +1,5 @@
 package org.lmdebugger.app.cli;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -38,15 +37,6 @@ record SweepPrompt(Prompt prompt, Target target) {
     /** Returns the prompts of a file: JSON Lines if its name ends so, else a text on each line. */
     static List<SweepPrompt> read(Path file) {
         boolean json = file.toString().toLowerCase(Locale.ROOT).endsWith(".jsonl");
-        return Utf8.lines(file).entrySet().stream().map(line -> {
-            try {
-                return json ? JsonReader.read(line.getValue().getBytes(StandardCharsets.UTF_8), Line.class).read()
-                        : of(line.getValue());
-            } catch (IllegalArgumentException wrong) {
-                throw new IllegalArgumentException(
-                        file + ": line " + line.getKey() + ": " + wrong.getMessage().replaceFirst("^body: ", ""),
-                        wrong);
-            }
-        }).toList();
+        return Lines.read(file, line -> json ? JsonReader.readLine(line, Line.class).read() : of(line)).list();
     }
 }

@@ -1,5 +1,6 @@
 package org.lmdebugger.app.json;
 
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.exc.InputCoercionException;
@@ -8,56 +9,89 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.lmdebugger.text.Shown;
 
-/** A reader of records from JSON of others, such as the body of a request. Its exceptions name the mistake. */
+/**
+ * A reader of records from JSON of others, such as the body of a request or a line of a file. Its exceptions name the
+ * mistake.
+ */
 public final class JsonReader {
-    private JsonReader() {
+    private static final JsonReader STRICT = new JsonReader(Json.STRICT, false);
+    private static final JsonReader LENIENT = new JsonReader(Json.LENIENT, false);
+    private static final JsonReader LINE = new JsonReader(Json.STRICT, true);
+
+    private final ObjectMapper mapper;
+    private final boolean line;
+    private final String subject;
+
+    /** @param line whether JSON is a line, whose file and number the caller names, and not a body */
+    private JsonReader(ObjectMapper mapper, boolean line) {
+        this.mapper = mapper;
+        this.line = line;
+        subject = line ? "" : "body: ";
     }
 
     /** Reads a {@code type}. @throws IllegalArgumentException naming the mistake, such as an unknown field */
     public static <T> T read(byte[] json, Class<T> type) {
-        return read(Json.STRICT, json, type);
+        return STRICT.value(json, type);
     }
 
     /** Reads a {@code type} and ignores unknown fields. @throws IllegalArgumentException naming the mistake */
     public static <T> T readKnown(byte[] json, Class<T> type) {
-        return read(Json.LENIENT, json, type);
+        return LENIENT.value(json, type);
     }
 
-    private static <T> T read(ObjectMapper mapper, byte[] json, Class<T> type) {
+    /** Reads a {@code type}, a record, from a line. @throws IllegalArgumentException naming the mistake, but not the line */
+    public static <T> T readLine(String line, Class<T> type) {
+        return LINE.value(line.getBytes(StandardCharsets.UTF_8), type);
+    }
+
+    private <T> T value(byte[] json, Class<T> type) {
         try {
-            checkValues(mapper, json);
+            checkValues(json);
             T value = mapper.readValue(json, type);
             if (value == null) {
-                throw new IllegalArgumentException("body: null (expected: a JSON object)");
+                throw new IllegalArgumentException("%snull (expected: %s)".formatted(subject, object(type)));
             }
             return value;
         } catch (JsonProcessingException failure) {
-            throw new IllegalArgumentException(message(failure), failure);
+            throw new IllegalArgumentException(message(failure, type), failure);
         } catch (IOException failure) {
-            throw new IllegalArgumentException("body: not text (expected: JSON in UTF-8)", failure);
+            throw new IllegalArgumentException(subject + "not text (expected: JSON in UTF-8)", failure);
         }
     }
 
     /** Refuses values that JSON can express and Java cannot process: half a character, a number beyond a double. */
-    private static void checkValues(ObjectMapper mapper, byte[] json) throws IOException {
+    private void checkValues(byte[] json) throws IOException {
         try (var parser = mapper.createParser(json)) {
             for (JsonToken token; (token = parser.nextToken()) != null;) {
                 boolean text = token == JsonToken.VALUE_STRING || token == JsonToken.FIELD_NAME;
                 if (text && hasHalfACharacter(parser.getText())) {
                     throw new IllegalArgumentException(
-                            "body: half of a surrogate pair in line %d (expected: whole characters)"
-                                    .formatted(parser.currentTokenLocation().getLineNr()));
+                            "%shalf of a surrogate pair (expected: whole characters; see %s)"
+                                    .formatted(subject, place(parser.currentTokenLocation())));
                 }
                 if (token == JsonToken.VALUE_NUMBER_FLOAT && Double.isInfinite(parser.getDoubleValue())) {
                     throw new IllegalArgumentException(
-                            "body: a number in line %d is too large (expected: at most 1.8e308)"
-                                    .formatted(parser.currentTokenLocation().getLineNr()));
+                            "%sa number that is too large (expected: at most 1.8e308; see %s)"
+                                    .formatted(subject, place(parser.currentTokenLocation())));
                 }
             }
         }
+    }
+
+    private String place(JsonLocation location) {
+        var column = "column " + location.getColumnNr();
+        return line ? column : "line %d, %s".formatted(location.getLineNr(), column);
+    }
+
+    private String object(Class<?> type) {
+        return "a JSON object" + (line ? Arrays.stream(type.getRecordComponents()).map(RecordComponent::getName)
+                .collect(Collectors.joining(", ", " of ", "")) : "");
     }
 
     private static boolean hasHalfACharacter(String text) {
@@ -65,7 +99,7 @@ public final class JsonReader {
     }
 
     /** Returns a message without the text of the body, which may be anything. */
-    private static String message(JsonProcessingException failure) {
+    private String message(JsonProcessingException failure, Class<?> type) {
         var at = failure instanceof JsonMappingException mapping ? mapping.getPath().stream()
                 .map(step -> step.getFieldName() == null ? String.valueOf(step.getIndex()) : step.getFieldName())
                 .collect(Collectors.joining(".")) : "";
@@ -78,11 +112,10 @@ public final class JsonReader {
                             mismatch.getTargetType() == null ? "what the API's description says"
                                     : kind(mismatch.getTargetType()));
             case InputCoercionException large ->
-                    "%s: a number out of range (expected: %s)".formatted(at.isEmpty() ? "body" : at,
+                    "%sa number out of range (expected: %s)".formatted(at.isEmpty() ? subject : at + ": ",
                             kind(large.getTargetType()));
-            default -> "body: not JSON, or a key twice (expected: a JSON object" + (failure.getLocation() == null ? ")"
-                    : "; see line %d, column %d)".formatted(failure.getLocation().getLineNr(),
-                            failure.getLocation().getColumnNr()));
+            default -> "%snot JSON, or a key twice (expected: %s%s)".formatted(subject, object(type),
+                    failure.getLocation() == null ? "" : "; see " + place(failure.getLocation()));
         };
     }
 

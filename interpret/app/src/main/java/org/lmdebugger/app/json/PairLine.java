@@ -1,6 +1,5 @@
 package org.lmdebugger.app.json;
 
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -17,7 +16,7 @@ public record PairLine(String clean, String corrupted, List<String> answers, Lis
         Map<String, Integer> positions) {
     /** Reads a line. @throws IllegalArgumentException naming what is wrong with it */
     public static Pair read(String line) {
-        var read = JsonReader.read(line.getBytes(StandardCharsets.UTF_8), PairLine.class);
+        var read = JsonReader.readLine(line, PairLine.class);
         return new Pair(Prompt.of(given("clean", read.clean)), Prompt.of(given("corrupted", read.corrupted)),
                 tokens("answers", read.answers), tokens("wrong", read.wrong), positions(read.positions));
     }

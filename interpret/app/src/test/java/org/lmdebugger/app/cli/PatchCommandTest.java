@@ -179,7 +179,11 @@ class PatchCommandTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`',
             textBlock = """
-                    {"clean"                                                             | body: not JSON, or a key twice
+                    {"clean"                                                             | not JSON, or a key twice (expected: a JSON object of clean, corrupted, answers, wrong, positions; see column 9)
+                    {"clean":"a","clean":"b"}                                            | not JSON, or a key twice (expected: a JSON object of clean, corrupted
+                    null                                                                 | null (expected: a JSON object of clean, corrupted
+                    Sara was sad.                                                        | not JSON
+                    {"clean":"\\ud800"}                                                  | half of a surrogate pair (expected: whole characters; see column 10)
                     {"clean":"a"}                                                        | corrupted: missing (expected: clean,
                     {"clean":"a","corrupted":"b","answers":[" a"]}                       | wrong: missing
                     {"clean":"a","corrupted":"b","answers":" a","wrong":[" b"]}          | answers: of another kind (expected: a list)
