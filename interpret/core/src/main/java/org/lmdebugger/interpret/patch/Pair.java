@@ -39,6 +39,11 @@ public record Pair(Prompt clean, Prompt corrupted, List<Measure.Token.Fixed> ans
                 List.of(Measure.Token.of(wrong)), Map.of());
     }
 
+    /** Returns the number of tokens of each prompt. @throws IllegalArgumentException if the pair does not fit the model */
+    public int length(Gpt2 model) {
+        return ids(model).length();
+    }
+
     /** A pair in a model's tokens: prompts of equal length, and answers that are one token each. */
     record Ids(int[] clean, int[] corrupted, int[] answers, int[] wrong) {
         int length() {

@@ -1,0 +1,147 @@
+package org.lmdebugger.interpret.patch;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import org.lmdebugger.interpret.edit.Part;
+import org.lmdebugger.interpret.patch.Averages.Cell;
+import org.lmdebugger.interpret.patch.Averages.Statistic;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.text.Shown;
+
+/**
+ * Averages over a data set of pairs in the making: grids are added one after the other, and only sums are kept. The same
+ * grids in the same order give the same bits. It is for one thread.
+ */
+public final class Averaging {
+    private final Patching patching;
+    private final List<String> columns;
+    private final long cells;
+    private final List<Baseline> baselines = new ArrayList<>();
+    private List<Part> parts = List.of();
+    private List<List<Sums>> sums = List.of();
+
+    /**
+     * Checks the pairs; none is computed.
+     *
+     * @throws IllegalArgumentException if there is none, a pair or the parts do not fit the model, the pairs differ in
+     *     length and columns are positions, or one lacks a role
+     */
+    public Averaging(Gpt2 model, List<Pair> pairs, Patching patching) {
+        this.patching = patching;
+        columns = columns(model, pairs, patching);
+        var parts = patching.by(Patching.Columns.ALL).sweeps(pairs.getFirst()).getFirst().measure(Measure.kl());
+        cells = SweepPlan.of(model, parts).effects() * columns.size();
+    }
+
+    /** Returns how many cells each pair's grid has. */
+    public long cells() {
+        return cells;
+    }
+
+    /** Adds the grid of the next pair. */
+    public void add(Grid grid) {
+        if (baselines.isEmpty()) {
+            parts = grid.parts();
+            sums = parts.stream().map(part -> columns.stream().map(column -> new Sums()).toList()).toList();
+        }
+        for (int r = 0; r < sums.size(); r++) {
+            for (int c = 0; c < columns.size(); c++) {
+                sums.get(r).get(c).add(grid.cells().get(r).get(grid.columns().indexOf(columns.get(c))));
+            }
+        }
+        baselines.add(grid.baseline());
+    }
+
+    /** Returns the averages over the pairs so far. */
+    public Averages averages() {
+        return new Averages(patching, List.copyOf(baselines), parts, columns,
+                sums.stream().map(row -> row.stream().map(Sums::cell).toList()).toList());
+    }
+
+    private static List<String> columns(Gpt2 model, List<Pair> pairs, Patching patching) {
+        if (pairs.isEmpty()) {
+            throw new IllegalArgumentException("pairs: none (expected: at least one)");
+        }
+        var lengths = new int[pairs.size()];
+        var columns = new LinkedHashSet<String>();
+        for (int p = 0; p < lengths.length; p++) {
+            lengths[p] = length(model, pairs, p);
+            if (patching.columns() == Patching.Columns.POSITIONS && lengths[p] != lengths[0]) {
+                throw new IllegalArgumentException(
+                        "pair %d: %d tokens, where pair 1 has %d (expected: pairs of one length, or averages by role)"
+                                .formatted(p + 1, lengths[p], lengths[0]));
+            }
+            columns.addAll(patching.names(pairs.get(p), lengths[p]));
+        }
+        for (int p = 0; p < lengths.length; p++) {
+            var names = patching.names(pairs.get(p), lengths[p]);
+            for (var column : columns) {
+                if (!names.contains(column)) {
+                    throw new IllegalArgumentException(
+                            "pair %d: no position of the role %s (expected: one, as in other pairs)"
+                                    .formatted(p + 1, Shown.of(column)));
+                }
+            }
+        }
+        return List.copyOf(columns);
+    }
+
+    private static int length(Gpt2 model, List<Pair> pairs, int pair) {
+        try {
+            return pairs.get(pair).length(model);
+        } catch (IllegalArgumentException wrong) {
+            throw new IllegalArgumentException("pair %d: %s".formatted(pair + 1, wrong.getMessage()), wrong);
+        }
+    }
+
+    /** The numbers of one cell so far. */
+    private static final class Sums {
+        private final Moments effect = new Moments();
+        private final Moments normalised = new Moments();
+        private final Moments kl = new Moments();
+        private final int[] signs = new int[3]; // negative, zero, positive
+
+        void add(Grid.Cell cell) {
+            effect.add(cell.effect());
+            normalised.add(cell.normalised());
+            kl.add(cell.kl());
+            if (!Double.isNaN(cell.effect())) {
+                signs[sign(cell.effect())]++;
+            }
+        }
+
+        private static int sign(double number) {
+            return 1 + (int) Math.signum(number);
+        }
+
+        Cell cell() {
+            var mean = effect.statistic();
+            return new Cell(mean, mean.count() == 0 ? Double.NaN : (double) signs[sign(mean.mean())] / mean.count(),
+                    normalised.statistic(), kl.statistic());
+        }
+    }
+
+    /** Mean and sum of squared deviations of the numbers so far, by Welford's recurrence. */
+    private static final class Moments {
+        private int count;
+        private double mean;
+        private double squares;
+
+        void add(double number) {
+            if (!Double.isNaN(number)) {
+                count++;
+                double deviation = number - mean;
+                mean += deviation / count;
+                squares += deviation * (number - mean);
+            }
+        }
+
+        Statistic statistic() {
+            return new Statistic(count, count == 0 ? Double.NaN : mean,
+                    count < 2 ? Double.NaN : Math.sqrt(squares / (count - 1) / count));
+        }
+    }
+}
