@@ -5,15 +5,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.function.Supplier;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.JsonReader;
 import org.lmdebugger.app.json.PairLine;
 import org.lmdebugger.app.json.PatchJson;
-import org.lmdebugger.app.store.EffectFormat;
 import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Columns;
@@ -33,7 +32,7 @@ import picocli.CommandLine.Parameters;
                 "  lmdebug patch \"Once upon a time there was a little girl named\" \\",
                 "      \"Once upon a time there was a little boy named\" --sites pre,heads",
                 "  lmdebug patch CLEAN CORRUPTED --answer \" she\" --wrong \" he\" --sites heads,q,k,v --at all",
-                "  lmdebug patch --pairs pairs.jsonl --by role --out means.parquet"})
+                "  lmdebug patch --pairs pairs.jsonl --by role --out rows.parquet"})
 final class PatchCommand extends ModelCommand {
     private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
 
@@ -79,9 +78,8 @@ final class PatchCommand extends ModelCommand {
             description = "How many of the strongest effects are listed (default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "Keeps all numbers in a file, whose name ends in "
-            + EffectFormat.ENDINGS + ".")
-    private String out;
+    @Mixin
+    private OutputOptions output;
 
     @Mixin
     private JsonOption json;
@@ -89,7 +87,10 @@ final class PatchCommand extends ModelCommand {
     @Override
     public Integer call() {
         var patchings = patchings();
-        var file = out == null ? null : PatchTable.checked(out);
+        output.check();
+        if (output.isDirectory()) {
+            throw new IllegalArgumentException("--out: a directory (expected: a file)");
+        }
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
@@ -101,10 +102,11 @@ final class PatchCommand extends ModelCommand {
             if (patchings.getFirst().columns() == Columns.ROLES) {
                 throw new IllegalArgumentException("--by: role (expected: --pairs, whose lines name roles)");
             }
-            return model.with(debugger -> one(debugger, pair(debugger), patchings, file));
+            return model.with(debugger -> one(debugger, pair(debugger), patchings));
         }
-        var read = read();
-        return model.with(debugger -> many(debugger, read, patchings, file));
+        var lines = Lines.read(pairs, line -> JsonReader.readLine(line, PairLine.class));
+        var dataSet = new PairsPatching(lines, patchings, output, spec.commandLine().getErr());
+        return model.with(debugger -> many(debugger, dataSet));
     }
 
     private List<Patching> patchings() {
@@ -151,14 +153,19 @@ final class PatchCommand extends ModelCommand {
         }
     }
 
-    private int one(Debugger debugger, Pair pair, List<Patching> patchings, Path file) {
-        var grids = patchings.stream().map(patching -> {
-            try (var bar = new BuildBar(patching.parts().toString())) {
-                return debugger.patch(pair, patching, bar);
+    private int one(Debugger debugger, Pair pair, List<Patching> patchings) {
+        List<Grid> grids;
+        try (var results = output.<PatchTable.Patched>open(debugger, List.of(), Map.of(),
+                place -> new PatchTable(false, place))) {
+            grids = patchings.stream().map(patching -> {
+                try (var bar = new BuildBar(patching.parts().toString())) {
+                    return debugger.patch(pair, patching, bar);
+                }
+            }).toList();
+            if (results != null) {
+                results.add(0, new PatchTable.Patched(0, pair, grids));
+                results.complete();
             }
-        }).toList();
-        if (file != null) {
-            PatchTable.writeGrids(file, grids);
         }
         if (json.isGiven()) {
             spec.commandLine().getOut().println(Json.print(PatchJson.of(debugger, pair, grids)));
@@ -168,19 +175,8 @@ final class PatchCommand extends ModelCommand {
         return 0;
     }
 
-    private int many(Debugger debugger, Map<Integer, Pair> read, List<Patching> patchings, Path file) {
-        var baselines = read.entrySet().stream()
-                .map(line -> inLine(line.getKey(), () -> debugger.baseline(line.getValue())))
-                .toList();
-        spec.commandLine().getErr().println(PatchPrinter.right(baselines)); // before it takes long
-        var averages = patchings.stream().map(patching -> {
-            try (var bar = new BuildBar(patching.parts().toString())) {
-                return debugger.patch(List.copyOf(read.values()), patching, bar);
-            }
-        }).toList();
-        if (file != null) {
-            PatchTable.writeAverages(file, averages);
-        }
+    private int many(Debugger debugger, PairsPatching dataSet) {
+        var averages = dataSet.averages(debugger);
         if (json.isGiven()) {
             spec.commandLine().getOut().println(Json.print(PatchJson.of(debugger, averages)));
         } else {
@@ -192,20 +188,5 @@ final class PatchCommand extends ModelCommand {
     private PatchPrinter printer(Debugger debugger) {
         return new PatchPrinter(spec.commandLine().getOut(), spec.commandLine().getColorScheme().ansi(),
                 debugger.model(), top);
-    }
-
-    /** Returns the pairs by the numbers of their lines. */
-    private Map<Integer, Pair> read() {
-        var read = new TreeMap<Integer, Pair>();
-        Utf8.lines(pairs).forEach((number, line) -> read.put(number, inLine(number, () -> PairLine.read(line))));
-        return read;
-    }
-
-    private <T> T inLine(int number, Supplier<T> work) {
-        try {
-            return work.get();
-        } catch (IllegalArgumentException wrong) {
-            throw new IllegalArgumentException(pairs + ": line " + number + ": " + wrong.getMessage(), wrong);
-        }
     }
 }

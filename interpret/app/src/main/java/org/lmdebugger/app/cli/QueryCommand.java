@@ -10,21 +10,21 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import org.lmdebugger.app.store.EffectFormat;
-import org.lmdebugger.app.store.SweepDirectory;
+import org.lmdebugger.app.store.ResultDirectory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 @Command(name = "query", mixinStandardHelpOptions = true,
-        description = "Runs SQL (DuckDB's) over the results of a sweep: the table is called effects.",
+        description = "Runs SQL (DuckDB's) over results of sweep or patch: the table is called effects.",
         footerHeading = "%nExamples:%n", footer = {
                 "  lmdebug query results \"select * from effects order by kl desc limit 10\"",
                 "  lmdebug query effects.csv \"select layer, max(kl) from effects group by layer order by layer\""})
 final class QueryCommand implements Callable<Integer> {
     private static final int WIDEST = 40;
 
-    @Parameters(paramLabel = "DIR|FILE", description = "What sweep --out wrote.")
+    @Parameters(paramLabel = "DIR|FILE", description = "What sweep --out or patch --out wrote.")
     private Path results;
 
     @Parameters(paramLabel = "SQL", description = "A query over the table effects.")
@@ -36,7 +36,7 @@ final class QueryCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (!Files.exists(results)) {
-            throw new IllegalArgumentException(results + ": not there (expected: what sweep --out wrote)");
+            throw new IllegalArgumentException(results + ": not there (expected: what --out wrote)");
         }
         var effects = table();
         try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement()) {
@@ -52,10 +52,10 @@ final class QueryCommand implements Callable<Integer> {
 
     private String table() {
         if (Files.isDirectory(results)) {
-            return EffectFormat.PARQUET.table(SweepDirectory.parts(results, spec.commandLine().getErr()::println));
+            return EffectFormat.PARQUET.table(ResultDirectory.parts(results, spec.commandLine().getErr()::println));
         }
         return EffectFormat.of(results.toString()).orElseThrow(() -> new IllegalArgumentException(
-                "%s: not what sweep --out wrote (expected: a directory, or a name that ends in %s)".formatted(results,
+                "%s: not what --out wrote (expected: a directory, or a name that ends in %s)".formatted(results,
                         EffectFormat.ENDINGS)))
                 .table(List.of(results));
     }

@@ -1,8 +1,6 @@
 package org.lmdebugger.app.cli;
 
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
@@ -10,14 +8,10 @@ import java.util.Map;
 import java.util.function.Consumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
-import org.lmdebugger.app.Version;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.ranking.StrongestEffects;
-import org.lmdebugger.app.store.EffectFormat;
-import org.lmdebugger.app.store.SweepDirectory;
-import org.lmdebugger.app.store.SweepFile;
-import org.lmdebugger.app.store.SweepOutput;
+import org.lmdebugger.app.store.EffectTable;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
@@ -48,13 +42,8 @@ final class SweepCommand extends ModelCommand {
                     + "(default: ${DEFAULT-VALUE}).")
     private int top;
 
-    @Option(names = "--out", paramLabel = "FILE|DIR", description = "Keeps all effects in a file, whose name ends in "
-            + EffectFormat.ENDINGS
-            + ", or in a directory of Parquet files that an interrupted sweep goes on from: one that is there, or DIR/.")
-    private String out;
-
-    @Option(names = "--resume", description = "Goes on where the sweep that wrote DIR was interrupted.")
-    private boolean resume;
+    @Mixin
+    private OutputOptions output;
 
     @Option(names = "--dry-run", description = "Prints the size of the sweep and computes nothing.")
     private boolean dryRun;
@@ -63,7 +52,7 @@ final class SweepCommand extends ModelCommand {
     public Integer call() {
         var sweep = options.sweep();
         options.showPrompts(spec.commandLine().getErr());
-        checkOut();
+        output.check();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
@@ -71,22 +60,6 @@ final class SweepCommand extends ModelCommand {
             run(debuggers, sweep);
             return 0;
         });
-    }
-
-    /** A new directory's name ends in a slash, so that a mistyped ending makes none. */
-    private boolean isDirectory() {
-        return out.endsWith("/") || !out.isEmpty() && Files.isDirectory(Path.of(out));
-    }
-
-    private void checkOut() {
-        if (resume && (out == null || !isDirectory())) {
-            throw new IllegalArgumentException("--resume: no directory (expected: --out DIR/)");
-        }
-        if (out != null && !isDirectory() && EffectFormat.of(out).isEmpty()) {
-            throw new IllegalArgumentException(
-                    "--out: %s (expected: a name that ends in %s; or a directory: one that is there, or a new name that ends in /)"
-                            .formatted(Text.fit(out, 60).strip(), EffectFormat.ENDINGS));
-        }
     }
 
     private void run(List<Debugger> debuggers, Sweep sweep) {
@@ -99,24 +72,29 @@ final class SweepCommand extends ModelCommand {
         }
         var measures = sweep.measures().stream().filter(measure -> !(measure instanceof Measure.Top)).toList();
         var strongest = measures.isEmpty() ? null : new StrongestEffects(top, measures.getFirst());
-        try (var output = out == null ? null : output(debugger, plan)) {
-            var missing = output == null ? all(plan) : output.missing();
+        var tokenizer = debugger.model().tokenizer();
+        try (var results = output.<Effects>open(debugger, plan.chunks().stream().map(SweepPlan.Chunk::count).toList(),
+                settings(sweep), place -> new EffectTable(sweep.measures(), tokenizer, place))) {
+            var missing = new BitSet();
+            for (int chunk = 0; chunk < plan.chunks().size(); chunk++) {
+                missing.set(chunk, results == null || results.kept(chunk).isEmpty());
+            }
             long done = plan.effects() - missing.stream().mapToLong(chunk -> plan.chunks().get(chunk).count()).sum();
             try (var bar = bar(plan, done)) {
                 compute(debuggers, plan, missing, effects -> {
                     if (strongest != null) {
                         strongest.add(effects);
                     }
-                    if (output != null) {
-                        output.add(effects);
+                    if (results != null) {
+                        results.add(effects.chunk(), effects);
                     }
                     if (bar != null) {
                         bar.stepBy(effects.size());
                     }
                 });
             }
-            if (output != null) {
-                output.complete();
+            if (results != null) {
+                results.complete();
             }
             if (done > 0) {
                 printer.println(
@@ -126,20 +104,6 @@ final class SweepCommand extends ModelCommand {
         if (strongest != null) {
             new StrongestTable(printer, measures).print(strongest, debugger, names.names(debugger).all());
         }
-    }
-
-    private SweepOutput output(Debugger debugger, SweepPlan plan) {
-        var tokenizer = debugger.model().tokenizer();
-        return isDirectory()
-                ? SweepDirectory.open(Path.of(out), manifest(debugger, plan), resume, plan, tokenizer,
-                        spec.commandLine().getErr()::println)
-                : SweepFile.open(Path.of(out), plan, tokenizer);
-    }
-
-    private static BitSet all(SweepPlan plan) {
-        var all = new BitSet();
-        all.set(0, plan.chunks().size());
-        return all;
     }
 
     /** Computes these chunks, run by run. */
@@ -174,14 +138,9 @@ final class SweepCommand extends ModelCommand {
         };
     }
 
-    /** Returns everything that the results depend on: a resumed sweep must have all of it equal. */
-    private static Map<String, Object> manifest(Debugger debugger, SweepPlan plan) {
-        var model = debugger.model();
-        var sweep = plan.sweep();
-        return Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint", model.fingerprint(),
-                "device", model.device().name() + ": " + model.device().description(), "precision",
-                model.device().precision().toString(),
-                "prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
+    /** Returns all but the model that the results depend on. */
+    private static Map<String, Object> settings(Sweep sweep) {
+        return Json.object("prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
                 "targets", Targets.tokens(sweep.targets()), "against", Targets.against(sweep.targets()), "neurons",
                 String.valueOf(sweep.parts()),
                 "edits", sweep.base().texts(),
@@ -189,6 +148,6 @@ final class SweepCommand extends ModelCommand {
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
                 "at", sweep.positions().toString(), "measures",
                 sweep.measures().stream().map(Object::toString).toList(),
-                "memory", sweep.memory(), "chunks", plan.chunks().stream().map(SweepPlan.Chunk::count).toList());
+                "memory", sweep.memory());
     }
 }

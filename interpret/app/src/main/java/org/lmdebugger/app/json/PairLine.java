@@ -14,14 +14,13 @@ import org.lmdebugger.model.Prompt;
  */
 public record PairLine(String clean, String corrupted, List<String> answers, List<String> wrong,
         Map<String, Integer> positions) {
-    /** Reads a line. @throws IllegalArgumentException naming what is wrong with it */
-    public static Pair read(String line) {
-        var read = JsonReader.readLine(line, PairLine.class);
-        return new Pair(Prompt.of(given("clean", read.clean)), Prompt.of(given("corrupted", read.corrupted)),
-                tokens("answers", read.answers), tokens("wrong", read.wrong), positions(read.positions));
+    /** Returns the pair. @throws IllegalArgumentException if something is missing */
+    public Pair pair() {
+        return new Pair(Prompt.of(given("clean", clean)), Prompt.of(given("corrupted", corrupted)),
+                tokens("answers", answers), tokens("wrong", wrong), roles());
     }
 
-    private static Map<String, Integer> positions(Map<String, Integer> positions) {
+    private Map<String, Integer> roles() {
         if (positions == null) {
             return Map.of();
         }

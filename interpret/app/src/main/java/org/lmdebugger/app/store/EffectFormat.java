@@ -40,7 +40,7 @@ public enum EffectFormat {
 
     /** Returns the SQL that writes the result of {@code select} as {@code part}, which will be called {@code file}. */
     String copy(String select, Path part, Path file) {
-        return "copy (%s) to %s (format %s%s)".formatted(select, literal(part.toAbsolutePath().toString()), writing,
+        return "copy (%s) to %s (format %s%s)".formatted(select, literal(part), writing,
                 isNamed(file.toString(), ".gz") ? ", compression gzip" : "");
     }
 
@@ -52,6 +52,11 @@ public enum EffectFormat {
     /** DuckDB takes paths that it reads for patterns. */
     private static String pattern(Path file) {
         return literal(file.toAbsolutePath().toString().replaceAll("[\\[*?]", "[$0]"));
+    }
+
+    /** Returns the SQL of a file's path. */
+    static String literal(Path file) {
+        return literal(file.toAbsolutePath().toString());
     }
 
     private static String literal(String text) {

@@ -1,18 +1,14 @@
 package org.lmdebugger.app.store;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.duckdb.DuckDBAppender;
-import org.duckdb.DuckDBConnection;
 import org.lmdebugger.app.json.Json;
-import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Link;
@@ -23,29 +19,23 @@ import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.tokenizer.Tokenizer;
 
 /**
- * Effects of sweeps as a table of DuckDB, in memory, and from there as a file of any {@link EffectFormat}. A measure's
- * column is called as on the command line. Where two of these names differ in case only, which is nothing to DuckDB and
- * other readers, the tokens' ids are in them: {@code logit:" king"#620}. A number that is not finite is written as such
- * in Parquet, as {@code nan} or {@code inf} in CSV and TSV, as null in JSON, and as null in columns of whole numbers.
+ * Effects of sweeps as a table. A measure's column is called as on the command line. Where two of these names differ in
+ * case only, which is nothing to DuckDB and other readers, the tokens' ids are in them: {@code logit:" king"#620}. A number
+ * that is not finite is null in columns of whole numbers.
  */
-public final class EffectTable implements AutoCloseable {
+public final class EffectTable extends ResultTable<Effects> {
     private final List<Measure> measures;
     private final Tokenizer tokenizer;
-    private final DuckDBConnection database;
 
-    public EffectTable(List<Measure> measures, Tokenizer tokenizer) {
+    /** @param place a new file, in which the rows are until they are written; memory if it is empty */
+    public EffectTable(List<Measure> measures, Tokenizer tokenizer, Optional<Path> place) {
+        super("prompt_id integer, intervention varchar, part varchar, layer integer, head integer, neuron integer, "
+                + "operation varchar, value float, \"at\" varchar, "
+                + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
+                        .collect(Collectors.joining(", ")),
+                place);
         this.measures = measures;
         this.tokenizer = tokenizer;
-        try {
-            database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
-            execute("create table effects (prompt_id integer, intervention varchar, part varchar, layer integer, "
-                    + "head integer, neuron integer, operation varchar, value float, \"at\" varchar, "
-                    + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
-                            .collect(Collectors.joining(", "))
-                    + ")");
-        } catch (SQLException failure) {
-            throw new IllegalStateException("DuckDB cannot make a table of " + measures, failure);
-        }
     }
 
     /** The measure's column in the table, whose names have no case. */
@@ -82,28 +72,25 @@ public final class EffectTable implements AutoCloseable {
                 : token.toString();
     }
 
-    public void add(Effects effects) {
-        try (var appender = database.createAppender("main", "effects")) {
-            for (int i = 0; i < effects.size(); i++) {
-                var edits = effects.edits(i);
-                appender.beginRow();
-                appender.append(effects.prompt());
-                appender.append(String.join("; ", edits.texts()));
-                if (edits.list().size() != 1) {
-                    for (int column = 0; column < 7; column++) {
-                        appender.appendNull();
-                    }
-                } else {
-                    append(appender, edits.list().getFirst().part());
-                    appendOperation(appender, edits.list().getFirst());
+    @Override
+    void append(DuckDBAppender to, Effects effects) throws SQLException {
+        for (int i = 0; i < effects.size(); i++) {
+            var edits = effects.edits(i);
+            to.beginRow();
+            to.append(effects.prompt());
+            to.append(String.join("; ", edits.texts()));
+            if (edits.list().size() != 1) {
+                for (int column = 0; column < 7; column++) {
+                    to.appendNull();
                 }
-                for (var measure : measures) {
-                    append(appender, effects, measure, i);
-                }
-                appender.endRow();
+            } else {
+                append(to, edits.list().getFirst().part());
+                appendOperation(to, edits.list().getFirst());
             }
-        } catch (SQLException failure) {
-            throw new IllegalStateException("DuckDB cannot take an effect", failure);
+            for (var measure : measures) {
+                append(to, effects, measure, i);
+            }
+            to.endRow();
         }
     }
 
@@ -174,36 +161,13 @@ public final class EffectTable implements AutoCloseable {
         }
     }
 
-    /**
-     * Writes the effects that were added since the last call; the file is there whole or not at all.
-     *
-     * @param file its name decides the format
-     * @throws UncheckedIOException if it cannot be written
-     */
-    public void write(Path file) {
-        var format = EffectFormat.of(file.toString()).orElseThrow();
-        try {
-            AtomicFile.write(file, part -> {
-                try {
-                    execute(format.copy(select(format), part, file));
-                    execute("delete from effects");
-                } catch (SQLException failure) {
-                    throw new IOException(failure.getMessage(), failure);
-                }
-            });
-        } catch (IOException failure) {
-            throw new UncheckedIOException(file + ": cannot be written", failure);
-        }
-    }
-
-    /** Returns SQL for all rows, as a file of that format has them. */
-    private String select(EffectFormat format) {
+    @Override
+    String columns(EffectFormat format) {
         var value = format == EffectFormat.JSONL ? number("value") + " as value" : "value";
-        return "select prompt_id, intervention, part, layer, head, neuron, operation, " + value + ", \"at\", "
+        return "prompt_id, intervention, part, layer, head, neuron, operation, " + value + ", \"at\", "
                 + IntStream.range(0, measures.size()).mapToObj(m -> "%s as \"%s\"".formatted(
                         format == EffectFormat.JSONL ? json(measures.get(m), column(m)) : column(m),
-                        name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", "))
-                + " from effects";
+                        name(measures.get(m)).replace("\"", "\"\""))).collect(Collectors.joining(", "));
     }
 
     private static String json(Measure measure, String column) {
@@ -220,20 +184,5 @@ public final class EffectTable implements AutoCloseable {
      */
     private static String number(String column) {
         return "case when isfinite(%s) then %s::varchar::json end".formatted(column, column);
-    }
-
-    private void execute(String sql) throws SQLException {
-        try (var statement = database.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
-    @Override
-    public void close() {
-        try {
-            database.close();
-        } catch (SQLException failure) {
-            throw new IllegalStateException("DuckDB cannot be closed", failure);
-        }
     }
 }

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.files.ProcessLock;
 import picocli.CommandLine.Help;
 
 /** {@code lmdebug patch}, as a user types it. */
@@ -131,21 +132,117 @@ class PatchCommandTest {
     @Test
     void pairsAreAveragedByRole() throws Exception {
         var file = pairs(PAIR, "", LONGER);
-        var table = directory.resolve("means.csv");
-        assertThat(patch("--pairs", file, "--by", "role", "--sites", "pre,heads", "--out", table.toString()))
-                .as("%s", err).isZero();
+        assertThat(patch("--pairs", file, "--by", "role", "--sites", "pre,heads")).as("%s", err).isZero();
         assertThat(err.toString()).startsWith("the model is right on 2 of 2 pairs; ");
         assertThat(out.toString()).contains("the model is right on 2 of 2 pairs; ", "direction denoise")
                 .containsPattern("\n +subject +end\nL0.pre +\\+1\\.00 +·\n")
                 .containsPattern("L2H5@end +\\+\\d\\.\\d{4} ± \\d\\.\\d{4} +100 % +\\+0\\.\\d{4} ± ");
-        assertThat(Files.readAllLines(table)).hasSize(1 + (4 + 24) * 2).first().isEqualTo(
-                "direction,sites,part,layer,at,effect,effect_error,effect_count,same_sign,normalised,normalised_error,"
-                        + "normalised_count,kl,kl_error,kl_count");
         assertThat(patch("--pairs", file, "--at", "all", "--sites", "v", "--json")).isZero();
         assertThat(json().get("pairs").asInt()).isEqualTo(2);
         assertThat(json().at("/grids/0/columns/0").asText()).isEqualTo("all");
         assertThat(json().at("/grids/0/effect/17/0/count").asInt()).isEqualTo(2);
         assertThat(json().at("/grids/0/sameSign/17/0").isNumber()).isTrue();
+    }
+
+    private static List<List<String>> table(Path csv) throws Exception {
+        return Files.readAllLines(csv).stream().map(row -> List.of(row.split(",", -1))).toList();
+    }
+
+    private String query(Path results, String sql) {
+        out.getBuffer().setLength(0);
+        assertThat(Main.commandLine().setOut(new PrintWriter(out, true)).execute("query", results.toString(), sql))
+                .isZero();
+        return out.toString().lines().toList().getLast().replaceAll(" +", " ");
+    }
+
+    /** Each pair's rows are those of that pair alone, with its number, the positions of its roles and the baseline. */
+    @Test
+    void aDataSetsRowsAreThoseOfItsPairs() throws Exception {
+        var wrong = LONGER.replace("[\" she\"]", "[\" dog\"]").replace("\"wrong\":[\" he\"]", "\"wrong\":[\" she\"]");
+        var file = pairs(PAIR, "", wrong);
+        var csv = directory.resolve("rows.csv");
+        assertThat(patch("--pairs", file, "--by", "role", "--sites", "post,heads:L2", "--direction", "noise", "--out",
+                csv.toString())).as("%s", err).isZero();
+        assertThat(err.toString()).startsWith("the model is right on 1 of 2 pairs; ").hasLineCount(1);
+        var rows = table(csv);
+        assertThat(rows.getFirst()).isEqualTo(List.of("pair_id", "model_right", "direction", "sites", "part", "layer",
+                "at", "position", "difference", "effect", "normalised", "kl"));
+        assertThat(rows).hasSize(1 + 2 * (4 + 6) * 2);
+        assertThat(rows.get(1).subList(0, 8))
+                .isEqualTo(List.of("0", "true", "noise", "post", "L0.post", "0", "subject", "0"));
+        assertThat(rows.getLast().subList(0, 8))
+                .isEqualTo(List.of("1", "false", "noise", "heads:L2", "L2H5", "2", "end", "7"));
+
+        var one = directory.resolve("one.csv");
+        assertThat(patch("One day Sara was very sad. Then", "One day Tom was very sad. Then", "--answer", " dog",
+                "--wrong", " she", "--sites", "post,heads:L2", "--direction", "noise", "--out", one.toString()))
+                        .isZero();
+        var alone = table(one).stream().filter(row -> row.get(4).equals("2") || row.get(4).equals("7")).toList();
+        var second = rows.stream().filter(row -> row.getFirst().equals("1")).toList();
+        assertThat(second).hasSize(20).hasSameSizeAs(alone);
+        for (int r = 0; r < alone.size(); r++) {
+            assertThat(second.get(r).subList(2, 6)).isEqualTo(alone.get(r).subList(0, 4));
+            assertThat(second.get(r).get(7)).isEqualTo(alone.get(r).get(4));
+            for (int number = 0; number < 4; number++) { // other rows are computed beside it: not the same bits
+                assertThat(Double.parseDouble(second.get(r).get(8 + number)))
+                        .isCloseTo(Double.parseDouble(alone.get(r).get(5 + number)), within(1e-3));
+            }
+        }
+        try (var left = Files.list(directory)) {
+            assertThat(left).containsExactlyInAnyOrder(csv, one, Path.of(file));
+        }
+    }
+
+    @Test
+    void meansAreThoseOfTheRowsInEveryFormat() throws Exception {
+        var file = pairs(PAIR, PAIR.replace("Sara", "Lily"), PAIR.replace("Tom", "Ben"));
+        for (var name : List.of("rows.csv", "rows.jsonl.gz", "rows.parquet")) {
+            var results = directory.resolve(name);
+            assertThat(patch("--pairs", file, "--sites", "heads", "--json", "--out",
+                    results.toString())).as("%s", err).isZero();
+            var json = json();
+            int part = 2 * 6 + 5; // of six heads a layer
+            var numbers = query(results, "select count(*), count(distinct pair_id), sum(position),"
+                    + " avg(effect) filter (part = 'L2H5' and position = 4), stddev(effect) filter (part = 'L2H5' and"
+                    + " position = 4) / sqrt(3), avg(kl) filter (part = 'L2H5' and position = 4) from effects")
+                            .split(" ");
+            assertThat(numbers[0]).isEqualTo("360");
+            assertThat(numbers[1]).isEqualTo("3");
+            assertThat(numbers[2]).isEqualTo("720");
+            for (int i = 3; i < 6; i++) {
+                assertThat(Double.parseDouble(numbers[i])).isCloseTo(json.at("/grids/0/"
+                        + List.of("effect/%d/4/mean", "effect/%d/4/error", "kl/%d/4/mean").get(i - 3).formatted(part))
+                        .asDouble(), within(1e-9));
+            }
+            assertThat(patch("--pairs", file, "--sites", "heads", "--json")).isZero();
+            assertThat(json()).isEqualTo(json);
+        }
+    }
+
+    @Test
+    void rowsWithoutANumberOrAPositionHaveNone() throws Exception {
+        var file = pairs(PAIR.replace("Tom", "Sara"));
+        var results = directory.resolve("rows.jsonl");
+        assertThat(patch("--pairs", file, "--at", "all", "--sites", "pre", "--out", results.toString())).isZero();
+        assertThat(Files.readAllLines(results)).hasSize(4).allSatisfy(
+                line -> assertThat(line).contains("\"at\":\"all\",\"position\":null,", "\"normalised\":null,")
+                        .contains("\"effect\":0.0,"));
+    }
+
+    @Test
+    void aFileHasOneWriterAtATime() throws Exception {
+        var file = directory.resolve("rows.csv");
+        try (var lock = ProcessLock.tryTake(directory.resolve(".rows.csv.lock")).orElseThrow()) {
+            assertThat(lock).isNotNull();
+            refused(file + ": another process is going to write it (expected: a file of its own)", CLEAN, CORRUPTED,
+                    "--sites", "pre", "--out", file.toString());
+            refused(file + ": another process is going to write it", "--pairs", pairs(PAIR), "--sites", "pre", "--out",
+                    file.toString());
+        }
+        Files.writeString(file, "older");
+        Files.writeString(directory.resolve(".rows.csv.rows"), "left by a process that was killed");
+        assertThat(patch("--pairs", pairs(PAIR), "--sites", "pre", "--out", file.toString())).as("%s", err).isZero();
+        assertThat(table(file)).hasSize(1 + 4 * 5);
     }
 
     private void refused(String message, String... arguments) {
@@ -173,7 +270,9 @@ class PatchCommandTest {
         refused("--by: role (expected: --at each)", CLEAN, CORRUPTED, "--by", "role", "--at", "all");
         refused("--top: -1 (expected: at least 0)", CLEAN, CORRUPTED, "--top", "-1");
         refused("--out: grid.txt (expected: a name that ends in .csv", CLEAN, CORRUPTED, "--out", "grid.txt");
-        refused("--out: nowhere/grid.csv (expected: a name", CLEAN, CORRUPTED, "--out", "nowhere/grid.csv");
+        refused("nowhere/grid.csv: cannot be written", CLEAN, CORRUPTED, "--out", "nowhere/grid.csv");
+        refused("--out: a directory (expected: a file)", CLEAN, CORRUPTED, "--out", directory + "/");
+        refused("--resume: no directory (expected: --out DIR/)", CLEAN, CORRUPTED, "--resume");
     }
 
     @ParameterizedTest
@@ -214,7 +313,7 @@ class PatchCommandTest {
         var second = role ? PAIR.replace(",\"end\":4", "") : LONGER;
         var file = pairs(PAIR, second);
         assertThat(patch("--pairs", file, "--by", by, "--sites", "pre")).isNotZero();
-        assertThat(err.toString()).endsWith("lmdebug: " + (role
+        assertThat(err.toString()).isEqualTo("lmdebug: " + (role
                 ? "pair 2: no position of the role end (expected: one, as in other pairs)"
                 : "pair 2: 8 tokens, where pair 1 has 5 (expected: pairs of one length, or averages by role)")
                 + System.lineSeparator());

@@ -181,7 +181,8 @@ public final class SweepRoutes {
         }
         var folder = TemporaryFolders.create(Path.of(System.getProperty("java.io.tmpdir")));
         var file = folder.resolve("effects." + format);
-        try (var table = new EffectTable(job.plan().sweep().measures(), inference.debugger().model().tokenizer())) {
+        try (var table = new EffectTable(job.plan().sweep().measures(), inference.debugger().model().tokenizer(),
+                Optional.empty())) {
             job.chunks().forEach(table::add);
             table.write(file);
             context.contentType(type).header("Content-Disposition",

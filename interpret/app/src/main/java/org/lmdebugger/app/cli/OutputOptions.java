@@ -1,0 +1,77 @@
+package org.lmdebugger.app.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.lmdebugger.app.Version;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.store.EffectFormat;
+import org.lmdebugger.app.store.ResultDirectory;
+import org.lmdebugger.app.store.ResultFile;
+import org.lmdebugger.app.store.ResultOutput;
+import org.lmdebugger.app.store.ResultTable;
+import org.lmdebugger.interpret.Debugger;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The place where a command keeps all its results. */
+final class OutputOptions {
+    @Option(names = "--out", paramLabel = "FILE|DIR", description = "Keeps all results in a file, whose name ends in "
+            + EffectFormat.ENDINGS + "; or, of a sweep or a data set of pairs, in a directory of Parquet files that an "
+            + "interrupted command goes on from: one that is there, or DIR/.")
+    private String out;
+
+    @Option(names = "--resume", description = "Goes on where the command that wrote DIR was interrupted.")
+    private boolean resume;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
+
+    /** Checks what can be checked without a model. */
+    void check() {
+        if (resume && !isDirectory()) {
+            throw new IllegalArgumentException("--resume: no directory (expected: --out DIR/)");
+        }
+        if (out != null && !isDirectory() && EffectFormat.of(out).isEmpty()) {
+            throw new IllegalArgumentException(
+                    "--out: %s (expected: a name that ends in %s; or a directory: one that is there, or a new name that ends in /)"
+                            .formatted(Text.fit(out, 60).strip(), EffectFormat.ENDINGS));
+        }
+    }
+
+    /** Returns whether it is a directory. A new one's name ends in a slash, so that a mistyped ending makes none. */
+    boolean isDirectory() {
+        return out != null && (out.endsWith("/") || !out.isEmpty() && Files.isDirectory(Path.of(out)));
+    }
+
+    /**
+     * Opens the output; null if none was asked for.
+     *
+     * @param chunks   the number of effects in each
+     * @param settings all but the model that the results depend on: a resumed command must have all of it equal
+     * @param table    makes a table whose rows are in that file, or in memory
+     */
+    <T> ResultOutput<T> open(Debugger debugger, List<? extends Number> chunks, Map<String, Object> settings,
+            Function<Optional<Path>, ResultTable<T>> table) {
+        if (out == null) {
+            return null;
+        }
+        return isDirectory()
+                ? ResultDirectory.open(Path.of(out), chunks, manifest(debugger, settings), resume, table,
+                        spec.commandLine().getErr()::println)
+                : ResultFile.open(Path.of(out), table);
+    }
+
+    private static Map<String, Object> manifest(Debugger debugger, Map<String, Object> settings) {
+        var model = debugger.model();
+        var manifest = Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint",
+                model.fingerprint(), "device", model.device().name() + ": " + model.device().description(), "precision",
+                model.device().precision().toString());
+        manifest.putAll(settings);
+        return manifest;
+    }
+}

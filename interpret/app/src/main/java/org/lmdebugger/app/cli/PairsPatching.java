@@ -1,0 +1,82 @@
+package org.lmdebugger.app.cli;
+
+import java.io.PrintWriter;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.PairLine;
+import org.lmdebugger.app.store.PatchTable;
+import org.lmdebugger.app.store.PatchTable.Patched;
+import org.lmdebugger.app.store.ResultOutput;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.patch.Averages;
+import org.lmdebugger.interpret.patch.Averaging;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching;
+
+/** Patching of a data set of pairs, one pair after the other: each pair's grids are kept in the output and averaged. */
+final class PairsPatching {
+    private final Lines<PairLine> lines;
+    private final Lines<Pair> pairs;
+    private final List<Patching> patchings;
+    private final OutputOptions output;
+    private final PrintWriter notes;
+
+    PairsPatching(Lines<PairLine> lines, List<Patching> patchings, OutputOptions output, PrintWriter notes) {
+        this.lines = lines;
+        this.pairs = lines.map(PairLine::pair);
+        this.patchings = patchings;
+        this.output = output;
+        this.notes = notes;
+    }
+
+    /** Returns the averages of each patching. */
+    List<Averages> averages(Debugger debugger) {
+        var averagings = averagings(debugger);
+        long cells = averagings.stream().mapToLong(Averaging::cells).sum();
+        int count = pairs.values().size();
+        try (var results = output.<Patched>open(debugger, Collections.nCopies(count, cells), settings(),
+                place -> new PatchTable(true, place))) {
+            notes.println(PatchPrinter.right(pairs.map(debugger::baseline).list())); // before it takes long
+            patch(debugger, count, results, averagings);
+        }
+        return averagings.stream().map(Averaging::averages).toList();
+    }
+
+    private List<Averaging> averagings(Debugger debugger) {
+        var all = pairs.map(pair -> {
+            pair.length(debugger.model()); // checked here, where its line is known
+            return pair;
+        }).list();
+        return patchings.stream().map(patching -> new Averaging(debugger.model(), all, patching)).toList();
+    }
+
+    private void patch(Debugger debugger, int count, ResultOutput<Patched> results, List<Averaging> averagings) {
+        var all = pairs.list();
+        try (var bar = new BuildBar("pairs")) {
+            for (int p = 0; p < count; p++) {
+                var pair = all.get(p);
+                var grids = patchings.stream().map(patching -> debugger.patch(pair, patching)).toList();
+                if (results != null) {
+                    results.add(p, new Patched(p, pair, grids));
+                }
+                for (int i = 0; i < grids.size(); i++) {
+                    averagings.get(i).add(grids.get(i));
+                }
+                bar.report(p + 1, count);
+            }
+        }
+        if (results != null) {
+            results.complete();
+        }
+    }
+
+    /** Returns all but the model that the results depend on. */
+    private Map<String, Object> settings() {
+        var first = patchings.getFirst();
+        return Json.object("pairs", lines.list(), "sites",
+                patchings.stream().map(patching -> patching.parts().toString()).toList(), "direction",
+                first.direction().toString(), "columns", first.columns().toString());
+    }
+}
