@@ -5,14 +5,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.PartSelection;
-import org.lmdebugger.interpret.edit.PartSelection.Kind;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
@@ -60,7 +58,7 @@ public class PatchBenchmark {
     private Device device;
     private Gpt2 model;
     private Debugger debugger;
-    private List<Sweep> sweeps;
+    private Sweep sweep;
 
     @Setup
     public void load() throws IOException {
@@ -72,14 +70,12 @@ public class PatchBenchmark {
         var corrupted = ids(length, 1000);
         var clean = Prompt.ofIds(ids(length, 2000));
         var sweep = Sweep.ofIds(corrupted).measure(Measure.kl());
-        sweeps = parts.getFirst().equals("heads")
-                ? List.of(sweep.parts(new PartSelection.OfKind(Kind.HEADS)).off().atLast())
-                : Stream.of(Kind.PRE, Kind.MID, Kind.POST).map(kind -> sweep.parts(new PartSelection.OfKind(kind))
-                        .operation(new Edit.Operation.From(clean)).at(Positions.EACH)).toList();
-        var plans = sweeps.stream().map(debugger::plan).toList();
-        System.out.printf("# patch: %s effects %d gflop %.3f kl %.6g%n", work,
-                plans.stream().mapToLong(plan -> plan.effects()).sum(),
-                plans.stream().mapToDouble(plan -> plan.flop()).sum() / 1e9, sum());
+        this.sweep = parts.getFirst().equals("heads") ? sweep.parts(PartSelection.parse("heads")).off().atLast()
+                : sweep.parts(PartSelection.parse("pre,mid,post")).operation(new Edit.Operation.From(clean))
+                        .at(Positions.EACH);
+        var plan = debugger.plan(this.sweep);
+        System.out.printf("# patch: %s effects %d gflop %.3f kl %.6g%n", work, plan.effects(), plan.flop() / 1e9,
+                sum());
     }
 
     /** Returns ids of which none is the other prompt's at the same position. */
@@ -96,14 +92,12 @@ public class PatchBenchmark {
     @Benchmark
     public double sum() {
         var sums = new ArrayList<Double>();
-        for (var sweep : sweeps) {
-            debugger.sweep(sweep, effects -> {
-                for (float kl : effects.values(Measure.kl())) {
-                    sums.add((double) kl);
-                }
-                return true;
-            });
-        }
+        debugger.sweep(sweep, effects -> {
+            for (float kl : effects.values(Measure.kl())) {
+                sums.add((double) kl);
+            }
+            return true;
+        });
         return sums.stream().mapToDouble(kl -> kl).sum();
     }
 }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
@@ -15,10 +17,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
@@ -88,6 +92,34 @@ class SitesTest {
                 assertThat(effects.values(Measure.kl())).containsOnly(0);
             }
             return true;
+        });
+    }
+
+    @Test
+    void theStreamAfterALayerIsThatBeforeTheNextAndIsComputedOnce() {
+        var sweep = Sweep.of(CLEAN).operation(new Operation.From(OTHER)).at(Positions.EACH)
+                .measure(Measure.kl(), Measure.top(3));
+        var before = sweep.parts(PartSelection.parse("pre"));
+        var both = sweep.parts(PartSelection.parse("pre,post"));
+        assertThat(debugger.plan(both).effects()).isEqualTo(2 * debugger.plan(before).effects());
+        assertThat(debugger.plan(both).flop()).isLessThan(1.3 * debugger.plan(before).flop());
+        var found = new HashMap<Edit, String>();
+        debugger.sweep(both, effects -> {
+            for (int i = 0; i < effects.size(); i++) {
+                found.put(effects.edits(i).list().getFirst(), effects.values(Measure.kl())[i] + " "
+                        + Arrays.toString(Arrays.copyOfRange(effects.topIds(), 3 * i, 3 * i + 3))
+                        + Arrays.toString(Arrays.copyOfRange(effects.topProbabilities(), 3 * i, 3 * i + 3)));
+            }
+            return true;
+        });
+        int layers = model.config().layers();
+        assertThat(found).hasSize(2 * layers * LENGTH);
+        found.forEach((edit, effect) -> {
+            if (edit.part() instanceof Residual(int layer, Residual.Point point) && point == Residual.Point.POST
+                    && layer < layers - 1) {
+                assertThat(effect).as(edit.toString()).isEqualTo(found.get(new Edit(
+                        new Residual(layer + 1, Residual.Point.PRE), edit.operation(), edit.positions())));
+            }
         });
     }
 

@@ -9,9 +9,11 @@ import org.lmdebugger.text.Shown;
 
 /**
  * A choice of parts that a sweep edits one at a time: a {@link NeuronSelection}, a kind of part in all layers or in
- * some ({@link OfKind}), or parts by name ({@link Named}), also several together as one intervention.
+ * some ({@link OfKind}), parts by name ({@link Named}), also several together as one intervention, or several such
+ * choices ({@link Several}).
  */
-public sealed interface PartSelection permits NeuronSelection, PartSelection.OfKind, PartSelection.Named {
+public sealed interface PartSelection
+        permits NeuronSelection, PartSelection.OfKind, PartSelection.Named, PartSelection.Several {
     /** A kind of part. */
     enum Kind {
         /** Every head's mixed values. */
@@ -82,15 +84,44 @@ public sealed interface PartSelection permits NeuronSelection, PartSelection.OfK
         }
     }
 
+    /** The parts of several choices, one choice after the other. */
+    record Several(List<PartSelection> selections) implements PartSelection {
+        public Several {
+            selections = List.copyOf(selections);
+            if (selections.isEmpty()) {
+                throw new IllegalArgumentException("sites: none (expected: at least one)");
+            }
+        }
+
+        @Override
+        public String toString() {
+            return selections.stream().map(PartSelection::toString).collect(Collectors.joining(","));
+        }
+    }
+
     /**
      * Reads the text form: {@code neurons}, {@code heads}, {@code q}, {@code k}, {@code v}, {@code pattern},
      * {@code links}, {@code pre}, {@code mid}, {@code post}, {@code attention} or {@code ffn}, also with layers as in
-     * {@code heads:L2-4}; or parts by name, with a comma between interventions and + between the parts of one:
-     * {@code L5H3,L5D1+L5D7,L6H*}.
+     * {@code heads:L2-4}; or parts by name, with + between the parts of one intervention: {@code L5D1+L5D7}. A comma
+     * stands between several: {@code pre,mid}, {@code L5H3,L6H*}.
      *
      * @throws IllegalArgumentException if {@code text} is not one
      */
     static PartSelection parse(String text) {
+        try {
+            var selections = Arrays.stream(text.split(",", -1)).map(PartSelection::parseOne).toList();
+            if (selections.stream().allMatch(Named.class::isInstance)) {
+                return new Named(selections.stream().flatMap(each -> ((Named) each).groups().stream()).toList());
+            }
+            return selections.size() == 1 ? selections.getFirst() : new Several(selections);
+        } catch (IllegalArgumentException failure) {
+            throw new IllegalArgumentException("sites: " + Shown.of(text) + " (expected: neurons, heads, q, k, v, "
+                    + "pattern, links, pre, mid, post, attention, ffn, heads:L2-4, or parts such as L5H3,L5D1+L5D7)",
+                    failure);
+        }
+    }
+
+    private static PartSelection parseOne(String text) {
         if (text.equals("neurons")) {
             return NeuronSelection.ALL;
         }
@@ -104,13 +135,6 @@ public sealed interface PartSelection permits NeuronSelection, PartSelection.OfK
                 return new OfKind(kind.get(), first, last);
             }
         }
-        try {
-            return new Named(Arrays.stream(text.split(",", -1))
-                    .map(group -> Arrays.stream(group.split("\\+", -1)).map(Part::parse).toList()).toList());
-        } catch (IllegalArgumentException failure) {
-            throw new IllegalArgumentException("sites: " + Shown.of(text) + " (expected: neurons, heads, q, k, v, "
-                    + "pattern, links, pre, mid, post, attention, ffn, heads:L2-4, or parts such as L5H3,L5D1+L5D7)",
-                    failure);
-        }
+        return new Named(List.of(Arrays.stream(text.split("\\+", -1)).map(Part::parse).toList()));
     }
 }

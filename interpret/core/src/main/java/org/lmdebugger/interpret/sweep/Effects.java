@@ -79,6 +79,17 @@ public final class Effects {
         System.arraycopy(probabilities, 0, topProbabilities, at * top, probabilities.length);
     }
 
+    /** Gives each intervention from {@code at} on the numbers of the one that is the same, its own or one before it. */
+    void repeat(int at, int[] same) {
+        for (int i = same.length - 1; i >= 0; i--) {
+            for (float[] measured : values) {
+                measured[at + i] = measured[at + same[i]];
+            }
+            System.arraycopy(topIds, (at + same[i]) * top, topIds, (at + i) * top, top);
+            System.arraycopy(topProbabilities, (at + same[i]) * top, topProbabilities, (at + i) * top, top);
+        }
+    }
+
     /** Gives every intervention the unedited prompt's numbers. */
     void putClean() {
         for (int m = 0; m < values.length; m++) {

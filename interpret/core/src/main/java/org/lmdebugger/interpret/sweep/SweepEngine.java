@@ -1,5 +1,7 @@
 package org.lmdebugger.interpret.sweep;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -14,6 +16,7 @@ import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.activations.SiteEdits;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
@@ -144,11 +147,25 @@ public final class SweepEngine implements AutoCloseable {
         return effects;
     }
 
-    private void compute(List<SweepItem> part, Effects effects, int at) {
-        var sweep = plan.sweep();
-        var own = part.stream().map(item -> resolver.resolve(item.edits(sweep))).toList();
-        var all = sweep.base().isEmpty() ? own
-                : part.stream().map(item -> resolver.resolve(sweep.base().and(item.edits(sweep)))).toList();
+    /** Computes each different intervention once. */
+    private void compute(List<SweepItem> items, Effects effects, int at) {
+        var part = new ArrayList<SweepItem>();
+        var numbers = new LinkedHashMap<Intervention, Integer>();
+        int[] same = items.stream().mapToInt(item -> numbers
+                .computeIfAbsent(item.computed(plan.sweep(), model.config().layers()), computed -> {
+                    part.add(item);
+                    return part.size() - 1;
+                })).toArray();
+        computeEach(part, List.copyOf(numbers.keySet()), effects, at);
+        if (part.size() < items.size()) {
+            effects.repeat(at, same);
+        }
+    }
+
+    private void computeEach(List<SweepItem> part, List<Intervention> edits, Effects effects, int at) {
+        var base = plan.sweep().base();
+        var own = edits.stream().map(resolver::resolve).toList();
+        var all = base.isEmpty() ? own : edits.stream().map(each -> resolver.resolve(base.and(each))).toList();
         reserve(part.size(), length - part.getFirst().entry().position());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {

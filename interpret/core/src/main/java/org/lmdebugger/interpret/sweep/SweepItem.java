@@ -39,6 +39,17 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
     /** Rows from which on a product with a layer's weights takes hardly less time for each of them. */
     private static final long ENOUGH_ROWS = 256;
 
+    /** Returns the intervention as it is computed: after a layer, the residual stream is that before the next. */
+    Intervention computed(Sweep sweep, int layers) {
+        var edits = edits(sweep);
+        return edits.list().size() == 1 && sweep.base().isEmpty()
+                && edits.list()
+                        .getFirst() instanceof Edit(Residual(int layer, Residual.Point point), var operation, var at)
+                && point == Residual.Point.POST && layer < layers - 1
+                        ? Intervention.of(new Edit(new Residual(layer + 1, Residual.Point.PRE), operation, at))
+                        : edits;
+    }
+
     Intervention edits(Sweep sweep) {
         if (parts.isEmpty()) {
             return sweep.interventions().get(index);
@@ -62,7 +73,7 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         var items = new ArrayList<SweepItem>();
         var entries = new HashMap<Object, Entry>(); // of items that differ in nothing that matters for it
         if (sweep.parts() != null) {
-            var groups = parts(model, sweep, resolver, ids.length);
+            var groups = parts(model, sweep.parts(), sweep.positions(), resolver, ids.length);
             checkCount((long) groups.size() * sweep.operations().size()
                     * (sweep.positions() == Positions.EACH ? ids.length : 1));
             for (var group : groups) {
@@ -73,14 +84,16 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
                                 : List.of(group.parts().getFirst().layer(), kind(group.parts().getFirst()), o,
                                         position);
                         var entry = entries.computeIfAbsent(like,
-                                key -> Entry.of(model, sweep, item.edits(sweep), ids));
+                                key -> Entry.of(model, sweep, item.computed(sweep, model.config().layers()), ids));
                         items.add(new SweepItem(group.parts(), o, position, entry));
                     }
                 }
             }
         }
         for (int i = 0; i < sweep.interventions().size(); i++) {
-            items.add(new SweepItem(List.of(), i, -1, Entry.of(model, sweep, sweep.interventions().get(i), ids)));
+            var item = new SweepItem(List.of(), i, -1, null);
+            items.add(new SweepItem(List.of(), i, -1,
+                    Entry.of(model, sweep, item.computed(sweep, model.config().layers()), ids)));
         }
         items.sort(Comparator.comparing(SweepItem::entry));
         return together(items, ids.length);
@@ -133,10 +146,13 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         return sweep.positions() == Positions.EACH ? IntStream.range(0, length).boxed().toList() : List.of(-1);
     }
 
-    private static List<Group> parts(Gpt2 model, Sweep sweep, Resolver resolver, int length) {
-        return switch (sweep.parts()) {
+    private static List<Group> parts(Gpt2 model, PartSelection selection, Positions positions, Resolver resolver,
+            int length) {
+        return switch (selection) {
             case NeuronSelection neurons -> neurons(model, neurons, resolver, length);
             case PartSelection.Named(var groups) -> groups.stream().map(parts -> new Group(parts, -1)).toList();
+            case PartSelection.Several(var selections) -> selections.stream()
+                    .flatMap(each -> parts(model, each, positions, resolver, length).stream()).toList();
             case PartSelection.OfKind kind -> {
                 int layers = model.config().layers();
                 if (kind.firstLayer() >= layers
@@ -147,10 +163,10 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
                 int last = Math.min(kind.lastLayer(), layers - 1);
                 if (kind.kind() == PartSelection.Kind.LINKS) {
                     checkCount((long) (last - kind.firstLayer() + 1) * model.config().heads()
-                            * queries(sweep.positions(), length).mapToLong(query -> query + 1).sum());
+                            * queries(positions, length).mapToLong(query -> query + 1).sum());
                 }
                 yield IntStream.rangeClosed(kind.firstLayer(), last).boxed()
-                        .flatMap(l -> parts(kind.kind(), l, model.config().heads(), sweep.positions(), length).stream())
+                        .flatMap(l -> parts(kind.kind(), l, model.config().heads(), positions, length).stream())
                         .toList();
             }
         };
@@ -235,14 +251,19 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         }
     }
 
+    private static Object ofCheck(Part part) {
+        return part instanceof Link ? Link.class : kind(part);
+    }
+
     /** Checks everything about a sweep that can be wrong for one prompt, before anything is computed. */
     static void check(Sweep sweep, List<SweepItem> items, Resolver resolver) {
         if (items.isEmpty()) {
             throw new IllegalArgumentException(
                     "sweep: nothing selected (expected: parts with operations, or interventions)");
         }
-        var operations = new HashSet<Integer>(); // one neuron or head is as good as another
+        var checked = new HashSet<>(); // one neuron or head is as good as another
         items.stream().filter(item -> item.parts().isEmpty() || sweep.parts() instanceof PartSelection.Named
-                || operations.add(item.index())).forEach(item -> resolver.resolve(item.edits(sweep)));
+                || checked.add(List.of(item.index(), ofCheck(item.parts().getFirst()))))
+                .forEach(item -> resolver.resolve(item.edits(sweep)));
     }
 }

@@ -1,10 +1,12 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
@@ -64,7 +66,7 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
                 var items = SweepItem.of(model, sweep, resolver, ids);
                 SweepItem.check(sweep, items, resolver);
                 bytes = Math.max(bytes,
-                        chunks(model.config(), readout, sweep.memory(), prompts.size() - 1, ids.length, items, chunks));
+                        chunks(model.config(), readout, sweep, prompts.size() - 1, ids.length, items, chunks));
             }
         }
         return new SweepPlan(sweep, List.copyOf(prompts), List.copyOf(chunks), bytes);
@@ -90,7 +92,7 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
     }
 
     /** Divides one prompt's interventions; returns the bytes of its largest chunk. */
-    private static long chunks(Gpt2Config config, MeasureReader.Layout readout, long memory, int prompt, int length,
+    private static long chunks(Gpt2Config config, MeasureReader.Layout readout, Sweep sweep, int prompt, int length,
             List<SweepItem> items, List<Chunk> chunks) {
         long largest = 0;
         for (int from = 0; from < items.size();) {
@@ -98,12 +100,15 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
             int positions = length - first;
             int to = from + 1;
             while (to < items.size() && items.get(to).entry().position() == first
-                    && bytes(config, readout, to + 1 - from, positions) <= memory) {
+                    && bytes(config, readout, to + 1 - from, positions) <= sweep.memory()) {
                 to++;
             }
             double flop = 0;
+            var computed = new HashSet<Intervention>();
             for (var item : items.subList(from, to)) {
-                flop += flop(config, readout, item.entry(), positions, length);
+                if (computed.add(item.computed(sweep, config.layers()))) {
+                    flop += flop(config, readout, item.entry(), positions, length);
+                }
             }
             chunks.add(new Chunk(prompt, from, to - from, first, (long) (to - from) * positions, flop));
             largest = Math.max(largest, bytes(config, readout, to - from, positions));

@@ -61,7 +61,7 @@ class PartTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"heads", "q", "k", "v", "pattern", "links", "pre", "mid", "post", "attention", "ffn",
-            "heads:L2", "heads:L2-4", "L5H3", "L5H3,L5D1+L5D7", "L6H*"})
+            "heads:L2", "heads:L2-4", "L5H3", "L5H3,L5D1+L5D7", "L6H*", "pre,mid:L2-4,post", "heads,L5D1+L5D7"})
     void textFormOfASelectionIsReadBack(String text) {
         assertThat(PartSelection.parse(text)).hasToString(text);
     }
