@@ -1,8 +1,8 @@
 // Devices, versions, errors, and the common wrapper of every call.
 #include "runtime.h"
 
+#include "settings.h"
 #include <cstdio>
-#include <cstdlib>
 
 namespace emulation {
 
@@ -13,11 +13,6 @@ namespace {
 cudaError_t sticky = cudaSuccess;
 thread_local cudaError_t last = cudaSuccess;
 thread_local int current = 0;
-
-int devices() {
-    const char* number = std::getenv("LMDEBUGGER_EMULATED_DEVICES");
-    return number == nullptr ? 1 : std::atoi(number);
-}
 
 struct Text {
     cudaError_t error;
@@ -32,6 +27,8 @@ constexpr Text TEXTS[] = {
     {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
     {cudaErrorInvalidMemcpyDirection, "cudaErrorInvalidMemcpyDirection", "invalid copy direction for memcpy"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {cudaErrorNoKernelImageForDevice, "cudaErrorNoKernelImageForDevice",
+     "no kernel image is available for execution on the device"},
     {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
     {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
     {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
@@ -128,8 +125,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
             case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = 227 * 1024; break;
             case cudaDevAttrWarpSize: *value = 32; break;
             case cudaDevAttrMultiProcessorCount: *value = 4; break;
-            case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
-            case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
+            case cudaDevAttrComputeCapabilityMajor: *value = capability(device) / 10; break;
+            case cudaDevAttrComputeCapabilityMinor: *value = capability(device) % 10; break;
             default: return cudaErrorInvalidValue;
         }
         return cudaSuccess;

@@ -2,6 +2,7 @@
 // allocation lies between guard bytes, which must not change (or, under AddressSanitizer, must not be accessed).
 #include "runtime.h"
 
+#include "settings.h"
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -27,11 +28,6 @@ struct Block {
 std::map<const char*, Block> blocks;   // device memory by address
 std::map<const char*, size_t> pinned;  // host memory by address
 std::map<int, size_t> used;            // bytes by device
-
-size_t total() {
-    const char* bytes = std::getenv("LMDEBUGGER_EMULATED_MEMORY");
-    return bytes == nullptr ? size_t{4} << 30 : std::strtoull(bytes, nullptr, 10);
-}
 
 template <class T>
 auto blockBefore(const std::map<const char*, T>& map, const void* address) {

@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include "block.h"
+#include "settings.h"
 #include "shared_memory.h"
 #include <map>
 #include <set>
@@ -108,6 +109,9 @@ cudaError_t launchKernel(const char* name, const void* code, cudaStream_t handle
         }
         if (stream->device != currentDevice()) {
             return cudaErrorInvalidResourceHandle;
+        }
+        if (capability(stream->device) < 80) {
+            return cudaErrorNoKernelImageForDevice;
         }
         bool gridFits = grid.x >= 1 && grid.x <= 0x7fffffff && grid.y >= 1 && grid.y <= 65535 && grid.z >= 1 && grid.z <= 65535;
         bool blockFits = block.x >= 1 && block.x <= 1024 && block.y >= 1 && block.y <= 1024 && block.z >= 1 && block.z <= 64

@@ -292,6 +292,9 @@ void limitsHold() {
     cudaSetDevice(1);
     expectEqual(start(stream, 1, 32, touch, data), cudaErrorInvalidResourceHandle, "a stream of another device");
     cudaSetDevice(0);
+    setenv("LMDEBUGGER_EMULATED_CAPABILITIES", "75", 1);
+    expectEqual(start(stream, 1, 32, touch, data), cudaErrorNoKernelImageForDevice, "a card older than the kernels");
+    unsetenv("LMDEBUGGER_EMULATED_CAPABILITIES");
     unsetenv("LMDEBUGGER_EMULATED_DEVICES");
 #ifndef __SANITIZE_ADDRESS__
     start(stream, 1, 1, touch, data + 1);

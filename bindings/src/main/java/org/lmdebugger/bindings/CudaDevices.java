@@ -18,6 +18,9 @@ import org.lmdebugger.bindings.cudart.Cudart;
 public final class CudaDevices {
     private static final int MAJOR = 13;
 
+    /** The oldest compute capability that the kernels are built for, as {@code native/CMakeLists.txt} lists them: 8.0. */
+    private static final int OLDEST = 80;
+
     private CudaDevices() {
     }
 
@@ -45,6 +48,23 @@ public final class CudaDevices {
     public static int computeCapability(int device) {
         return 10 * attribute(device, Cudart.cudaDevAttrComputeCapabilityMajor())
                 + attribute(device, Cudart.cudaDevAttrComputeCapabilityMinor());
+    }
+
+    /** Returns whether a device is new enough for the kernels. */
+    public static boolean isSuitable(int device) {
+        return computeCapability(device) >= OLDEST;
+    }
+
+    /**
+     * Checks that a device is new enough for the kernels.
+     *
+     * @throws NativeLibraryException if it is older, with its compute capability
+     */
+    public static void requireSuitable(int device) {
+        if (!isSuitable(device)) {
+            throw new NativeLibraryException("device: cuda:%d: %s has compute capability %.1f (expected: %.1f or newer)"
+                    .formatted(device, name(device), computeCapability(device) / 10.0, OLDEST / 10.0), null);
+        }
     }
 
     /** Returns the PCI address of a device, such as {@code 0000:3b:00.0}. */

@@ -12,10 +12,10 @@ public interface DeviceProvider {
     /** Returns the names that it understands, for messages, such as {@code cuda, or cuda:1 for the second GPU}. */
     String names();
 
-    /** Returns whether its first device can be opened. */
+    /** Returns whether one of its devices can be opened. */
     boolean isUsable();
 
-    /** Opens its first device, with the errors of {@link #open(String, Precision)}. */
+    /** Opens the first of its devices that can be opened, with the errors of {@link #open(String, Precision)}. */
     Device open(Precision precision);
 
     /** Returns its devices; if there is none, one entry with the reason. */

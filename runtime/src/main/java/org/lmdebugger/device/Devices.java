@@ -25,7 +25,7 @@ public final class Devices {
     public record Availability(String name, boolean usable, String detail) {
     }
 
-    /** Opens the default device: the first GPU if CUDA can be used, else the CPU. */
+    /** Opens the default device: the first GPU that can be used, else the CPU. */
     public static Device open() {
         return PROVIDERS.stream().filter(DeviceProvider::isUsable).findFirst().orElse(PROVIDERS.getLast())
                 .open(Precision.FP32);

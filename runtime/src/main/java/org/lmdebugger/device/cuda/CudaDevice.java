@@ -40,7 +40,7 @@ public final class CudaDevice implements Device {
 
     /**
      * @param ordinal number of the GPU, from 0
-     * @throws NativeLibraryException   if CUDA cannot be used, saying everything that was tried
+     * @throws NativeLibraryException   if CUDA cannot be used, saying everything that was tried, or the GPU is too old
      * @throws IllegalArgumentException if there is no GPU of that number
      */
     public CudaDevice(int ordinal, Precision precision) {
@@ -51,6 +51,7 @@ public final class CudaDevice implements Device {
             throw new IllegalArgumentException("device: cuda:%d (expected: a number below %d)"
                     .formatted(ordinal, CudaDevices.count()));
         }
+        CudaDevices.requireSuitable(ordinal);
         this.ordinal = ordinal;
         this.precision = precision;
         lifetimes = new Lifetimes(name());

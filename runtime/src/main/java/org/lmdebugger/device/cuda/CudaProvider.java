@@ -2,15 +2,17 @@ package org.lmdebugger.device.cuda;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaLibraries;
+import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.DeviceProvider;
 import org.lmdebugger.device.Devices.Availability;
 import org.lmdebugger.device.Precision;
 
-/** GPUs as a kind of device: {@code cuda} is the first, {@code cuda:1} the second. */
+/** GPUs as a kind of device: {@code cuda} is the first that can be used, {@code cuda:1} the second of the machine. */
 public final class CudaProvider implements DeviceProvider {
     private static final String FIRST = "cuda";
 
@@ -21,12 +23,18 @@ public final class CudaProvider implements DeviceProvider {
 
     @Override
     public boolean isUsable() {
-        return CudaLibraries.load() instanceof CudaLibraries.Loaded;
+        return first().isPresent();
     }
 
     @Override
     public Device open(Precision precision) {
-        return new CudaDevice(0, precision);
+        return new CudaDevice(first().orElse(0), precision); // which says what is wrong with the first of them
+    }
+
+    private static OptionalInt first() {
+        return CudaLibraries.load() instanceof CudaLibraries.Loaded
+                ? IntStream.range(0, CudaDevices.count()).filter(CudaDevices::isSuitable).findFirst()
+                : OptionalInt.empty();
     }
 
     @Override
@@ -51,6 +59,8 @@ public final class CudaProvider implements DeviceProvider {
     private static Availability availability(int ordinal) {
         try (var device = new CudaDevice(ordinal, Precision.FP32)) {
             return new Availability(device.name(), true, device.description());
+        } catch (NativeLibraryException unsuitable) {
+            return new Availability(FIRST + ":" + ordinal, false, unsuitable.getMessage());
         }
     }
 }

@@ -1,0 +1,31 @@
+// What the emulation pretends: variables of the environment, read at each call, so that a test may change them.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+
+namespace emulation {
+
+inline std::string setting(const char* variable, const char* otherwise) {
+    const char* value = std::getenv(variable);
+    return value == nullptr ? otherwise : value;
+}
+
+/** LMDEBUGGER_EMULATED_DEVICES: the number of cards. */
+inline int devices() { return std::stoi(setting("LMDEBUGGER_EMULATED_DEVICES", "1")); }
+
+/** LMDEBUGGER_EMULATED_CAPABILITIES: compute capabilities of the cards, such as 75,90; further ones are as the last. */
+inline int capability(int device) {
+    std::istringstream list(setting("LMDEBUGGER_EMULATED_CAPABILITIES", "90"));
+    std::string one;
+    for (int i = 0; i <= device && std::getline(list, one, ','); i++) {
+    }
+    return std::stoi(one);
+}
+
+/** LMDEBUGGER_EMULATED_MEMORY: bytes of memory of each card. */
+inline size_t total() { return std::stoull(setting("LMDEBUGGER_EMULATED_MEMORY", "4294967296")); }
+
+} // namespace emulation
