@@ -3,6 +3,7 @@
 #include "include/kernel_language.h"
 #include "runtime.h"
 
+#include "settings.h"
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -181,6 +182,13 @@ cublasStatus_t submit(cublasHandle_t handle, const Product& product) {
     return CUBLAS_STATUS_SUCCESS;
 }
 
+/** As the real cuBLAS does, obeys a variable of the environment before its caller. */
+bool roundsToTf32(cublasHandle_t handle, int compute) {
+    auto override = setting("NVIDIA_TF32_OVERRIDE", "");
+    return !override.empty() ? override == "1"
+                             : compute == COMPUTE_32F_FAST_TF32 || (compute == COMPUTE_32F && handle->mathMode == TF32_MATH);
+}
+
 const char* name(cublasStatus_t status) {
     switch (status) {
         case CUBLAS_STATUS_SUCCESS: return "CUBLAS_STATUS_SUCCESS";
@@ -270,8 +278,7 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, int operationA,
         if (alpha == nullptr || beta == nullptr) {
             return CUBLAS_STATUS_INVALID_VALUE;
         }
-        bool tf32 = typeA == R_32F && (compute == COMPUTE_32F_FAST_TF32
-                                       || (compute == COMPUTE_32F && handle->mathMode == TF32_MATH));
+        bool tf32 = typeA == R_32F && roundsToTf32(handle, compute);
         Product product{m, n, k, *static_cast<const float*>(alpha), *static_cast<const float*>(beta),
                         {a, typeA, lda, strideA, operationA == OP_T}, {b, typeB, ldb, strideB, operationB == OP_T},
                         c, ldc, strideC, batch, tf32};

@@ -99,6 +99,11 @@ void roundingsAreThoseOfTheArithmetic() {
     auto* half = cublas.upload(std::vector<__nv_bfloat16>{__float2bfloat16(1 + 0x1p-7f)});
     expectEqual(cublas.single(F32, x, ones, FP32), 1 + 0x1p-20f, "FP32 keeps all bits; C is not read with beta 0");
     expectEqual(cublas.single(F32, x, ones, TF32), 1.0f, "TF32 keeps 10 bits");
+    setenv("NVIDIA_TF32_OVERRIDE", "1", 1);
+    expectEqual(cublas.single(F32, x, ones, FP32), 1.0f, "the environment makes FP32 TF32");
+    setenv("NVIDIA_TF32_OVERRIDE", "0", 1);
+    expectEqual(cublas.single(F32, x, ones, TF32), 1 + 0x1p-20f, "the environment makes TF32 FP32");
+    unsetenv("NVIDIA_TF32_OVERRIDE");
     expectEqual(cublas.single(F32, above, ones, TF32), 1 + 0x1p-9f, "TF32 rounds to nearest");
     expectEqual(cublas.single(BF16, half, half, FP32), (1 + 0x1p-7f) * (1 + 0x1p-7f), "BF16 operands, FP32 product");
     expect(std::isnan(cublas.single(F32, x, ones, FP32, &one)), "C is read with beta 1");

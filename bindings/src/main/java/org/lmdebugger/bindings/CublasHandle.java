@@ -110,6 +110,49 @@ public final class CublasHandle extends CudaHandle {
                 arithmetic.compute, Cublas.CUBLAS_GEMM_DEFAULT());
     }
 
+    /**
+     * Checks that FP32 products keep all bits of their operands: some variables of the environment make cuBLAS round them,
+     * whatever arithmetic it is asked for. The product is large enough for the kernels that can do so, and each of its
+     * elements is 1 + 2⁻²⁰, which needs more bits than TF32 and BF16 have.
+     *
+     * @param stream that of this handle
+     * @throws NativeLibraryException if an element is another number
+     */
+    public void requireSinglePrecision(CudaStream stream) {
+        int m = 128;
+        int k = 64;
+        float exact = 1 + 0x1p-20f;
+        long memory = CudaMemory.allocate(Float.BYTES * (m * k + k * m + m * m));
+        try (var arena = Arena.ofConfined()) {
+            var operands = arena.allocate(JAVA_FLOAT, m * k + k * m);
+            for (int i = 0; i < m * k; i++) {
+                operands.setAtIndex(JAVA_FLOAT, i, exact);
+            }
+            for (int j = 0; j < m; j++) { // a one in each column
+                operands.setAtIndex(JAVA_FLOAT, m * k + (j % k) * m + j, 1);
+            }
+            stream.copyToDevice(memory, operands);
+            long c = memory + operands.byteSize();
+            gemm(Arithmetic.FP32, false, m, m, k, new Matrix(memory, k), new Matrix(memory + Float.BYTES * m * k, m),
+                    new Matrix(c, m));
+            var product = arena.allocate(JAVA_FLOAT, m * m);
+            stream.copyToHost(product, c);
+            stream.synchronize();
+            for (float element : product.toArray(JAVA_FLOAT)) {
+                if (element != exact) {
+                    throw new NativeLibraryException(
+                            ("fp32: cuBLAS computes %s · 1 as %s (expected: %s; unset variables of "
+                                    + "the environment that change its arithmetic, such as NVIDIA_TF32_OVERRIDE and "
+                                    + "CUBLAS_EMULATE_SINGLE_PRECISION)")
+                                            .formatted(exact, element, exact),
+                            null);
+                }
+            }
+        } finally {
+            CudaMemory.free(memory);
+        }
+    }
+
     private static void checkLd(String name, int ld, int columns) {
         if (ld < Math.max(1, columns)) {
             throw new IllegalArgumentException("ld of %s: %d (expected: at least %d)"

@@ -42,4 +42,15 @@ class CudaFaultsTest {
                     .hasMessageContaining("compute capability 7.5 (expected: 8.0 or newer)");
         }
     }
+
+    @Test
+    void singlePrecisionThatTheEnvironmentRoundsIsRefused() {
+        try (var _ = Emulation.set("NVIDIA_TF32_OVERRIDE", 1); var device = TestDevice.open()) {
+            assertThatThrownBy(() -> device.call(session -> null)).isInstanceOf(NativeLibraryException.class)
+                    .hasMessage("fp32: cuBLAS computes 1.000001 · 1 as 1.0 (expected: 1.000001; unset variables of the "
+                            + "environment that change its arithmetic, such as NVIDIA_TF32_OVERRIDE and "
+                            + "CUBLAS_EMULATE_SINGLE_PRECISION)");
+            assertThat(Devices.list().get(1).usable()).isFalse();
+        }
+    }
 }

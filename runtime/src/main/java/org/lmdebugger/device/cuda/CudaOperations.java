@@ -54,6 +54,7 @@ final class CudaOperations implements Operations, AutoCloseable {
             staging = new Staging(stream, own(Arena.ofShared(), Arena::close));
             long workspace = own(device.address(WORKSPACE), CudaMemory::free);
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
+            blas.requireSinglePrecision(stream); // which innerProducts have on any device
             rounded = device.precision() == Precision.BF16 ? own(device.address(ROUNDED), CudaMemory::free) : 0;
         } catch (RuntimeException failure) {
             closeAfter(failure);
