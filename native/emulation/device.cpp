@@ -11,6 +11,8 @@ std::recursive_mutex lock;
 namespace {
 
 cudaError_t sticky = cudaSuccess;
+cudaError_t failed() { return sticky == cudaSuccess ? static_cast<cudaError_t>(failure()) : sticky; }
+
 thread_local cudaError_t last = cudaSuccess;
 thread_local int current = 0;
 
@@ -60,9 +62,9 @@ const Text* text(cudaError_t error) {
 
 cudaError_t call(const std::function<cudaError_t()>& body) {
     std::lock_guard guard(lock);
-    cudaError_t error = sticky == cudaSuccess ? body() : sticky;
+    cudaError_t error = failed() == cudaSuccess ? body() : failed();
     if (error == cudaSuccess) {
-        error = sticky; // of work that ran in this call
+        error = failed(); // of work that ran in this call
     }
     if (error != cudaSuccess && error != cudaErrorNotReady) {
         last = error;
@@ -158,7 +160,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 
 cudaError_t cudaGetLastError() {
     std::lock_guard guard(lock);
-    cudaError_t error = sticky == cudaSuccess ? last : sticky;
+    cudaError_t error = failed() == cudaSuccess ? last : failed();
     last = cudaSuccess;
     return error;
 }

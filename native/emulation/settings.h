@@ -28,4 +28,7 @@ inline int capability(int device) {
 /** LMDEBUGGER_EMULATED_MEMORY: bytes of memory of each card. */
 inline size_t total() { return std::stoull(setting("LMDEBUGGER_EMULATED_MEMORY", "4294967296")); }
 
+/** LMDEBUGGER_EMULATED_FAULT: the code that every call returns, as after a failure of the card. */
+inline int failure() { return std::stoi(setting("LMDEBUGGER_EMULATED_FAULT", "0")); }
+
 } // namespace emulation

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import org.lmdebugger.bindings.cudart.Cudart;
 
@@ -21,6 +22,9 @@ public final class CudaDevices {
     /** The oldest compute capability that the kernels are built for, as {@code native/CMakeLists.txt} lists them: 8.0. */
     private static final int OLDEST = 80;
 
+    /** The device of the innermost call of {@link #on} in a thread. */
+    private static final ThreadLocal<Integer> CURRENT = new ThreadLocal<>();
+
     private CudaDevices() {
     }
 
@@ -29,8 +33,36 @@ public final class CudaDevices {
         return out("cudaGetDeviceCount", Cudart::cudaGetDeviceCount);
     }
 
-    /** Makes the device current in this thread. */
-    public static void makeCurrent(int device) {
+    /**
+     * Does {@code work} with a device current in this thread. The device of an enclosing call is current again afterwards.
+     *
+     * @throws IllegalStateException on a virtual thread: wherever it waits, it may go on on another platform thread, where
+     *                               another device is current
+     */
+    public static <T> T on(int device, Supplier<T> work) {
+        if (Thread.currentThread().isVirtual()) {
+            throw new IllegalStateException("cuda:%d: used on a virtual thread (expected: a platform thread)"
+                    .formatted(device));
+        }
+        var outer = CURRENT.get();
+        if (outer != null && outer == device) {
+            return work.get();
+        }
+        makeCurrent(device);
+        CURRENT.set(device);
+        try {
+            return work.get();
+        } finally {
+            if (outer == null) {
+                CURRENT.remove();
+            } else {
+                CURRENT.set(outer);
+                makeCurrent(outer);
+            }
+        }
+    }
+
+    private static void makeCurrent(int device) {
         CudaException.check("cudaSetDevice", Cudart.cudaSetDevice(device));
     }
 

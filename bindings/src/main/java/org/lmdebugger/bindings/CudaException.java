@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
 import java.util.function.ToIntFunction;
 import org.lmdebugger.bindings.cublas.Cublas;
 import org.lmdebugger.bindings.cudart.Cudart;
@@ -12,17 +13,33 @@ import org.lmdebugger.bindings.cudart.Cudart;
 public final class CudaException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    private final String codeName;
+    /** Errors after which every call of CUDA in the process fails, as {@code driver_types.h} says of each. */
+    private static final Set<String> FATAL = Set.of("cudaErrorContained", "cudaErrorIllegalAddress",
+            "cudaErrorLaunchTimeout", "cudaErrorAssert", "cudaErrorHardwareStackError", "cudaErrorIllegalInstruction",
+            "cudaErrorMisalignedAddress", "cudaErrorInvalidAddressSpace", "cudaErrorInvalidPc",
+            "cudaErrorLaunchFailure",
+            "cudaErrorTensorMemoryLeak", "cudaErrorMpsClientTerminated", "cudaErrorExternalDevice");
 
-    private CudaException(String function, int code, String codeName, String meaning, String sizes) {
-        super("%s: %d %s: %s%s".formatted(function, code, codeName, meaning,
-                sizes.isEmpty() ? "" : " (" + sizes + ")"));
-        this.codeName = codeName;
+    private final boolean outOfMemory;
+    private final boolean fatal;
+
+    private CudaException(String function, int code, String name, String meaning, String sizes, boolean outOfMemory,
+            boolean fatal) {
+        super("%s: %d %s: %s%s%s".formatted(function, code, name, meaning, sizes.isEmpty() ? "" : " (" + sizes + ")",
+                fatal ? "; every call of CUDA in this process fails from now on (expected: a restart of the process)"
+                        : ""));
+        this.outOfMemory = outOfMemory;
+        this.fatal = fatal;
     }
 
     /** Returns whether there was too little memory; then nothing was changed, and a smaller request may succeed. */
     public boolean isOutOfMemory() {
-        return codeName.equals("cudaErrorMemoryAllocation") || codeName.equals("CUBLAS_STATUS_ALLOC_FAILED");
+        return outOfMemory;
+    }
+
+    /** Returns whether the GPU has failed in such a way that this process cannot use CUDA any more. */
+    public boolean isFatal() {
+        return fatal;
     }
 
     /**
@@ -48,14 +65,22 @@ public final class CudaException extends RuntimeException {
     /** Returns the exception for a status of the CUDA runtime that is not success. */
     static CudaException ofRuntime(String function, int status, String sizes) {
         Cudart.cudaGetLastError(); // else the next launch would report it
-        return new CudaException(function, status, text(Cudart.cudaGetErrorName(status)),
-                text(Cudart.cudaGetErrorString(status)), sizes);
+        var name = text(Cudart.cudaGetErrorName(status));
+        return new CudaException(function, status, name, text(Cudart.cudaGetErrorString(status)), sizes,
+                status == Cudart.cudaErrorMemoryAllocation(), FATAL.contains(name));
     }
 
-    /** Returns the exception for a status of cuBLAS that is not success. */
+    /** Returns the exception for a status of cuBLAS that is not success. CUDA is asked what cuBLAS does not tell. */
     static CudaException ofBlas(String function, int status, String sizes) {
-        return new CudaException(function, status, text(Cublas.cublasGetStatusName(status)),
-                text(Cublas.cublasGetStatusString(status)), sizes);
+        var name = text(Cublas.cublasGetStatusName(status));
+        boolean fatal = false;
+        try {
+            CudaMemory.available();
+        } catch (CudaException reason) {
+            fatal = reason.fatal;
+        }
+        return new CudaException(function, status, name, text(Cublas.cublasGetStatusString(status)), sizes,
+                name.equals("CUBLAS_STATUS_ALLOC_FAILED"), fatal);
     }
 
     private static String text(MemorySegment pointer) {

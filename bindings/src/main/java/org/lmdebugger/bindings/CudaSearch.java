@@ -24,6 +24,7 @@ final class CudaSearch {
     private final Supplier<List<Path>> directories;
     private final Map<String, List<String>> without = new LinkedHashMap<>(); // place → libraries missing there
     private final List<String> tried = new ArrayList<>();
+    private Path last; // the file that was loaded last
 
     /**
      * @param byName      whether the dynamic linker is asked first
@@ -66,6 +67,14 @@ final class CudaSearch {
         return false;
     }
 
+    /** Loads a library that lies beside the one that was loaded last, if there is one of that name. */
+    void loadNeighbour(String soname) {
+        var file = last.resolveSibling(soname);
+        if (Files.exists(file)) {
+            load(file, null);
+        }
+    }
+
     private boolean load(Path file, String list) {
         var missing = missing(file, list);
         if (!missing.isEmpty()) {
@@ -75,6 +84,7 @@ final class CudaSearch {
         try {
             NativeLibraries.load(file);
             tried.add(file + ": loaded");
+            last = file;
             return true;
         } catch (UnsatisfiedLinkError failure) {
             tried.add(file + ": does not load: " + failure.getMessage());

@@ -7,19 +7,21 @@
  * {@code --enable-native-access=ALL-UNNAMED} (or {@code Enable-Native-Access: ALL-UNNAMED} in a launcher's manifest).
  *
  * <p>{@link org.lmdebugger.bindings.OpenBlas} may be called from any thread. A CUDA handle is for one thread at a time,
- * a platform thread on which {@link org.lmdebugger.bindings.CudaDevices#makeCurrent} has chosen the device:
+ * a platform thread on which {@link org.lmdebugger.bindings.CudaDevices#on} has chosen the device:
  * {@snippet :
  * if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
  *     throw unavailable.exception("cuda:0");
  * }
- * CudaDevices.makeCurrent(0);
- * long workspace = CudaMemory.allocate(32 << 20);
- * try (var stream = CudaStream.create(); var blas = CublasHandle.create(stream, workspace, 32 << 20)) {
- *     blas.gemm(Arithmetic.FP32, false, false, m, n, k, a, b, 0, c);
- *     stream.synchronize();
- * } finally {
- *     CudaMemory.free(workspace);
- * }
+ * CudaDevices.on(0, () -> {
+ *     long workspace = CudaMemory.allocate(32 << 20);
+ *     try (var stream = CudaStream.create(); var blas = CublasHandle.create(stream, workspace, 32 << 20)) {
+ *         blas.gemm(Arithmetic.FP32, false, m, n, k, a, b, c);
+ *         stream.synchronize();
+ *         return null;
+ *     } finally {
+ *         CudaMemory.free(workspace);
+ *     }
+ * });
  * }
  */
 package org.lmdebugger.bindings;

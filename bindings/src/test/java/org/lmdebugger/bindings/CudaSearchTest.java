@@ -60,6 +60,18 @@ class CudaSearchTest {
     }
 
     @Test
+    void aNeighbourIsLoadedIfItIsThere() throws IOException {
+        realLibrary(second.resolve(NAME));
+        realLibrary(second.resolve("neighbour.so"));
+        realLibrary(first.resolve("stranger.so"));
+        assertThat(search.load(NAME, null)).isTrue();
+        search.loadNeighbour("stranger.so");
+        search.loadNeighbour("neighbour.so");
+        assertThat(search.tried()).containsExactly(first + ": no " + NAME, second.resolve(NAME) + ": loaded",
+                second.resolve("neighbour.so") + ": loaded");
+    }
+
+    @Test
     void allMissingFunctionsAreReportedAtOnce() throws IOException {
         realLibrary(first.resolve(NAME));
         assertThat(search.load(NAME, "cublas")).isFalse();

@@ -2,15 +2,26 @@ package org.lmdebugger.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.lmdebugger.bindings.CudaDevices;
+import org.lmdebugger.bindings.CudaException;
+import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.NativeLibraryException;
+import org.lmdebugger.device.cuda.CudaDevice;
 
 /** Machines on which something is wrong, as the emulation pretends: what is done then, and what is said. */
 @OnEveryDevice
 class CudaFaultsTest {
+    private static final String DEVICES = "LMDEBUGGER_EMULATED_DEVICES";
+
     @BeforeAll
     static void needsTheEmulation() {
         assumeTrue(TestDevice.isEmulated(), "faults are emulated");
@@ -18,7 +29,7 @@ class CudaFaultsTest {
 
     @Test
     void aCardThatIsTooOldIsPassedOver() {
-        try (var _ = Emulation.set("LMDEBUGGER_EMULATED_DEVICES", 2);
+        try (var _ = Emulation.set(DEVICES, 2);
                 var _ = Emulation.set("LMDEBUGGER_EMULATED_CAPABILITIES", "75,80")) {
             var reason = "device: cuda:0: ffff:00:00.0 has compute capability 7.5 (expected: 8.0 or newer)";
             try (var device = Devices.open(); var same = Devices.open("cuda")) {
@@ -52,5 +63,106 @@ class CudaFaultsTest {
                             + "CUBLAS_EMULATE_SINGLE_PRECISION)");
             assertThat(Devices.list().get(1).usable()).isFalse();
         }
+    }
+
+    @Test
+    void afterAFailureOfTheCardTheProcessMustBeStartedAgain() {
+        try (var device = TestDevice.open(); var x = device.allocate(ElementType.F32, 1, 1);
+                var counter = device.allocate(ElementType.I32, 1, 1)) {
+            failsFor(device, session -> session.increment(counter),
+                    "lmdebugger_increment: 700 cudaErrorIllegalAddress: ");
+            failsFor(device, session -> session.multiply(x, x, x), "cublasGemmEx: 13 CUBLAS_STATUS_EXECUTION_FAILED: ");
+            failsFor(device, session -> {}, "cudaStreamSynchronize: 700 cudaErrorIllegalAddress: ");
+            assertThat(device.<Integer>call(session -> 3)).isEqualTo(3);
+        }
+    }
+
+    private static void failsFor(Device device, Consumer<Operations> work, String reason) {
+        assertThatThrownBy(() -> device.call(session -> {
+            try (var _ = Emulation.set("LMDEBUGGER_EMULATED_FAULT", 700)) {
+                work.accept(session);
+                return device.<Integer>call(nested -> 3);
+            }
+        })).isInstanceOfSatisfying(CudaException.class, failure -> assertThat(failure.isFatal()).isTrue())
+                .hasMessageStartingWith(reason).hasMessageEndingWith(
+                        "; every call of CUDA in this process fails from now on (expected: a restart of the process)");
+    }
+
+    /** They wait for a thread that frees memory all the time, and go on on other platform threads. */
+    @Test
+    void memoryOfVirtualThreadsIsThatOfTheirCard() throws Exception {
+        try (var _ = keeping(); var _ = Emulation.set(DEVICES, 2);
+                var first = new CudaDevice(0, Precision.FP32); var second = new CudaDevice(1, Precision.FP32)) {
+            first.allocate(ElementType.F32, 1, 1).close(); // which keep the block
+            second.allocate(ElementType.F32, 1, 1).close();
+            long[] free = {free(0), free(1)};
+            var tensors = new ConcurrentLinkedQueue<Tensor>();
+            try (var threads = Executors.newVirtualThreadPerTaskExecutor();
+                    var busy = Executors.newSingleThreadExecutor()) {
+                var freeing = busy.submit(() -> {
+                    while (!Thread.interrupted()) {
+                        first.allocate(ElementType.F32, 1, 1).close();
+                        second.allocate(ElementType.F32, 1, 1).close();
+                    }
+                });
+                var allocated = IntStream.range(0, 2000).mapToObj(i -> threads.submit(() -> tensors.add(
+                        (i % 2 == 0 ? first : second).allocate(ElementType.F32, 1, i % 2 == 0 ? 1000 : 2000))))
+                        .toList();
+                for (var one : allocated) {
+                    one.get();
+                }
+                freeing.cancel(true);
+            }
+            assertThat(free[0] - free(0)).isEqualTo(1000 * 4000);
+            assertThat(free[1] - free(1)).isEqualTo(1000 * 8000);
+            tensors.forEach(Tensor::close);
+        }
+    }
+
+    private static long free(int device) {
+        return CudaDevices.on(device, CudaMemory::available).free();
+    }
+
+    @Test
+    void aVirtualThreadDoesNotMakeACardCurrent() throws Exception {
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            var failure = threads.submit(() -> catchThrowable(() -> CudaDevices.on(0, () -> 3))).get();
+            assertThat(failure).isInstanceOf(IllegalStateException.class)
+                    .hasMessage("cuda:0: used on a virtual thread (expected: a platform thread)");
+        }
+    }
+
+    @Test
+    void aCallForAnotherCardWithinACallLeavesItsOwnCurrent() {
+        try (var _ = Emulation.set(DEVICES, 2); var first = new CudaDevice(0, Precision.FP32);
+                var second = new CudaDevice(1, Precision.FP32); var x = first.allocate(ElementType.I32, 1, 1)) {
+            int[] got = new int[1];
+            first.call(session -> {
+                session.upload(x, new int[] {4});
+                try (var y = second.allocate(ElementType.I32, 1, 1)) {
+                    session.increment(x);
+                    second.call(other -> {
+                        other.upload(y, new int[] {7});
+                        first.call(again -> {
+                            again.increment(x);
+                            return null;
+                        });
+                        other.increment(y);
+                        return null;
+                    });
+                    session.increment(x);
+                    assertThat(y.toInts()).containsExactly(8);
+                }
+                session.download(got, x);
+                return null;
+            });
+            assertThat(got).containsExactly(7);
+        }
+    }
+
+    /** Has devices keep freed memory until it is closed, as they do unless set otherwise. */
+    private static AutoCloseable keeping() {
+        var before = System.setProperty(CudaDevice.KEEP, "true");
+        return () -> System.getProperties().compute(CudaDevice.KEEP, (key, now) -> before);
     }
 }

@@ -5,6 +5,7 @@ import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaLibraries;
@@ -20,8 +21,7 @@ import org.lmdebugger.device.Tensor;
 
 /**
  * An NVIDIA GPU: cuBLAS for products, the kernels of {@code native} for the rest. Each call has a stream, a cuBLAS
- * handle and a workspace of its own, which later calls use again; weights are shared. A virtual thread's call runs on a
- * platform thread, as the current GPU belongs to a thread.
+ * handle and a workspace of its own, which later calls use again; weights are shared.
  */
 public final class CudaDevice implements Device {
     /**
@@ -88,7 +88,6 @@ public final class CudaDevice implements Device {
             throw new IllegalArgumentException("shape: [%d, %d] (expected: no negative size)".formatted(rows, columns));
         }
         long bytes = Math.max(1, Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes()));
-        makeCurrent();
         try {
             return Tensor.owning(new GpuMemory(this, address(bytes), bytes), type, rows, columns);
         } catch (CudaException failure) {
@@ -112,6 +111,10 @@ public final class CudaDevice implements Device {
         if (kept != 0) {
             return kept;
         }
+        return onGpu(() -> allocateNew(bytes, session));
+    }
+
+    private static long allocateNew(long bytes, CudaOperations session) {
         try {
             return CudaMemory.allocate(bytes);
         } catch (CudaException failure) {
@@ -133,8 +136,10 @@ public final class CudaDevice implements Device {
     void free(long address, long bytes) {
         var session = current.get();
         if (closed || !keep) {
-            makeCurrent();
-            CudaMemory.free(address); // waits for queued work
+            onGpu(() -> {
+                CudaMemory.free(address); // waits for queued work
+                return null;
+            });
         } else {
             (session == null ? pool : session.freed()).add(address, bytes);
         }
@@ -173,18 +178,21 @@ public final class CudaDevice implements Device {
     public <T> T call(Function<Operations, T> work) {
         var own = current.get();
         if (own != null) { // within a call: its queue
-            T result = work.apply(own);
-            own.synchronize();
-            return result;
+            return onGpu(() -> {
+                T result = work.apply(own);
+                own.synchronize();
+                return result;
+            });
         }
         if (Thread.currentThread().isVirtual()) {
-            return onPlatformThread(work);
+            return onPlatformThread(() -> call(work));
         }
         long call = lifetimes.begin();
         try {
-            makeCurrent();
-            var session = idle.poll();
-            return call(session == null ? newSession() : session, work);
+            return onGpu(() -> {
+                var session = idle.poll();
+                return call(session == null ? newSession() : session, work);
+            });
         } finally {
             lifetimes.end(call);
         }
@@ -214,8 +222,16 @@ public final class CudaDevice implements Device {
         }
     }
 
-    private <T> T onPlatformThread(Function<Operations, T> work) {
-        var task = new FutureTask<T>(() -> call(work));
+    /**
+     * Does {@code work} with this GPU current. No other can become so meanwhile: that is a matter of a platform thread, so
+     * a virtual thread, which may go on on another one whenever it waits, leaves the work to a thread of its own.
+     */
+    private <T> T onGpu(Supplier<T> work) {
+        return Thread.currentThread().isVirtual() ? onPlatformThread(() -> onGpu(work)) : CudaDevices.on(ordinal, work);
+    }
+
+    private <T> T onPlatformThread(Supplier<T> work) {
+        var task = new FutureTask<>(work::get);
         Thread.ofPlatform().name("lmdebugger-" + name()).daemon().start(task);
         boolean interrupted = false;
         try {
@@ -242,10 +258,6 @@ public final class CudaDevice implements Device {
         return (RuntimeException) thrown;
     }
 
-    void makeCurrent() {
-        CudaDevices.makeCurrent(ordinal);
-    }
-
     @Override
     public void awaitCalls() {
         lifetimes.await();
@@ -255,10 +267,12 @@ public final class CudaDevice implements Device {
     public void close() {
         lifetimes.close();
         closed = true;
-        makeCurrent();
-        for (var session = idle.poll(); session != null; session = idle.poll()) {
-            session.close();
-        }
-        pool.clear();
+        onGpu(() -> {
+            for (var session = idle.poll(); session != null; session = idle.poll()) {
+                session.close();
+            }
+            pool.clear();
+            return null;
+        });
     }
 }

@@ -7,6 +7,7 @@ import java.util.concurrent.CancellationException;
 import org.eclipse.jetty.http.BadMessageException;
 import org.eclipse.jetty.io.EofException;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.slf4j.Logger;
@@ -50,6 +51,10 @@ public final class Problem extends RuntimeException {
             case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
             case InvalidModelException changed -> new Problem(503, "Model changed", changed.getMessage());
             case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
+            case CudaException lost when lost.isFatal() -> {
+                LOG.error(request, lost);
+                yield new Problem(503, "GPU failed", lost.getMessage());
+            }
             case UncheckedIOException file -> new Problem(500, "File not usable", file.getMessage());
             case CancellationException cancelled -> CLIENT_GONE;
             case EofException gone -> CLIENT_GONE;
