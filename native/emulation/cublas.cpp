@@ -24,6 +24,7 @@ enum cublasStatus_t : int {
     CUBLAS_STATUS_ALLOC_FAILED = 3,
     CUBLAS_STATUS_INVALID_VALUE = 7,
     CUBLAS_STATUS_EXECUTION_FAILED = 13,
+    CUBLAS_STATUS_INTERNAL_ERROR = 14,
     CUBLAS_STATUS_NOT_SUPPORTED = 15,
 };
 
@@ -40,8 +41,10 @@ constexpr int DEFAULT_MATH = 0, PEDANTIC_MATH = 2, TF32_MATH = 3;
 constexpr int R_32F = 0, R_16BF = 14;
 constexpr int COMPUTE_32F = 68, COMPUTE_32F_PEDANTIC = 69, COMPUTE_32F_FAST_TF32 = 77;
 constexpr size_t WORKSPACE_USED = 4 << 20;
+constexpr size_t HANDLE = 1 << 20, CODE = 8 << 20; // bytes of a handle, and of all kernels, which the first product loads
 
 std::set<cublasContext*> handles;
+std::set<int> loaded; // devices that have the kernels
 
 cublasStatus_t call(const std::function<cublasStatus_t()>& body) {
     std::lock_guard guard(lock);
@@ -173,6 +176,12 @@ cublasStatus_t submit(cublasHandle_t handle, const Product& product) {
         spoilsCapture();
         return CUBLAS_STATUS_ALLOC_FAILED;
     }
+    if (loaded.count(stream->device) == 0) {
+        if (!occupy(stream->device, CODE)) {
+            return CUBLAS_STATUS_INTERNAL_ERROR;
+        }
+        loaded.insert(stream->device);
+    }
     enqueue(*stream, [product, workspace = handle->workspace, size = std::min(handle->workspaceBytes, WORKSPACE_USED)] {
         if (workspace != nullptr && onDevice(workspace, size)) {
             std::memset(workspace, 0xff, size);
@@ -196,6 +205,7 @@ const char* name(cublasStatus_t status) {
         case CUBLAS_STATUS_ALLOC_FAILED: return "CUBLAS_STATUS_ALLOC_FAILED";
         case CUBLAS_STATUS_INVALID_VALUE: return "CUBLAS_STATUS_INVALID_VALUE";
         case CUBLAS_STATUS_EXECUTION_FAILED: return "CUBLAS_STATUS_EXECUTION_FAILED";
+        case CUBLAS_STATUS_INTERNAL_ERROR: return "CUBLAS_STATUS_INTERNAL_ERROR";
         case CUBLAS_STATUS_NOT_SUPPORTED: return "CUBLAS_STATUS_NOT_SUPPORTED";
     }
     return "CUBLAS_STATUS_UNKNOWN";
@@ -213,6 +223,9 @@ cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
         if (spoilsCapture()) {
             return CUBLAS_STATUS_ALLOC_FAILED;
         }
+        if (!occupy(currentDevice(), HANDLE)) {
+            return CUBLAS_STATUS_NOT_INITIALIZED;
+        }
         *handle = new cublasContext{currentDevice()};
         handles.insert(*handle);
         return CUBLAS_STATUS_SUCCESS;
@@ -222,6 +235,7 @@ cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
     return with(handle, [=] {
         finishDevice(handle->device);
+        vacate(handle->device, HANDLE);
         handles.erase(handle);
         delete handle;
         return CUBLAS_STATUS_SUCCESS;

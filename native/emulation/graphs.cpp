@@ -15,6 +15,8 @@ struct CUgraphExec_st {
 
 namespace {
 
+constexpr size_t GRAPH = 64 << 10; // bytes of an executable graph on its device
+
 std::set<CUgraph_st*> graphs;
 std::set<CUgraphExec_st*> executables;
 
@@ -83,6 +85,9 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
         if (spoilsCapture()) {
             return cudaErrorStreamCaptureUnsupported;
         }
+        if (!occupy(graph->device, GRAPH)) {
+            return cudaErrorMemoryAllocation;
+        }
         *executable = new CUgraphExec_st{graph->device, graph->work};
         executables.insert(*executable);
         return cudaSuccess;
@@ -123,6 +128,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
         if (executables.erase(executable) == 0) {
             return cudaErrorInvalidValue;
         }
+        vacate(executable->device, GRAPH);
         delete executable;
         return cudaSuccess;
     });

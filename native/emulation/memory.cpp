@@ -115,6 +115,16 @@ cudaError_t copyOnDevice(CUstream_st& stream, void* to, const void* from, size_t
 
 } // namespace
 
+bool occupy(int device, size_t bytes) {
+    if (bytes > total() - std::min(total(), used[device])) {
+        return false;
+    }
+    used[device] += bytes;
+    return true;
+}
+
+void vacate(int device, size_t bytes) { used[device] -= bytes; }
+
 bool onDevice(const void* address, size_t bytes) {
     auto at = blockBefore(blocks, address);
     return at != blocks.end() && static_cast<const char*>(address) + bytes <= at->first + at->second.bytes;
@@ -136,18 +146,18 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
         if (bytes == 0) {
             return cudaSuccess;
         }
-        if (bytes > total() - std::min(total(), used[device])) {
+        void* memory;
+        if (!occupy(device, bytes)) {
             return cudaErrorMemoryAllocation;
         }
-        void* memory;
         if (posix_memalign(&memory, ALIGNMENT, GAP + bytes + GAP) != 0) {
+            vacate(device, bytes);
             return cudaErrorMemoryAllocation;
         }
         auto* address = static_cast<char*>(memory) + GAP;
         std::memset(memory, UNTOUCHED, GAP);
         std::memset(address, UNDEFINED, bytes);
         std::memset(address + bytes, UNTOUCHED, GAP);
-        used[device] += bytes;
         blocks[address] = {bytes, device};
         *pointer = address;
         return cudaSuccess;
@@ -168,7 +178,7 @@ cudaError_t cudaFree(void* pointer) {
         }
         finishDevice(at->second.device); // freeing waits for the device
         checkGaps(at->first, at->second.bytes);
-        used[at->second.device] -= at->second.bytes;
+        vacate(at->second.device, at->second.bytes);
         std::memset(pointer, UNDEFINED, at->second.bytes);
         blocks.erase(at);
         std::free(static_cast<char*>(pointer) - GAP);

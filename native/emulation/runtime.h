@@ -39,6 +39,11 @@ void forgetFault();
 bool spoilsCapture();
 
 int currentDevice();
+
+/** Takes memory of a device for CUDA's own things, such as the code of a kernel; returns false if there is too little. */
+bool occupy(int device, size_t bytes);
+void vacate(int device, size_t bytes);
+
 bool known(cudaStream_t stream);
 
 /** Finds the stream of a handle. Null is the default stream, which must not be used during a capture. */

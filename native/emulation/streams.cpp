@@ -27,6 +27,10 @@ std::set<CUstream_st*> streams;
 std::map<int, CUstream_st> defaultStreams; // by device
 std::set<CUevent_st*> events;
 
+/** The code of kernels is loaded onto a device when they are launched there first. */
+constexpr size_t CODE = 64 << 10;
+std::set<std::pair<int, const void*>> loaded;
+
 void runOne(CUstream_st& stream) {
     auto work = std::move(stream.queue.front());
     stream.queue.pop_front();
@@ -118,6 +122,12 @@ cudaError_t launchKernel(const char* name, const void* code, cudaStream_t handle
                          && block.x * block.y * block.z <= 1024;
         if (!gridFits || !blockFits) {
             return cudaErrorInvalidConfiguration;
+        }
+        if (loaded.count({stream->device, code}) == 0) {
+            if (!occupy(stream->device, CODE)) {
+                return cudaErrorMemoryAllocation;
+            }
+            loaded.insert({stream->device, code});
         }
         findSharedMemory(code);
         enqueue(*stream, [=, kernel = std::string(name)] {

@@ -76,6 +76,8 @@ void count(int* counter) { atomicAdd(counter, 1); }
 
 void addFloats(float* sum) { atomicAdd(sum, 1.0f / (1 + threadIdx.x)); }
 
+void neverLaunched() {}
+
 void readShared(int* to) {
     __shared__ int values[32];
     to[threadIdx.x] = values[threadIdx.x];
@@ -279,12 +281,15 @@ void limitsHold() {
     expectEqual(cudaMemcpyAsync(data, &host, 8, cudaMemcpyHostToDevice, stream), cudaErrorInvalidValue, "a copy past the end");
     expectEqual(cudaMemcpyAsync(&host, data, 4, cudaMemcpyHostToDevice, stream), cudaErrorInvalidValue, "a copy the wrong way");
     void* pointer;
-    setenv("LMDEBUGGER_EMULATED_MEMORY", "1000", 1);
-    expectEqual(cudaMalloc(&pointer, 997), cudaErrorMemoryAllocation, "more memory than there is");
-    expectEqual(cudaMalloc(&pointer, 996), cudaSuccess, "just what there is");
     size_t free, total;
     cudaMemGetInfo(&free, &total);
+    setenv("LMDEBUGGER_EMULATED_MEMORY", std::to_string(total - free + 1000).c_str(), 1);
+    expectEqual(cudaMalloc(&pointer, 1001), cudaErrorMemoryAllocation, "more memory than there is");
+    expectEqual(cudaMalloc(&pointer, 1000), cudaSuccess, "just what there is");
+    cudaMemGetInfo(&free, &total);
     expectEqual(free, 0u, "free bytes");
+    expectEqual(start(stream, 1, 32, neverLaunched), cudaErrorMemoryAllocation, "a kernel whose code does not fit");
+    expectEqual(start(stream, 1, 32, count, reinterpret_cast<int*>(data)), cudaSuccess, "one that is loaded");
     cudaFree(pointer);
     unsetenv("LMDEBUGGER_EMULATED_MEMORY");
     setenv("LMDEBUGGER_EMULATED_DEVICES", "2", 1);

@@ -20,6 +20,10 @@ public final class CudaException extends RuntimeException {
             "cudaErrorLaunchFailure",
             "cudaErrorTensorMemoryLeak", "cudaErrorMpsClientTerminated", "cudaErrorExternalDevice");
 
+    /** Statuses of cuBLAS that may mean that there was too little memory for a handle, or for the code of a kernel. */
+    private static final Set<String> UNCLEAR = Set.of("CUBLAS_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_EXECUTION_FAILED",
+            "CUBLAS_STATUS_INTERNAL_ERROR");
+
     private final boolean outOfMemory;
     private final boolean fatal;
 
@@ -73,14 +77,15 @@ public final class CudaException extends RuntimeException {
     /** Returns the exception for a status of cuBLAS that is not success. CUDA is asked what cuBLAS does not tell. */
     static CudaException ofBlas(String function, int status, String sizes) {
         var name = text(Cublas.cublasGetStatusName(status));
+        boolean outOfMemory = name.equals("CUBLAS_STATUS_ALLOC_FAILED");
         boolean fatal = false;
         try {
-            CudaMemory.available();
+            outOfMemory |= UNCLEAR.contains(name) && CudaMemory.available().free() < CudaMemory.RESERVE;
         } catch (CudaException reason) {
             fatal = reason.fatal;
         }
-        return new CudaException(function, status, name, text(Cublas.cublasGetStatusString(status)), sizes,
-                name.equals("CUBLAS_STATUS_ALLOC_FAILED"), fatal);
+        return new CudaException(function, status, name, text(Cublas.cublasGetStatusString(status)), sizes, outOfMemory,
+                fatal);
     }
 
     private static String text(MemorySegment pointer) {

@@ -11,6 +11,12 @@ import org.lmdebugger.bindings.cudart.Cudart;
  * allocates a block also frees it, on any thread but never from a cleaner.
  */
 public final class CudaMemory {
+    /**
+     * Bytes that stay free for what CUDA itself needs later: code of kernels, which is loaded when they are launched first,
+     * handles and graphs.
+     */
+    public static final long RESERVE = 64 << 20;
+
     private CudaMemory() {
     }
 
@@ -19,16 +25,19 @@ public final class CudaMemory {
     }
 
     /**
-     * Allocates memory on the device, with undefined content.
+     * Allocates memory on the device, with undefined content, and leaves {@link #RESERVE} free.
      *
      * @param bytes at least 1
      * @return an address, aligned to 256 bytes
      * @throws CudaException if there is too little memory; the message states how much was free
      */
     public static long allocate(long bytes) {
+        if (positive(bytes) > available().free() - RESERVE) {
+            throw outOfMemory("cudaMalloc", Cudart.cudaErrorMemoryAllocation(), bytes);
+        }
         try (var arena = Arena.ofConfined()) {
             var pointer = arena.allocate(JAVA_LONG);
-            int status = Cudart.cudaMalloc(pointer, positive(bytes));
+            int status = Cudart.cudaMalloc(pointer, bytes);
             if (status != Cudart.cudaSuccess()) {
                 throw outOfMemory("cudaMalloc", status, bytes);
             }
@@ -97,7 +106,7 @@ public final class CudaMemory {
     private static CudaException outOfMemory(String function, int status, long bytes) {
         var sizes = bytes + " bytes";
         return CudaException.ofRuntime(function, status, status == Cudart.cudaErrorMemoryAllocation()
-                ? "%s asked for, %d free".formatted(sizes, available().free())
+                ? "%s asked for, %d free, %d to be left for CUDA".formatted(sizes, available().free(), RESERVE)
                 : sizes);
     }
 }

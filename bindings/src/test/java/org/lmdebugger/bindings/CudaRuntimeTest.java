@@ -41,8 +41,7 @@ class CudaRuntimeTest {
         assertThatThrownBy(CudaDevices::count).isInstanceOf(CudaException.class)
                 .hasMessageStartingWith("cudaGetDeviceCount: 35 cudaErrorInsufficientDriver");
         assertThatThrownBy(CudaStream::create).hasMessageStartingWith("cudaStreamCreateWithFlags: 35");
-        assertThatThrownBy(() -> CudaMemory.allocate(4096)).hasMessageStartingWith("cudaMalloc: 35")
-                .hasMessageEndingWith("(4096 bytes)");
+        assertThatThrownBy(() -> CudaMemory.allocate(4096)).hasMessageStartingWith("cudaMemGetInfo: 35");
         try (var arena = Arena.ofConfined()) {
             assertThatThrownBy(() -> CudaMemory.pinned(arena, 4096)).hasMessageStartingWith("cudaHostAlloc: 35");
         }

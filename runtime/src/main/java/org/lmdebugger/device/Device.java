@@ -37,6 +37,8 @@ public interface Device extends AutoCloseable {
      * its result. The session is not to be used after that, nor by another thread. Calls from several threads run
      * beside each other and do not affect each other's results. A tensor that another thread closes meanwhile keeps its
      * contents until the call has ended; beginning to use a closed one throws {@link IllegalStateException}.
+     *
+     * @throws OutOfDeviceMemoryException if the device has too little memory for the work
      */
     <T> T call(Function<Operations, T> work);
 

@@ -1,6 +1,6 @@
 package org.lmdebugger.device;
 
-/** A device has too little memory for an allocation; nothing was changed, and a smaller one may succeed. */
+/** A device has too little memory for an allocation or for the work of a call; smaller ones may succeed. */
 public final class OutOfDeviceMemoryException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

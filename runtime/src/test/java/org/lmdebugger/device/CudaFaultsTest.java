@@ -9,11 +9,14 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaMemory;
+import org.lmdebugger.bindings.CudaStream;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.cuda.CudaDevice;
 
@@ -21,6 +24,7 @@ import org.lmdebugger.device.cuda.CudaDevice;
 @OnEveryDevice
 class CudaFaultsTest {
     private static final String DEVICES = "LMDEBUGGER_EMULATED_DEVICES";
+    private static final String MEMORY = "LMDEBUGGER_EMULATED_MEMORY";
 
     @BeforeAll
     static void needsTheEmulation() {
@@ -157,6 +161,100 @@ class CudaFaultsTest {
                 return null;
             });
             assertThat(got).containsExactly(7);
+        }
+    }
+
+    /** Code of kernels, graphs and handles take memory when they are needed first. */
+    @Test
+    void whatCudaHasNoRoomForIsOutOfMemory() {
+        try (var _ = Emulation.set(DEVICES, 3); var device = new CudaDevice(2, Precision.FP32); // that none has used
+                var counter = device.allocate(ElementType.I32, 1, 1)) {
+            device.call(session -> null);
+            try (var _ = Emulation.set(MEMORY, used(2))) {
+                refused(device, session -> session.increment(counter),
+                        "lmdebugger_increment: 2 cudaErrorMemoryAllocation: out of memory");
+            }
+            device.call(session -> {
+                session.upload(counter, new int[1]);
+                session.increment(counter);
+                return null;
+            });
+            try (var _ = Emulation.set(MEMORY, used(2))) {
+                refused(device, session -> session.record(() -> session.increment(counter)).close(),
+                        "cudaGraphInstantiate: 2 cudaErrorMemoryAllocation: out of memory");
+            }
+            device.call(session -> {
+                session.record(() -> session.increment(counter)).close();
+                return null;
+            });
+            assertThat(counter.toInts()).containsExactly(1);
+        }
+    }
+
+    private static void refused(Device device, Consumer<Operations> work, String reason) {
+        assertThatThrownBy(() -> device.call(session -> {
+            work.accept(session);
+            return null;
+        })).isInstanceOf(OutOfDeviceMemoryException.class)
+                .hasMessageStartingWith("memory of %s: work: %s".formatted(device.name(), reason));
+    }
+
+    private static long used(int device) {
+        var memory = CudaDevices.on(device, CudaMemory::available);
+        return memory.total() - memory.free();
+    }
+
+    /** cuBLAS has other names for it. */
+    @Test
+    void whatCublasHasNoRoomForIsOutOfMemory() {
+        try (var _ = Emulation.set(DEVICES, 4)) {
+            CudaDevices.on(3, () -> { // that none has used
+                long memory = CudaMemory.allocate(512);
+                try (var stream = CudaStream.create()) {
+                    try (var _ = Emulation.set(MEMORY, used(3))) {
+                        outOfMemory(() -> CublasHandle.create(stream, memory, 256),
+                                "cublasCreate: 1 CUBLAS_STATUS_NOT_INITIALIZED");
+                    }
+                    var x = new CublasHandle.Matrix(memory + 256, 1);
+                    try (var blas = CublasHandle.create(stream, memory, 256); var _ = Emulation.set(MEMORY, used(3))) {
+                        outOfMemory(() -> blas.gemm(CublasHandle.Arithmetic.FP32, false, 1, 1, 1, x, x, x),
+                                "cublasGemmEx: 14 CUBLAS_STATUS_INTERNAL_ERROR");
+                    }
+                    return null;
+                } finally {
+                    CudaMemory.free(memory);
+                }
+            });
+        }
+    }
+
+    private static void outOfMemory(ThrowingCallable call, String reason) {
+        assertThatThrownBy(call).isInstanceOfSatisfying(CudaException.class,
+                failure -> assertThat(failure.isOutOfMemory()).isTrue()).hasMessageStartingWith(reason);
+    }
+
+    @Test
+    void aCardWithoutRoomIsListedWithTheReason() {
+        try (var _ = Emulation.set(MEMORY, 1000)) {
+            var card = Devices.list().get(1);
+            assertThat(card.name()).isEqualTo("cuda:0");
+            assertThat(card.usable()).isFalse();
+            assertThat(card.detail())
+                    .startsWith("memory of cuda:0: a queue of work: cudaMalloc: 2 cudaErrorMemoryAllocation");
+        }
+    }
+
+    @Test
+    void freedMemoryIsKeptUpToAnEighthAndGivenBackWhenItIsNeeded() throws Exception {
+        try (var _ = keeping(); var _ = Emulation.set(DEVICES, 2); var _ = Emulation.set(MEMORY, 400_000_000);
+                var device = new CudaDevice(1, Precision.FP32)) {
+            long used = used(1);
+            for (int i = 1; i <= 100; i++) {
+                device.allocate(ElementType.F32, i, 10_000).close(); // 202,000,000 bytes
+                assertThat(used(1) - used).isLessThanOrEqualTo(50_000_000);
+            }
+            assertThat(used(1) - used).isGreaterThan(40_000_000);
+            device.allocate(ElementType.F32, 1, (400_000_000 - used - CudaMemory.RESERVE) / 4).close();
         }
     }
 

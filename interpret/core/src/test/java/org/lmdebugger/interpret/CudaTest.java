@@ -20,10 +20,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.FilledMemory;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Precision;
@@ -46,6 +48,11 @@ import org.lmdebugger.model.Gpt2;
 /** What holds of a GPU alone: memory, and the faster precisions. */
 @OnEveryDevice
 class CudaTest {
+    /**
+     * Bytes that a card's other users, its pages and its driver may take meanwhile; less than a thousand rows of logits of a
+     * vocabulary of 8,192.
+     */
+    private static final long SHARED = 16 << 20;
     private static final String PROMPT = "Once upon a time there was a little";
 
     @BeforeAll
@@ -60,12 +67,16 @@ class CudaTest {
                         device)) {
             var debugger = new Debugger(model);
             var first = debugger.trace("Once", Intervention.parse("L0D3=1"));
-            long free = CudaMemory.available().free();
+            long free = free();
             for (int i = 0; i < 1000; i++) {
                 assertThat(debugger.trace("Once", Intervention.parse("L0D3=1"))).isEqualTo(first);
             }
-            assertThat(CudaMemory.available().free()).isEqualTo(free);
+            assertThat(free - free()).isLessThanOrEqualTo(TestDevice.isEmulated() ? 0 : SHARED);
         }
+    }
+
+    private static long free() {
+        return CudaDevices.on(0, CudaMemory::available).free();
     }
 
     /** Next to a block that leaves less than a chunk takes. */
@@ -80,13 +91,10 @@ class CudaTest {
         try (var device = TestDevice.open(); var model = TestModels.load("sample", device)) {
             var debugger = new Debugger(model);
             long chunk = debugger.plan(sweep).bytes();
-            long filler = CudaMemory.allocate((CudaMemory.available().free() - chunk / 2) / (2 << 20) * (2 << 20));
             List<Effects> effects = new ArrayList<>();
-            try {
-                assertThat(CudaMemory.available().free()).isLessThan(chunk);
+            try (var _ = new FilledMemory(chunk / 2)) {
+                assertThat(free() - CudaMemory.RESERVE).isLessThan(chunk);
                 debugger.sweep(sweep, effects::add);
-            } finally {
-                CudaMemory.free(filler);
             }
             assertThat(effects).hasSize(1).hasSameSizeAs(expected);
             assertThat(effects.getFirst().values(Measure.logit(" girl"))).usingComparatorWithPrecision(2e-4f)
@@ -146,7 +154,9 @@ class CudaTest {
             double tolerance = 8 * (precision == Precision.TF32 ? 0x1p-11 : 0x1p-8);
             assertThat((double) probabilities.get(0).probability()).isCloseTo(expected.get(0).probability(),
                     within(tolerance));
-            assertThat(probabilities.get(0).probability()).isNotEqualTo(expected.get(0).probability());
+            if (precision == Precision.BF16 || TestDevice.isEmulated()) { // cuBLAS may, but need not, round to TF32
+                assertThat(probabilities.get(0).probability()).isNotEqualTo(expected.get(0).probability());
+            }
             assertThat(rounded.trace(PROMPT)).isEqualTo(rounded.trace(PROMPT));
             assertThat(rounded.trace(PROMPT).precision()).isEqualToIgnoringCase(precision.name());
             assertThat(rounded.generate(PROMPT, 5).tokens()).hasSize(5);

@@ -1,6 +1,7 @@
 package org.lmdebugger.device.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -18,6 +19,7 @@ import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.cuda.CudaPool.Block;
 
 /**
  * An NVIDIA GPU: cuBLAS for products, the kernels of {@code native} for the rest. Each call has a stream, a cuBLAS
@@ -25,7 +27,8 @@ import org.lmdebugger.device.Tensor;
  */
 public final class CudaDevice implements Device {
     /**
-     * Whether freed memory is kept for later requests, instead of going back to the driver each time: true unless set.
+     * Whether freed memory is kept for later requests, up to an eighth of the GPU's, instead of going back to the driver
+     * each time: true unless set.
      */
     public static final String KEEP = "lmdebugger.cuda.keep";
 
@@ -35,13 +38,14 @@ public final class CudaDevice implements Device {
     private final ConcurrentLinkedDeque<CudaOperations> idle = new ConcurrentLinkedDeque<>();
     private final ThreadLocal<CudaOperations> current = new ThreadLocal<>();
     private final Lifetimes lifetimes;
-    private final CudaPool pool = new CudaPool();
+    private final CudaPool pool;
     private volatile boolean closed;
 
     /**
      * @param ordinal number of the GPU, from 0
      * @throws NativeLibraryException   if CUDA cannot be used, saying everything that was tried, or the GPU is too old
      * @throws IllegalArgumentException if there is no GPU of that number
+     * @throws OutOfDeviceMemoryException if the GPU's memory is full
      */
     public CudaDevice(int ordinal, Precision precision) {
         if (CudaLibraries.load() instanceof CudaLibraries.Unavailable unavailable) {
@@ -55,6 +59,7 @@ public final class CudaDevice implements Device {
         this.ordinal = ordinal;
         this.precision = precision;
         lifetimes = new Lifetimes(name());
+        pool = new CudaPool(onGpu("CUDA's own", CudaMemory::available).total() / 8);
     }
 
     Lifetimes lifetimes() {
@@ -88,61 +93,64 @@ public final class CudaDevice implements Device {
             throw new IllegalArgumentException("shape: [%d, %d] (expected: no negative size)".formatted(rows, columns));
         }
         long bytes = Math.max(1, Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes()));
-        try {
-            return Tensor.owning(new GpuMemory(this, address(bytes), bytes), type, rows, columns);
-        } catch (CudaException failure) {
-            throw explained("[%d, %d] of %s".formatted(rows, columns, type), failure);
-        }
-    }
-
-    private RuntimeException explained(String what, CudaException failure) {
-        return failure.isOutOfMemory() ? new OutOfDeviceMemoryException("memory of %s: %s: %s"
-                .formatted(name(), what, failure.getMessage()), failure) : failure;
+        var block = block("[" + rows + ", " + columns + "] of " + type, bytes);
+        return Tensor.owning(new GpuMemory(this, block, bytes), type, rows, columns);
     }
 
     /**
-     * Returns a freed block or a new one; when the driver has no memory left, all kept blocks are given back to it
-     * first.
+     * Returns a freed block or a new one. When the driver has no memory left, all that is kept goes back to it first.
+     *
+     * @param what it is for, for the message if there is none
      */
-    long address(long bytes) {
+    Block block(String what, long bytes) {
         var session = current.get();
-        long kept = session == null ? 0 : session.freed().take(bytes);
-        kept = kept == 0 ? pool.take(bytes) : kept;
-        if (kept != 0) {
-            return kept;
-        }
-        return onGpu(() -> allocateNew(bytes, session));
+        var freed = session == null ? null : session.freed().take(bytes);
+        var kept = freed == null ? pool.take(bytes) : freed;
+        return kept == null ? onGpu(what, () -> newBlock(bytes)) : kept;
     }
 
-    private static long allocateNew(long bytes, CudaOperations session) {
+    private Block newBlock(long bytes) {
         try {
-            return CudaMemory.allocate(bytes);
+            return new Block(CudaMemory.allocate(bytes), bytes);
         } catch (CudaException failure) {
             if (!failure.isOutOfMemory()) {
                 throw failure;
             }
-            if (session != null) {
-                session.synchronize();
-                session.freed().clear();
-            }
-            pool.clear();
-            return CudaMemory.allocate(bytes);
+            giveBackKept();
+            return new Block(CudaMemory.allocate(bytes), bytes);
         }
     }
 
     /**
      * Frees a block. Work that a call has queued may still use it, so until the call ends only that call can reuse it.
      */
-    void free(long address, long bytes) {
+    void free(Block block) {
         var session = current.get();
         if (closed || !keep) {
-            onGpu(() -> {
-                CudaMemory.free(address); // waits for queued work
+            giveBack(List.of(block));
+        } else {
+            giveBack((session == null ? pool : session.freed()).add(block));
+        }
+    }
+
+    /** Gives blocks back to the driver, which waits for queued work. */
+    private void giveBack(List<Block> blocks) {
+        if (!blocks.isEmpty()) {
+            onGpu("what is given back", () -> {
+                blocks.forEach(block -> CudaMemory.free(block.address()));
                 return null;
             });
-        } else {
-            (session == null ? pool : session.freed()).add(address, bytes);
         }
+    }
+
+    /** Gives all blocks that are kept for later back to the driver. */
+    private void giveBackKept() {
+        var session = current.get();
+        if (session != null) {
+            session.synchronize();
+            giveBack(session.freed().takeAll());
+        }
+        giveBack(pool.takeAll());
     }
 
     @Override
@@ -178,7 +186,7 @@ public final class CudaDevice implements Device {
     public <T> T call(Function<Operations, T> work) {
         var own = current.get();
         if (own != null) { // within a call: its queue
-            return onGpu(() -> {
+            return onGpu("work", () -> {
                 T result = work.apply(own);
                 own.synchronize();
                 return result;
@@ -189,20 +197,15 @@ public final class CudaDevice implements Device {
         }
         long call = lifetimes.begin();
         try {
-            return onGpu(() -> {
+            return onGpu("work", () -> {
                 var session = idle.poll();
-                return call(session == null ? newSession() : session, work);
+                return call(session == null ? onGpu("a queue of work", () -> new CudaOperations(this)) : session, work);
             });
+        } catch (OutOfDeviceMemoryException failure) {
+            giveBackKept(); // a smaller call may need it
+            throw failure;
         } finally {
             lifetimes.end(call);
-        }
-    }
-
-    private CudaOperations newSession() {
-        try {
-            return new CudaOperations(this);
-        } catch (CudaException failure) {
-            throw explained("a queue of work", failure);
         }
     }
 
@@ -217,7 +220,7 @@ public final class CudaDevice implements Device {
             throw failure;
         } finally {
             current.remove();
-            session.freed().moveTo(pool);
+            session.freed().takeAll().forEach(this::free);
             idle.push(session);
         }
     }
@@ -225,9 +228,19 @@ public final class CudaDevice implements Device {
     /**
      * Does {@code work} with this GPU current. No other can become so meanwhile: that is a matter of a platform thread, so
      * a virtual thread, which may go on on another one whenever it waits, leaves the work to a thread of its own.
+     *
+     * @param what the memory is for, for the message if there is too little for it
      */
-    private <T> T onGpu(Supplier<T> work) {
-        return Thread.currentThread().isVirtual() ? onPlatformThread(() -> onGpu(work)) : CudaDevices.on(ordinal, work);
+    private <T> T onGpu(String what, Supplier<T> work) {
+        if (Thread.currentThread().isVirtual()) {
+            return onPlatformThread(() -> onGpu(what, work));
+        }
+        try {
+            return CudaDevices.on(ordinal, work);
+        } catch (CudaException failure) {
+            throw failure.isOutOfMemory() ? new OutOfDeviceMemoryException("memory of %s: %s: %s"
+                    .formatted(name(), what, failure.getMessage()), failure) : failure;
+        }
     }
 
     private <T> T onPlatformThread(Supplier<T> work) {
@@ -267,11 +280,11 @@ public final class CudaDevice implements Device {
     public void close() {
         lifetimes.close();
         closed = true;
-        onGpu(() -> {
+        giveBackKept();
+        onGpu("what is given back", () -> {
             for (var session = idle.poll(); session != null; session = idle.poll()) {
                 session.close();
             }
-            pool.clear();
             return null;
         });
     }

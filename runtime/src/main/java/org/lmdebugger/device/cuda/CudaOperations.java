@@ -43,7 +43,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     private final Staging staging;
     private final Arithmetic arithmetic;
     private final long rounded; // BF16 copies of operands; 0 if there are none
-    private final CudaPool freed = new CudaPool();
+    private final CudaPool freed = new CudaPool(Long.MAX_VALUE);
     private boolean recording;
 
     CudaOperations(CudaDevice device) {
@@ -52,10 +52,10 @@ final class CudaOperations implements Operations, AutoCloseable {
             stream = own(CudaStream.create(), CudaStream::close);
             kernels = new CudaKernels(stream);
             staging = new Staging(stream, own(Arena.ofShared(), Arena::close));
-            long workspace = own(device.address(WORKSPACE), CudaMemory::free);
+            long workspace = ownBlock(device, WORKSPACE);
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
             blas.requireSinglePrecision(stream); // which innerProducts have on any device
-            rounded = device.precision() == Precision.BF16 ? own(device.address(ROUNDED), CudaMemory::free) : 0;
+            rounded = device.precision() == Precision.BF16 ? ownBlock(device, ROUNDED) : 0;
         } catch (RuntimeException failure) {
             closeAfter(failure);
             throw failure;
@@ -65,6 +65,10 @@ final class CudaOperations implements Operations, AutoCloseable {
     private <T> T own(T resource, Consumer<T> close) {
         owned.push(() -> close.accept(resource));
         return resource;
+    }
+
+    private long ownBlock(CudaDevice device, long bytes) {
+        return own(device.block("a queue of work", bytes).address(), CudaMemory::free);
     }
 
     int blasVersion() {

@@ -5,11 +5,13 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.lmdebugger.bindings.CudaDevices;
+import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaLibraries;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.DeviceProvider;
 import org.lmdebugger.device.Devices.Availability;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Precision;
 
 /** GPUs as a kind of device: {@code cuda} is the first that can be used, {@code cuda:1} the second of the machine. */
@@ -59,8 +61,8 @@ public final class CudaProvider implements DeviceProvider {
     private static Availability availability(int ordinal) {
         try (var device = new CudaDevice(ordinal, Precision.FP32)) {
             return new Availability(device.name(), true, device.description());
-        } catch (NativeLibraryException unsuitable) {
-            return new Availability(FIRST + ":" + ordinal, false, unsuitable.getMessage());
+        } catch (NativeLibraryException | OutOfDeviceMemoryException | CudaException reason) {
+            return new Availability(FIRST + ":" + ordinal, false, reason.getMessage());
         }
     }
 }
