@@ -14,7 +14,7 @@ import java.util.function.Function;
  * <b>Indices in device memory are trusted</b>: whoever uploads ids, rows or neurons has checked them.
  *
  * <p>Only {@link #download} waits for the device. Results do not depend on what other sessions do, and each row's
- * result depends on that row's inputs alone.
+ * result depends on that row's inputs alone; but on a GPU, the rounding of a product's sums depends on its shape, too.
  */
 public interface Operations {
     // ---- between host and device

@@ -155,11 +155,17 @@ class OperationsContractTest extends ContractTest {
             int row = r;
             run(s -> s.multiply(together, as, b));
             run(s -> s.multiply(alone, as.row(row), b));
-            assertThat(alone.toFloats()).isEqualTo(together.row(r).toFloats());
+            assertSameRow(alone, together.row(r));
             run(s -> s.multiplyTransposed(together, as, bt));
             run(s -> s.multiplyTransposed(alone, as.row(row), bt));
-            assertThat(alone.toFloats()).isEqualTo(together.row(r).toFloats());
+            assertSameRow(alone, together.row(r));
         }
+    }
+
+    /** A card's cuBLAS adds 300 products in an order of its own for each shape; each sum has the rounding of products. */
+    private static void assertSameRow(Tensor alone, Tensor together) {
+        float rounding = TestDevice.isCpu() || TestDevice.isEmulated() ? 0 : 2 * (3 * 300 * 0x1p-24f + (float) FEW);
+        assertThat(alone.toFloats()).usingComparatorWithPrecision(rounding).containsExactly(together.toFloats());
     }
 
     @Test

@@ -176,6 +176,7 @@ class ActivationsTest {
         assertThatThrownBy(() -> run.residualPost(0).toFloats()).isInstanceOf(IllegalStateException.class);
     }
 
+    /** The same tokens, as none of the four best logits is nearer to another than 0.003. */
     @Test
     void theLensReadsWhatATraceShows() {
         var trace = debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.atAllPositions().top(3));
