@@ -1,9 +1,11 @@
 package org.lmdebugger.app.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.PairLine;
 import org.lmdebugger.app.store.PatchTable;
@@ -12,6 +14,8 @@ import org.lmdebugger.app.store.ResultOutput;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.patch.Averages;
 import org.lmdebugger.interpret.patch.Averaging;
+import org.lmdebugger.interpret.patch.Baseline;
+import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 
@@ -31,15 +35,16 @@ final class PairsPatching {
         this.notes = notes;
     }
 
-    /** Returns the averages of each patching. */
+    /** Returns the averages of each patching; only pairs that the output does not hold yet are patched. */
     List<Averages> averages(Debugger debugger) {
         var averagings = averagings(debugger);
         long cells = averagings.stream().mapToLong(Averaging::cells).sum();
         int count = pairs.values().size();
         try (var results = output.<Patched>open(debugger, Collections.nCopies(count, cells), settings(),
                 place -> new PatchTable(true, place))) {
-            notes.println(PatchPrinter.right(pairs.map(debugger::baseline).list())); // before it takes long
-            patch(debugger, count, results, averagings);
+            var baselines = pairs.map(debugger::baseline).list();
+            notes.println(PatchPrinter.right(baselines)); // before it takes long
+            patch(debugger, baselines, results, averagings);
         }
         return averagings.stream().map(Averaging::averages).toList();
     }
@@ -52,23 +57,35 @@ final class PairsPatching {
         return patchings.stream().map(patching -> new Averaging(debugger.model(), all, patching)).toList();
     }
 
-    private void patch(Debugger debugger, int count, ResultOutput<Patched> results, List<Averaging> averagings) {
+    private void patch(Debugger debugger, List<Baseline> baselines, ResultOutput<Patched> results,
+            List<Averaging> averagings) {
         var all = pairs.list();
+        int there = 0;
         try (var bar = new BuildBar("pairs")) {
-            for (int p = 0; p < count; p++) {
+            for (int p = 0; p < baselines.size(); p++) {
                 var pair = all.get(p);
-                var grids = patchings.stream().map(patching -> debugger.patch(pair, patching)).toList();
-                if (results != null) {
-                    results.add(p, new Patched(p, pair, grids));
+                var kept = results == null ? Optional.<Path>empty() : results.kept(p);
+                List<Grid> grids;
+                if (kept.isPresent()) {
+                    grids = PatchTable.read(kept.get(), patchings, baselines.get(p));
+                    there++;
+                } else {
+                    grids = patchings.stream().map(patching -> debugger.patch(pair, patching)).toList();
+                    if (results != null) {
+                        results.add(p, new Patched(p, pair, grids));
+                    }
                 }
                 for (int i = 0; i < grids.size(); i++) {
                     averagings.get(i).add(grids.get(i));
                 }
-                bar.report(p + 1, count);
+                bar.report(p + 1, baselines.size());
             }
         }
         if (results != null) {
             results.complete();
+        }
+        if (there > 0) {
+            notes.println("%,d of %,d pairs were there already".formatted(there, baselines.size()));
         }
     }
 

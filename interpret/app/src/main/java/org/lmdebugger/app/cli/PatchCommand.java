@@ -32,7 +32,7 @@ import picocli.CommandLine.Parameters;
                 "  lmdebug patch \"Once upon a time there was a little girl named\" \\",
                 "      \"Once upon a time there was a little boy named\" --sites pre,heads",
                 "  lmdebug patch CLEAN CORRUPTED --answer \" she\" --wrong \" he\" --sites heads,q,k,v --at all",
-                "  lmdebug patch --pairs pairs.jsonl --by role --out rows.parquet"})
+                "  lmdebug patch --pairs pairs.jsonl --by role --out results/"})
 final class PatchCommand extends ModelCommand {
     private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
 
@@ -88,9 +88,6 @@ final class PatchCommand extends ModelCommand {
     public Integer call() {
         var patchings = patchings();
         output.check();
-        if (output.isDirectory()) {
-            throw new IllegalArgumentException("--out: a directory (expected: a file)");
-        }
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
@@ -101,6 +98,9 @@ final class PatchCommand extends ModelCommand {
         if (pairs == null) {
             if (patchings.getFirst().columns() == Columns.ROLES) {
                 throw new IllegalArgumentException("--by: role (expected: --pairs, whose lines name roles)");
+            }
+            if (output.isDirectory()) {
+                throw new IllegalArgumentException("--out: a directory (expected: a file; or --pairs)");
             }
             return model.with(debugger -> one(debugger, pair(debugger), patchings));
         }

@@ -1,14 +1,20 @@
 package org.lmdebugger.app.store;
 
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.duckdb.DuckDBAppender;
+import org.lmdebugger.interpret.edit.Part;
+import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching;
 
 /** Grids of patching as a table: a row for each part and column. */
 public final class PatchTable extends ResultTable<PatchTable.Patched> {
@@ -88,5 +94,34 @@ public final class PatchTable extends ResultTable<PatchTable.Patched> {
                 + (pairs ? "position, " : "") + NUMBERS.stream().map(name -> format == EffectFormat.JSONL
                         ? "case when isfinite(%s) then %s end as %s".formatted(name, name, name)
                         : name).collect(Collectors.joining(", "));
+    }
+
+    /**
+     * Reads the grids of one pair again.
+     *
+     * @param file      a Parquet file that a table has written
+     * @param patchings as they were computed
+     * @param baseline  the pair's
+     */
+    public static List<Grid> read(Path file, List<Patching> patchings, Baseline baseline) {
+        var cells = new LinkedHashMap<String, Map<Part, Map<String, Grid.Cell>>>(); // of sites, part and column
+        try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement();
+                var rows = statement.executeQuery("select sites, part, \"at\", %s from %s".formatted(
+                        String.join(", ", NUMBERS), EffectFormat.PARQUET.table(List.of(file))))) {
+            while (rows.next()) {
+                cells.computeIfAbsent(rows.getString(1), sites -> new LinkedHashMap<>())
+                        .computeIfAbsent(Part.parse(rows.getString(2)), part -> new LinkedHashMap<>())
+                        .put(rows.getString(3), new Grid.Cell(rows.getDouble(4), rows.getDouble(5), rows.getDouble(6),
+                                rows.getDouble(7)));
+            }
+        } catch (SQLException failure) {
+            throw new IllegalStateException(file + ": cannot be read", failure);
+        }
+        return patchings.stream().map(patching -> {
+            var parts = cells.get(patching.parts().toString());
+            return new Grid(patching, baseline, List.copyOf(parts.keySet()),
+                    List.copyOf(parts.values().iterator().next().keySet()),
+                    parts.values().stream().map(row -> List.copyOf(row.values())).toList());
+        }).toList();
     }
 }

@@ -7,10 +7,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -196,10 +199,10 @@ class PatchCommandTest {
     @Test
     void meansAreThoseOfTheRowsInEveryFormat() throws Exception {
         var file = pairs(PAIR, PAIR.replace("Sara", "Lily"), PAIR.replace("Tom", "Ben"));
-        for (var name : List.of("rows.csv", "rows.jsonl.gz", "rows.parquet")) {
+        for (var name : List.of("rows.csv", "rows.jsonl.gz", "rows.parquet", "rows/")) {
             var results = directory.resolve(name);
             assertThat(patch("--pairs", file, "--sites", "heads", "--json", "--out",
-                    results.toString())).as("%s", err).isZero();
+                    name.endsWith("/") ? results + "/" : results.toString())).as("%s", err).isZero();
             var json = json();
             int part = 2 * 6 + 5; // of six heads a layer
             var numbers = query(results, "select count(*), count(distinct pair_id), sum(position),"
@@ -245,6 +248,68 @@ class PatchCommandTest {
         assertThat(table(file)).hasSize(1 + 4 * 5);
     }
 
+    private static Map<String, String> files(Path directory) throws Exception {
+        var contents = new TreeMap<String, String>();
+        try (var files = Files.list(directory)) {
+            for (var file : (Iterable<Path>) files::iterator) {
+                contents.put(file.getFileName().toString(), Files.readString(file, StandardCharsets.ISO_8859_1));
+            }
+        }
+        return contents;
+    }
+
+    /** Results as they may be after kills: one part whole, one without its checksum, one not there. */
+    @Test
+    void anInterruptedDataSetGoesOn() throws Exception {
+        var file = pairs(PAIR, LONGER, PAIR.replace("Tom", "Ben"));
+        var arguments = new String[] {"--pairs", file, "--by", "role", "--sites", "pre,v", "--json", "--out",
+                directory.resolve("whole") + "/"};
+        assertThat(patch(arguments)).as("%s", err).isZero();
+        var whole = files(directory.resolve("whole"));
+        var printed = out.toString();
+        assertThat(whole).containsOnlyKeys(".lock", "SHA256SUMS", "manifest.json", "part-000000.parquet",
+                "part-000001.parquet", "part-000002.parquet");
+
+        var cut = directory.resolve("cut");
+        arguments[8] = cut + "/";
+        assertThat(patch(arguments)).isZero();
+        assertThat(files(cut)).isEqualTo(whole);
+        Files.delete(cut.resolve("part-000002.parquet"));
+        Files.writeString(cut.resolve(".part-000002.parquet.part"), "PAR1");
+        Files.writeString(cut.resolve("SHA256SUMS"), Files.readAllLines(cut.resolve("SHA256SUMS")).get(1) + "\n");
+        refused(cut + ": holds results (expected: a new directory, or --resume to go on)", arguments);
+        arguments = Stream.concat(Stream.of(arguments), Stream.of("--resume")).toArray(String[]::new);
+        assertThat(patch(arguments)).as("%s", err).isZero();
+        assertThat(err.toString()).contains("1 of 3 pairs were there already");
+        assertThat(out.toString()).isEqualTo(printed);
+        assertThat(files(cut)).isEqualTo(whole);
+
+        assertThat(patch(arguments)).isZero();
+        assertThat(err.toString()).contains("3 of 3 pairs were there already");
+        assertThat(out.toString()).isEqualTo(printed);
+        assertThat(files(cut)).isEqualTo(whole);
+    }
+
+    @Test
+    void resultsOfAnotherDataSetOrOtherSettingsAreNotMixed() throws Exception {
+        var results = directory.resolve("results");
+        var arguments = new ArrayList<>(List.of("--pairs", pairs(PAIR, LONGER), "--by", "role", "--sites", "pre",
+                "--out", results + "/", "--resume"));
+        assertThat(patch(arguments.toArray(String[]::new))).as("%s", err).isZero();
+        var manifest = results.resolve("manifest.json") + ": ";
+        arguments.set(5, "mid");
+        refused(manifest + "sites.0 is \"pre\" (expected: \"mid\"; other results are not mixed with these",
+                arguments.toArray(String[]::new));
+        arguments.set(5, "pre");
+        arguments.addAll(List.of("--direction", "noise"));
+        refused(manifest + "direction is \"denoise\" (expected: \"noise\"", arguments.toArray(String[]::new));
+        arguments.set(arguments.size() - 1, "denoise");
+        pairs(PAIR, LONGER.replace("[\" he\"]", "[\" it\"]"));
+        refused(manifest + "pairs.1.wrong.0 is \" he\" (expected: \" it\"", arguments.toArray(String[]::new));
+        pairs(PAIR);
+        refused(manifest + "pairs is [{", arguments.toArray(String[]::new));
+    }
+
     private void refused(String message, String... arguments) {
         assertThat(patch(arguments)).isNotZero();
         assertThat(err.toString().strip().lines().toList()).as("%s", err).hasSize(1);
@@ -271,7 +336,7 @@ class PatchCommandTest {
         refused("--top: -1 (expected: at least 0)", CLEAN, CORRUPTED, "--top", "-1");
         refused("--out: grid.txt (expected: a name that ends in .csv", CLEAN, CORRUPTED, "--out", "grid.txt");
         refused("nowhere/grid.csv: cannot be written", CLEAN, CORRUPTED, "--out", "nowhere/grid.csv");
-        refused("--out: a directory (expected: a file)", CLEAN, CORRUPTED, "--out", directory + "/");
+        refused("--out: a directory (expected: a file; or --pairs)", CLEAN, CORRUPTED, "--out", directory + "/");
         refused("--resume: no directory (expected: --out DIR/)", CLEAN, CORRUPTED, "--resume");
     }
 
