@@ -1,17 +1,23 @@
 package org.lmdebugger.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.checkpoint.TestFiles;
+import org.lmdebugger.tokenizer.Tokenizer;
 
 /** The programs do what they say, on the sample model of 4 layers with 768 neurons each. */
 class ExamplesTest {
@@ -19,7 +25,7 @@ class ExamplesTest {
     private static final String PROMPT = "Once upon a time there was a little";
 
     private static final List<String> PROGRAMS = List.of("AblationSweep", "LogitLens", "Patching", "OwnMeasure",
-            "OwnDeviceWork");
+            "OwnDeviceWork", "IoiPairs");
 
     @TempDir
     Path folder;
@@ -85,6 +91,49 @@ class ExamplesTest {
     void ownWorkOnTheDeviceChangesWhatTheHeadReads() throws Exception {
         var lines = printed(OwnDeviceWork::main, MODEL, PROMPT, "7");
         assertThat(lines).hasSize(5).first().asString().contains("token= girl");
+    }
+
+    private List<String> ioiPairs(String seed, String corruption) throws Exception {
+        var file = folder.resolve("pairs.jsonl");
+        IoiPairs.main(MODEL, "40", seed, corruption, file.toString());
+        assertThat(Files.readString(file)).endsWith("}\n");
+        return Files.readAllLines(file);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"abc", "swap"})
+    void pairsOfTheIndirectObjectDifferInTheSecondPlaceOfTheSubject(String corruption) throws Exception {
+        var tokenizer = Tokenizer.read(TestFiles.sample(), 8192);
+        for (var line : ioiPairs("7", corruption)) {
+            var pair = new ObjectMapper().readTree(line);
+            var clean = tokenizer.encode(pair.get("clean").asText());
+            var corrupted = tokenizer.encode(pair.get("corrupted").asText());
+            int object = tokenizer.single(pair.at("/answers/0").asText());
+            int subject = tokenizer.single(pair.at("/wrong/0").asText());
+            var positions = pair.get("positions");
+            int second = positions.get("S2").asInt();
+            assertThat(positions.fieldNames()).toIterable().containsExactly("IO", "S1", "S2", "END");
+            assertThat(positions.get("END").asInt()).isEqualTo(clean.length - 1);
+            assertThat(clean[positions.get("IO").asInt()]).as(line).isEqualTo(object);
+            assertThat(clean[positions.get("S1").asInt()]).as(line).isEqualTo(subject);
+            assertThat(clean[second]).isEqualTo(subject);
+            assertThat(second).isGreaterThan(Math.max(positions.get("S1").asInt(), positions.get("IO").asInt()));
+            assertThat(Arrays.mismatch(clean, corrupted)).isEqualTo(second);
+            assertThat(corrupted[second]).isNotEqualTo(subject)
+                    .matches(id -> corruption.equals("swap") == (id == object));
+            corrupted[second] = subject;
+            assertThat(corrupted).isEqualTo(clean);
+        }
+    }
+
+    @Test
+    void pairsOfOneSeedAreTheSameBytes() throws Exception {
+        var lines = ioiPairs("7", "abc");
+        assertThat(lines).hasSize(40);
+        assertThat(ioiPairs("7", "abc")).isEqualTo(lines);
+        assertThat(ioiPairs("8", "abc")).isNotEqualTo(lines);
+        assertThat(Files.readString(TestFiles.project("README.md"))).contains(ioiPairs("7", "swap").getFirst());
+        assertThatThrownBy(() -> ioiPairs("7", "both")).hasMessage("corruption: both (expected: abc or swap)");
     }
 
     /** Line by line, but for indentation and comments. */
