@@ -160,16 +160,15 @@ public final class Debugger {
      *
      * @param progress of the total effects
      * @throws IllegalArgumentException if the prompt is empty or too long, an edit, the position, a token or the number
-     *     of promoted tokens does not fit, target and against are the same, or numbers of the network are not finite
+     *     of promoted tokens or of neurons does not fit, target and against are the same, or numbers of the network are
+     *     not finite
      */
     public Attribution attribute(Prompt prompt, Intervention edits, AttributionOptions options, Progress progress) {
         var ids = model.encode(prompt);
         int position = Tracer.positions(TraceOptions.Where.at(options.position()), ids.length)[0];
         var against = options.target().against().map(this::token);
-        if (options.promoted() < 0 || options.promoted() > model.config().vocabularySize()) {
-            throw new IllegalArgumentException("promoted: %d (expected: 0 to %d)".formatted(options.promoted(),
-                    model.config().vocabularySize()));
-        }
+        checkCount("promoted", options.promoted(), model.config().vocabularySize());
+        checkCount("neurons", options.neurons(), model.config().feedForwardWidth());
         var target = options.target().token().map(this::token)
                 .orElseGet(() -> token(Measure.Token.ofId(prediction(ids, position))));
         if (against.isPresent() && against.get().equals(target)) {
@@ -177,11 +176,18 @@ public final class Debugger {
                     .formatted(Shown.of(target.text())));
         }
         try (var run = run(ids, edits, Activations.Keep.ALL)) {
-            var attribution = Attributor.attribute(run, edits, position, target, against, options.promoted());
+            var attribution = Attributor.attribute(run, edits, position, target, against, options.promoted(),
+                    options.neurons());
             if (!attribution.isFinite()) {
                 throw Overflow.in(run, edits);
             }
             return TotalEffects.add(model, ids, edits, attribution, progress);
+        }
+    }
+
+    private static void checkCount(String name, int count, int most) {
+        if (count < 0 || count > most) {
+            throw new IllegalArgumentException("%s: %d (expected: 0 to %d)".formatted(name, count, most));
         }
     }
 

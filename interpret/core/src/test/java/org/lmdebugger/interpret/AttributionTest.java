@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -20,6 +22,7 @@ import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Target;
 import org.lmdebugger.interpret.trace.Attribution;
 import org.lmdebugger.interpret.trace.Attribution.Contribution;
+import org.lmdebugger.interpret.trace.Attribution.NeuronEffect;
 import org.lmdebugger.interpret.trace.Attribution.Source;
 import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.model.Gpt2;
@@ -47,6 +50,10 @@ class AttributionTest {
         return debugger.attribute(Prompt.of(PROMPT), Intervention.parse(edits), options, Progress.NONE);
     }
 
+    private static double sum(Contribution ffn) {
+        return ffn.neurons().stream().mapToDouble(NeuronEffect::direct).sum();
+    }
+
     private static Contribution of(Attribution attribution, String component) {
         return attribution.contributions().stream().filter(each -> each.component().toString().equals(component))
                 .findFirst().orElseThrow();
@@ -69,7 +76,7 @@ class AttributionTest {
                     "L2.attention*=2@last", "L3.ffn=0@last",
                     "L1.ffn=from:\"Once upon a time there was a little bird who had a\""})
     void effectsOfAnEditedRunAddUpToItsLogit(String edit) {
-        var attribution = attribute(options, edit);
+        var attribution = attribute(options.neurons(model.config().feedForwardWidth()), edit);
         assertThat(attribution.logit()).isCloseTo(difference(11, edit), within(LOGIT));
         assertThat(attribution.remainder()).isCloseTo(0, within(LOGIT));
         for (var head : attribution.heads()) {
@@ -77,6 +84,14 @@ class AttributionTest {
                 assertThat(head.sources().stream().mapToDouble(Source::direct).sum()).as(head.component().toString())
                         .isCloseTo(head.direct(), within(DIRECT));
                 assertThat(head.sources().stream().mapToDouble(Source::weight).sum()).isCloseTo(1, within(1e-5));
+            }
+        }
+        for (int l = 0; l < model.config().layers(); l++) {
+            var ffn = of(attribution, "L" + l + ".ffn");
+            if (edit.startsWith("L" + l + ".ffn=")) {
+                assertThat(ffn.neurons()).as(edit).isEmpty();
+            } else {
+                assertThat(sum(ffn)).as("neurons of %s", ffn.component()).isCloseTo(ffn.direct(), within(DIRECT));
             }
         }
         for (var part : List.of("L1H2", "L2H0")) {
@@ -171,12 +186,74 @@ class AttributionTest {
         }
     }
 
+    /** m·((v − mean v) ⊙ γ)·u ÷ σ of each neuron, in double precision. */
+    @Test
+    void neuronsAndTheBiasAddUpToTheEffectOfAFeedForwardLayer() {
+        int d = model.config().width();
+        int f = model.config().feedForwardWidth();
+        var attribution = attribute(options.neurons(f));
+        try (var run = debugger.run(PROMPT)) {
+            var u = difference(model.head().row(model.tokenizer().single(" big")).toFloats(),
+                    model.head().row(model.tokenizer().single(" little")).toFloats());
+            var gain = model.finalGain().toFloats();
+            var last = run.residualPost(model.config().layers() - 1).row(11).toFloats();
+            var x = IntStream.range(0, d).mapToDouble(j -> last[j]).toArray();
+            double variance = Arrays.stream(centred(x)).map(each -> each * each).sum() / d;
+            double sigma = Math.sqrt(variance + model.config().epsilon());
+            ToDoubleFunction<double[]> effect = part -> {
+                var centred = centred(part);
+                return IntStream.range(0, d).mapToDouble(j -> centred[j] * gain[j] * u[j]).sum() / sigma;
+            };
+            for (int l = 0; l < model.config().layers(); l++) {
+                var ffn = of(attribution, "L" + l + ".ffn");
+                double bias = of(attribution, "L" + l + ".ffnBias").direct();
+                var added = difference(run.residualPost(l).row(11).toFloats(), run.residualMid(l).row(11).toFloats());
+                assertThat(ffn.neurons()).hasSize(f);
+                assertThat(sum(ffn)).isCloseTo(ffn.direct(), within(DIRECT));
+                assertThat(sum(ffn) + bias).isCloseTo(effect.applyAsDouble(added), within(DIRECT));
+                var m = run.coefficients(l).row(11).toFloats();
+                var v = model.layer(l).ffnOut().toFloats();
+                for (var neuron : ffn.neurons()) {
+                    int i = neuron.neuron().neuron();
+                    assertThat(neuron.coefficient()).isEqualTo(m[i]);
+                    assertThat(neuron.direct()).as("%s", neuron.neuron()).isCloseTo(
+                            m[i] * effect.applyAsDouble(IntStream.range(0, d).mapToDouble(j -> v[i * d + j]).toArray()),
+                            within(1e-6)); // products of up to about 1 of single precision
+                }
+            }
+        }
+    }
+
+    private static double[] difference(float[] a, float[] b) {
+        return IntStream.range(0, a.length).mapToDouble(j -> (double) a[j] - b[j]).toArray();
+    }
+
+    private static double[] centred(double[] x) {
+        double mean = Arrays.stream(x).average().orElseThrow();
+        return Arrays.stream(x).map(each -> each - mean).toArray();
+    }
+
+    @Test
+    void theStrongestNeuronsAreListedAndTheOthersAreOneSum() {
+        var all = of(attribute(options.neurons(model.config().feedForwardWidth())), "L2.ffn");
+        assertThat(all.neurons()).isSortedAccordingTo(
+                Comparator.comparingDouble((NeuronEffect neuron) -> Math.abs(neuron.direct())).reversed());
+        var some = of(attribute(options.neurons(3)), "L2.ffn");
+        assertThat(some.neurons()).isEqualTo(all.neurons().subList(0, 3));
+        assertThat(some.otherNeurons()).isCloseTo(all.neurons().stream().skip(3).mapToDouble(NeuronEffect::direct).sum(),
+                within(DIRECT));
+        assertThat(attribute(options.neurons(0)).contributions()).allSatisfy(
+                each -> assertThat(each.neurons()).isEmpty());
+    }
+
     @Test
     void refusesOptionsThatDoNotFit() {
         refused(options.at(12), "position: 12 (expected: 0 to 11, or -12 to -1 from the end)");
         refused(options.target(Target.of(" big", " big")), "against:  big (expected: another token than the target)");
         refused(options.promoted(-1), "promoted: -1 (expected: 0 to 8192)");
         refused(options.promoted(8193), "promoted: 8193 (expected: 0 to 8192)");
+        refused(options.neurons(-1), "neurons: -1 (expected: 0 to 768)");
+        refused(options.neurons(769), "neurons: 769 (expected: 0 to 768)");
         refused(options.target(Target.of(Measure.Token.ofId(8192))), "token: 8192 (expected: 0 to 8191)");
         refused(options.target(Target.of(Measure.Token.of(" big"), Measure.Token.ofId(-1))),
                 "token: -1 (expected: 0 to 8191)");

@@ -74,6 +74,7 @@ final class AttributionTable {
                     .collect(Collectors.joining("  "));
             row(part.component().toString(), Stream.of(OptionalDouble.of(part.direct()),
                     OptionalDouble.of(part.renormalised()), part.total()), sources);
+            neurons(part);
         }
         int others = attribution.contributions().size() - strongest.size();
         if (others > 0) {
@@ -82,6 +83,16 @@ final class AttributionTable {
         row("sum", attribution.sum());
         row("logit", attribution.logit());
         out.println("  remainder        %+.1e".formatted(attribution.remainder()));
+    }
+
+    private void neurons(Attribution.Contribution part) {
+        for (var neuron : part.neurons()) {
+            row("  " + neuron.neuron(), Stream.of(OptionalDouble.of(neuron.direct())),
+                    "coefficient %+.3f".formatted(neuron.coefficient()));
+        }
+        if (!part.neurons().isEmpty()) {
+            row("  other neurons", part.otherNeurons());
+        }
     }
 
     private void row(String name, double direct) {

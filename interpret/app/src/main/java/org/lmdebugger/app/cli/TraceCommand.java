@@ -9,6 +9,7 @@ import org.lmdebugger.app.json.TraceJson;
 import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Measure.Token;
+import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
@@ -62,6 +63,11 @@ final class TraceCommand extends ModelCommand {
             + "strongest parts; --json has all.")
     private boolean attribution;
 
+    @Option(names = "--neurons", paramLabel = "N", description = "How many neurons of each feed-forward layer "
+            + "--attribution lists: those with the largest direct effects in size, which add up, with that of the other "
+            + "neurons, to the layer's (default: ${DEFAULT-VALUE}).")
+    private int neurons = AttributionOptions.DEFAULT.neurons();
+
     @Option(names = "--attention", description = "Shows for each head the positions that it reads most, by the norm of "
             + "attention weight times value times output weights; the tokens that its output promotes; and its direct "
             + "and total effects.")
@@ -80,7 +86,7 @@ final class TraceCommand extends ModelCommand {
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
             var options = options(debugger);
-            var scope = new TraceAttributions.Scope(attribution, attention, token(against), top);
+            var scope = new TraceAttributions.Scope(attribution, attention, token(against), top, neurons);
             var trace = debugger.trace(prompt, wanted, options);
             var attributions = TraceAttributions.of(debugger, trace, Prompt.of(prompt), wanted, scope, Progress.NONE);
             if (json.isGiven()) {

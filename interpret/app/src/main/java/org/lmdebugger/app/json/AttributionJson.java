@@ -26,18 +26,33 @@ public record AttributionJson(String token, @JsonInclude(NON_NULL) String agains
                 attribution.contributions().stream().map(Part::of).toList());
     }
 
-    /** The effects of one part. @param total null where it is not measured */
+    /**
+     * The effects of one part.
+     *
+     * @param total        null where it is not measured
+     * @param otherNeurons null where no neurons are listed
+     */
     public record Part(String part, float direct, float renormalised, @JsonInclude(NON_NULL) Float total,
-            @JsonInclude(NON_EMPTY) List<PartSource> sources) {
+            @JsonInclude(NON_EMPTY) List<PartSource> sources, @JsonInclude(NON_EMPTY) List<PartNeuron> neurons,
+            @JsonInclude(NON_NULL) Float otherNeurons) {
         private static Part of(Attribution.Contribution part) {
             return new Part(part.component().toString(), (float) part.direct(), (float) part.renormalised(),
                     orNull(part.total()), part.sources().stream()
-                            .map(source -> new PartSource(source.position(), (float) source.direct())).toList());
+                            .map(source -> new PartSource(source.position(), (float) source.direct())).toList(),
+                    part.neurons().stream().map(PartNeuron::of).toList(),
+                    part.neurons().isEmpty() ? null : (float) part.otherNeurons());
         }
     }
 
     /** The share of a head's direct effect that comes from a position. */
     public record PartSource(int position, float direct) {
+    }
+
+    /** The share of a feed-forward layer's direct effect that is a neuron's. */
+    public record PartNeuron(String neuron, float coefficient, float direct) {
+        private static PartNeuron of(Attribution.NeuronEffect effect) {
+            return new PartNeuron(effect.neuron().toString(), (float) effect.coefficient(), (float) effect.direct());
+        }
     }
 
     /** The attention of one head. @param total null where it is not measured */

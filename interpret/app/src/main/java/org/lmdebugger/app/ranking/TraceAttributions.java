@@ -28,8 +28,9 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
      * @param attention   whether the heads' attention is
      * @param against     the token whose logit is subtracted from the target's, if any
      * @param top         how many sources and promoted tokens of each head are
+     * @param neurons     how many neurons of each feed-forward layer are
      */
-    public record Scope(boolean attribution, boolean attention, Optional<Token.Fixed> against, int top) {
+    public record Scope(boolean attribution, boolean attention, Optional<Token.Fixed> against, int top, int neurons) {
         public Scope {
             if (against.isPresent() && !attribution && !attention) {
                 throw new IllegalArgumentException(
@@ -55,11 +56,13 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
             return new TraceAttributions(scope, List.of(), List.of());
         }
         int promoted = scope.attention() ? scope.top() : 0;
+        int neurons = scope.attribution() ? scope.neurons() : 0;
         var runs = edits.isEmpty() ? List.of(Intervention.NONE) : List.of(Intervention.NONE, edits);
         var attributions = runs.stream().map(run -> trace.positions().stream()
                 .map(position -> debugger.attribute(prompt, run,
                         new AttributionOptions(position.position(),
-                                new Target(Optional.of(Token.ofId(position.target().id())), scope.against()), promoted),
+                                new Target(Optional.of(Token.ofId(position.target().id())), scope.against()), promoted,
+                                neurons),
                         progress))
                 .toList()).toList();
         return new TraceAttributions(scope, attributions.getFirst(),

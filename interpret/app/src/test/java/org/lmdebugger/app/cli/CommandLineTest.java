@@ -74,12 +74,14 @@ class CommandLineTest {
 
     @Test
     void attributionAddsUpToTheDifferenceOfLogits() {
-        assertThat(lmdebug("trace", PROMPT, "--attribution", "--target", " girl", "--against", " boy", "--top", "4"))
-                .isZero();
+        assertThat(lmdebug("trace", PROMPT, "--attribution", "--target", " girl", "--against", " boy", "--top", "4",
+                "--neurons", "2")).isZero();
         assertThat(out.toString().lines())
                 .allSatisfy(line -> assertThat(line.codePointCount(0, line.length())).isLessThanOrEqualTo(80));
         assertThat(out.toString()).contains("effects on ␣girl − ␣boy").doesNotContain("attention of position")
-                .containsPattern("\n  part +direct +renorm\\. +total .*\n(  \\S+ .*\n){4}  35 other parts +[+-]"
+                .containsPattern("\n  part +direct +renorm\\. +total .*\n(  \\S+ .*\n"
+                        + "((    L\\dD\\d+ +[+-]0\\.\\d{3} +coefficient [+-]\\d\\.\\d{3}\n){2}"
+                        + "    other neurons +[+-]0\\.\\d{3}\n)?){4}  35 other parts +[+-]"
                         + "0\\.\\d{3}\n  sum +\\+0\\.450\n  logit +\\+0\\.450\n  remainder +[+-]\\d\\.\\de-0[5-9]\n");
     }
 
@@ -115,6 +117,15 @@ class CommandLineTest {
             assertThat(attribution.at("/parts/2/sources")).hasSize(8);
             assertThat(names(attribution.at("/parts/2/sources/0"))).containsExactly("position", "direct");
             assertThat(names(attribution.at("/parts/0"))).containsExactly("part", "direct", "renormalised");
+            var ffn = attribution.at("/parts/9");
+            assertThat(names(ffn)).containsExactly("part", "direct", "renormalised", "total", "neurons",
+                    "other_neurons");
+            assertThat(ffn.get("neurons")).hasSize(5);
+            assertThat(names(ffn.at("/neurons/0"))).containsExactly("neuron", "coefficient", "direct");
+            assertThat(ffn.at("/neurons/0/neuron").textValue()).matches("L0D\\d+");
+            assertThat(ffn.get("neurons").valueStream().mapToDouble(neuron -> neuron.get("direct").doubleValue()).sum()
+                    + ffn.get("other_neurons").doubleValue())
+                            .isCloseTo(ffn.get("direct").doubleValue(), within(1e-5)); // of numbers in single precision
             assertThat(position.get("attention")).hasSize(24);
             var head = position.at("/attention/1");
             assertThat(names(head)).containsExactly("layer", "head", "sources", "promotes", "direct", "total");
@@ -277,6 +288,7 @@ class CommandLineTest {
                     trace|Once --token boyhoods|(expected: one token, but it is
                     trace|Once --token girl|" girl", with a space, is one
                     trace|Once --target boyhoods --attribution|(expected: one token, but it is
+                    trace|Once --attribution --neurons 999|neurons: 999 (expected: 0 to 768)
                     trace|Once --against #99999 --attention|token: 99999 (expected: 0 to 8191)
                     trace|Once --against #620|against: #620 (expected: attribution or attention, whose effects are on the difference)
                     trace|Once --target #620 --against #620 --attribution|against:  girl (expected: another token than the target)

@@ -110,9 +110,9 @@ class ApiTest {
         var positions = json(server.post("/api/v1/trace",
                 """
                         {"prompt": "%s", "edits": ["L1.mid*=2"], "positions": [3, -1], "target": " girl", "against": " boy",
-                         "attribution": true, "attention": true, "top": 2}"""
+                         "attribution": true, "neurons": 2, "attention": true, "top": 2}"""
                         .formatted(PROMPT)));
-        var options = AttributionOptions.DEFAULT.target(Target.of(" girl", " boy"));
+        var options = AttributionOptions.DEFAULT.target(Target.of(" girl", " boy")).neurons(2);
         for (var run : Map.of("/positions", Intervention.NONE, "/edited/positions", Intervention.parse("L1.mid*=2"))
                 .entrySet()) {
             var expected = server.debugger.attribute(Prompt.of(PROMPT), run.getValue(), options, Progress.NONE);
@@ -121,6 +121,13 @@ class ApiTest {
             assertThat(attribution.get("parts")).hasSameSizeAs(expected.contributions());
             assertThat(attribution.at("/parts/5/direct").floatValue())
                     .isEqualTo((float) expected.contributions().get(5).direct());
+            var ffn = expected.contributions().get(9);
+            assertThat(attribution.at("/parts/9/neurons")).hasSize(2);
+            assertThat(attribution.at("/parts/9/neurons/1/neuron").textValue())
+                    .isEqualTo(ffn.neurons().get(1).neuron().toString());
+            assertThat(attribution.at("/parts/9/neurons/1/direct").floatValue())
+                    .isEqualTo((float) ffn.neurons().get(1).direct());
+            assertThat(attribution.at("/parts/9/other_neurons").floatValue()).isEqualTo((float) ffn.otherNeurons());
             assertThat(positions.at(run.getKey() + "/1/attention/3/total").floatValue())
                     .isEqualTo((float) expected.heads().get(3).total().getAsDouble());
         }
@@ -135,7 +142,10 @@ class ApiTest {
                         .formatted("a ".repeat(120)));
         assertThat(answer.statusCode()).isEqualTo(400);
         assertThat(json(answer).get("detail").textValue()).startsWith("positions: attributions of ")
-                .endsWith(" sources of heads (expected: at most 10,000 and 300,000; ask for fewer positions)");
+                .endsWith(
+                        " neurons (expected: at most 10,000, 300,000 and 300,000; ask for fewer positions)");
+        assertThat(server.post("/api/v1/trace", "{\"prompt\": \"a\", \"attribution\": true, \"neurons\": 101}").body())
+                .contains("neurons: 101 (expected: 0 to 100)");
     }
 
     /** Everyone with another intervention, all at once. */

@@ -66,6 +66,7 @@ class DescriptionTest {
         var limits = json(server.get("/api/v1/model")).get("limits");
         var schemas = DESCRIPTION.document.at("/components/schemas");
         assertThat(List.of(schemas.at("/TraceRequest/properties/top/maximum"),
+                schemas.at("/TraceRequest/properties/neurons/maximum"),
                 schemas.at("/GenerateRequest/properties/tokens/maximum"),
                 schemas.at("/GenerateTextRequest/properties/generate_k/maximum"),
                 schemas.at("/GenerateRequest/properties/continuations/maxItems"),
@@ -74,8 +75,9 @@ class DescriptionTest {
                 schemas.at("/SweepRequest/properties/against/maxItems"),
                 schemas.at("/SweepRequest/properties/operations/maxItems"),
                 schemas.at("/SweepRequest/properties/measures/maxItems")))
-                        .isEqualTo(List.of(limits.get("top"), limits.get("generated_tokens"),
-                                limits.get("generated_tokens"), limits.get("continuations"),
+                        .isEqualTo(List.of(limits.get("top"), limits.get("top"),
+                                limits.get("generated_tokens"), limits.get("generated_tokens"),
+                                limits.get("continuations"),
                                 limits.get("sweep_prompts"), limits.get("sweep_prompts"),
                                 limits.get("sweep_prompts"), limits.get("sweep_operations"),
                                 limits.get("followed_tokens")));

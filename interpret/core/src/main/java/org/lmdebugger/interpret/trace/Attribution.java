@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.trace;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.model.TokenLogit;
 
 /**
@@ -77,11 +78,19 @@ public record Attribution(int position, Trace.Token target, Optional<Trace.Token
      * @param sources      of a head: its attention to each position; empty if an edit changes its mixed values
      * @param promoted     of a head: the tokens with the largest products of its output and the head of the model, as
      *                     many as were asked for
+     * @param neurons      of a feed-forward layer: those of the largest direct effects in size, largest first, as many
+     *                     as were asked for; empty if an edit changes the layer's output
      */
     public record Contribution(Component component, double direct, double renormalised, OptionalDouble total,
-            List<Source> sources, List<TokenLogit> promoted) {
+            List<Source> sources, List<TokenLogit> promoted, List<NeuronEffect> neurons) {
         Contribution withTotal(double effect) {
-            return new Contribution(component, direct, renormalised, OptionalDouble.of(effect), sources, promoted);
+            return new Contribution(component, direct, renormalised, OptionalDouble.of(effect), sources, promoted,
+                    neurons);
+        }
+
+        /** Returns the direct effect less those of the listed neurons: of a feed-forward layer, that of its others. */
+        public double otherNeurons() {
+            return direct - neurons.stream().mapToDouble(NeuronEffect::direct).sum();
         }
     }
 
@@ -94,6 +103,15 @@ public record Attribution(int position, Trace.Token target, Optional<Trace.Token
      * @param direct   the direct effect of A·v·W_O
      */
     public record Source(int position, double weight, double norm, double direct) {
+    }
+
+    /**
+     * A neuron's part of a feed-forward layer's output, m·v.
+     *
+     * @param coefficient m, with its sign
+     * @param direct      the direct effect of m·v; those of all neurons of a layer add up to that of its output
+     */
+    public record NeuronEffect(Neuron neuron, double coefficient, double direct) {
     }
 
     /** Returns the sum of the direct effects. */

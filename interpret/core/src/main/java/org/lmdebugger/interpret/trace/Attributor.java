@@ -1,24 +1,28 @@
 package org.lmdebugger.interpret.trace;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.Lens;
-import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.interpret.trace.Attribution.Component;
 import org.lmdebugger.interpret.trace.Attribution.Contribution;
 import org.lmdebugger.interpret.trace.Attribution.Kind;
+import org.lmdebugger.interpret.trace.Attribution.NeuronEffect;
 import org.lmdebugger.interpret.trace.Attribution.Source;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
@@ -26,7 +30,8 @@ import org.lmdebugger.model.TokenLogit;
 
 /**
  * Divides the residual stream of one position of a run into parts, and reads each part's effect on a logit. The numbers
- * of the run are single precision; all that is computed from them here is double.
+ * of the run are single precision, and so are the effects of single neurons; all else that is computed from them here is
+ * double.
  */
 public final class Attributor {
     private final Gpt2 model;
@@ -56,14 +61,15 @@ public final class Attributor {
      * @param run      of a prompt under {@code edits}, with every site kept
      * @param against  the token whose logit is subtracted, if any
      * @param promoted how many tokens are listed that each head's output promotes
+     * @param neurons  how many neurons of each feed-forward layer are listed
      */
     public static Attribution attribute(Activations run, Intervention edits, int position, Trace.Token target,
-            Optional<Trace.Token> against, int promoted) {
+            Optional<Trace.Token> against, int promoted, int neurons) {
         var logits = logits(run, position);
         double logit = logits[target.id()] - against.map(token -> (double) logits[token.id()]).orElse(0.0);
         var attributor = new Attributor(run, edits, position, LogitReadout.of(run.model(), target, against));
         attributor.divide();
-        return new Attribution(position, target, against, logit, attributor.contributions(promoted));
+        return new Attribution(position, target, against, logit, attributor.contributions(promoted, neurons));
     }
 
     /** Returns the logits that the network computes at a position of a run. */
@@ -92,7 +98,7 @@ public final class Attributor {
             add(new Component(Kind.FFN, l, -1), row(Site.FFN_OUT, l));
             add(new Component(Kind.FFN_BIAS, l, -1), doubles(model.layer(l).ffnOutBias()));
             var after = row(Site.RESIDUAL_POST, l);
-            if (isEdited(l)) {
+            if (isStreamEdited(l)) {
                 add(new Component(Kind.EDITS, l, -1),
                         difference(difference(after, before), sum(parts.subList(first, parts.size()))));
             }
@@ -106,13 +112,24 @@ public final class Attributor {
     }
 
     /** Returns whether an edit changes the residual stream in a layer by itself, beside the parts of the layer. */
-    private boolean isEdited(int layer) {
-        return edits.list().stream().anyMatch(edit -> edit.layer() == layer && edit.part() instanceof Residual residual
-                && residual.point() != Residual.Point.FFN && holds(edit));
+    private boolean isStreamEdited(int layer) {
+        return isEdited(part -> part instanceof Residual(int l, Residual.Point point) && l == layer
+                && point != Residual.Point.FFN);
     }
 
-    private boolean holds(Edit edit) {
-        return edit.positions().contains(position, run.length());
+    private boolean isFfnEdited(int layer) {
+        return isEdited(new Residual(layer, Residual.Point.FFN)::equals);
+    }
+
+    private boolean isMixEdited(int layer, int head) {
+        return isEdited(part -> part instanceof Head(int l, int h, Head.Vector vector) && l == layer
+                && (h == Head.ALL || h == head) && vector == Head.Vector.Z);
+    }
+
+    /** Returns whether an edit of such a part holds at the position. */
+    private boolean isEdited(Predicate<Part> part) {
+        return edits.list().stream()
+                .anyMatch(edit -> part.test(edit.part()) && edit.positions().contains(position, run.length()));
     }
 
     /** Adds each head's mixed values times its rows of the output weights, and its sources. */
@@ -154,11 +171,6 @@ public final class Attributor {
         }
     }
 
-    private boolean isMixEdited(int layer, int head) {
-        return edits.list().stream().anyMatch(edit -> edit.part() instanceof Head(int l, int h, Head.Vector vector)
-                && l == layer && (h == Head.ALL || h == head) && vector == Head.Vector.Z && holds(edit));
-    }
-
     /** Returns ‖v·W_O‖₂ of each head and position. */
     private float[][] norms(int layer, Tensor values) {
         int heads = model.config().heads();
@@ -181,19 +193,21 @@ public final class Attributor {
         return norms;
     }
 
-    private List<Contribution> contributions(int promoted) {
+    private List<Contribution> contributions(int promoted, int neurons) {
         var tokens = promoted == 0 ? Map.<Component, List<TokenLogit>>of() : promoted(promoted);
+        var effects = neurons == 0 ? Map.<Component, List<NeuronEffect>>of() : neurons(neurons);
         double logit = readout.logit(stream);
         var contributions = new ArrayList<Contribution>();
         for (int i = 0; i < components.size(); i++) {
             var component = components.get(i);
             contributions.add(new Contribution(component, dot(parts.get(i), reader),
                     logit - readout.logit(difference(stream, parts.get(i))), OptionalDouble.empty(),
-                    sources.getOrDefault(component, List.of()), tokens.getOrDefault(component, List.of())));
+                    sources.getOrDefault(component, List.of()), tokens.getOrDefault(component, List.of()),
+                    effects.getOrDefault(component, List.of())));
         }
         double bias = readout.biasLogit();
         contributions.add(new Contribution(new Component(Kind.FINAL_BIAS, -1, -1), bias, bias, OptionalDouble.empty(),
-                List.of(), List.of()));
+                List.of(), List.of(), List.of()));
         return List.copyOf(contributions);
     }
 
@@ -216,6 +230,47 @@ public final class Attributor {
             }
             return promoted;
         }
+    }
+
+    /** Returns the strongest neurons of each feed-forward layer whose output is the sum of its value vectors. */
+    private Map<Component, List<NeuronEffect>> neurons(int count) {
+        int width = model.config().feedForwardWidth();
+        var strongest = new HashMap<Component, List<NeuronEffect>>();
+        try (var scope = new TensorScope(model.device())) {
+            var g = scope.allocate(ElementType.F32, 1, stream.length);
+            var direct = scope.allocate(ElementType.F32, 1, width);
+            model.call(session -> {
+                session.upload(g, floats(reader));
+                var all = scope.vector(session, IntStream.range(0, width).toArray());
+                for (int l = 0; l < model.config().layers(); l++) {
+                    if (!isFfnEdited(l)) {
+                        var m = run.coefficients(l).row(position);
+                        session.contributions(direct, all, m, model.layer(l).ffnOut(), g);
+                        var coefficients = new float[width];
+                        var effects = new float[width];
+                        session.download(coefficients, m);
+                        session.download(effects, direct);
+                        strongest.put(new Component(Kind.FFN, l, -1), strongest(l, coefficients, effects, count));
+                    }
+                }
+                return null;
+            });
+        }
+        return strongest;
+    }
+
+    private static List<NeuronEffect> strongest(int layer, float[] coefficients, float[] effects, int count) {
+        return IntStream.range(0, effects.length)
+                .mapToObj(i -> new NeuronEffect(new Neuron(layer, i), coefficients[i], effects[i]))
+                .sorted(Comparator.comparingDouble(neuron -> -Math.abs(neuron.direct()))).limit(count).toList();
+    }
+
+    private static float[] floats(double[] vector) {
+        var floats = new float[vector.length];
+        for (int j = 0; j < floats.length; j++) {
+            floats[j] = (float) vector[j];
+        }
+        return floats;
     }
 
     private double[] row(Site site, int layer) {

@@ -16,6 +16,7 @@ import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Measure.Token;
+import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
@@ -38,9 +39,11 @@ public final class TraceRoutes {
      * @param tokens    the followed tokens: texts that are one token each, or ids as {@code #12}
      * @param target    the token that effects are on, instead of the first followed one
      * @param against   the token whose logit is subtracted in attributions
+     * @param neurons   how many neurons of each feed-forward layer an attribution lists
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
-            List<String> tokens, Boolean total, String target, String against, Boolean attribution, Boolean attention) {
+            List<String> tokens, Boolean total, String target, String against, Boolean attribution, Integer neurons,
+            Boolean attention) {
     }
 
     private void trace(Context context) {
@@ -49,6 +52,8 @@ public final class TraceRoutes {
         var edits = edits(request.edits(), request.mode());
         int top = Objects.requireNonNullElse(request.top(), 10);
         Limits.check("top", top, 1, Limits.TOP);
+        int neurons = Objects.requireNonNullElse(request.neurons(), AttributionOptions.DEFAULT.neurons());
+        Limits.check("neurons", neurons, 0, Limits.TOP);
         var followed = Objects.requireNonNullElse(request.tokens(), List.<String>of());
         Limits.check("tokens", followed, Limits.FOLLOWED);
         var tokenizer = inference.debugger().model().tokenizer();
@@ -58,7 +63,8 @@ public final class TraceRoutes {
                 Boolean.TRUE.equals(request.total()));
         var scope = new TraceAttributions.Scope(Boolean.TRUE.equals(request.attribution()),
                 Boolean.TRUE.equals(request.attention()),
-                Optional.ofNullable(request.against()).map(token -> Token.ofId(id(tokenizer, token))), top);
+                Optional.ofNullable(request.against()).map(token -> Token.ofId(id(tokenizer, token))), top,
+                neurons);
         var ids = inference.debugger().model().encode(text);
         checkCells(ids.length, options, scope);
         var prompt = Prompt.ofIds(ids);
@@ -117,19 +123,21 @@ public final class TraceRoutes {
                                     options.totalEffects() ? "total effects" : "tokens", most));
         }
         if (!scope.isEmpty()) {
-            checkAttributions(positions, length);
+            checkAttributions(positions, length, scope.neurons());
         }
     }
 
-    /** Checks the size of attributions: total effects of heads and feed-forward layers, and sources of all heads. */
-    private void checkAttributions(long positions, int length) {
+    /** Checks the size of attributions: total effects of heads and feed-forward layers, sources of heads, neurons. */
+    private void checkAttributions(long positions, int length, int neuronsOfLayer) {
         var config = inference.debugger().model().config();
         long effects = positions * config.layers() * (config.heads() + 1);
         long sources = positions * config.layers() * config.heads() * length;
-        if (effects > Limits.TOTAL_EFFECTS || sources > Limits.CELLS) {
+        long neurons = positions * config.layers() * neuronsOfLayer;
+        if (effects > Limits.TOTAL_EFFECTS || sources > Limits.CELLS || neurons > Limits.CELLS) {
             throw Problem.badRequest(
-                    "positions: attributions of %,d are %,d total effects and %,d sources of heads (expected: at most %,d and %,d; ask for fewer positions)"
-                            .formatted(positions, effects, sources, Limits.TOTAL_EFFECTS, Limits.CELLS));
+                    "positions: attributions of %,d are %,d total effects, %,d sources of heads and %,d neurons (expected: at most %,d, %,d and %,d; ask for fewer positions)"
+                            .formatted(positions, effects, sources, neurons, Limits.TOTAL_EFFECTS, Limits.CELLS,
+                                    Limits.CELLS));
         }
     }
 
