@@ -211,9 +211,7 @@ public final class Activations implements AutoCloseable {
                 var none = temporary.allocate(ElementType.F32, 0, model.config().width());
                 var off = new float[heads * n * length];
                 for (int e = 0; e < heads * n; e++) {
-                    for (int key : intervention.keysOff(layer, e / n, positions[e % n])) {
-                        off[e * length + key] = Float.NEGATIVE_INFINITY;
-                    }
+                    intervention.takeAway(off, e * length, layer, e / n, positions[e % n]);
                 }
                 var bias = temporary.allocate(ElementType.F32, pattern.rows(), length);
                 session.upload(bias, off);

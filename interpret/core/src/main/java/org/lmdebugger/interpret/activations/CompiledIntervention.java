@@ -122,6 +122,21 @@ public final class CompiledIntervention {
         return patterns(layer, head, position).mapToInt(PatternStep::key).filter(key -> key >= 0).distinct().toArray();
     }
 
+    /**
+     * Sets the bias of the keys that a head's query at a position does not attend to, to −∞.
+     *
+     * @param bias of the scores
+     * @param at   place of the bias of key 0
+     * @return whether there are such keys
+     */
+    boolean takeAway(float[] bias, int at, int layer, int head, int position) {
+        var keys = keysOff(layer, head, position);
+        for (int key : keys) {
+            bias[at + key] = Float.NEGATIVE_INFINITY;
+        }
+        return keys.length > 0;
+    }
+
     private Stream<PatternStep> patterns(int layer, int head, int position) {
         return patterns(layer).filter(step -> step.head() == head && step.positions().contains(position, promptLength));
     }

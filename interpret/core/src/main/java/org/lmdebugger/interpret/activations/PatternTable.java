@@ -53,16 +53,12 @@ public final class PatternTable {
                 continue;
             }
             var replaced = interventions[e].weights(layer, heads[e], positions[e]);
-            var keysOff = interventions[e].keysOff(layer, heads[e], positions[e]);
             if (replaced.isPresent()) {
                 all[e] = rows[e];
                 System.arraycopy(replaced.get(), 0, given, e * keys, positions[e] + 1);
-            } else if (keysOff.length > 0) {
+            } else if (interventions[e].takeAway(off, e * keys, layer, heads[e], positions[e])) {
                 all[e] = rows[e];
                 again[e] = rows[e];
-                for (int key : keysOff) {
-                    off[e * keys + key] = Float.NEGATIVE_INFINITY;
-                }
             }
         }
         session.upload(recomputed, again);

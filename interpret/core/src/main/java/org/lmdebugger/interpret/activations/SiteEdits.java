@@ -48,45 +48,62 @@ public final class SiteEdits {
             }
             return;
         }
-        for (int step = 0; step < steps(site, layer, interventions); step++) {
-            apply(site, layer, rows, interventions, first, n, step);
-        }
+        groups(site, layer, interventions).forEach(group -> apply(group, rows, interventions, first, n));
     }
 
-    private static int steps(Site site, int layer, List<CompiledIntervention> interventions) {
-        return interventions.stream().mapToInt(each -> each.rows(site, layer).size()).max().orElse(0);
+    /** Edits of rows that a device may apply at once: with vectors of one matrix, and of one width. */
+    public record Group(Tensor vectors, int width, List<Member> members) {
     }
 
-    /** Edits that a device may apply at once: with vectors of one matrix, and of one width. */
-    public record Kind(Tensor vectors, int width) {
-        public static Kind of(RowStep step) {
-            return new Kind(step.change().vectors(), step.change().width());
-        }
+    /** An edit of the rows of a sequence. */
+    public record Member(int sequence, RowStep step) {
+    }
+
+    private record Kind(Tensor vectors, int width) {
     }
 
     private record Entry(int row, int position, RowChange change) {
     }
 
-    private void apply(Site site, int layer, Tensor rows, List<CompiledIntervention> interventions, int first, int n,
-            int step) {
-        var kinds = new LinkedHashMap<Kind, List<Entry>>();
-        for (int s = 0; s < interventions.size(); s++) {
-            var steps = interventions.get(s).rows(site, layer);
-            for (int r = 0; r < n && step < steps.size(); r++) {
-                if (interventions.get(s).holds(steps.get(step), first + r)) {
-                    var change = steps.get(step).change();
-                    kinds.computeIfAbsent(Kind.of(steps.get(step)), key -> new ArrayList<>())
-                            .add(new Entry(s * n + r, first + r, change));
+    /**
+     * Returns the edits of rows at a site of a layer, in groups that are applied one after the other.
+     *
+     * @param interventions one for each sequence
+     */
+    public static List<Group> groups(Site site, int layer, List<CompiledIntervention> interventions) {
+        int steps = interventions.stream().mapToInt(each -> each.rows(site, layer).size()).max().orElse(0);
+        var groups = new ArrayList<Group>();
+        for (int k = 0; k < steps; k++) { // the k-th edit of each intervention
+            var kinds = new LinkedHashMap<Kind, List<Member>>();
+            for (int s = 0; s < interventions.size(); s++) {
+                var own = interventions.get(s).rows(site, layer);
+                if (k < own.size()) {
+                    var change = own.get(k).change();
+                    kinds.computeIfAbsent(new Kind(change.vectors(), change.width()), kind -> new ArrayList<>())
+                            .add(new Member(s, own.get(k)));
+                }
+            }
+            kinds.forEach((kind, members) -> groups.add(new Group(kind.vectors(), kind.width(), members)));
+        }
+        return groups;
+    }
+
+    private void apply(Group group, Tensor rows, List<CompiledIntervention> interventions, int first, int n) {
+        var entries = new ArrayList<Entry>();
+        for (var member : group.members()) {
+            for (int r = 0; r < n; r++) {
+                if (interventions.get(member.sequence()).holds(member.step(), first + r)) {
+                    entries.add(new Entry(member.sequence() * n + r, first + r, member.step().change()));
                 }
             }
         }
-        kinds.forEach((kind, entries) -> {
-            var table = new RowTable(scope, kind.vectors(), kind.width(), entries.size());
+        if (!entries.isEmpty()) {
+            var table = new RowTable(scope, group.vectors(), group.width(), entries.size());
             table.set(session, entries.stream().mapToInt(Entry::row).toArray(),
                     entries.stream().map(Entry::change).toArray(RowChange[]::new),
                     entries.stream().mapToInt(Entry::position).toArray());
             table.apply(session, rows);
-        });
+        }
     }
 
     /**

@@ -2,7 +2,6 @@ package org.lmdebugger.interpret.generate;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -54,10 +53,7 @@ public final class Decoder implements AutoCloseable {
     private final List<PatternSteps> patternSteps = new ArrayList<>();
 
     /** Edits of rows at a site of a layer, of all continuations; which entry means which edit does not change. */
-    private record SiteSteps(Site site, int layer, RowTable table, List<Row> entries, int[] rows) {
-    }
-
-    private record Row(int continuation, CompiledIntervention.RowStep step) {
+    private record SiteSteps(Site site, int layer, RowTable table, List<SiteEdits.Member> entries, int[] rows) {
     }
 
     /** Edits of the attention of a layer, of all continuations. */
@@ -134,29 +130,14 @@ public final class Decoder implements AutoCloseable {
                     entries.stream().map(EditTable.Entry::change).toArray(Affine[]::new)));
         }
         for (var site : Site.values()) {
-            prepareSteps(site, layer);
+            for (var group : SiteEdits.groups(site, layer, interventions)) {
+                var rows = new int[group.members().size()];
+                Arrays.fill(rows, -1);
+                siteSteps.add(new SiteSteps(site, layer,
+                        new RowTable(scope, group.vectors(), group.width(), rows.length), group.members(), rows));
+            }
         }
         prepareAttention(layer);
-    }
-
-    private void prepareSteps(Site site, int layer) {
-        int steps = interventions.stream().mapToInt(each -> each.rows(site, layer).size()).max().orElse(0);
-        for (int step = 0; step < steps; step++) {
-            var kinds = new LinkedHashMap<SiteEdits.Kind, List<Row>>();
-            for (int b = 0; b < interventions.size(); b++) {
-                var own = interventions.get(b).rows(site, layer);
-                if (step < own.size()) {
-                    kinds.computeIfAbsent(SiteEdits.Kind.of(own.get(step)), key -> new ArrayList<>())
-                            .add(new Row(b, own.get(step)));
-                }
-            }
-            kinds.forEach((kind, rows) -> {
-                var table = new RowTable(scope, kind.vectors(), kind.width(), rows.size());
-                var none = new int[rows.size()];
-                Arrays.fill(none, -1);
-                siteSteps.add(new SiteSteps(site, layer, table, rows, none));
-            });
-        }
     }
 
     private void prepareAttention(int layer) {
@@ -285,8 +266,8 @@ public final class Decoder implements AutoCloseable {
         Arrays.fill(positions, position);
         for (int e = 0; e < positions.length; e++) {
             var entry = steps.entries().get(e);
-            boolean holds = interventions.get(entry.continuation()).holds(entry.step(), position);
-            steps.rows()[e] = holds ? entry.continuation() : -1;
+            boolean holds = interventions.get(entry.sequence()).holds(entry.step(), position);
+            steps.rows()[e] = holds ? entry.sequence() : -1;
         }
         steps.table().set(session, steps.rows(), steps.entries().stream().map(entry -> entry.step().change())
                 .toArray(CompiledIntervention.RowChange[]::new), positions);
