@@ -34,6 +34,11 @@ public final class PatternTable {
         weights = scope.allocate(ElementType.F32, heads.length, keys);
     }
 
+    /** Returns the device memory of a table, in bytes. */
+    public static long bytes(long edits, long keys) {
+        return 4 * edits * (3 + 2 * keys);
+    }
+
     /**
      * Replaces all edits.
      *

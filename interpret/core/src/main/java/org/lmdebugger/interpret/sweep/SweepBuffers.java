@@ -32,14 +32,6 @@ record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor que
                 scope.allocate(ElementType.F32, 1, r));
     }
 
-    /** Windows on as much as that many sequences take. */
-    SweepBuffers of(int sequences, int positions) {
-        long r = (long) sequences * positions;
-        return new SweepBuffers(x.rows(0, r), read.rows(0, sequences), normed.rows(0, r), out.rows(0, r),
-                queryKeyValue.rows(0, r),
-                coefficients.rows(0, r), rows.columns(0, r), neurons.columns(0, r), shifts.columns(0, r));
-    }
-
     /** Bytes of so many sequences of {@code positions} positions. */
     static long bytes(Gpt2Config config, long sequences, int positions) {
         return 4 * sequences * (positions * (6L * config.width() + config.feedForwardWidth() + 3) + config.width());

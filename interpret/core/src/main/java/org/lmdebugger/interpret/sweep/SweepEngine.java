@@ -42,10 +42,10 @@ public final class SweepEngine implements AutoCloseable {
     private final Effects cleanEffects;
     private int most = Integer.MAX_VALUE; // sequences at a time, after the device ran out of memory
 
-    private TensorScope work; // of what chunks of the same number of positions share
+    private TensorScope work; // of what chunks of the same size share
     private SweepBuffers buffers;
     private MeasureReader readout;
-    private int capacity; // sequences
+    private int sequences;
     private int positions;
 
     public SweepEngine(Gpt2 model, SweepPlan plan, int prompt) {
@@ -169,28 +169,28 @@ public final class SweepEngine implements AutoCloseable {
         reserve(part.size(), length - part.getFirst().entry().position());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                var walk = new Walk(session, temporary, buffers.of(part.size(), positions), part, own, all);
+                var walk = new Walk(session, temporary, part, own, all);
                 readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), effects, at);
                 return null;
             });
         }
     }
 
-    /** Reserves buffers that are large enough: those of the previous chunk, if possible. */
+    /** Reserves buffers: those of the previous chunk if it is as large; larger ones may not fit beside its tables. */
     private void reserve(int sequences, int positions) {
-        if (sequences <= capacity && positions == this.positions) {
+        if (sequences == this.sequences && positions == this.positions) {
             return;
         }
         release();
         work = new TensorScope(model.device());
         buffers = SweepBuffers.of(work, model.config(), sequences, positions);
         readout = model.call(session -> new MeasureReader(model, session, work, layout, sequences, cleanLogits));
-        capacity = sequences;
+        this.sequences = sequences;
         this.positions = positions;
     }
 
     private void release() {
-        capacity = 0;
+        sequences = 0;
         if (work != null) {
             work.close();
         }
@@ -200,7 +200,6 @@ public final class SweepEngine implements AutoCloseable {
     private final class Walk {
         private final Operations session;
         private final TensorScope scope;
-        private final SweepBuffers buffers;
         private final List<SweepItem> part;
         private final List<CompiledIntervention> own;
         private final List<CompiledIntervention> all; // with the edits that always hold
@@ -216,11 +215,10 @@ public final class SweepEngine implements AutoCloseable {
         private int rowsLayer = -1;
         private int rowsEntered;
 
-        Walk(Operations session, TensorScope scope, SweepBuffers buffers, List<SweepItem> part,
-                List<CompiledIntervention> own, List<CompiledIntervention> all) {
+        Walk(Operations session, TensorScope scope, List<SweepItem> part, List<CompiledIntervention> own,
+                List<CompiledIntervention> all) {
             this.session = session;
             this.scope = scope;
-            this.buffers = buffers;
             this.part = part;
             this.own = own;
             this.all = all;

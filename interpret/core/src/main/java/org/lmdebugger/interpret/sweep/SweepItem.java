@@ -8,9 +8,11 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.PatternTable;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
@@ -24,6 +26,7 @@ import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Gpt2Config;
 
 /**
  * One intervention of a sweep, on one prompt, and from where on it changes anything.
@@ -57,6 +60,35 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         var operation = sweep.operations().get(index);
         var positions = position < 0 ? sweep.positions(operation) : Positions.at(position);
         return new Intervention(parts.stream().map(part -> edit(part, operation, positions)).toList());
+    }
+
+    /**
+     * Returns the device memory of the tables of attention that the intervention needs, one for each layer, in bytes.
+     *
+     * @param length of the prompt
+     */
+    long tableBytes(Gpt2Config config, Sweep sweep, int length) {
+        int positions = length - entry.position();
+        var own = parts.isEmpty() ? parts(sweep.interventions().get(index)) : parts.stream();
+        long rows = Stream.concat(parts(sweep.base()), own).flatMap(part -> patterns(part, config.heads())).distinct()
+                .filter(head -> head.layer() >= entry.layer())
+                .mapToLong(head -> head.layer() == config.layers() - 1 ? Math.min(1, positions) : positions).sum();
+        return PatternTable.bytes(rows, length);
+    }
+
+    private static Stream<Part> parts(Intervention edits) {
+        return edits.list().stream().map(Edit::part);
+    }
+
+    /** Returns the heads whose attention an edit of a part changes. */
+    private static Stream<Head> patterns(Part part, int heads) {
+        return switch (part) {
+            case Link(int layer, int head, int _) -> Stream.of(new Head(layer, head, Head.Vector.PATTERN));
+            case Head(int layer, int head, Head.Vector vector) when vector == Head.Vector.PATTERN ->
+                    head == Head.ALL ? IntStream.range(0, heads).mapToObj(h -> new Head(layer, h, vector))
+                            : Stream.of((Head) part);
+            default -> Stream.empty();
+        };
     }
 
     /** Switching a link off is another operation than setting a vector to 0; a sweep's off means both. */

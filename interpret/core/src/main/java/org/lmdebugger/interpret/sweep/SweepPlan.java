@@ -98,9 +98,17 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         for (int from = 0; from < items.size();) {
             int first = items.get(from).entry().position();
             int positions = length - first;
-            int to = from + 1;
-            while (to < items.size() && items.get(to).entry().position() == first
-                    && bytes(config, readout, to + 1 - from, positions) <= sweep.memory()) {
+            int to = from;
+            long tables = 0;
+            long bytes = 0;
+            while (to < items.size() && items.get(to).entry().position() == first) {
+                tables += items.get(to).tableBytes(config, sweep, length);
+                long withNext = SweepBuffers.bytes(config, to + 1 - from, positions) + readout.bytes(to + 1 - from)
+                        + tables;
+                if (to > from && withNext > sweep.memory()) {
+                    break;
+                }
+                bytes = withNext;
                 to++;
             }
             double flop = 0;
@@ -111,14 +119,10 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
                 }
             }
             chunks.add(new Chunk(prompt, from, to - from, first, (long) (to - from) * positions, flop));
-            largest = Math.max(largest, bytes(config, readout, to - from, positions));
+            largest = Math.max(largest, bytes);
             from = to;
         }
         return largest;
-    }
-
-    private static long bytes(Gpt2Config config, MeasureReader.Layout readout, int sequences, int positions) {
-        return SweepBuffers.bytes(config, sequences, positions) + readout.bytes(sequences);
     }
 
     /**

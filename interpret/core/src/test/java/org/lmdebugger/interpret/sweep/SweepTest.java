@@ -5,23 +5,32 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.RandomCheckpoint;
 import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.TestModels;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -292,6 +301,55 @@ class SweepTest {
                 .at(Positions.EACH).measure(Measure.kl()));
         assertThat(plan.chunks()).extracting(SweepPlan.Chunk::firstPosition).containsExactly(0, 5, 7);
         assertThat(plan.chunks()).extracting(SweepPlan.Chunk::count).containsExactly(5 * 4, 2 * 4, 4);
+    }
+
+    static Stream<Sweep> sweepsOfAttention() {
+        var prompt = "Once upon a time there was a little girl who had a cat. One day the cat was very sad. Then";
+        var patterns = Intervention.parse(IntStream.range(0, 3)
+                .mapToObj(l -> "L%dH*.pattern=from:\"%s\"".formatted(l, prompt.replace("girl", "bird")))
+                .toArray(String[]::new));
+        var sweep = Sweep.of(prompt).measure(Measure.logit(" girl")).memory(200_000);
+        return Stream.of(sweep.base(patterns).parts(PartSelection.parse("pre:L0")).off().at(Positions.EACH),
+                sweep.interventions(IntStream.range(0, 12)
+                        .mapToObj(i -> patterns.and(Intervention.parse("L2D%d=0".formatted(i)))).toList()),
+                sweep.parts(PartSelection.parse("links:L1")).off().at(Positions.at(20)));
+    }
+
+    /** Of what is allocated for one chunk alone, the tables of attention are by far the most. */
+    @ParameterizedTest
+    @MethodSource("sweepsOfAttention")
+    void tablesOfAttentionCountAsMemoryOfAChunk(Sweep sweep, @TempDir Path directory) throws IOException {
+        var allocated = new long[1];
+        var watched = new DelegatingDevice(device) {
+            @Override
+            public <T> T call(Function<Operations, T> work) {
+                return super.call(session -> {
+                    allocated[0] = 0;
+                    return work.apply(session);
+                });
+            }
+
+            @Override
+            public Tensor allocate(ElementType type, long rows, long columns) {
+                allocated[0] += rows * columns * type.bytes();
+                return super.allocate(type, rows, columns);
+            }
+        };
+        var files = ModelFiles.of(new RandomCheckpoint(3, 4, 16, 64, 8192).write(directory, 17));
+        try (var loaded = Gpt2.load(files, watched)) {
+            var plan = SweepPlan.of(loaded, sweep);
+            int length = plan.prompts().getFirst().length;
+            var bytes = new ArrayList<Long>();
+            SweepEngine.run(loaded, plan, 0, effects -> {
+                int positions = length - plan.chunks().get(effects.chunk()).firstPosition();
+                bytes.add(SweepBuffers.bytes(loaded.config(), effects.size(), positions) + allocated[0]);
+                return true;
+            });
+            assertThat(bytes).hasSizeGreaterThan(1)
+                    .allSatisfy(each -> assertThat(each).isLessThan(sweep.memory() + sweep.memory() / 50));
+            assertThat(Collections.max(bytes)).isGreaterThan(sweep.memory() / 2).isCloseTo(plan.bytes(),
+                    withinPercentage(2));
+        }
     }
 
     @Test
