@@ -3,6 +3,8 @@
 // weights are in device memory: a block for each entry.
 #include "common.cuh"
 
+#include <cfloat>
+
 // The keys, or values, that a query attends to: the shared prefix, then its sequence's own.
 struct Context {
     View<const float> prefix;
@@ -44,7 +46,7 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
     int64_t offset = blockIdx.y * headSize;
     int64_t column = static_cast<int64_t>(blockIdx.z) * width + threadIdx.x % width;
     int group = threadIdx.x / width;
-    float max = -INFINITY, sum = 0, mix = 0;
+    float max = -FLT_MAX, sum = 0, mix = 0; // finite, so that scores of -INFINITY have weight 0 also in the first tile
     for (int64_t first = 0; first < visible; first += THREADS) {
         int count = static_cast<int>(visible - first < THREADS ? visible - first : THREADS);
         __syncthreads(); // until the weights of the previous tile have been used

@@ -99,7 +99,9 @@ public interface Operations {
      * consecutive positions of sequence 0, then of sequence 1, and so on (R = S·n). Query j of sequence s attends to
      * all P rows of the prefix and to the sequence's own positions 0 … {@code length}+j, whose keys and values are the
      * rows s·(own rows ÷ S) … of {@code context}. Weights are softmax(q·k/divisor).
-     * A row that attends to NaN or an infinity becomes NaN, and the other rows of its sequence may.
+     * A score of NaN or +∞ makes a row NaN in the columns of its head, and so do scores of −∞ alone; beside a finite score,
+     * a key whose score is −∞ has weight 0. A value that is NaN or infinite makes its column NaN or infinite in each row
+     * where its weight is not 0, and may in other rows.
      * Shapes: out and queries [R, d].
      */
     void attention(Tensor out, Tensor queries, AttentionContext context, double divisor);

@@ -345,7 +345,18 @@ class OperationsContractTest extends ContractTest {
         var dense = empty(sequences * queries, d); // memory that ends with the last row, so that reading on shows
         run(s -> s.attention(dense, q.on(device, scope), new AttentionContext(heads, sequences, pk.on(device, scope),
                 pv.on(device, scope), k.on(device, scope), v.on(device, scope), ints(length)), divisor));
-        ToDoubleBiFunction<Integer, Integer> expected = (r, column) -> {
+        var expected = attended(heads, sequences, length, divisor, q, pk, pv, k, v);
+        assertClose(out, 5e-6, 5e-6, expected);
+        assertClose(dense, 5e-6, 5e-6, expected);
+    }
+
+    private static ToDoubleBiFunction<Integer, Integer> attended(int heads, int sequences, int length, double divisor,
+            Matrix q, Matrix pk, Matrix pv, Matrix k, Matrix v) {
+        int size = q.columns() / heads;
+        int queries = q.rows() / sequences;
+        int capacity = k.rows() / sequences;
+        int prefix = pk.rows();
+        return (r, column) -> {
             int sequence = r / queries;
             int own = length + r % queries + 1;
             int first = column / size * size;
@@ -359,8 +370,57 @@ class OperationsContractTest extends ContractTest {
             return IntStream.range(0, scores.length).mapToDouble(t -> Math.exp(scores[t] - max) / sum
                     * (t < prefix ? pv.at(t, column) : v.at(sequence * capacity + t - prefix, column))).sum();
         };
-        assertClose(out, 5e-6, 5e-6, expected);
-        assertClose(dense, 5e-6, 5e-6, expected);
+    }
+
+    /** Scores of the first of two heads, of the keys from … to−1: NaN and ±∞ are to be what they are in softmax. */
+    @ParameterizedTest
+    @CsvSource({
+            // score, from, to, prefix
+            "NaN, 3, 4, 2", "Infinity, 3, 4, 2", "-Infinity, 3, 4, 2", "-Infinity, 0, 3, 2", "NaN, 299, 300, 300",
+            "Infinity, 0, 1, 300", "-Infinity, 0, 300, 300", "-Infinity, 0, 303, 300"})
+    void attentionWithScoresThatAreNotFinite(float score, int from, int to, int prefix) {
+        var q = Matrix.random(3, 8, 1);
+        var pk = Matrix.random(prefix, 8, 2);
+        var pv = Matrix.random(prefix, 8, 3);
+        var k = Matrix.random(3, 8, 4);
+        var v = Matrix.random(3, 8, 5);
+        for (int r = 0; r < 3; r++) {
+            q.data()[8 * r] = 1; // so that a key's number there is its score
+        }
+        for (int t = from; t < to; t++) {
+            (t < prefix ? pk : k).data()[8 * (t < prefix ? t : t - prefix)] = score;
+        }
+        var expected = attended(2, 1, 0, 2, q, pk, pv, k, v);
+        var out = empty(3, 8);
+        run(s -> s.attention(out, q.on(device, scope), new AttentionContext(2, 1, pk.on(device, scope),
+                pv.on(device, scope), k.on(device, scope), v.on(device, scope), ints(0)), 2));
+        var values = new Matrix(3, 8, out.toFloats());
+        for (int r = 0; r < 3; r++) {
+            for (int i = 0; i < 8; i++) {
+                assertThat(values.at(r, i)).as("[%d, %d]", r, i).isCloseTo(expected.applyAsDouble(r, i), within(1e-5));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void attentionToAValueThatIsNotFiniteShowsInItsColumn(float broken) {
+        var x = Matrix.random(3, 8, 1);
+        var v = Matrix.of(3, 8, (r, i) -> r == 1 && i == 5 ? broken : x.at(r, i));
+        var expected = attended(2, 1, 0, 2, x, Matrix.random(0, 8, 2), Matrix.random(0, 8, 2), x, x);
+        var out = empty(3, 8);
+        run(s -> s.attention(out, x.on(device, scope), new AttentionContext(2, 1, empty(0, 8), empty(0, 8),
+                x.on(device, scope), v.on(device, scope), ints(0)), 2));
+        var values = new Matrix(3, 8, out.toFloats());
+        for (int r = 0; r < 3; r++) {
+            for (int i = 0; i < 8; i++) {
+                if (i != 5) {
+                    assertThat(values.at(r, i)).isCloseTo(expected.applyAsDouble(r, i), within(1e-5));
+                } else if (r > 0) { // attends to it
+                    assertThat(Double.isFinite(values.at(r, i))).as("row %d", r).isFalse();
+                }
+            }
+        }
     }
 
     @Test
