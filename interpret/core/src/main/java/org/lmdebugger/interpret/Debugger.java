@@ -104,7 +104,8 @@ public final class Debugger {
      * How the prediction after {@code prompt} is built up, clean and, with edits, edited beside it.
      *
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit, a position, a token or the
-     *     number of listed tokens does not fit, or numbers of the network are not finite
+     *     number of listed tokens does not fit, a position's target is the token that it is compared with, or numbers of
+     *     the network are not finite
      */
     public Trace trace(String prompt, Intervention edits, TraceOptions options) {
         return trace(Prompt.of(prompt), edits, options, Progress.NONE);
@@ -122,14 +123,15 @@ public final class Debugger {
             throw new IllegalArgumentException("top: %d (expected: 1 to %d)".formatted(options.top(), most));
         }
         options.tokens().forEach(model.tokenizer()::raw); // throws for an id that is none
+        options.against().ifPresent(model.tokenizer()::raw);
         var positions = Tracer.positions(options.positions(), ids.length);
-        var tokens = options.tokens().stream().mapToInt(id -> id).toArray();
-        var targets = IntStream.of(tokens).limit(1).boxed().findFirst()
+        var targets = options.tokens().stream().findFirst()
                 .map(token -> IntStream.range(0, positions.length).map(i -> token).toArray());
-        var clean = read(ids, Intervention.NONE, positions, options.top(), tokens, targets);
+        var clean = read(ids, Intervention.NONE, positions, options, targets);
+        clean.forEach(position -> checkAgainst(position.against(), position.target()));
         var cleanTargets = clean.stream().mapToInt(position -> position.target().id()).toArray();
         Optional<List<Trace.Position>> edited = edits.isEmpty() ? Optional.empty()
-                : Optional.of(read(ids, edits, positions, options.top(), tokens, Optional.of(cleanTargets)));
+                : Optional.of(read(ids, edits, positions, options, Optional.of(cleanTargets)));
         if (options.totalEffects()) {
             clean = TotalEffects.add(model, ids, clean, progress);
         }
@@ -139,12 +141,13 @@ public final class Debugger {
                 mode.toString(), model.text(prompt), tokens(ids), model.tokenizer().added(ids.length), clean, edited);
     }
 
-    private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, int top, int[] tokens,
+    private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, TraceOptions options,
             Optional<int[]> targets) {
+        var tokens = options.tokens().stream().mapToInt(id -> id).toArray();
         try (var run = run(ids, edits, Activations.Keep.NEURONS)) {
             var read = model.call(session -> {
-                try (var tracer = new Tracer(model, session, positions, top, tokens)) {
-                    return tracer.read(run, targets);
+                try (var tracer = new Tracer(model, session, positions, options.top(), tokens)) {
+                    return tracer.read(run, targets, options.against());
                 }
             });
             if (!read.stream().allMatch(Trace.Position::isFinite)) {
@@ -171,10 +174,7 @@ public final class Debugger {
         checkCount("neurons", options.neurons(), model.config().feedForwardWidth());
         var target = options.target().token().map(this::token)
                 .orElseGet(() -> token(Measure.Token.ofId(prediction(ids, position))));
-        if (against.isPresent() && against.get().equals(target)) {
-            throw new IllegalArgumentException("against: %s (expected: another token than the target)"
-                    .formatted(Shown.of(target.text())));
-        }
+        checkAgainst(against, target);
         try (var run = run(ids, edits, Activations.Keep.ALL)) {
             var attribution = Attributor.attribute(run, edits, position, target, against, options.promoted(),
                     options.neurons());
@@ -182,6 +182,13 @@ public final class Debugger {
                 throw Overflow.in(run, edits);
             }
             return TotalEffects.add(model, ids, edits, attribution, progress);
+        }
+    }
+
+    private static void checkAgainst(Optional<Trace.Token> against, Trace.Token target) {
+        if (against.isPresent() && against.get().equals(target)) {
+            throw new IllegalArgumentException("against: %s (expected: another token than the target)"
+                    .formatted(Shown.of(target.text())));
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,8 @@ import org.lmdebugger.interpret.trace.Attribution.Contribution;
 import org.lmdebugger.interpret.trace.Attribution.NeuronEffect;
 import org.lmdebugger.interpret.trace.Attribution.Source;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.Trace;
+import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.TokenLogit;
@@ -224,6 +227,50 @@ class AttributionTest {
         }
     }
 
+    /** Of value vectors, clean and edited, at an earlier position and at the last. */
+    @Test
+    void aTraceWithASecondTokenHasEffectsOnTheDifferenceOfLogits() {
+        int big = model.tokenizer().single(" big");
+        int little = model.tokenizer().single(" little");
+        var edits = Intervention.parse("L1D42*=3@last");
+        var trace = debugger.trace(PROMPT, edits,
+                TraceOptions.DEFAULT.at(4, -1).top(2).following(big).against(little).withTotalEffects());
+        for (var position : trace.positions()) {
+            assertThat(position.target().id()).isEqualTo(big);
+            assertThat(position.against()).contains(new Trace.Token(little, " little"));
+            for (var update : position.layers().stream().flatMap(layer -> layer.dominant().stream()).toList()) {
+                var off = "L%dD%d=0@%d".formatted(update.layer(), update.neuron(), position.position());
+                assertThat(update.total().orElseThrow()).as(off)
+                        .isCloseTo(difference(position.position()) - difference(position.position(), off),
+                                within(LOGIT));
+            }
+            isDirectEffectOfAttribution(position);
+        }
+        trace.edited().orElseThrow().forEach(position -> isDirectEffectOfAttribution(position, "L1D42*=3@last"));
+        assertThat(debugger.trace(PROMPT).position(-1).against()).isEmpty();
+    }
+
+    private void isDirectEffectOfAttribution(Trace.Position position, String... edits) {
+        var attribution = attribute(options.at(position.position()).neurons(model.config().feedForwardWidth()), edits);
+        for (var layer : position.layers()) {
+            var neurons = of(attribution, "L" + layer.layer() + ".ffn").neurons().stream()
+                    .collect(Collectors.toMap(each -> each.neuron().neuron(), NeuronEffect::direct));
+            assertThat(layer.dominant()).allSatisfy(update -> assertThat((double) update.direct())
+                    .isCloseTo(neurons.get(update.neuron()), within(DIRECT)));
+        }
+    }
+
+    @Test
+    void aTraceRefusesASecondTokenThatDoesNotFit() {
+        int big = model.tokenizer().single(" big");
+        assertThatThrownBy(() -> debugger.trace(PROMPT, Intervention.NONE,
+                TraceOptions.DEFAULT.following(big).against(big)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("against:  big (expected: another token than the target)");
+        assertThatThrownBy(() -> debugger.trace(PROMPT, Intervention.NONE, TraceOptions.DEFAULT.against(8192)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessage("token: 8192 (expected: 0 to 8191)");
+    }
+
     private static double[] difference(float[] a, float[] b) {
         return IntStream.range(0, a.length).mapToDouble(j -> (double) a[j] - b[j]).toArray();
     }
@@ -240,7 +287,8 @@ class AttributionTest {
                 Comparator.comparingDouble((NeuronEffect neuron) -> Math.abs(neuron.direct())).reversed());
         var some = of(attribute(options.neurons(3)), "L2.ffn");
         assertThat(some.neurons()).isEqualTo(all.neurons().subList(0, 3));
-        assertThat(some.otherNeurons()).isCloseTo(all.neurons().stream().skip(3).mapToDouble(NeuronEffect::direct).sum(),
+        assertThat(some.otherNeurons()).isCloseTo(
+                all.neurons().stream().skip(3).mapToDouble(NeuronEffect::direct).sum(),
                 within(DIRECT));
         assertThat(attribute(options.neurons(0)).contributions()).allSatisfy(
                 each -> assertThat(each.neurons()).isEmpty());

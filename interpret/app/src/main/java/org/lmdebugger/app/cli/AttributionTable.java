@@ -3,6 +3,7 @@ package org.lmdebugger.app.cli;
 import java.io.PrintWriter;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -111,7 +112,11 @@ final class AttributionTable {
     }
 
     private static String target(Attribution attribution) {
-        return Text.visible(attribution.target().text())
-                + attribution.against().map(against -> " − " + Text.visible(against.text())).orElse("");
+        return target(attribution.target(), attribution.against());
+    }
+
+    /** Returns the token that effects are on, or of two the difference. */
+    static String target(Trace.Token target, Optional<Trace.Token> against) {
+        return Text.visible(target.text()) + against.map(token -> " − " + Text.visible(token.text())).orElse("");
     }
 }

@@ -52,8 +52,8 @@ final class TraceCommand extends ModelCommand {
             + "--token or the prediction; followed as those are.")
     private String target;
 
-    @Option(names = "--against", paramLabel = "T", description = "A second token: the effects of --attribution and "
-            + "--attention are on the logit of the target minus the logit of this one.")
+    @Option(names = "--against", paramLabel = "T", description = "A second token: all effects are on the logit of "
+            + "the target minus the logit of this one.")
     private String against;
 
     @Option(names = "--attribution", description = "Divides the target's logit among all parts of the network: "
@@ -74,7 +74,8 @@ final class TraceCommand extends ModelCommand {
     private boolean attention;
 
     @Option(names = "--total", description = "Measures the total effect of each listed value vector: the token's "
-            + "log-probability minus that without the vector at that position.")
+            + "log-probability (with --against, the difference of the two logits) minus the same without the vector at "
+            + "that position.")
     private boolean total;
 
     @Mixin
@@ -86,7 +87,7 @@ final class TraceCommand extends ModelCommand {
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
             var options = options(debugger);
-            var scope = new TraceAttributions.Scope(attribution, attention, token(against), top, neurons);
+            var scope = new TraceAttributions.Scope(attribution, attention, top, neurons);
             var trace = debugger.trace(prompt, wanted, options);
             var attributions = TraceAttributions.of(debugger, trace, Prompt.of(prompt), wanted, scope, Progress.NONE);
             if (json.isGiven()) {
@@ -103,7 +104,8 @@ final class TraceCommand extends ModelCommand {
         var tokenizer = debugger.model().tokenizer();
         var ids = Stream.concat(token(target).stream().map(token -> token.idIn(tokenizer)),
                 tokens.stream().map(tokenizer::single)).distinct().toList();
-        return new TraceOptions(positions(), top, ids, total);
+        var other = token(against).stream().mapToInt(token -> token.idIn(tokenizer)).findFirst();
+        return new TraceOptions(positions(), top, ids, other, total);
     }
 
     private static Optional<Token.Fixed> token(String text) {

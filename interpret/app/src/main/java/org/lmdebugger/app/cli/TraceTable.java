@@ -37,7 +37,7 @@ final class TraceTable {
             out.println();
             out.println(bold("Position %d, %s".formatted(clean.position(),
                     Text.visible(trace.tokens().get(clean.position()).text())))
-                    + "   effects on " + Text.visible(clean.target().text()));
+                    + "   effects on " + AttributionTable.target(clean.target(), clean.against()));
             int index = i;
             trace.edited().ifPresentOrElse(edited -> sideBySide(clean, edited.get(index)),
                     () -> clean.layers().forEach(this::layer));

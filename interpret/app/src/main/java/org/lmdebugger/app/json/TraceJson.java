@@ -41,16 +41,19 @@ public record TraceJson(String model, String device, String precision, String mo
     /**
      * One position.
      *
+     * @param against     null where no logit is subtracted
      * @param attribution null where it is not asked for
      * @param attention   of each head; null where it is not asked for
      */
-    public record Position(int position, Target target, @JsonInclude(NON_NULL) AttributionJson attribution,
+    public record Position(int position, Target target, @JsonInclude(NON_NULL) Target against,
+            @JsonInclude(NON_NULL) AttributionJson attribution,
             @JsonInclude(NON_NULL) List<AttributionJson.Head> attention, List<Layer> layers) {
         private static List<Position> of(List<Trace.Position> positions, List<Attribution> attributions,
                 TraceAttributions.Scope scope, List<Trace.Token> tokens) {
             return IntStream.range(0, positions.size()).mapToObj(i -> {
                 var each = positions.get(i);
-                return new Position(each.position(), new Target(each.target().id(), each.target().text()),
+                return new Position(each.position(), Target.of(each.target()),
+                        each.against().map(Target::of).orElse(null),
                         scope.attribution() ? AttributionJson.of(attributions.get(i)) : null,
                         scope.attention() ? AttributionJson.Head.of(attributions.get(i), tokens, scope.top()) : null,
                         Layer.of(each.layers()));
@@ -58,8 +61,11 @@ public record TraceJson(String model, String device, String precision, String mo
         }
     }
 
-    /** The token that effects are on. */
+    /** A token that effects are on. */
     public record Target(int id, String token) {
+        private static Target of(Trace.Token token) {
+            return new Target(token.id(), token.text());
+        }
     }
 
     /** One layer at one position. */

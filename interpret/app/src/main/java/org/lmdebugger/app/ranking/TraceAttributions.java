@@ -26,19 +26,10 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
      *
      * @param attribution whether the direct effects of all parts are
      * @param attention   whether the heads' attention is
-     * @param against     the token whose logit is subtracted from the target's, if any
      * @param top         how many sources and promoted tokens of each head are
      * @param neurons     how many neurons of each feed-forward layer are
      */
-    public record Scope(boolean attribution, boolean attention, Optional<Token.Fixed> against, int top, int neurons) {
-        public Scope {
-            if (against.isPresent() && !attribution && !attention) {
-                throw new IllegalArgumentException(
-                        "against: %s (expected: attribution or attention, whose effects are on the difference)"
-                                .formatted(against.get()));
-            }
-        }
-
+    public record Scope(boolean attribution, boolean attention, int top, int neurons) {
         /** Returns whether nothing is shown. */
         public boolean isEmpty() {
             return !attribution && !attention;
@@ -61,8 +52,9 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
         var attributions = runs.stream().map(run -> trace.positions().stream()
                 .map(position -> debugger.attribute(prompt, run,
                         new AttributionOptions(position.position(),
-                                new Target(Optional.of(Token.ofId(position.target().id())), scope.against()), promoted,
-                                neurons),
+                                new Target(Optional.of(Token.ofId(position.target().id())),
+                                        position.against().map(token -> Token.ofId(token.id()))),
+                                promoted, neurons),
                         progress))
                 .toList()).toList();
         return new TraceAttributions(scope, attributions.getFirst(),

@@ -86,6 +86,32 @@ class CommandLineTest {
     }
 
     @Test
+    void effectsOfValueVectorsAreOnTheDifferenceOfLogits() throws Exception {
+        assertThat(lmdebug("trace", PROMPT, "--target", " girl", "--against", " boy", "--top", "1", "--total"))
+                .isZero();
+        assertThat(out.toString()).contains("effects on ␣girl − ␣boy");
+        out.getBuffer().setLength(0);
+        assertThat(
+                lmdebug("trace", PROMPT, "--target", " girl", "--against", " boy", "--top", "1", "--total", "--json"))
+                        .isZero();
+        var position = new ObjectMapper().readTree(out.toString()).at("/positions/0");
+        assertThat(names(position)).containsExactly("position", "target", "against", "layers");
+        assertThat(position.at("/against/token").textValue()).isEqualTo(" boy");
+        out.getBuffer().setLength(0);
+        assertThat(
+                lmdebug("trace", PROMPT, "--target", " boy", "--against", " girl", "--top", "1", "--total", "--json"))
+                        .isZero();
+        var opposite = new ObjectMapper().readTree(out.toString()).at("/positions/0");
+        for (int l = 0; l < 4; l++) {
+            for (var effect : List.of("direct", "total")) {
+                var pointer = "/layers/%d/dominant/0/%s".formatted(l, effect);
+                assertThat(position.at(pointer).doubleValue()).as(pointer)
+                        .isCloseTo(-opposite.at(pointer).doubleValue(), within(1e-5)); // of logits of about 10
+            }
+        }
+    }
+
+    @Test
     void attentionOfEachHeadCleanAndEdited() {
         assertThat(lmdebug("trace", PROMPT, "--attention", "--edit", "L1H2*=2@last")).isZero();
         assertThat(out.toString().lines())
@@ -290,7 +316,7 @@ class CommandLineTest {
                     trace|Once --target boyhoods --attribution|(expected: one token, but it is
                     trace|Once --attribution --neurons 999|neurons: 999 (expected: 0 to 768)
                     trace|Once --against #99999 --attention|token: 99999 (expected: 0 to 8191)
-                    trace|Once --against #620|against: #620 (expected: attribution or attention, whose effects are on the difference)
+                    trace|Once --target #620 --against #620|against:  girl (expected: another token than the target)
                     trace|Once --target #620 --against #620 --attribution|against:  girl (expected: another token than the target)
                     trace|Once --position 5|position: 5 (expected: 0 to 0, or -1 to -1 from the end)
                     trace|Once --position first|position: first (expected: an index from 0, last or all)

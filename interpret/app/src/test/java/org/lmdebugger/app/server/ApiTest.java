@@ -131,6 +131,7 @@ class ApiTest {
             assertThat(positions.at(run.getKey() + "/1/attention/3/total").floatValue())
                     .isEqualTo((float) expected.heads().get(3).total().getAsDouble());
         }
+        assertThat(positions.at("/positions/0/against/token").textValue()).isEqualTo(" boy");
         assertThat(positions.at("/positions/0/attention/0/total").isNumber()).isTrue();
         assertThat(positions.at("/edited/positions/0/attention/0/total").isMissingNode()).isTrue();
     }

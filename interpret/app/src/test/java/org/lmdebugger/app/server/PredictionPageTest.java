@@ -127,8 +127,8 @@ class PredictionPageTest extends PageTest {
         browser.type("[aria-label='Token to follow']", "king", Keys.ENTER); // one that is in no list
         browser.untilText(".journey figcaption", "␣king");
         var king = server.debugger
-                .trace(TestServer.PROMPT, Intervention.NONE, new TraceOptions(TraceOptions.Where.at(-1), 1,
-                        List.of(server.debugger.model().tokenizer().single(" king")), false))
+                .trace(TestServer.PROMPT, Intervention.NONE, TraceOptions.DEFAULT.top(1)
+                        .following(server.debugger.model().tokenizer().single(" king")))
                 .position(-1).layer(3).chosen()
                 .getFirst();
         browser.untilText(".standings", "#" + (king.after().rank() + 1));

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.edit.Head;
@@ -36,7 +37,7 @@ public final class TotalEffects {
     private static Trace.Position add(Gpt2 model, int[] ids, Trace.Position position, Runnable afterChunk) {
         var neurons = position.layers().stream().flatMap(layer -> layer.dominant().stream())
                 .map(update -> new Neuron(update.layer(), update.neuron())).toArray(Neuron[]::new);
-        var measure = Measure.of(Measure.Quantity.LOG_PROBABILITY, position.target().id());
+        var measure = measure(Measure.Quantity.LOG_PROBABILITY, position.target(), position.against());
         var sweep = Sweep.ofIds(Arrays.copyOf(ids, position.position() + 1)).neurons(NeuronSelection.of(neurons)).off()
                 .atLast().measure(measure);
         var totals = new HashMap<Neuron, Float>();
@@ -48,7 +49,7 @@ public final class TotalEffects {
             afterChunk.run();
             return true;
         });
-        return new Trace.Position(position.position(), position.target(),
+        return new Trace.Position(position.position(), position.target(), position.against(),
                 position.layers().stream().map(layer -> add(layer, totals)).toList());
     }
 
@@ -71,10 +72,7 @@ public final class TotalEffects {
                 default -> {}
             }
         }
-        var target = Measure.Token.ofId(attribution.target().id());
-        var measure = attribution.against()
-                .<Measure>map(against -> new Measure.Difference(target, Measure.Token.ofId(against.id())))
-                .orElseGet(() -> new Measure.OfToken(Measure.Quantity.LOGIT, target));
+        var measure = measure(Measure.Quantity.LOGIT, attribution.target(), attribution.against());
         var sweep = Sweep.ofIds(Arrays.copyOf(ids, length)).base(edits).off().atLast().measure(measure)
                 .parts(new PartSelection.Named(parts.values().stream().map(List::of).toList()));
         var totals = new HashMap<Part, Double>();
@@ -93,6 +91,13 @@ public final class TotalEffects {
                                 ? each.withTotal(totals.get(parts.get(each.component())))
                                 : each)
                         .toList());
+    }
+
+    /** Returns the difference of two logits, or without a second token a quantity of the first. */
+    private static Measure measure(Measure.Quantity alone, Trace.Token target, Optional<Trace.Token> against) {
+        return against
+                .map(other -> Measure.difference(Measure.Token.ofId(target.id()), Measure.Token.ofId(other.id())))
+                .orElseGet(() -> Measure.of(alone, target.id()));
     }
 
     private static Trace.Layer add(Trace.Layer layer, Map<Neuron, Float> totals) {

@@ -35,8 +35,10 @@ public record Trace(String model, String device, String precision, String mode, 
      * @param position its index, from 0
      * @param target   the token that effects of sub-updates are on: the first chosen one, else the clean run's
      *                 prediction at this position
+     * @param against  the token whose logit is subtracted from the target's; without one, direct effects are on the
+     *                 target's logit, and total effects on its log-probability
      */
-    public record Position(int position, Token target, List<Layer> layers) {
+    public record Position(int position, Token target, Optional<Token> against, List<Layer> layers) {
         public Layer layer(int index) {
             return layers.get(index);
         }
@@ -71,12 +73,13 @@ public record Trace(String model, String device, String precision, String mode, 
      * @param coefficient m, with its sign
      * @param score       |m|·‖v‖₂
      * @param direct      the direct effect (direct logit attribution): the share of m·v in the logit of
-     *                    {@link Position#target()}, read from the final residual stream:
-     *                    m·((v − mean v) ⊙ γ)·w / σ with γ and σ of the final LayerNorm
-     * @param total       the total effect in nats: the log-probability of that token, read at this position, minus
-     *                    the same with the sub-update switched off at this position, so that both effects are positive
-     *                    if it favours the token; empty unless asked for ({@link TraceOptions#withTotalEffects()}),
-     *                    and under edits
+     *                    {@link Position#target()}, or in its difference from that of {@link Position#against()}, read
+     *                    from the final residual stream: m·((v − mean v) ⊙ γ)·w / σ with γ and σ of the final LayerNorm
+     *                    and w the token's row of the head, or the difference of two
+     * @param total       the total effect: the log-probability of the target in nats, read at this position, minus the
+     *                    same with the sub-update switched off at this position; with {@link Position#against()}, so
+     *                    for the difference of the two logits. Both effects are positive if the sub-update favours the
+     *                    target. Empty unless asked for ({@link TraceOptions#withTotalEffects()}), and under edits
      */
     public record SubUpdate(int layer, int neuron, float coefficient, float score, float direct, OptionalDouble total) {
         @Override

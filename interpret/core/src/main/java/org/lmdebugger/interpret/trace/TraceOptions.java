@@ -1,18 +1,22 @@
 package org.lmdebugger.interpret.trace;
 
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * The scope of a trace: positions, number of entries, tokens.
  *
  * @param positions    the traced positions
  * @param top          how many tokens and sub-updates are listed
- * @param tokens       ids whose rank and probability are followed
+ * @param tokens       ids whose rank and probability are followed; effects are on the first
+ * @param against      id of the token whose logit is subtracted from that of the token that effects are on, if any
  * @param totalEffects whether to measure each listed sub-update of the clean run ({@link Trace.SubUpdate#total()})
  */
-public record TraceOptions(Where positions, int top, List<Integer> tokens, boolean totalEffects) {
+public record TraceOptions(Where positions, int top, List<Integer> tokens, OptionalInt against,
+        boolean totalEffects) {
     /** Options for the last position, ten of each, no chosen tokens. */
-    public static final TraceOptions DEFAULT = new TraceOptions(Where.at(-1), 10, List.of(), false);
+    public static final TraceOptions DEFAULT = new TraceOptions(Where.at(-1), 10, List.of(), OptionalInt.empty(),
+            false);
 
     public TraceOptions {
         tokens = List.copyOf(tokens);
@@ -40,22 +44,26 @@ public record TraceOptions(Where positions, int top, List<Integer> tokens, boole
     }
 
     public TraceOptions at(Integer... indices) {
-        return new TraceOptions(Where.at(indices), top, tokens, totalEffects);
+        return new TraceOptions(Where.at(indices), top, tokens, against, totalEffects);
     }
 
     public TraceOptions atAllPositions() {
-        return new TraceOptions(Where.ALL, top, tokens, totalEffects);
+        return new TraceOptions(Where.ALL, top, tokens, against, totalEffects);
     }
 
     public TraceOptions top(int count) {
-        return new TraceOptions(positions, count, tokens, totalEffects);
+        return new TraceOptions(positions, count, tokens, against, totalEffects);
     }
 
     public TraceOptions following(Integer... ids) {
-        return new TraceOptions(positions, top, List.of(ids), totalEffects);
+        return new TraceOptions(positions, top, List.of(ids), against, totalEffects);
+    }
+
+    public TraceOptions against(int id) {
+        return new TraceOptions(positions, top, tokens, OptionalInt.of(id), totalEffects);
     }
 
     public TraceOptions withTotalEffects() {
-        return new TraceOptions(positions, top, tokens, true);
+        return new TraceOptions(positions, top, tokens, against, true);
     }
 }

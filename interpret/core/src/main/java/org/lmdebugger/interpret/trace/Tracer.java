@@ -1,9 +1,11 @@
 package org.lmdebugger.interpret.trace;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.LogitStatistics;
@@ -52,15 +54,21 @@ public final class Tracer implements AutoCloseable {
         chosenRanks = new int[rows * tokens.length];
     }
 
-    /** @param targets the token of each position that effects are on; the run's own predictions without it */
-    public List<Trace.Position> read(Activations run, Optional<int[]> targets) {
+    /**
+     * Reads a run.
+     *
+     * @param targets the token of each position that effects are on; the run's own predictions without it
+     * @param against the token whose logit is subtracted from the target's, if any
+     */
+    public List<Trace.Position> read(Activations run, Optional<int[]> targets, OptionalInt against) {
         readPredictions(run);
         int last = row(model.config().layers() - 1, true, 0);
         var targetIds = targets.orElseGet(
                 () -> IntStream.range(0, positions.length).map(i -> topIds[(last + i) * top]).toArray());
-        var dominant = readDominant(run, targetIds);
+        var dominant = readDominant(run, targetIds, against);
+        var other = against.isPresent() ? Optional.of(token(against.getAsInt())) : Optional.<Trace.Token>empty();
         return IntStream.range(0, positions.length).mapToObj(i -> new Trace.Position(positions[i], token(targetIds[i]),
-                IntStream.range(0, model.config().layers()).mapToObj(l -> new Trace.Layer(l,
+                other, IntStream.range(0, model.config().layers()).mapToObj(l -> new Trace.Layer(l,
                         predictions(row(l, false, i)), predictions(row(l, true, i)), dominant.get(l).get(i),
                         chosen(l, i)))
                         .toList()))
@@ -104,19 +112,23 @@ public final class Tracer implements AutoCloseable {
     }
 
     /** Returns the dominant sub-updates, by layer, then position. */
-    private List<List<List<Trace.SubUpdate>>> readDominant(Activations run, int[] targets) {
+    private List<List<List<Trace.SubUpdate>>> readDominant(Activations run, int[] targets, OptionalInt against) {
         int p = positions.length;
-        long d = model.config().width();
         var gathered = scope.allocate(ElementType.F32, p, model.config().feedForwardWidth());
         var neurons = scope.allocate(ElementType.I32, p, top);
         var coefficients = scope.allocate(ElementType.F32, p, top);
         var scores = scope.allocate(ElementType.F32, p, top);
         var direct = scope.allocate(ElementType.F32, p, top);
-        var reader = scope.allocate(ElementType.F32, p, d);
-        var last = scope.allocate(ElementType.F32, p, d);
+        var last = scope.allocate(ElementType.F32, p, model.config().width());
         session.gatherRows(last, run.residualPost(model.config().layers() - 1), positionRows);
-        session.logitReader(reader, last, model.finalGain(), model.head(), scope.vector(session, targets),
-                model.config().epsilon());
+        var reader = logitReader(last, targets);
+        if (against.isPresent()) {
+            var others = logitReader(last, IntStream.generate(against::getAsInt).limit(p).toArray());
+            var minusOne = new float[p];
+            Arrays.fill(minusOne, -1);
+            session.shiftResidual(reader, scope.vector(session, minusOne),
+                    scope.vector(session, IntStream.range(0, p).toArray()), others);
+        }
         var all = new ArrayList<List<List<Trace.SubUpdate>>>();
         for (int l = 0; l < model.config().layers(); l++) {
             session.gatherRows(gathered, run.coefficients(l), positionRows);
@@ -125,6 +137,14 @@ public final class Tracer implements AutoCloseable {
             all.add(subUpdates(l, ints(neurons), floats(coefficients), floats(scores), floats(direct)));
         }
         return all;
+    }
+
+    /** Returns the direction that the logit of a row's token reads in it, [P, d]. */
+    private Tensor logitReader(Tensor rows, int[] ids) {
+        var reader = scope.allocate(ElementType.F32, rows.rows(), rows.columns());
+        session.logitReader(reader, rows, model.finalGain(), model.head(), scope.vector(session, ids),
+                model.config().epsilon());
+        return reader;
     }
 
     private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores,

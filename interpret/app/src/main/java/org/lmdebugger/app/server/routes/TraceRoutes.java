@@ -5,7 +5,6 @@ import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.lmdebugger.app.json.TraceJson;
@@ -15,7 +14,6 @@ import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Intervention;
-import org.lmdebugger.interpret.sweep.Measure.Token;
 import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
@@ -38,7 +36,7 @@ public final class TraceRoutes {
      * @param positions a list of indices, "last" (default) or "all"
      * @param tokens    the followed tokens: texts that are one token each, or ids as {@code #12}
      * @param target    the token that effects are on, instead of the first followed one
-     * @param against   the token whose logit is subtracted in attributions
+     * @param against   the token whose logit is subtracted from the target's
      * @param neurons   how many neurons of each feed-forward layer an attribution lists
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
@@ -60,11 +58,10 @@ public final class TraceRoutes {
         var options = new TraceOptions(positions(request.positions()), top,
                 Stream.concat(Stream.ofNullable(request.target()), followed.stream())
                         .map(token -> id(tokenizer, token)).distinct().toList(),
+                Stream.ofNullable(request.against()).mapToInt(token -> id(tokenizer, token)).findFirst(),
                 Boolean.TRUE.equals(request.total()));
         var scope = new TraceAttributions.Scope(Boolean.TRUE.equals(request.attribution()),
-                Boolean.TRUE.equals(request.attention()),
-                Optional.ofNullable(request.against()).map(token -> Token.ofId(id(tokenizer, token))), top,
-                neurons);
+                Boolean.TRUE.equals(request.attention()), top, neurons);
         var ids = inference.debugger().model().encode(text);
         checkCells(ids.length, options, scope);
         var prompt = Prompt.ofIds(ids);
