@@ -61,14 +61,14 @@ class CudaTest {
     }
 
     @Test
-    void aThousandTracesLeaveMemoryAsItWas(@TempDir Path directory) throws Exception {
+    void tracesLeaveMemoryAsItWas(@TempDir Path directory) throws Exception {
         try (var device = TestDevice.open();
                 var model = Gpt2.load(ModelFiles.of(new RandomCheckpoint(1, 1, 8, 4, 8192).write(directory, 1)),
                         device)) {
             var debugger = new Debugger(model);
             var first = debugger.trace("Once", Intervention.parse("L0D3=1"));
             long free = free();
-            for (int i = 0; i < 1000; i++) {
+            for (int i = 0; i < (TestDevice.isEmulated() ? 100 : 1000); i++) { // by emulation, a byte would show
                 assertThat(debugger.trace("Once", Intervention.parse("L0D3=1"))).isEqualTo(first);
             }
             assertThat(free - free()).isLessThanOrEqualTo(TestDevice.isEmulated() ? 0 : SHARED);

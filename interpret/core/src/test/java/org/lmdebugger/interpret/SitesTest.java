@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -190,11 +191,12 @@ class SitesTest {
     @ParameterizedTest
     @ValueSource(strings = {"L1D5=6", "L1H3=0", "L1.mid+=3*L3D42", "L1.ffn*=2", "L1H2.link=off@9->2", "L1H1.k*=2"})
     void aSweepOnTopOfEdits(String base) {
+        int step = TestDevice.isEmulated() ? 41 : 7; // whole passes take long by emulation
         for (var kind : PartSelection.Kind.values()) {
             var operation = kind == PartSelection.Kind.PATTERN ? new Operation.From(OTHER) : new Operation.Set(0);
             var sweep = sweep(kind).operation(operation).base(Intervention.parse(base)).measure(Measure.logit(" girl"));
             debugger.sweep(sweep, effects -> {
-                for (int i = 0; i < effects.size(); i += 7) {
+                for (int i = 0; i < effects.size(); i += step) {
                     var edits = Intervention.parse(base).and(effects.edits(i));
                     try (var run = debugger.run(CLEAN, edits); var logits = run.logits()) {
                         assertThat(effects.values(Measure.logit(" girl"))[i]).as(edits.texts().toString()).isCloseTo(
