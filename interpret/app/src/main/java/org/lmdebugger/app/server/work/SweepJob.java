@@ -154,8 +154,8 @@ public final class SweepJob {
         try {
             long sent = -1;
             while (true) {
+                boolean last = state().isFinal(); // before progress, which then has the final state, too
                 var progress = progress();
-                boolean last = state().isFinal();
                 if (last || progress.done() != sent) {
                     sent = progress.done();
                     stream.send(last ? "end" : "progress", progress);
