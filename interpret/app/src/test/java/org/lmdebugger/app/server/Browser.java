@@ -27,6 +27,7 @@ import org.openqa.selenium.WebElement;
 import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
 import org.openqa.selenium.chrome.ChromeOptions;
+import org.openqa.selenium.interactions.Actions;
 import org.openqa.selenium.logging.LogEntry;
 import org.openqa.selenium.logging.LogType;
 import org.openqa.selenium.logging.LoggingPreferences;
@@ -167,7 +168,20 @@ final class Browser implements AutoCloseable {
     void type(String css, CharSequence... text) {
         var field = find(css);
         field.sendKeys(Keys.chord(Keys.CONTROL, "a"));
-        field.sendKeys(text);
+        for (var each : text) {
+            if (each.chars().anyMatch(unit -> Character.isSurrogate((char) unit))) { // not every driver has keys for it
+                driver.executeCdpCommand("Input.insertText", Map.of("text", each.toString()));
+            } else {
+                field.sendKeys(each);
+            }
+        }
+    }
+
+    /** Moves the focus to the first element of the page that takes it. */
+    void tabFromTheStart() {
+        script("const start = document.createElement('span'); start.tabIndex = -1;"
+                + "document.body.prepend(start); start.focus(); start.remove();");
+        new Actions(driver).sendKeys(Keys.TAB).perform();
     }
 
     void untilText(String css, String text) {
@@ -239,7 +253,8 @@ final class Browser implements AutoCloseable {
                 .map(entry -> TestServer.json(entry.getMessage()).get("message"))
                 .filter(message -> message.get("method").asText().equals("Network.requestWillBeSent"))
                 .map(message -> message.at("/params/request/url").asText())
-                .filter(url -> Stream.of(server.toString(), "data:", "about:", "chrome:").noneMatch(url::startsWith))
+                .filter(url -> Stream.of(server.toString(), "data:", "about:", "chrome:", "chrome-untrusted:")
+                        .noneMatch(url::startsWith))
                 .toList();
     }
 

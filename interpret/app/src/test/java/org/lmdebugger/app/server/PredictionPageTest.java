@@ -281,7 +281,7 @@ class PredictionPageTest extends PageTest {
                 .filter(element -> element.getAccessibleName().isBlank())
                 .map(element -> element.getDomProperty("outerHTML")).toList();
         assertThat(nameless).isEmpty();
-        browser.find("body").sendKeys(Keys.TAB);
+        browser.tabFromTheStart();
         assertThat(browser.driver.switchTo().activeElement().getText()).isEqualTo("Skip to the content");
         browser.driver.switchTo().activeElement().sendKeys(Keys.TAB, Keys.TAB);
         var outline = browser.driver.switchTo().activeElement();
