@@ -191,9 +191,8 @@ cublasStatus_t submit(cublasHandle_t handle, const Product& product) {
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/** As the real cuBLAS does, obeys a variable of the environment before its caller. */
 bool roundsToTf32(cublasHandle_t handle, int compute) {
-    auto override = setting("NVIDIA_TF32_OVERRIDE", "");
+    auto override = tf32Override();
     return !override.empty() ? override == "1"
                              : compute == COMPUTE_32F_FAST_TF32 || (compute == COMPUTE_32F && handle->mathMode == TF32_MATH);
 }

@@ -31,4 +31,7 @@ inline size_t total() { return std::stoull(setting("LMDEBUGGER_EMULATED_MEMORY",
 /** LMDEBUGGER_EMULATED_FAULT: the code that every call returns, as after a failure of the card. */
 inline int failure() { return std::stoi(setting("LMDEBUGGER_EMULATED_FAULT", "0")); }
 
+/** NVIDIA_TF32_OVERRIDE, as of the real cuBLAS: 1 rounds FP32 operands and 0 does not, whatever the caller asks for. */
+inline std::string tf32Override() { return setting("NVIDIA_TF32_OVERRIDE", ""); }
+
 } // namespace emulation
