@@ -125,6 +125,13 @@ class SitesTest {
     }
 
     @Test
+    void aNamedPartThatDoesNotFitIsRefusedAmongOthersBeforeAnythingIsComputed() {
+        assertThatThrownBy(() -> debugger.plan(Sweep.of(CLEAN).parts(PartSelection.parse("heads,L0H6")).off()
+                .measure(Measure.kl()))).isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("L0 to L3 and H0 to H5");
+    }
+
+    @Test
     void thePatchedStreamBeforeLayer0IsTheOtherRun() {
         assertThat(logits(CLEAN, "L0.pre=from:\"" + OTHER + "\"")).isEqualTo(logits(OTHER));
     }

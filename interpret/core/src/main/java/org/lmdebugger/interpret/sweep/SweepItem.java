@@ -287,14 +287,21 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
         return part instanceof Link ? Link.class : kind(part);
     }
 
+    private static boolean namesParts(PartSelection selection) {
+        return selection instanceof PartSelection.Named
+                || selection instanceof PartSelection.Several several
+                        && several.selections().stream().anyMatch(SweepItem::namesParts);
+    }
+
     /** Checks everything about a sweep that can be wrong for one prompt, before anything is computed. */
     static void check(Sweep sweep, List<SweepItem> items, Resolver resolver) {
         if (items.isEmpty()) {
             throw new IllegalArgumentException(
                     "sweep: nothing selected (expected: parts with operations, or interventions)");
         }
-        var checked = new HashSet<>(); // one neuron or head is as good as another
-        items.stream().filter(item -> item.parts().isEmpty() || sweep.parts() instanceof PartSelection.Named
+        boolean named = namesParts(sweep.parts());
+        var checked = new HashSet<>(); // of a kind, one neuron or head is as good as another
+        items.stream().filter(item -> item.parts().isEmpty() || named
                 || checked.add(List.of(item.index(), ofCheck(item.parts().getFirst()))))
                 .forEach(item -> resolver.resolve(item.edits(sweep)));
     }
