@@ -90,6 +90,7 @@ class ServeCommandTest {
     }
 
     @Test
+    @Tag("slow")
     void endsOnASignalWithWhatRuns(@TempDir Path folder) throws Exception {
         var process = serve(folder);
         try (var lines = process.inputReader()) {

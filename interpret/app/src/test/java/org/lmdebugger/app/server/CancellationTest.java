@@ -168,6 +168,7 @@ class CancellationTest {
         var alone = traces.stream().map(body -> server.post("/api/v1/trace", body).body()).toList();
         var generatedAlone = server.post("/api/v1/generate", generation).body();
         var sweep = sweep();
+        await(() -> json(server.get(sweep)).get("state").textValue().equals("running"));
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             var generated = threads.submit(() -> server.post("/api/v1/generate", generation).body());
             var together = traces.stream().map(body -> threads.submit(() -> server.post("/api/v1/trace", body).body()))

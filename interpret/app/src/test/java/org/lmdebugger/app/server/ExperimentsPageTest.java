@@ -10,11 +10,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is saved can be found again. */
+@Tag("slow")
 class ExperimentsPageTest extends PageTest {
     private static final String SCRIPT = "<script>window.hacked=1</script>";
 
     @Test
-    @Tag("slow")
     void savedLoadedImportedAndDeleted(@TempDir Path folder) throws IOException {
         browser.open("#/experiments?" + PROMPT + "&edit=L1D483%3D0&position=3");
         browser.untilText(".empty", "Nothing is saved yet");
@@ -65,7 +65,6 @@ class ExperimentsPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void aDamagedFileOfNamesIsSaidWhereNamesAre() throws IOException {
         var folder = Files.createDirectories(server.options.data().resolve("names"));
         var file = Files.writeString(folder.resolve(server.debugger.model().fingerprint() + ".json"), "");

@@ -11,6 +11,7 @@ import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 
 /** Value vectors: searched, looked at, named. */
+@Tag("slow")
 class ExplorePageTest extends PageTest {
     private static final String SCRIPT = "<script>window.hacked=1</script>";
 
@@ -19,7 +20,6 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void searchByWords() {
         browser.open("#/explore");
         browser.untilText(".empty", "Search for value vectors");
@@ -38,7 +38,6 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void searchByTokens() {
         browser.open("#/explore");
         browser.type("input[aria-label=Token]", "girl", Keys.ENTER);
@@ -60,7 +59,6 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void aValueVectorsPageAndItsCluster() {
         browser.open("#/value/L1D483");
         browser.until("bars",
@@ -88,7 +86,6 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void aNameIsSeenEverywhereAndIsText() {
         browser.open("#/value/L0D479");
         browser.type(".rename input", SCRIPT, Keys.ENTER);
@@ -106,7 +103,6 @@ class ExplorePageTest extends PageTest {
 
     /** A character may be two units of JavaScript's texts. */
     @Test
-    @Tag("slow")
     void aNameIsAsLongAsTheServerTakesIt() {
         var name = "\ud835\udcc1".repeat(100); // a letter of mathematics
         browser.open("#/value/L0D478");
@@ -119,7 +115,6 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void aLabelIsOpenedInEitherCase() {
         browser.open("#/explore");
         browser.type("input[aria-label='Value vector']", "l2d253", Keys.ENTER);
@@ -127,7 +122,6 @@ class ExplorePageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void detailsBesideThePrediction() {
         browser.open("#/prediction?" + PROMPT);
         browser.click("Details of L0D479");

@@ -10,6 +10,7 @@ import org.lmdebugger.interpret.edit.Intervention;
 import org.openqa.selenium.Keys;
 
 /** Continuations as they come. */
+@Tag("slow")
 class GenerationPageTest extends PageTest {
     private static final String COUNTS = """
             window.counts = [];
@@ -21,7 +22,6 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void cleanAndEditedComeTokenByToken() {
         browser.open("#/generation?" + PROMPT + "&edit=L1D483%3D-9");
         browser.type("input[type=number][max]", "30", Keys.TAB);
@@ -57,7 +57,6 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void itIsStoppedWhileItWaitsOrRuns() {
         var go = new CountDownLatch(1);
         try {
@@ -83,7 +82,6 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void whatIsTooLongIsSaid() {
         browser.open("#/generation?" + PROMPT + "&length=500");
         browser.click("Generate");
@@ -92,7 +90,6 @@ class GenerationPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void itSaysWhatToDo() {
         browser.open("#/generation");
         browser.untilText(".empty", "Write a prompt");

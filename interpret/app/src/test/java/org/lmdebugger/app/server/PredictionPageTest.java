@@ -16,6 +16,7 @@ import org.openqa.selenium.WebElement;
 import org.openqa.selenium.support.ui.Select;
 
 /** How a prediction comes about, and what interventions make of it, as a user sees it. */
+@Tag("slow")
 class PredictionPageTest extends PageTest {
     private static final String LINK = "#/prediction?" + PROMPT;
 
@@ -82,7 +83,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void aPositionIsChosenByClickOrKey() {
         open("");
         browser.all(".chips .chip").get(3).click();
@@ -96,7 +96,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void theHeatMapOpensACellAndShowsRanks() {
         open("");
         assertThat(browser.all(".cell")).hasSize(4 * 8);
@@ -113,7 +112,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void aFollowedTokenIsSeenInEveryLayer() {
         open("");
         var boy = browser.all(".outcome .token-button").get(1);
@@ -137,7 +135,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void anInterventionChangesThePredictionAndALinkReproducesIt() {
         open("");
         browser.click("Add L1D483 to the interventions");
@@ -172,7 +169,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void interventionsAreDisabledDuplicatedAndDeleted() {
         open("&edit=L1D483%3D0&edit=-L0D95%3D6");
         assertShowsEdited(Intervention.parse("L1D483=0"));
@@ -192,7 +188,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void lmDebuggersOwnSemantics() {
         open("&edit=L1D483%3D0");
         browser.find(".check input").click();
@@ -206,7 +201,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void lmDebuggersSwitchesAmongOtherEdits() {
         open("&edit=L1D483%3Don%40last&edit=L2D253%3D3");
         assertShowsEdited(Intervention.parse("L1D483=on@last", "L2D253=3"));
@@ -217,7 +211,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void whatIsWrongIsSaid() {
         open("");
         browser.type(".add input", "L1X5", Keys.ENTER);
@@ -236,7 +229,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void scriptInPromptAndLinkIsText() {
         var script = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>";
         browser.open("");
@@ -251,7 +243,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void twoBrowsersDoNotAffectEachOther() {
         try (var other = Browser.open(server.address())) {
             other.open(LINK + "&edit=L3D492%3D9");
@@ -274,7 +265,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void everythingCanBeReachedByKeyboardAndHasAName() {
         open("&edit=L1D483%3D0");
         var nameless = browser.all("button, a, input, select, textarea").stream().filter(WebElement::isDisplayed)

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.openqa.selenium.Keys;
 
 /** The walk up the layers: edits take part as they are reached. */
+@Tag("slow")
 class StepPageTest extends PageTest {
     private String outcome() {
         browser.settle();
@@ -14,7 +15,6 @@ class StepPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void editsTakePartAsTheirLayerIsReached() {
         browser.open("#/step?" + PROMPT + "&edit=L1D483%3D-9&edit=L3D492%3D9");
         browser.untilText(".layer h3", "Layer 0");

@@ -9,9 +9,9 @@ import org.openqa.selenium.Keys;
 import org.openqa.selenium.interactions.Actions;
 
 /** Which neurons cause a prediction. */
+@Tag("slow")
 class SweepPageTest extends PageTest {
     @Test
-    @Tag("slow")
     void fromChoiceToCauses() {
         browser.open("#/sweep?" + PROMPT);
         browser.untilText(".empty", "Start a sweep");
@@ -66,7 +66,6 @@ class SweepPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void itIsCancelled() {
         var planned = new CountDownLatch(1);
         var done = new CountDownLatch(1);
@@ -91,7 +90,6 @@ class SweepPageTest extends PageTest {
     }
 
     @Test
-    @Tag("slow")
     void whatIsWrongIsSaid() {
         browser.open("#/sweep?" + PROMPT + "&neurons=L9");
         browser.click("Start the sweep");

@@ -121,6 +121,7 @@ class ValueCacheTest {
     }
 
     @Test
+    @Tag("slow")
     void norIsWhatIsSpoilt() throws IOException {
         try (var cache = cache()) {
             var labels = cache.clusters().get(NOBODY).labels();
