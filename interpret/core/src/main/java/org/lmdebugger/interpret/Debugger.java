@@ -13,6 +13,7 @@ import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.activations.Lens;
 import org.lmdebugger.interpret.activations.Overflow;
+import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
@@ -52,10 +53,22 @@ import org.lmdebugger.tokenizer.StreamDecoder;
  */
 public final class Debugger {
     private final Gpt2 model;
+    private final References references;
 
-    /** Makes a debugger of {@code model}, which its owner closes. */
+    /** Makes a debugger of {@code model}, which its owner closes, without corpora. */
     public Debugger(Gpt2 model) {
+        this(model, References.NONE);
+    }
+
+    /**
+     * Makes a debugger of {@code model}, which its owner closes.
+     *
+     * @param references that edits take means and samples from, such as
+     *                   {@link org.lmdebugger.interpret.corpus.Corpora}
+     */
+    public Debugger(Gpt2 model, References references) {
         this.model = model;
+        this.references = references;
     }
 
     public Gpt2 model() {
@@ -85,7 +98,7 @@ public final class Debugger {
     }
 
     private Activations run(int[] ids, Intervention edits, Activations.Keep keep) {
-        try (var resolver = new Resolver(model, ids, ids.length)) {
+        try (var resolver = new Resolver(model, references, ids, ids.length)) {
             return Activations.forward(model, ids, resolver.resolve(edits), keep);
         }
     }
@@ -181,7 +194,7 @@ public final class Debugger {
             if (!attribution.isFinite()) {
                 throw Overflow.in(run, edits);
             }
-            return TotalEffects.add(model, ids, edits, attribution, progress);
+            return TotalEffects.add(model, references, ids, edits, attribution, progress);
         }
     }
 
@@ -254,7 +267,7 @@ public final class Debugger {
         }
         var groups = new LinkedHashMap<Intervention, List<Integer>>(); // by what holds in the prompt
         var interventions = new ArrayList<CompiledIntervention>();
-        try (var resolver = new Resolver(model, ids, ids.length + options.tokens() - 1)) {
+        try (var resolver = new Resolver(model, references, ids, ids.length + options.tokens() - 1)) {
             for (int c = 0; c < continuations.size(); c++) {
                 var intervention = resolver.resolve(continuations.get(c).edits());
                 interventions.add(intervention);
@@ -354,7 +367,7 @@ public final class Debugger {
      *     nothing
      */
     public SweepPlan plan(Sweep sweep) {
-        return SweepPlan.of(model, sweep);
+        return SweepPlan.of(model, references, sweep);
     }
 
     /**

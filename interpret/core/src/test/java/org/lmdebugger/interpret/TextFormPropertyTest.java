@@ -126,7 +126,9 @@ class TextFormPropertyTest {
         Arbitrary<Operation> operations = Arbitraries.oneOf(numbers.map(Operation.Set::new),
                 numbers.map(Operation.Scale::new),
                 numbers.map(Operation.Add::new), texts().map(Prompt::of).map(Operation.From::new),
-                Arbitraries.of(new Operation.On(), new Operation.Off()));
+                Arbitraries.of(new Operation.On(), new Operation.Off(), new Operation.Mean("stories", false),
+                        new Operation.Mean("a-b.c_1", true), new Operation.Resample("stories", 0),
+                        new Operation.Resample("stories", 999_999_999_999_999_999L)));
         return Combinators.combine(index(), index(), operations, positions()).as(Edit::new);
     }
 

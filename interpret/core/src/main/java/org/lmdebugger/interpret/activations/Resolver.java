@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.activations;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -27,7 +28,6 @@ import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.Site;
 import org.lmdebugger.text.Shown;
 
@@ -37,12 +37,15 @@ import org.lmdebugger.text.Shown;
  */
 public final class Resolver implements AutoCloseable {
     private final Gpt2 model;
+    private final References references;
     private final int[] prompt;
     private final int length; // positions that will be computed: the prompt's, and generated ones
     private final TensorScope scope;
     private final Map<RunKey, Activations> runs = new HashMap<>(); // clean ones
     private final Map<Source, Tensor> tensors = new HashMap<>(); // that edits take vectors from
     private final Map<Source, float[]> numbers = new HashMap<>(); // that edits take from, on the host
+    private final Map<MeanKey, float[][]> means = new HashMap<>(); // [1, n], or [positions, n]
+    private final Map<float[][], Tensor> uploaded = new IdentityHashMap<>();
     private final Map<PatternKey, float[]> patterns = new HashMap<>(); // [H·T, T]
     private final Map<Integer, Float> valuesWhenOn = new HashMap<>(); // by layer
     private final Map<VectorKey, Tensor> vectors = new HashMap<>(); // [1, n]
@@ -59,8 +62,16 @@ public final class Resolver implements AutoCloseable {
     private record VectorKey(Object what, int width) {
     }
 
-    public Resolver(Gpt2 model, int[] prompt, int length) {
+    private record MeanKey(Operation.Mean operation, Site site, int layer) {
+    }
+
+    /**
+     * @param references that edits take means and samples from
+     * @param length     of the positions that are computed: the prompt's, and generated ones
+     */
+    public Resolver(Gpt2 model, References references, int[] prompt, int length) {
         this.model = model;
+        this.references = references;
         this.prompt = prompt;
         this.length = length;
         scope = new TensorScope(model.device());
@@ -166,10 +177,15 @@ public final class Resolver implements AutoCloseable {
         return switch (edit.operation()) {
             case Operation.Set _ -> scale(0, column, width, bias);
             case Operation.Scale(float factor) -> scale(factor, column, width, bias);
-            case Operation.From(var other) -> {
-                var source = tensors.computeIfAbsent(new Source(source(edit, other), site, edit.layer()),
+            case Operation.From _,Operation.Resample _ -> {
+                var source = tensors.computeIfAbsent(new Source(source(edit), site, edit.layer()),
                         key -> key.run().at(site, key.layer()));
                 yield new RowChange(column, width, 0, 1, 0, 0, source, position -> position, column);
+            }
+            case Operation.Mean mean -> {
+                var rows = rows(means(edit, mean, site));
+                yield new RowChange(column, width, 0, 1, 0, 0, rows, mean.atPosition() ? position -> position
+                        : position -> 0, column);
             }
             case Operation.AddDirection(float factor, boolean timesNorm, var direction) -> {
                 var vector = vector(direction, width);
@@ -190,6 +206,35 @@ public final class Resolver implements AutoCloseable {
             }
             default -> throw new AssertionError(edit); // Edit's constructor allows no other
         };
+    }
+
+    /** Returns mean rows on the device. */
+    private Tensor rows(float[][] means) {
+        return uploaded.computeIfAbsent(means, key -> {
+            var tensor = scope.allocate(ElementType.F32, means.length, means[0].length);
+            model.call(session -> {
+                for (int row = 0; row < means.length; row++) {
+                    session.upload(tensor.row(row), means[row]);
+                }
+                return null;
+            });
+            return tensor;
+        });
+    }
+
+    /**
+     * Returns the mean row of a site over all tokens, or the mean row of each position, as far as this prompt and the corpus
+     * have it.
+     */
+    private float[][] means(Edit edit, Operation.Mean mean, Site site) {
+        var corpus = references.find(mean.corpus());
+        if (mean.atPosition()) {
+            checkPositions(edit, corpus.positions(), "corpus " + mean.corpus());
+        }
+        return means.computeIfAbsent(new MeanKey(mean, site, edit.layer()), key -> mean.atPosition()
+                ? IntStream.range(0, Math.min(length, corpus.positions()))
+                        .mapToObj(position -> corpus.meanAt(site, key.layer(), position)).toArray(float[][]::new)
+                : new float[][] {corpus.mean(site, key.layer())});
     }
 
     /** factor·(w + bias) − bias: a site holds an output without its bias. */
@@ -249,7 +294,7 @@ public final class Resolver implements AutoCloseable {
     }
 
     private void addPattern(CompiledIntervention intervention, Edit edit, Head head) {
-        var run = source(edit, ((Operation.From) edit.operation()).prompt());
+        var run = source(edit);
         int heads = model.config().heads();
         int own = run.length();
         var all = patterns.computeIfAbsent(new PatternKey(run, head.layer()), key -> {
@@ -269,7 +314,11 @@ public final class Resolver implements AutoCloseable {
             case Operation.Set set -> always(new Affine(0, set.value()));
             case Operation.Scale scale -> always(new Affine(scale.factor(), 0));
             case Operation.Add add -> always(new Affine(1, add.amount()));
-            case Operation.From from -> from(edit, neuron, from.prompt());
+            case Operation.From _,Operation.Resample _ -> from(edit, neuron);
+            case Operation.Mean mean -> {
+                var rows = means(edit, mean, Site.COEFFICIENTS);
+                yield position -> new Affine(0, rows[mean.atPosition() ? position : 0][neuron.neuron()]);
+            }
             case Operation.On _ -> always(new Affine(0, valuesWhenOn.computeIfAbsent(edit.layer(), this::valueWhenOn)));
             case Operation.Off _ -> always(new Affine(0, 0)); // GELU(0)
             default -> throw new AssertionError(edit); // Edit's constructor allows no other
@@ -280,24 +329,39 @@ public final class Resolver implements AutoCloseable {
         return position -> change;
     }
 
-    private IntFunction<Affine> from(Edit edit, Neuron neuron, Prompt other) {
+    private IntFunction<Affine> from(Edit edit, Neuron neuron) {
         int width = model.config().feedForwardWidth();
-        var values = numbers.computeIfAbsent(new Source(source(edit, other), Site.COEFFICIENTS, edit.layer()),
+        var values = numbers.computeIfAbsent(new Source(source(edit), Site.COEFFICIENTS, edit.layer()),
                 key -> key.run().coefficients(key.layer()).toFloats());
         return position -> new Affine(0, values[position * width + neuron.neuron()]);
     }
 
-    /** Returns the run of another prompt, which must have the positions of the edit. */
-    private Activations source(Edit edit, Prompt other) {
-        var run = cleanRun(model.encode(other),
-                edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL);
-        for (int position = run.length(); position < length; position++) {
+    /** Returns the run of another prompt or of a corpus' text, which must have the positions of the edit. */
+    private Activations source(Edit edit) {
+        var ids = switch (edit.operation()) {
+            case Operation.From(var other) -> {
+                var encoded = model.encode(other);
+                checkPositions(edit, encoded.length, other);
+                yield encoded;
+            }
+            case Operation.Resample(var corpus, long seed) -> {
+                int needed = 1 + IntStream.range(0, length).filter(p -> edit.positions().contains(p, prompt.length))
+                        .max().orElse(0);
+                yield Arrays.copyOf(references.find(corpus).draw(needed, seed), needed);
+            }
+            default -> throw new AssertionError(edit);
+        };
+        return cleanRun(ids, edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL);
+    }
+
+    /** @param count of the positions that there are, in {@code source} */
+    private void checkPositions(Edit edit, int count, Object source) {
+        for (int position = count; position < length; position++) {
             if (edit.positions().contains(position, prompt.length)) {
                 throw new IllegalArgumentException("edit: %s: position %d (expected: one of the %d that %s has)"
-                        .formatted(Shown.of(edit), position, run.length(), Shown.of(other)));
+                        .formatted(Shown.of(edit), position, count, Shown.of(source)));
             }
         }
-        return run;
     }
 
     /** Returns the prompt's own clean run, with what edits of neurons need; this resolver closes it. */

@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret.edit;
 
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.text.Shown;
@@ -8,7 +9,9 @@ import org.lmdebugger.text.Shown;
  * A change of one part of the network at some positions. What is set is what the network uses.
  *
  * <p>Text form: a {@link Part}, one of {@code =0} (set), {@code *=2} (scale), {@code +=1.5} (add; a neuron),
- * {@code =from:"other prompt"} (the part at the same position of another prompt's run), {@code =on} or {@code =off}
+ * {@code =from:"other prompt"} (the part at the same position of another prompt's run), {@code =mean:NAME} or
+ * {@code =mean-at:NAME} (its mean over a corpus, or over its tokens at the same position), {@code =resample:NAME#7} (the
+ * part at the same position of a text of a corpus, drawn by the seed 7; 0 if it is left out), {@code =on} or {@code =off}
  * (LM-Debugger's switch; a neuron), {@code +=4*DIRECTION} (add a {@link Direction}, times a factor; with
  * {@code +=0.5*norm*DIRECTION} also times the norm of the row) or {@code -=DIRECTION} (project it out); then, unless all
  * positions are meant, {@code @} and {@link Positions}: {@code L12D345*=2@last}. A link names its key after the
@@ -16,12 +19,13 @@ import org.lmdebugger.text.Shown;
  *
  * <table>
  * <caption>Operations of each part</caption>
- * <tr><td>neuron</td><td>set, scale, add, from, on, off</td></tr>
- * <tr><td>z, queries, keys, values of a head</td><td>set to 0, scale, from, add a direction of a head's width</td></tr>
- * <tr><td>pattern of a head</td><td>from</td></tr>
+ * <tr><td>neuron</td><td>set, scale, add, from, mean, resample, on, off</td></tr>
+ * <tr><td>z, queries, keys, values of a head</td><td>set to 0, scale, from, mean, resample, add a
+ * direction of a head's width</td></tr>
+ * <tr><td>pattern of a head</td><td>from, resample</td></tr>
  * <tr><td>link</td><td>off</td></tr>
- * <tr><td>residual stream, outputs</td><td>set to 0, scale, from, add a direction; the stream also: times its norm,
- * project out</td></tr>
+ * <tr><td>residual stream, outputs</td><td>set to 0, scale, from, mean, resample, add a direction; the stream also:
+ * times its norm, project out</td></tr>
  * </table>
  */
 public record Edit(Part part, Operation operation, Positions positions) {
@@ -33,8 +37,10 @@ public record Edit(Part part, Operation operation, Positions positions) {
     private static final Pattern DIRECTION = Pattern.compile("\\*|L\\d+D|token:|\\.npy#|\\.safetensors#");
     private static final Pattern STEER = Pattern.compile("(?:(" + NUMBER + ")\\s*\\*\\s*)?(norm\\s*\\*\\s*)?(.+)",
             Pattern.DOTALL);
+    private static final Pattern OF_CORPUS = Pattern.compile("(mean|mean-at):(%s)|resample:(%<s)(?:#(\\d{1,18}))?"
+            .formatted(Operation.CORPUS));
     private static final String FROM = "from:\"";
-    private static final String FORM = "(expected: L12D345=0, *=2, +=1.5, =from:\"other prompt\", =on or =off; or L5H3=0, "
+    private static final String FORM = "(expected: L12D345=0, *=2, +=1.5, =from:\"other prompt\", =mean:NAME, =on or =off; or L5H3=0, "
             + "L5.mid+=4*L3D42, L5.post-=L3D42, L5H3.link=off@7->2; then @last, @generated, @3, @1,4 or @2..5 if not all)";
 
     /** @throws IllegalArgumentException if the part has no such operation */
@@ -58,7 +64,8 @@ public record Edit(Part part, Operation operation, Positions positions) {
             case Neuron _ ->
                     !(operation instanceof Operation.AddDirection || operation instanceof Operation.ProjectOut);
             case Link _ -> operation instanceof Operation.Off;
-            case Head head when head.vector() == Head.Vector.PATTERN -> operation instanceof Operation.From;
+            case Head head when head.vector() == Head.Vector.PATTERN -> operation instanceof Operation.From
+                    || operation instanceof Operation.Resample;
             case Head _ -> isOfVector(operation)
                     || operation instanceof Operation.AddDirection add && !add.timesNorm();
             case Residual residual -> isOfVector(operation)
@@ -69,16 +76,17 @@ public record Edit(Part part, Operation operation, Positions positions) {
 
     private static boolean isOfVector(Operation operation) {
         return operation instanceof Operation.Set(float value) && value == 0 || operation instanceof Operation.Scale
-                || operation instanceof Operation.From;
+                || operation instanceof Operation.From || operation instanceof Operation.Mean
+                || operation instanceof Operation.Resample;
     }
 
     private static String operations(Part part) {
         return switch (part) {
-            case Neuron _ -> "=0, *=2, +=1.5, =from:\"other prompt\", =on, =off";
+            case Neuron _ -> "=0, *=2, +=1.5, =from:\"other prompt\", =mean:NAME, =resample:NAME, =on, =off";
             case Link _ -> "=off";
-            case Head head when head.vector() == Head.Vector.PATTERN -> "=from:\"other prompt\"";
-            case Head _ -> "=0, *=2, =from:\"other prompt\", +=4*vectors.npy#3";
-            case Residual residual -> "=0, *=2, =from:\"other prompt\", +=4*L3D42"
+            case Head head when head.vector() == Head.Vector.PATTERN -> "=from:\"other prompt\", =resample:NAME";
+            case Head _ -> "=0, *=2, =from:\"other prompt\", =mean:NAME, =resample:NAME, +=4*vectors.npy#3";
+            case Residual residual -> "=0, *=2, =from:\"other prompt\", =mean:NAME, =resample:NAME, +=4*L3D42"
                     + (residual.isStream() ? ", +=0.5*norm*L3D42, -=L3D42" : "");
         };
     }
@@ -124,6 +132,35 @@ public record Edit(Part part, Operation operation, Positions positions) {
         record From(Prompt prompt) implements Operation {
             public From(String prompt) {
                 this(Prompt.of(prompt));
+            }
+        }
+
+        /** Form of a corpus' name. */
+        String CORPUS = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}";
+
+        /**
+         * The part becomes its mean over a corpus.
+         *
+         * @param corpus     its name
+         * @param atPosition whether over the tokens at the same position of their windows alone, and not over all
+         */
+        record Mean(String corpus, boolean atPosition) implements Operation {
+            @Override
+            public String toString() {
+                return (atPosition ? "mean-at:" : "mean:") + corpus;
+            }
+        }
+
+        /**
+         * The part becomes what it is at the same position of a corpus' window that has the position.
+         *
+         * @param corpus its name
+         * @param seed   by which the window is drawn
+         */
+        record Resample(String corpus, long seed) implements Operation {
+            @Override
+            public String toString() {
+                return "resample:" + corpus + (seed == 0 ? "" : "#" + seed);
             }
         }
 
@@ -211,6 +248,10 @@ public record Edit(Part part, Operation operation, Positions positions) {
         } else if (sign.equals("=") && number.equals("off")) {
             return new Operation.Off();
         }
+        var ofCorpus = sign.equals("=") ? ofCorpus(number) : Optional.<Operation>empty();
+        if (ofCorpus.isPresent()) {
+            return ofCorpus.get();
+        }
         if (sign.equals("-=")) {
             return new Operation.ProjectOut(Direction.parse(number));
         } else if (sign.equals("+=") && isDirection(number)) {
@@ -225,6 +266,16 @@ public record Edit(Part part, Operation operation, Positions positions) {
             case "+=" -> new Operation.Add(value);
             default -> new Operation.Set(value);
         };
+    }
+
+    /** Reads {@code mean:NAME}, {@code mean-at:NAME}, {@code resample:NAME} or {@code resample:NAME#SEED}. */
+    static Optional<Operation> ofCorpus(String text) {
+        var form = OF_CORPUS.matcher(text);
+        if (!form.matches()) {
+            return Optional.empty();
+        }
+        return Optional.of(form.group(1) != null ? new Operation.Mean(form.group(2), form.group(1).equals("mean-at"))
+                : new Operation.Resample(form.group(3), form.group(4) == null ? 0 : Long.parseLong(form.group(4))));
     }
 
     /** Returns whether a text after {@code +=} names a direction; what is neither it nor a number is a wrong number. */
@@ -270,6 +321,7 @@ public record Edit(Part part, Operation operation, Positions positions) {
                     + (add.timesNorm() ? "norm*" : "") + add.direction();
             case Operation.ProjectOut out -> "-=" + out.direction();
             case Operation.From from -> "=from:" + from.prompt();
+            case Operation.Mean _,Operation.Resample _ -> "=" + operation;
             case Operation.On _ -> "=on";
             case Operation.Off _ -> "=off";
         };

@@ -27,8 +27,8 @@ public enum Mode {
 
     /**
      * Reads an operation of a sweep: {@code off} (set to 0; a link's score to −∞), {@code set:3}, {@code scale:2},
-     * {@code add:1.5}, {@code add:4*DIRECTION}, {@code project-out:DIRECTION} or {@code from:"other prompt"}; in
-     * {@link #LM_DEBUGGER} its switches {@code on} and {@code off}.
+     * {@code add:1.5}, {@code add:4*DIRECTION}, {@code project-out:DIRECTION}, {@code from:"other prompt"},
+     * {@code mean:NAME}, {@code mean-at:NAME} or {@code resample:NAME#SEED}; in {@link #LM_DEBUGGER} its switches {@code on} and {@code off}.
      *
      * @throws IllegalArgumentException if {@code text} is none of these
      */
@@ -49,10 +49,15 @@ public enum Mode {
         if (text.equals("off")) {
             return new Edit.Operation.Set(0);
         }
+        var ofCorpus = Edit.ofCorpus(text);
+        if (ofCorpus.isPresent()) {
+            return ofCorpus.get();
+        }
         var parts = OPERATION.matcher(text);
         if (!parts.matches()) {
             throw new IllegalArgumentException("operation: " + Shown.of(text)
-                    + " (expected: off, set:3, scale:2, add:1.5, add:4*L3D42, project-out:L3D42 or from:\"other prompt\")");
+                    + " (expected: off, set:3, scale:2, add:1.5, add:4*L3D42, project-out:L3D42, from:\"other prompt\", "
+                    + "mean:NAME, mean-at:NAME or resample:NAME)");
         }
         if (parts.group(3) != null) {
             return new Edit.Operation.From(parts.group(3));

@@ -54,7 +54,7 @@ public final class SweepEngine implements AutoCloseable {
         layout = new MeasureReader.Layout(model, plan.sweep(), prompt);
         var ids = plan.prompts().get(prompt);
         length = ids.length;
-        resolver = new Resolver(model, ids, length);
+        resolver = new Resolver(model, plan.references(), ids, length);
         scope = new TensorScope(model.device());
         try {
             items = SweepItem.of(model, plan.sweep(), resolver, ids);

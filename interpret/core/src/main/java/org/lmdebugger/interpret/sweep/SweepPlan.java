@@ -5,6 +5,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Positions;
@@ -17,11 +18,12 @@ import org.lmdebugger.model.Site;
  * computed. The same sweep of the same model gives the same plan.
  *
  * @param sweep   what was asked for
+ * @param references that edits take means and samples from
  * @param prompts ids of each prompt's tokens
  * @param chunks  what is computed at a time, in order
  * @param bytes   device memory of the largest chunk, beside weights and clean runs
  */
-public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, long bytes) {
+public record SweepPlan(Sweep sweep, References references, List<int[]> prompts, List<Chunk> chunks, long bytes) {
     /**
      * Interventions on one prompt that are computed from the same position on: the first that they change or, where
      * there are few, an earlier one.
@@ -51,7 +53,13 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
         return chunks.stream().mapToDouble(Chunk::flop).sum();
     }
 
+    /** Plans a sweep whose edits take nothing from corpora. */
     public static SweepPlan of(Gpt2 model, Sweep sweep) {
+        return of(model, References.NONE, sweep);
+    }
+
+    /** @param references that edits take means and samples from */
+    public static SweepPlan of(Gpt2 model, References references, Sweep sweep) {
         check(sweep);
         var prompts = new ArrayList<int[]>();
         var chunks = new ArrayList<Chunk>();
@@ -62,14 +70,14 @@ public record SweepPlan(Sweep sweep, List<int[]> prompts, List<Chunk> chunks, lo
             var readout = layouts.get(prompts.size());
             var ids = model.encode(prompt);
             prompts.add(ids);
-            try (var resolver = new Resolver(model, ids, ids.length)) {
+            try (var resolver = new Resolver(model, references, ids, ids.length)) {
                 var items = SweepItem.of(model, sweep, resolver, ids);
                 SweepItem.check(sweep, items, resolver);
                 bytes = Math.max(bytes,
                         chunks(model.config(), readout, sweep, prompts.size() - 1, ids.length, items, chunks));
             }
         }
-        return new SweepPlan(sweep, List.copyOf(prompts), List.copyOf(chunks), bytes);
+        return new SweepPlan(sweep, references, List.copyOf(prompts), List.copyOf(chunks), bytes);
     }
 
     private static void check(Sweep sweep) {

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
+import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Neuron;
@@ -57,8 +58,8 @@ public final class TotalEffects {
      * Returns the attribution with the total effects of heads and feed-forward layers. In an edited run, edits may name
      * their positions by the prompt's end: only at its last position there are total effects.
      */
-    public static Attribution add(Gpt2 model, int[] ids, Intervention edits, Attribution attribution,
-            Progress progress) {
+    public static Attribution add(Gpt2 model, References references, int[] ids, Intervention edits,
+            Attribution attribution, Progress progress) {
         int length = attribution.position() + 1;
         if (!edits.isEmpty() && length < ids.length) {
             return attribution;
@@ -76,7 +77,7 @@ public final class TotalEffects {
         var sweep = Sweep.ofIds(Arrays.copyOf(ids, length)).base(edits).off().atLast().measure(measure)
                 .parts(new PartSelection.Named(parts.values().stream().map(List::of).toList()));
         var totals = new HashMap<Part, Double>();
-        var plan = SweepPlan.of(model, sweep);
+        var plan = SweepPlan.of(model, references, sweep);
         SweepEngine.run(model, plan, 0, effects -> {
             for (int i = 0; i < effects.size(); i++) {
                 totals.put(effects.edits(i).list().getLast().part(),

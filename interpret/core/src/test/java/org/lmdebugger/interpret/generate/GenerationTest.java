@@ -16,6 +16,7 @@ import org.lmdebugger.device.Sampling;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.trace.Trace;
@@ -47,7 +48,7 @@ class GenerationTest {
         int steps = 8;
         var generation = debugger.generate(PROMPT, edits, steps);
         var ids = new ArrayList<>(IntStream.of(model.tokenizer().encode(PROMPT)).boxed().toList());
-        var resolver = new Resolver(model, model.tokenizer().encode(PROMPT), LENGTH + steps);
+        var resolver = new Resolver(model, References.NONE, model.tokenizer().encode(PROMPT), LENGTH + steps);
         var intervention = resolver.resolve(edits);
         for (int s = 0; s < steps; s++) {
             try (var run = Activations.forward(model, ids.stream().mapToInt(i -> i).toArray(), intervention,

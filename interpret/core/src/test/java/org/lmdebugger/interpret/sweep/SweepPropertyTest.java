@@ -28,6 +28,7 @@ import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.RandomCheckpoint;
 import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Direction;
 import org.lmdebugger.interpret.edit.Edit;
@@ -222,7 +223,7 @@ class SweepPropertyTest {
     }
 
     private static float[] logits(Gpt2 model, int[] ids, Intervention edits) {
-        try (var resolver = new Resolver(model, ids, ids.length);
+        try (var resolver = new Resolver(model, References.NONE, ids, ids.length);
                 var run = Activations.forward(model, ids, resolver.resolve(edits), Activations.Keep.ALL);
                 var logits = run.logits()) {
             return logits.row(ids.length - 1).toFloats();

@@ -1,0 +1,201 @@
+package org.lmdebugger.interpret.corpus;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.zip.CRC32C;
+import org.lmdebugger.files.AtomicFile;
+
+/**
+ * A file of a corpus and of what was added up of it, finished or not: a head of {@value #HEAD} bytes, with a description in
+ * lines and a checksum of all else; then the corpus' tokens and the starts of its documents, padded to 8 bytes; then the
+ * sections of each layer. Numbers are little-endian.
+ */
+final class CorpusFile {
+    private static final int HEAD = 1024;
+    private static final int DESCRIPTION = HEAD - Long.BYTES;
+    private static final int PART = 1 << 20; // bytes in one checksum update or write
+
+    private CorpusFile() {
+    }
+
+    /**
+     * The description of a corpus.
+     *
+     * @param fingerprint of the model
+     * @param precision   of its matrix products
+     * @param hash        of the corpus
+     * @param window      tokens of a full window
+     * @param done        windows that are added up
+     */
+    record Head(String fingerprint, String precision, String hash, int window, int documents, int tokens, int done) {
+        private static final String TEXT = """
+                LM-Debugger corpus, version 1
+                model %s
+                precision %s
+                corpus %s
+                window %s
+                documents %s
+                tokens %s
+                done %s
+                """;
+        private static final Pattern FORM = Pattern.compile(TEXT.formatted("([0-9a-f]+)", "(\\w+)", "([0-9a-f]+)",
+                "(\\d{1,9})", "(\\d{1,9})", "(\\d{1,10})", "(\\d{1,10})"));
+
+        private String text() {
+            return TEXT.formatted(fingerprint, precision, hash, window, documents, tokens, done);
+        }
+
+        private static Optional<Head> of(String text) {
+            var form = FORM.matcher(text);
+            return form.matches() ? Optional.of(new Head(form.group(1), form.group(2), form.group(3), number(form, 4),
+                    number(form, 5), number(form, 6), number(form, 7))) : Optional.empty();
+        }
+
+        private static int number(MatchResult form, int group) {
+            return (int) Math.min(Integer.MAX_VALUE, Long.parseLong(form.group(group)));
+        }
+
+        /** Returns whether both are of the same corpus, model and arithmetic. */
+        boolean isLike(Head other) {
+            return hash.equals(other.hash) && fingerprint.equals(other.fingerprint)
+                    && precision.equals(other.precision);
+        }
+    }
+
+    /** An opened file. @param layers the sections of each layer, mapped */
+    record Content(Head head, Corpus corpus, List<MemorySegment> layers) {
+    }
+
+    /** Returns a file's description; empty if it is none of these files. */
+    static Optional<Head> head(Path file) throws IOException {
+        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            var head = ByteBuffer.allocate(DESCRIPTION);
+            while (head.hasRemaining() && channel.read(head) >= 0) {
+            }
+            return Head.of(text(head.array()));
+        }
+    }
+
+    private static String text(byte[] padded) {
+        return new String(padded, StandardCharsets.UTF_8).replace("\0", "");
+    }
+
+    /**
+     * Opens a file of a model and checks all of it.
+     *
+     * @param shapes gives the sizes that the corpus has with this model
+     * @return empty if the file is damaged
+     */
+    static Optional<Content> read(Path file, Function<Corpus, Shape> shapes) throws IOException {
+        var head = head(file);
+        if (head.isEmpty()) {
+            return Optional.empty();
+        }
+        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            long size = channel.size();
+            var all = channel.map(FileChannel.MapMode.READ_ONLY, 0, size, Arena.ofAuto());
+            if (size < HEAD || all.asSlice(DESCRIPTION, Long.BYTES).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN)
+                    .getLong(0) != checksum(head.get(), List.of(all.asSlice(HEAD)))) {
+                return Optional.empty();
+            }
+            var tokens = new int[head.get().tokens()];
+            var starts = new int[head.get().documents() + 1];
+            long at = copy(all, copy(all, HEAD, MemorySegment.ofArray(tokens)), MemorySegment.ofArray(starts));
+            at += pad(at);
+            var corpus = new Corpus(tokens, starts, head.get().window());
+            var shape = shapes.apply(corpus);
+            if (size != at + shape.layers() * shape.layerBytes()) {
+                return Optional.empty();
+            }
+            var layers = new ArrayList<MemorySegment>();
+            for (int l = 0; l < shape.layers(); l++) {
+                layers.add(all.asSlice(at + l * shape.layerBytes(), shape.layerBytes()));
+            }
+            return Optional.of(new Content(head.get(), corpus, layers));
+        }
+    }
+
+    private static long copy(MemorySegment from, long at, MemorySegment to) {
+        MemorySegment.copy(from, at, to, 0, to.byteSize());
+        return at + to.byteSize();
+    }
+
+    private static long pad(long at) {
+        return (Long.BYTES - at % Long.BYTES) % Long.BYTES;
+    }
+
+    /** Copies the sections of a layer from a file into memory. */
+    static void copy(MemorySegment layer, List<MemorySegment> to) {
+        long at = 0;
+        for (var section : to) {
+            at = copy(layer, at, section);
+        }
+    }
+
+    /** Writes a file, whole or not at all; one writer at a time. @param layers the sections of all layers */
+    static void write(Path file, Head head, Corpus corpus, List<MemorySegment> layers) throws IOException {
+        var content = new ArrayList<MemorySegment>();
+        content.add(MemorySegment.ofArray(corpus.allTokens()));
+        content.add(MemorySegment.ofArray(corpus.allStarts()));
+        long bytes = HEAD + content.stream().mapToLong(MemorySegment::byteSize).sum();
+        content.add(MemorySegment.ofArray(new byte[(int) pad(bytes)]));
+        content.addAll(layers);
+        AtomicFile.write(file, part -> {
+            try (var channel = FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+                    StandardOpenOption.TRUNCATE_EXISTING)) {
+                write(channel, ByteBuffer.allocate(HEAD).order(ByteOrder.LITTLE_ENDIAN).put(padded(head))
+                        .putLong(checksum(head, content)).flip());
+                for (var segment : content) {
+                    parts(segment, each -> write(channel, each));
+                }
+            }
+        });
+    }
+
+    private static byte[] padded(Head head) {
+        return Arrays.copyOf(head.text().getBytes(StandardCharsets.UTF_8), DESCRIPTION);
+    }
+
+    private interface Taker {
+        void take(ByteBuffer bytes) throws IOException;
+    }
+
+    /** Gives all bytes of a segment, whatever array it may be, to {@code taker}. */
+    private static void parts(MemorySegment segment, Taker taker) throws IOException {
+        var staging = new byte[PART];
+        for (long at = 0; at < segment.byteSize(); at += PART) {
+            int count = (int) Math.min(PART, segment.byteSize() - at);
+            MemorySegment.copy(segment, at, MemorySegment.ofArray(staging), 0, count);
+            taker.take(ByteBuffer.wrap(staging, 0, count));
+        }
+    }
+
+    private static void write(FileChannel channel, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+    }
+
+    private static long checksum(Head head, List<MemorySegment> content) throws IOException {
+        var sum = new CRC32C();
+        sum.update(padded(head));
+        for (var segment : content) {
+            parts(segment, sum::update);
+        }
+        return sum.getValue();
+    }
+}

@@ -1,0 +1,171 @@
+package org.lmdebugger.interpret.corpus;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.lmdebugger.interpret.corpus.Corpus.Window;
+import org.lmdebugger.model.Site;
+
+/**
+ * What is added up of one layer, on the host: each number in F64, in the order of the windows and of the positions in
+ * them. So the sums do not depend on how windows are put together in batches. Columns are independent, and shared out
+ * among threads.
+ */
+final class LayerSums {
+    private static final int CHUNK = 256; // columns that one thread takes at a time
+
+    private final Shape shape;
+    private final double[] positions;
+    private final double[] sums;
+    private final double[] squares;
+    private final double[] tokens;
+    private final float[] min;
+    private final float[] max;
+    private final int[] histograms;
+    private final Extremes extremes;
+    private final float[] samples;
+
+    LayerSums(Shape shape) {
+        this.shape = shape;
+        positions = new double[shape.size(Shape.Section.POSITIONS)];
+        sums = new double[shape.units()];
+        squares = new double[shape.units()];
+        tokens = new double[shape.size(Shape.Section.TOKENS)];
+        min = new float[shape.units()];
+        max = new float[shape.units()];
+        Arrays.fill(min, Float.POSITIVE_INFINITY);
+        Arrays.fill(max, Float.NEGATIVE_INFINITY);
+        histograms = new int[shape.size(Shape.Section.HISTOGRAMS)];
+        extremes = new Extremes(shape.neurons());
+        samples = new float[shape.size(Shape.Section.SAMPLES)];
+    }
+
+    /** Returns the memory of all tables, in the order of {@link Shape.Section}. */
+    List<MemorySegment> memory() {
+        return List.of(MemorySegment.ofArray(positions), MemorySegment.ofArray(sums), MemorySegment.ofArray(squares),
+                MemorySegment.ofArray(tokens), MemorySegment.ofArray(min), MemorySegment.ofArray(max),
+                MemorySegment.ofArray(histograms), MemorySegment.ofArray(extremes.values),
+                MemorySegment.ofArray(extremes.documents), MemorySegment.ofArray(extremes.places),
+                MemorySegment.ofArray(extremes.contexts), MemorySegment.ofArray(samples));
+    }
+
+    /**
+     * Adds the rows of a site.
+     *
+     * @param rows [R, n], as {@link Site} has them
+     */
+    void add(Site site, Batch batch, float[] rows) {
+        int columns = shape.columns(site);
+        int chunks = (columns + CHUNK - 1) / CHUNK;
+        IntStream.range(0, chunks).parallel().forEach(chunk -> {
+            int from = chunk * CHUNK;
+            int to = Math.min(columns, from + CHUNK);
+            addPositions(shape.firstColumn(site), batch, rows, columns, from, to);
+            if (site == Site.COEFFICIENTS) {
+                new NeuronChunk(batch, rows, from, to).add();
+            }
+        });
+    }
+
+    private void addPositions(int first, Batch batch, float[] rows, int columns, int from, int to) {
+        for (int p = 0; p < batch.length(); p++) {
+            int sum = p * shape.columns() + first;
+            for (int w = 0; w < batch.windows().size(); w++) {
+                int row = (w * batch.length() + p) * columns;
+                for (int c = from; c < to; c++) {
+                    positions[sum + c] += rows[row + c];
+                }
+            }
+        }
+    }
+
+    /**
+     * Adds the numbers of a head or of an output.
+     *
+     * @param unit  0 to H−1 for a head, H for attention, H+1 for the feed-forward layer
+     * @param norms of each row
+     */
+    void addNorms(int unit, float[] norms) {
+        int u = shape.neurons() + unit;
+        for (float norm : norms) {
+            sums[u] += norm;
+            squares[u] += (double) norm * norm;
+            min[u] = Math.min(min[u], norm);
+            max[u] = Math.max(max[u], norm);
+            histograms[u * Histogram.BINS + Histogram.bin(norm)]++;
+        }
+    }
+
+    /** Some neurons' coefficients in one batch. */
+    private final class NeuronChunk {
+        private final Batch batch;
+        private final float[] rows;
+        private final int from;
+        private final int to;
+        private final int[] largest; // row of each neuron's largest coefficient in a window
+        private final int[] smallest;
+
+        NeuronChunk(Batch batch, float[] rows, int from, int to) {
+            this.batch = batch;
+            this.rows = rows;
+            this.from = from;
+            this.to = to;
+            largest = new int[to - from];
+            smallest = new int[to - from];
+        }
+
+        void add() {
+            for (int w = 0; w < batch.windows().size(); w++) {
+                int first = w * batch.length();
+                Arrays.fill(largest, first);
+                Arrays.fill(smallest, first);
+                for (int row = first; row < first + batch.length(); row++) {
+                    addRow(row);
+                }
+                keepExamples(batch.windows().get(w), first);
+            }
+        }
+
+        private void addRow(int row) {
+            int f = shape.neurons();
+            int at = row * f;
+            int token = batch.frequent()[row] * f; // negative for none
+            for (int c = from; c < to; c++) {
+                double x = rows[at + c];
+                sums[c] += x;
+                squares[c] += x * x;
+            }
+            for (int c = from; token >= 0 && c < to; c++) {
+                tokens[token + c] += rows[at + c];
+            }
+            for (int c = from; c < to; c++) {
+                float x = rows[at + c];
+                histograms[c * Histogram.BINS + Histogram.bin(x)]++;
+                if (x > rows[largest[c - from] * f + c]) {
+                    largest[c - from] = row;
+                }
+                if (x < rows[smallest[c - from] * f + c]) {
+                    smallest[c - from] = row;
+                }
+            }
+            for (int slot : batch.slots(row)) {
+                System.arraycopy(rows, at + from, samples, slot * f + from, to - from);
+            }
+        }
+
+        private void keepExamples(Window window, int first) {
+            int f = shape.neurons();
+            for (int c = from; c < to; c++) {
+                int high = largest[c - from];
+                int low = smallest[c - from];
+                float most = rows[high * f + c];
+                float least = rows[low * f + c];
+                max[c] = Math.max(max[c], most);
+                min[c] = Math.min(min[c], least);
+                extremes.offer(Extremes.LARGEST, c, most, window, high - first, rows, first * f, f);
+                extremes.offer(Extremes.SMALLEST, c, least, window, low - first, rows, first * f, f);
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package org.lmdebugger.interpret.corpus;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.TestModel;
+import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.edit.Part;
+import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.model.Site;
+import org.lmdebugger.progress.Progress;
+
+/** Edits and sweeps that take means and samples from a corpus. */
+@OnEveryDevice
+@TestInstance(Lifecycle.PER_CLASS)
+class CorpusEditsTest {
+    private static final String PROMPT = "the little dog saw a big ball";
+    private static final String WITHOUT_PATTERN = "L1D5,L3D9,heads,q,k,v,pre,mid,post,attention,ffn";
+
+    /** KL of logits that differ by the rounding of products of other shapes: some 10⁻⁶, squared. */
+    private static final double ROUNDING = 1e-10;
+
+    @AutoClose
+    private final TestModel test = TestModel.open("sample");
+    private final Gpt2 model = test.model();
+    private Corpora corpora;
+    private Debugger debugger;
+    private CorpusStatistics words;
+
+    @BeforeAll
+    void build(@TempDir Path folder) {
+        corpora = new Corpora(folder, model);
+        debugger = new Debugger(model, corpora);
+        corpora.build("same", Corpus.of(model, Stream.of(PROMPT), 100), Progress.NONE);
+        words = corpora.build("words", Corpus.of(model, CorpusTest.documents(12, 9, 1), 8), Progress.NONE);
+    }
+
+    private float[] logits(String... edits) {
+        return logits(Intervention.parse(edits).list().toArray(Edit[]::new));
+    }
+
+    private float[] logits(Edit... edits) {
+        try (var run = debugger.run(PROMPT, Intervention.of(edits)); var logits = run.logits()) {
+            return logits.row(logits.rows() - 1).toFloats();
+        }
+    }
+
+    private List<Float> effects(String sites, Operation operation, Positions at) {
+        var all = new ArrayList<Float>();
+        debugger.sweep(Sweep.of(PROMPT).parts(PartSelection.parse(sites)).operation(operation).at(at)
+                .measure(Measure.kl()), effects -> {
+                    for (float kl : effects.values(Measure.kl())) {
+                        all.add(kl);
+                    }
+                    return true;
+                });
+        return all;
+    }
+
+    @Test
+    void meansAtPositionsOfTheSamePromptChangeNothing() {
+        assertThat(effects(WITHOUT_PATTERN, new Operation.Mean("same", true), Positions.ALL)).isNotEmpty()
+                .allMatch(kl -> kl < ROUNDING);
+        assertThat(effects(WITHOUT_PATTERN, new Operation.Mean("words", true), Positions.ALL))
+                .anyMatch(kl -> kl > 0.01);
+    }
+
+    @Test
+    void aSampleOfTheSamePromptChangesNothing() {
+        assertThat(effects(WITHOUT_PATTERN + ",pattern", new Operation.Resample("same", 3), Positions.ALL))
+                .isNotEmpty().allMatch(kl -> kl < ROUNDING);
+    }
+
+    @Test
+    void aSampleIsWhatTheWindowThatWasDrawnHasThere() {
+        int length = model.encode(PROMPT).length;
+        for (long seed : new long[] {0, 1, 2}) {
+            var window = Prompt.ofIds(Arrays.copyOf(words.draw(length, seed), length));
+            for (var part : List.of("L1D5", "L2H3", "L2H*.k", "L1H0.pattern", "L0.mid", "L3.ffn")) {
+                assertThat(logits(new Edit(Part.parse(part), new Operation.Resample("words", seed), Positions.LAST)))
+                        .as(part)
+                        .isEqualTo(logits(new Edit(Part.parse(part), new Operation.From(window), Positions.LAST)))
+                        .isNotEqualTo(logits(new Edit[0]));
+            }
+        }
+        assertThat(logits("L2H3=resample:words#1")).isNotEqualTo(logits("L2H3=resample:words#2"));
+    }
+
+    @Test
+    void aNeuronBecomesItsMean() {
+        float mean = words.mean(Site.COEFFICIENTS, 1)[7];
+        assertThat(logits("L1D7=mean:words")).isEqualTo(logits("L1D7=" + mean)).isNotEqualTo(logits("L1D7=0"));
+        float at = words.meanAt(Site.COEFFICIENTS, 1, 3)[7];
+        assertThat(logits("L1D7=mean-at:words@3")).isEqualTo(logits("L1D7=" + at + "@3"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"L1H2, Z, 64, 32", "L1H*.q, QUERY, 0, 192", "L1H5.k, KEY, 160, 32", "L1H0.v, VALUE, 0, 32",
+            "L1.pre, RESIDUAL_PRE, 0, 192", "L1.attention, ATTENTION_OUT, 0, 192", "L1.mid, RESIDUAL_MID, 0, 192",
+            "L1.ffn, FFN_OUT, 0, 192", "L1.post, RESIDUAL_POST, 0, 192"})
+    void everySiteBecomesItsMean(String part, Site site, int first, int count) {
+        try (var run = debugger.run(PROMPT, Intervention.parse(part + "=mean:words@2", part + "=mean-at:words@4"))) {
+            assertThat(run.at(site, 1).row(2).columns(first, count).toFloats())
+                    .isEqualTo(Arrays.copyOfRange(words.mean(site, 1), first, first + count));
+            assertThat(run.at(site, 1).row(4).columns(first, count).toFloats())
+                    .isEqualTo(Arrays.copyOfRange(words.meanAt(site, 1, 4), first, first + count));
+        }
+    }
+
+    @Test
+    void generationTakesMeansToo() {
+        var edits = Intervention.parse("L3.ffn=mean:words@generated");
+        assertThat(debugger.generate(PROMPT, edits, 5).text()).isNotEqualTo(debugger.generate(PROMPT, 5).text());
+    }
+
+    @Test
+    void sweepsReadTheirOperations() {
+        assertThat(Mode.EXACT.operation("mean:words")).isEqualTo(new Operation.Mean("words", false));
+        assertThat(Mode.EXACT.operation("mean-at:words")).isEqualTo(new Operation.Mean("words", true));
+        assertThat(Mode.EXACT.operation("resample:words#12")).isEqualTo(new Operation.Resample("words", 12));
+        assertThat(Edit.parse("L1H3.pattern=resample:words#12@last"))
+                .hasToString("L1H3.pattern=resample:words#12@last");
+    }
+
+    private void assertWrong(String edit, String message) {
+        assertThatThrownBy(() -> logits(edit)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void whatDoesNotFitIsRefused() {
+        assertWrong("L1D2=mean:none", "corpus: none: not built for this model (expected: one of same, words)");
+        assertWrong("L1D2=mean:../x", "edit: L1D2=mean:../x: mean:../x is not a number");
+        assertWrong("L1H2.pattern=mean:words", "expected: an operation of this part: =from:\"other prompt\"");
+        assertWrong("L1D2+=mean:words", "mean:words is not a number");
+        corpora.build("short", Corpus.of(model, Stream.of("the little"), 100), Progress.NONE);
+        int positions = corpora.find("short").positions();
+        assertWrong("L1D2=mean-at:short@5", "position 5 (expected: one of the %d that corpus short has)"
+                .formatted(positions));
+        assertWrong("L1D2=resample:short@5",
+                "corpus: windows of at most %d tokens (expected: one of 6 or more)".formatted(positions));
+        assertThatThrownBy(() -> new Debugger(model).run(PROMPT, Intervention.parse("L1D2=mean:words")))
+                .hasMessageContaining("corpus: words: not there");
+    }
+}
