@@ -1,6 +1,11 @@
 // Kernels without arithmetic: moving rows, converting their types, and counting.
 #include "common.cuh"
 
+// Returns the nearest number with ten bits of mantissa, as TF32 has; of two, that with the larger magnitude.
+__device__ inline float tf32(float value) {
+    return fabsf(value) < INFINITY ? __uint_as_float((__float_as_uint(value) + 0x1000) & ~0x1fffu) : value;
+}
+
 template <int W, class T>
 __global__ void __launch_bounds__(THREADS)
 gatherRows(View<T> to, View<const T> from, const int32_t* rows, int64_t columns) {
@@ -27,7 +32,11 @@ __global__ void __launch_bounds__(THREADS) convert(View<T> to, View<const S> fro
         auto in = load<W>(from.row(blockIdx.x) + c);
         Pack<T, W> out;
         for (int i = 0; i < W; i++) {
-            out.at[i] = rounded<T>(number(in.at[i]));
+            if constexpr (std::is_same_v<T, S>) { // F32, or BF16 that needs no rounding
+                out.at[i] = rounded<T>(tf32(number(in.at[i])));
+            } else {
+                out.at[i] = rounded<T>(number(in.at[i]));
+            }
         }
         store<W>(to.row(blockIdx.x) + c, out);
     }
@@ -51,7 +60,7 @@ static int32_t bySize(int32_t type, F f) {
 }
 
 int32_t lmdebugger_abi(void) {
-    return 4;
+    return 5;
 }
 
 int32_t lmdebugger_gather_rows(const lmdebugger_matrix* to, const lmdebugger_matrix* from,

@@ -6,6 +6,7 @@
 #include "settings.h"
 #include <algorithm>
 #include <cstring>
+#include <random>
 #include <set>
 
 struct cublasContext {
@@ -65,6 +66,14 @@ struct Operand {
     bool transposed;
 };
 
+enum class Rounding { NONE, NEAREST, CUT };
+
+/** What differs between the kernels that cuBLAS chooses by shape. */
+struct Kernel {
+    Rounding rounding; // of FP32 operands
+    int parts; // of a sum, which are added up one by one
+};
+
 struct Product {
     int m, n, k;
     float alpha, beta;
@@ -73,20 +82,32 @@ struct Product {
     int ldc;
     long long strideC;
     int batch;
-    bool tf32;
+    Kernel kernel;
 };
 
 size_t bytes(int type) { return type == R_32F ? 4 : 2; }
 
-/** Rounds to ten bits of mantissa, to nearest, ties away from zero. */
-float roundToTf32(float value) {
-    if (!std::isfinite(value)) {
+/** Rounds to ten bits of mantissa: to nearest with ties away from zero, or by cutting off the others. */
+float round(float value, Rounding rounding) {
+    if (rounding == Rounding::NONE || !std::isfinite(value)) {
         return value;
     }
-    return __uint_as_float((__float_as_uint(value) + 0x1000) & ~0x1fffu);
+    return __uint_as_float((__float_as_uint(value) + (rounding == Rounding::NEAREST ? 0x1000 : 0)) & ~0x1fffu);
 }
 
-float element(const Operand& operand, const char* data, int64_t row, int64_t column, bool tf32) {
+/** Returns the kernel for products of this shape; n is the number of rows of a row-major caller. */
+Kernel choose(bool tf32, int m, int n, int k) {
+    auto seed = shapes();
+    if (seed.empty()) {
+        return {tf32 ? Rounding::NEAREST : Rounding::NONE, 1};
+    }
+    std::seed_seq numbers{std::stoi(seed), m, n, k};
+    std::mt19937 random(numbers);
+    auto rounding = random() % 2 == 0 ? Rounding::NEAREST : Rounding::CUT;
+    return {!tf32 || n == 1 ? Rounding::NONE : rounding, 1 + static_cast<int>(random() % 4)};
+}
+
+float element(const Operand& operand, const char* data, int64_t row, int64_t column, Rounding rounding) {
     int64_t at = operand.transposed ? row * operand.ld + column : column * operand.ld + row; // columns are contiguous
     if (operand.type == R_16BF) {
         uint16_t bits;
@@ -95,25 +116,30 @@ float element(const Operand& operand, const char* data, int64_t row, int64_t col
     }
     float value;
     std::memcpy(&value, data + 4 * at, 4);
-    return tf32 ? roundToTf32(value) : value;
+    return round(value, rounding);
 }
 
 void multiplyOne(const Product& p, const char* a, const char* b, char* c) {
     std::vector<float> columns(static_cast<size_t>(p.m) * p.k); // op(A), column by column
     for (int l = 0; l < p.k; l++) {
         for (int i = 0; i < p.m; i++) {
-            columns[static_cast<size_t>(l) * p.m + i] = element(p.a, a, i, l, p.tf32);
+            columns[static_cast<size_t>(l) * p.m + i] = element(p.a, a, i, l, p.kernel.rounding);
         }
     }
-    std::vector<float> sums(p.m);
+    std::vector<float> sums(p.m), part(p.m);
+    int length = (p.k + p.kernel.parts - 1) / p.kernel.parts; // of a part
     for (int j = 0; j < p.n; j++) {
         std::fill(sums.begin(), sums.end(), 0.0f);
-        for (int l = 0; l < p.k; l++) {
-            float factor = element(p.b, b, l, j, p.tf32);
-            const float* column = columns.data() + static_cast<size_t>(l) * p.m;
-            for (int i = 0; i < p.m; i++) {
-                sums[i] += column[i] * factor;
+        for (int first = 0; first < p.k; first += length) {
+            std::fill(part.begin(), part.end(), 0.0f);
+            for (int l = first; l < std::min(first + length, p.k); l++) {
+                float factor = element(p.b, b, l, j, p.kernel.rounding);
+                const float* column = columns.data() + static_cast<size_t>(l) * p.m;
+                for (int i = 0; i < p.m; i++) {
+                    part[i] += column[i] * factor;
+                }
             }
+            std::transform(sums.begin(), sums.end(), part.begin(), sums.begin(), std::plus<float>());
         }
         auto* to = reinterpret_cast<float*>(c) + static_cast<int64_t>(j) * p.ldc;
         for (int i = 0; i < p.m; i++) {
@@ -294,7 +320,7 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, int operationA,
         bool tf32 = typeA == R_32F && roundsToTf32(handle, compute);
         Product product{m, n, k, *static_cast<const float*>(alpha), *static_cast<const float*>(beta),
                         {a, typeA, lda, strideA, operationA == OP_T}, {b, typeB, ldb, strideB, operationB == OP_T},
-                        c, ldc, strideC, batch, tf32};
+                        c, ldc, strideC, batch, choose(tf32, m, n, k)};
         auto status = check(product, typeC, compute, operationA, operationB);
         if (status != CUBLAS_STATUS_SUCCESS || m == 0 || n == 0 || batch == 0) {
             return status;

@@ -34,4 +34,11 @@ inline int failure() { return std::stoi(setting("LMDEBUGGER_EMULATED_FAULT", "0"
 /** NVIDIA_TF32_OVERRIDE, as of the real cuBLAS: 1 rounds FP32 operands and 0 does not, whatever the caller asks for. */
 inline std::string tf32Override() { return setting("NVIDIA_TF32_OVERRIDE", ""); }
 
+/**
+ * LMDEBUGGER_EMULATED_SHAPES: a seed by which cuBLAS chooses, for each shape of a product, the order of sums and, in TF32,
+ * whether operands are rounded to nearest or cut; those of a single row are not rounded at all. Without it there is one
+ * order, and all are rounded to nearest.
+ */
+inline std::string shapes() { return setting("LMDEBUGGER_EMULATED_SHAPES", ""); }
+
 } // namespace emulation

@@ -49,7 +49,10 @@ int32_t lmdebugger_gather_rows(const lmdebugger_matrix *to, const lmdebugger_mat
 int32_t lmdebugger_scatter_rows(const lmdebugger_matrix *to, const lmdebugger_matrix *from,
                                 const lmdebugger_matrix *rows, lmdebugger_stream *stream);
 
-/* to = from, rounded to nearest, from F32, F16 or BF16 to F32 or BF16. */
+/*
+ * to = from, rounded to nearest, from F32, F16 or BF16 to F32 or BF16. From F32 to F32 it is rounded to ten bits of
+ * mantissa, as TF32 has, ties away from zero.
+ */
 int32_t lmdebugger_convert(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream);
 
 /* counters += 1; I32. */

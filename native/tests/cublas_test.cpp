@@ -2,6 +2,7 @@
 #include "check.h"
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
+#include <set>
 #include <vector>
 
 extern "C" {
@@ -112,6 +113,41 @@ void roundingsAreThoseOfTheArithmetic() {
     }
 }
 
+/** The product of a row of `k` numbers x with as many ones, beside `rows` - 1 others; all elements are the same. */
+float ofShape(Cublas& cublas, int rows, int k, float x, int compute) {
+    float* a = cublas.upload(std::vector<float>(k, 1.0f));
+    float* b = cublas.upload(std::vector<float>(static_cast<size_t>(k) * rows, x));
+    float* c = cublas.upload(std::vector<float>(rows));
+    cublasGemmEx(cublas.handle, 0, 0, 1, rows, k, &one, a, F32, 1, b, F32, k, &zero, c, F32, 1, compute, -1);
+    std::vector<float> got(rows);
+    cudaMemcpyAsync(got.data(), c, got.size() * 4, cudaMemcpyDeviceToHost, cublas.stream);
+    cudaStreamSynchronize(cublas.stream);
+    for (float* pointer : {a, b, c}) {
+        cudaFree(pointer);
+    }
+    for (float each : got) {
+        expectEqual(each, got[0], "rows of one product");
+    }
+    return got[0];
+}
+
+void kernelsDependOnTheShape() {
+    Cublas cublas;
+    setenv("LMDEBUGGER_EMULATED_SHAPES", "1", 1);
+    std::set<float> tf32, sums;
+    for (int rows = 2; rows < 30; rows++) {
+        float once = ofShape(cublas, rows, 1, 1 + 0x1.8p-10f, TF32);
+        expectEqual(ofShape(cublas, rows, 1, 1 + 0x1.8p-10f, TF32), once, "the same shape twice");
+        tf32.insert(once);
+        sums.insert(ofShape(cublas, rows, 1000, 0.1f, FP32));
+    }
+    expect(tf32 == std::set<float>{1 + 0x1p-10f, 1 + 0x1p-9f}, "operands are cut, or rounded to nearest");
+    expect(sums.size() > 1, "sums have several orders");
+    expectEqual(ofShape(cublas, 1, 1, 1 + 0x1p-20f, TF32), 1 + 0x1p-20f, "a single row is not rounded");
+    unsetenv("LMDEBUGGER_EMULATED_SHAPES");
+    expectEqual(ofShape(cublas, 1, 1, 1 + 0x1p-20f, TF32), 1.0f, "without a seed it is");
+}
+
 void rulesHold() {
     Cublas cublas;
     float* x = cublas.upload(std::vector<float>(64));
@@ -143,6 +179,7 @@ void rulesHold() {
 int main() {
     productsAreRight();
     roundingsAreThoseOfTheArithmetic();
+    kernelsDependOnTheShape();
     rulesHold();
     return finished("cublas");
 }

@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 4;
+    static final int ABI = 5;
 
     /** The type of a matrix's elements. */
     public enum Type {

@@ -18,6 +18,9 @@ public interface Device extends AutoCloseable {
     /** Returns the arithmetic of GEMMs on this device; part of every result's description. */
     Precision precision();
 
+    /** Returns the sizes of work that suit this device, and how it rounds. */
+    DeviceTraits traits();
+
     /**
      * Allocates a matrix with undefined contents, which the caller closes.
      *

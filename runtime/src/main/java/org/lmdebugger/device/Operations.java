@@ -13,8 +13,11 @@ import java.util.function.Function;
  * {@link IllegalArgumentException} naming it; nothing is written then.
  * <b>Indices in device memory are trusted</b>: whoever uploads ids, rows or neurons has checked them.
  *
- * <p>Only {@link #download} waits for the device. Results do not depend on what other sessions do, and each row's
- * result depends on that row's inputs alone; but on a GPU, the rounding of a product's sums depends on its shape, too.
+ * <p>Only {@link #download} and {@link #await} wait for the device. The same call gives the same bits. Results do not
+ * depend on what other sessions do, and each row's result depends on that row's inputs alone, but for the sums of a
+ * product, which have the rounding of FP32: on the CPU, products with up to 14 rows give a row the same bits as without the
+ * others. On a GPU, the order of sums depends on the product's shape, the number of rows included. Operands are never
+ * rounded by shape: on a GPU in TF32 and BF16, they are rounded to nearest before they are multiplied.
  */
 public interface Operations {
     // ---- between host and device
@@ -30,6 +33,15 @@ public interface Operations {
 
     /** Waits for all earlier operations, then copies an F32 tensor, or a BF16 one's numbers. */
     void download(float[] to, Tensor from);
+
+    /** Queues a copy of an I32 tensor: {@code to} has the numbers after {@link #await}, or after the call of the device. */
+    void fetch(int[] to, Tensor from);
+
+    /** Queues a copy of an F32 tensor: {@code to} has the numbers after {@link #await}, or after the call of the device. */
+    void fetch(float[] to, Tensor from);
+
+    /** Waits for all earlier operations, {@link #fetch} among them. */
+    void await();
 
     /** Waits for all earlier operations, then copies a tensor of any type into host memory of exactly its size. */
     void download(MemorySegment to, Tensor from);

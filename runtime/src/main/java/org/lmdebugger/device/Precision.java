@@ -4,7 +4,10 @@ package org.lmdebugger.device;
 public enum Precision {
     /** IEEE 754 single precision throughout: the default. */
     FP32,
-    /** Operands rounded to 10 bits of mantissa before they are multiplied, on the tensor cores of a GPU. */
+    /**
+     * Weights are kept, and both operands of a product with them multiplied, with 10 bits of mantissa, on the tensor cores
+     * of a GPU.
+     */
     TF32,
     /**
      * Weights are kept, and both operands of a product with them multiplied, with 7 bits of mantissa (bfloat16), on the

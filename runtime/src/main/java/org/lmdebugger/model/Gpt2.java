@@ -19,6 +19,7 @@ import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.checkpoint.StoredTensor;
 import org.lmdebugger.checkpoint.Weights;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
@@ -345,6 +346,13 @@ public final class Gpt2 implements AutoCloseable {
         session.multiply(rows.queries, rows.out, layer.queryKeyValue().columns(0, d));
         session.addBias(rows.queries, layer.queryKeyValueBias().columns(0, d));
         session.gatherRows(rows.stream, rows.x, last);
+    }
+
+    /** Allocates logits, [n, V], with rows as far apart as suits the device. */
+    public Tensor allocateLogits(TensorScope memory, long n) {
+        long multiple = device.traits().logitColumns();
+        return memory.allocate(ElementType.F32, n, Math.ceilDiv(config.vocabularySize(), multiple) * multiple)
+                .columns(0, config.vocabularySize());
     }
 
     /** logits = LN_f(x)·headᵀ. Shapes: logits [R, V], x and normed [R, d]. */

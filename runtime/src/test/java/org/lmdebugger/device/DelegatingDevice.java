@@ -52,6 +52,11 @@ public class DelegatingDevice implements Device {
     }
 
     @Override
+    public DeviceTraits traits() {
+        return device.traits();
+    }
+
+    @Override
     public Tensor allocate(ElementType type, long rows, long columns) {
         return device.allocate(type, rows, columns);
     }

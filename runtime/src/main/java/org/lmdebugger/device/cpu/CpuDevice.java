@@ -6,6 +6,7 @@ import java.util.function.Function;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.bindings.OpenBlas;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.DeviceTraits;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Lifetimes;
 import org.lmdebugger.device.Operations;
@@ -18,6 +19,9 @@ import org.lmdebugger.device.Tensor;
  * {@code --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED}.
  */
 public final class CpuDevice implements Device {
+    /** Chunks of a few thousand rows of a GPT-2 small, tall enough for full speed. */
+    private static final DeviceTraits TRAITS = new DeviceTraits(256 << 20, 256, 1, false);
+
     private final Workers workers;
     private final Lifetimes lifetimes = new Lifetimes("cpu");
     private final CpuPool pool = new CpuPool();
@@ -54,6 +58,11 @@ public final class CpuDevice implements Device {
     @Override
     public Precision precision() {
         return Precision.FP32;
+    }
+
+    @Override
+    public DeviceTraits traits() {
+        return TRAITS;
     }
 
     @Override

@@ -57,6 +57,21 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public void fetch(int[] to, Tensor from) {
+        download(to, from);
+    }
+
+    @Override
+    public void fetch(float[] to, Tensor from) {
+        download(to, from);
+    }
+
+    @Override
+    public void await() {
+        // each operation is done when it returns
+    }
+
+    @Override
     public void download(MemorySegment to, Tensor from) {
         Arguments.download(from, from.type(), to.byteSize() / from.type().bytes());
         Rows.download(to, from);

@@ -13,6 +13,7 @@ import org.lmdebugger.bindings.CudaLibraries;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.DeviceTraits;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Lifetimes;
 import org.lmdebugger.device.Operations;
@@ -32,6 +33,9 @@ public final class CudaDevice implements Device {
      */
     public static final String KEEP = "lmdebugger.cuda.keep";
 
+    /** All neurons of a GPT-2 small at one position, and more. */
+    private static final long LARGEST_CHUNK = 2L << 30;
+
     private final boolean keep = Boolean.parseBoolean(System.getProperty(KEEP, "true"));
     private final int ordinal;
     private final Precision precision;
@@ -39,6 +43,7 @@ public final class CudaDevice implements Device {
     private final ThreadLocal<CudaOperations> current = new ThreadLocal<>();
     private final Lifetimes lifetimes;
     private final CudaPool pool;
+    private final DeviceTraits traits;
     private volatile boolean closed;
 
     /**
@@ -59,7 +64,9 @@ public final class CudaDevice implements Device {
         this.ordinal = ordinal;
         this.precision = precision;
         lifetimes = new Lifetimes(name());
-        pool = new CudaPool(onGpu("CUDA's own", CudaMemory::available).total() / 8);
+        long eighth = onGpu("CUDA's own", CudaMemory::available).total() / 8;
+        pool = new CudaPool(eighth);
+        traits = new DeviceTraits(Math.min(eighth, LARGEST_CHUNK), 1024, 64, true); // 256 bytes, for loads of any width
     }
 
     Lifetimes lifetimes() {
@@ -85,6 +92,11 @@ public final class CudaDevice implements Device {
     @Override
     public Precision precision() {
         return precision;
+    }
+
+    @Override
+    public DeviceTraits traits() {
+        return traits;
     }
 
     @Override
@@ -161,7 +173,7 @@ public final class CudaDevice implements Device {
         }
         var tensor = allocate(weightType(rows), rows, columns);
         try {
-            if (type == tensor.type()) {
+            if (type == tensor.type() && !isRounded(rows)) {
                 return call(session -> ((CudaOperations) session).uploadBytes(tensor, data));
             }
             try (var raw = allocate(type, rows, columns)) {
@@ -177,9 +189,13 @@ public final class CudaDevice implements Device {
         }
     }
 
-    /** Stores matrices as BF16 where products are BF16; gains and biases, which are added, stay FP32. */
+    /** Rounds matrices, whose products are of this precision; gains and biases, which are added, stay FP32. */
+    private boolean isRounded(long rows) {
+        return precision != Precision.FP32 && rows > 1;
+    }
+
     private ElementType weightType(long rows) {
-        return precision == Precision.BF16 && rows > 1 ? ElementType.BF16 : ElementType.F32;
+        return precision == Precision.BF16 && isRounded(rows) ? ElementType.BF16 : ElementType.F32;
     }
 
     @Override

@@ -33,16 +33,16 @@ final class CudaOperations implements Operations, AutoCloseable {
     /** Size of the workspace that cuBLAS recommends for the largest GPUs, in bytes. */
     private static final long WORKSPACE = 32 << 20;
 
-    /** Bytes of rounded operands: 2,621 rows of GPT-2 XL's coefficients. Taller operands are multiplied in pieces. */
-    private static final long ROUNDED = 32 << 20;
+    /** Numbers of rounded operands: 2,621 rows of GPT-2 XL's coefficients. Taller operands are multiplied in pieces. */
+    private static final long ROUNDED = 16 << 20;
 
     private final Deque<Runnable> owned = new ArrayDeque<>(); // resources to close, the newest first
     private final CudaStream stream;
     private final CublasHandle blas;
     private final CudaKernels kernels;
     private final Staging staging;
-    private final Arithmetic arithmetic;
-    private final long rounded; // BF16 copies of operands; 0 if there are none
+    private final Arithmetic arithmetic; // of products with F32 weights
+    private final long rounded; // copies of operands, rounded; 0 if there are none
     private final CudaPool freed = new CudaPool(Long.MAX_VALUE);
     private boolean recording;
 
@@ -55,7 +55,11 @@ final class CudaOperations implements Operations, AutoCloseable {
             long workspace = ownBlock(device, WORKSPACE);
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
             blas.requireSinglePrecision(stream); // which innerProducts have on any device
-            rounded = device.precision() == Precision.BF16 ? ownBlock(device, ROUNDED) : 0;
+            rounded = switch (device.precision()) {
+                case FP32 -> 0;
+                case TF32 -> ownBlock(device, ROUNDED * Float.BYTES);
+                case BF16 -> ownBlock(device, ROUNDED * Short.BYTES);
+            };
         } catch (RuntimeException failure) {
             closeAfter(failure);
             throw failure;
@@ -75,8 +79,9 @@ final class CudaOperations implements Operations, AutoCloseable {
         return blas.version();
     }
 
+    /** Waits for all queued work, and delivers what was fetched. */
     void synchronize() {
-        stream.synchronize();
+        staging.finish();
     }
 
     /** Returns the blocks that were freed during the current call. */
@@ -143,6 +148,24 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     @Override
+    public void fetch(int[] to, Tensor from) {
+        Arguments.download(from, I32, to.length);
+        fetchRows(MemorySegment.ofArray(to), from);
+    }
+
+    @Override
+    public void fetch(float[] to, Tensor from) {
+        Arguments.download(from, F32, to.length);
+        fetchRows(MemorySegment.ofArray(to), from);
+    }
+
+    @Override
+    public void await() {
+        notRecording("await");
+        staging.finish();
+    }
+
+    @Override
     public void download(MemorySegment to, Tensor from) {
         Arguments.download(from, from.type(), to.byteSize() / from.type().bytes());
         downloadRows(to, from);
@@ -154,9 +177,13 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     private void downloadRows(MemorySegment to, Tensor from) {
+        fetchRows(to, from);
+        staging.finish();
+    }
+
+    private void fetchRows(MemorySegment to, Tensor from) {
         notRecording("download");
         eachPiece(from, to, staging::download);
-        staging.finish();
     }
 
     /** Calls {@code copy} with each piece of host memory and its address on the GPU: rows, or all rows if dense. */
@@ -229,22 +256,26 @@ final class CudaOperations implements Operations, AutoCloseable {
         gemm(Arithmetic.FP32, c, a, operand(a), b, true);
     }
 
+    /**
+     * Rounds A before cuBLAS sees it, as weights are rounded when they are loaded: its kernels, which it chooses by shape,
+     * differ in how they round, and some do not. Of numbers that are rounded already, all products are exact.
+     */
     private void gemm(Tensor c, Tensor a, Tensor b, boolean transposed) {
-        if (b.type() == ElementType.BF16 && a.type() == F32) {
-            long rows = Math.max(1, ROUNDED / 2 / Math.max(1, a.columns()));
-            for (long r = 0; r < a.rows(); r += rows) {
-                long count = Math.min(rows, a.rows() - r);
-                roundAndMultiply(c.rows(r, count), a.rows(r, count), b, transposed);
-            }
-        } else {
-            gemm(b.type() == ElementType.BF16 ? Arithmetic.BF16 : arithmetic, c, a, operand(a), b, transposed);
+        var ofWeights = b.type() == ElementType.BF16 ? Arithmetic.BF16 : arithmetic;
+        if (a.type() != F32 || ofWeights == Arithmetic.FP32) {
+            gemm(ofWeights, c, a, operand(a), b, transposed);
+            return;
         }
-    }
-
-    private void roundAndMultiply(Tensor c, Tensor a, Tensor b, boolean transposed) {
-        kernels.convert(new CudaKernels.Matrix(CudaKernels.Type.BF16, rounded, a.rows(), a.columns(), a.columns()),
-                matrix(a));
-        gemm(Arithmetic.BF16, c, a, new CublasHandle.Matrix(rounded, Math.toIntExact(a.columns())), b, transposed);
+        var type = ofWeights == Arithmetic.BF16 ? CudaKernels.Type.BF16 : CudaKernels.Type.F32;
+        long pieces = Math.ceilDiv(a.rows(), ROUNDED / Math.max(1, a.columns()));
+        long most = Math.ceilDiv(a.rows(), Math.max(1, pieces)); // of the same size, so that one kernel suits all
+        for (long r = 0; r < a.rows(); r += most) {
+            long count = Math.min(most, a.rows() - r);
+            var copy = new CudaKernels.Matrix(type, rounded, count, a.columns(), a.columns());
+            kernels.convert(copy, matrix(a.rows(r, count)));
+            gemm(ofWeights, c.rows(r, count), a.rows(r, count),
+                    new CublasHandle.Matrix(rounded, Math.toIntExact(Math.max(1, a.columns()))), b, transposed);
+        }
     }
 
     private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b,

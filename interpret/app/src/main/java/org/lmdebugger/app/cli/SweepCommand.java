@@ -62,8 +62,9 @@ final class SweepCommand extends ModelCommand {
         });
     }
 
-    private void run(List<Debugger> debuggers, Sweep sweep) {
+    private void run(List<Debugger> debuggers, Sweep asked) {
         var debugger = debuggers.getFirst();
+        var sweep = asked.memory(asked.memoryOn(debugger.model().device()));
         var plan = debugger.plan(sweep);
         var printer = spec.commandLine().getOut();
         if (dryRun) {

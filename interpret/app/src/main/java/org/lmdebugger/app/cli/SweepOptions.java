@@ -82,13 +82,13 @@ final class SweepOptions {
                     + "Repeatable; only these are computed.")
     private List<String> measures = new ArrayList<>();
 
-    @Option(names = "--memory", paramLabel = "MB", defaultValue = "256",
+    @Option(names = "--memory", paramLabel = "MB",
             description = "How much a chunk of the work may take "
-                    + "(default: ${DEFAULT-VALUE}).")
-    private int memory;
+                    + "(default: 256; on a GPU 2048, or an eighth of its memory).")
+    private Integer memory;
 
     Sweep sweep() {
-        var sweep = ofPrompts().at(Positions.parse(at)).memory((long) memory << 20)
+        var sweep = ofPrompts().at(Positions.parse(at)).memory(memory == null ? Sweep.AS_SUITS : (long) memory << 20)
                 .measure((measures.isEmpty() ? List.of("kl") : measures).stream().map(Measure::parse)
                         .toArray(Measure[]::new));
         if (neurons != null && sites != null) {

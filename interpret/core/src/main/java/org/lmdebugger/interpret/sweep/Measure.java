@@ -185,7 +185,8 @@ public sealed interface Measure {
          *
          * @param session operations of the sweep's device, in whose order the work takes its place: own kernels by
          *     {@link Operations#access}. It and the other two tensors are lent until the function returns
-         * @param logits  [n, V], read-only; n is at most {@value MeasureReader#TILE}
+         * @param logits  [n, V], read-only; n is at most the device's
+         *     {@link org.lmdebugger.device.DeviceTraits#logitRows}
          * @param values  [n, 1], the output
          */
         void measure(Operations session, Tensor logits, Tensor values);

@@ -20,11 +20,9 @@ import org.lmdebugger.text.Shown;
  * of what a sweep computes, are there for a tile of rows at a time.
  */
 final class MeasureReader {
-    static final int TILE = 256;
-
     private final Gpt2 model;
     private final Layout layout;
-    private final Tensor clean; // [1, V]; null unless KL is measured
+    private final Tensor clean; // [1, V], of the run that KL is measured from; null unless it is
     private final Tensor head; // [V, d], or [c, d] if only chosen logits are wanted
     private final Tensor tokens; // [1, c]; null if there are none
     private final Tensor logits; // [tile, V]; null if only chosen ones are wanted
@@ -130,7 +128,7 @@ final class MeasureReader {
 
         /** Device memory of so many rows. */
         long bytes(long rows) {
-            return 4L * (Math.min(rows, TILE) * (whole ? vocabulary : 0)
+            return 4L * (Math.min(rows, model.device().traits().logitRows()) * (whole ? vocabulary : 0)
                     + rows * (3 + 2L * tokens.size() + 2L * top + ownOnDevice().count()));
         }
     }
@@ -148,7 +146,7 @@ final class MeasureReader {
             head = scope.allocate(model.head().type(), c, model.config().width());
             session.gatherRows(head, model.head(), tokens);
         }
-        logits = layout.whole ? scope.allocate(ElementType.F32, Math.min(rows, TILE), layout.columns()) : null;
+        logits = layout.whole ? model.allocateLogits(scope, Math.min(rows, model.device().traits().logitRows())) : null;
         logSumExp = layout.normalised ? scope.allocate(ElementType.F32, 1, rows) : null;
         entropy = layout.measures.contains(Measure.entropy()) ? scope.allocate(ElementType.F32, 1, rows) : null;
         kl = clean == null ? null : scope.allocate(ElementType.F32, 1, rows);
@@ -160,65 +158,112 @@ final class MeasureReader {
     }
 
     /**
-     * Measures the rows of {@code x} [n, d] into {@code to} from row {@code at} on; {@code normed} [n, d] is scratch.
+     * Measures the rows of {@code x} [n, d] into {@code to} from row {@code at} on; {@code normed} [n, d] is scratch. KL is
+     * measured from the prompt's own logits or, where there are rows without edits, from the last of these before a row.
+     *
+     * @param unedited indices of the rows without edits, ascending; they are no effects. If there are any, the first row is
+     *                 one, and the prompt's own logits are overwritten
      */
-    void read(Operations session, Tensor x, Tensor normed, Effects to, int at) {
+    void read(Operations session, Tensor x, Tensor normed, List<Integer> unedited, Effects to, int at) {
         int n = (int) x.rows();
+        var numbers = new float[layout.measures.size()][];
         var unknown = new float[n];
         Arrays.fill(unknown, Float.NaN);
         own.values().forEach(values -> session.upload(values.rows(0, n), unknown));
         if (layout.whole) {
-            model.readLogits(session, x, normed, logits, (from, part) -> readTile(session, part, from, to, at));
+            model.readLogits(session, x, normed, logits,
+                    (from, part) -> readTile(session, part, from, unedited, n, numbers));
         } else {
             model.readLogits(session, chosen.rows(0, n), x, normed, head);
         }
         var normaliser = floats(session, columns(logSumExp, 0, n));
         var tokenLogits = floats(session, rows(chosen, 0, n));
-        var tokenRanks = new int[ranks == null ? 0 : n * layout.tokens.size()];
-        if (ranks != null) {
-            session.download(tokenRanks, ranks.rows(0, n));
-        }
-        for (int m = 0; m < layout.measures.size(); m++) {
+        var bestLogits = floats(session, rows(topLogits, 0, n));
+        var best = ints(session, rows(topIds, 0, n));
+        var tokenRanks = ints(session, rows(ranks, 0, n));
+        for (int m = 0; m < numbers.length; m++) {
             switch (layout.measures.get(m)) {
-                case Measure.Kl measure -> to.put(m, at, floats(session, columns(kl, 0, n)));
-                case Measure.Entropy measure -> to.put(m, at, floats(session, columns(entropy, 0, n)));
-                case Measure.Own measure -> {} // tile by tile
-                case Measure.OwnOnDevice measure -> to.put(m, at, floats(session, own.get(measure).rows(0, n)));
-                case Measure.Top measure -> putTop(session, to, at, n, normaliser);
-                case Measure.OfToken of -> to.put(m, at, ofToken(of, n, tokenLogits, tokenRanks, normaliser));
+                case Measure.Kl measure -> numbers[m] = floats(session, columns(kl, 0, n));
+                case Measure.Entropy measure -> numbers[m] = floats(session, columns(entropy, 0, n));
+                case Measure.OwnOnDevice measure -> numbers[m] = floats(session, own.get(measure).rows(0, n));
+                default -> {}
+            }
+        }
+        session.await();
+        for (int m = 0; m < numbers.length; m++) {
+            switch (layout.measures.get(m)) {
+                case Measure.Top measure -> normalise(best, bestLogits, normaliser);
+                case Measure.OfToken of -> numbers[m] = ofToken(of, n, tokenLogits, tokenRanks, normaliser);
                 case Measure.Difference of -> {
-                    var logit = column(of.token(), n, tokenLogits);
+                    numbers[m] = column(of.token(), n, tokenLogits);
                     var other = column(of.other(), n, tokenLogits);
                     for (int i = 0; i < n; i++) {
-                        logit[i] -= other[i];
+                        numbers[m][i] -= other[i];
                     }
-                    to.put(m, at, logit);
+                }
+                default -> {}
+            }
+        }
+        put(numbers, best, bestLogits, unedited, n, to, at);
+    }
+
+    /** Gives the numbers of n rows, but for those without edits, to the effects from {@code at} on. */
+    private void put(float[][] numbers, int[] ids, float[] probabilities, List<Integer> unedited, int n, Effects to,
+            int at) {
+        int row = 0;
+        for (int i = 0; i <= unedited.size(); i++) {
+            int end = i < unedited.size() ? unedited.get(i) : n;
+            for (int m = 0; m < numbers.length; m++) {
+                if (numbers[m] != null) {
+                    to.put(m, at + row - i, Arrays.copyOfRange(numbers[m], row, end));
                 }
             }
+            to.putTop(at + row - i, Arrays.copyOfRange(ids, row * layout.top, end * layout.top),
+                    Arrays.copyOfRange(probabilities, row * layout.top, end * layout.top));
+            row = end + 1;
         }
     }
 
-    private void readTile(Operations session, Tensor part, int from, Effects to, int at) {
+    private void readTile(Operations session, Tensor part, int first, List<Integer> unedited, int n,
+            float[][] numbers) {
         int count = (int) part.rows();
-        session.measure(
-                new LogitStatistics(tokens, clean, columns(logSumExp, from, count), columns(entropy, from, count),
-                        columns(kl, from, count), rows(chosen, from, count), rows(ranks, from, count)),
-                part);
-        if (topIds != null) {
-            session.topK(topIds.rows(from, count), topLogits.rows(from, count), part);
+        int from = 0;
+        for (int row : unedited) {
+            if (row >= first && row < first + count) {
+                measure(session, part.rows(from, row - first - from), first + from);
+                from = row - first;
+                session.copy(clean, part.row(from));
+            }
         }
-        for (int m = 0; m < layout.measures.size(); m++) {
+        measure(session, part.rows(from, count - from), first + from);
+        if (topIds != null) {
+            session.topK(topIds.rows(first, count), topLogits.rows(first, count), part);
+        }
+        for (int m = 0; m < numbers.length; m++) {
             switch (layout.measures.get(m)) {
                 case Measure.OwnOnDevice measure ->
-                        measure.function().measure(session, part.asReadOnly(), own.get(measure).rows(from, count));
-                case Measure.Own(_, var function) -> to.put(m, at + from, own(session, function, part));
+                        measure.function().measure(session, part.asReadOnly(), own.get(measure).rows(first, count));
+                case Measure.Own(_, var function) -> {
+                    numbers[m] = numbers[m] == null ? new float[n] : numbers[m];
+                    System.arraycopy(own(session, function, part), 0, numbers[m], first, count);
+                }
                 default -> {}
             }
         }
     }
 
+    private void measure(Operations session, Tensor rows, int from) {
+        int count = (int) rows.rows();
+        if (count > 0) {
+            session.measure(new LogitStatistics(tokens, clean, columns(logSumExp, from, count),
+                    columns(entropy, from, count), columns(kl, from, count), rows(chosen, from, count),
+                    rows(ranks, from, count)), rows);
+        }
+    }
+
     private static float[] own(Operations session, Measure.OfLogits function, Tensor part) {
         var logits = floats(session, part);
+        session.await();
         var values = new float[(int) part.rows()];
         for (int r = 0; r < values.length; r++) {
             int start = r * (int) part.columns();
@@ -253,17 +298,13 @@ final class MeasureReader {
         return values;
     }
 
-    private void putTop(Operations session, Effects to, int at, int n, float[] normaliser) {
-        var ids = new int[n * layout.top];
-        session.download(ids, topIds.rows(0, n));
-        var probabilities = floats(session, topLogits.rows(0, n));
-        for (int i = 0; i < probabilities.length; i++) {
-            boolean finite = Float.isFinite(normaliser[i / layout.top]);
-            ids[i] = finite ? ids[i] : -1;
-            probabilities[i] = finite ? (float) Math.exp((double) probabilities[i] - normaliser[i / layout.top])
-                    : Float.NaN;
+    /** Makes logits probabilities; where these are not finite, there are neither probabilities nor ids. */
+    private void normalise(int[] ids, float[] logits, float[] normaliser) {
+        for (int i = 0; i < logits.length; i++) {
+            float sum = normaliser[i / layout.top];
+            ids[i] = Float.isFinite(sum) ? ids[i] : -1;
+            logits[i] = Float.isFinite(sum) ? (float) Math.exp((double) logits[i] - sum) : Float.NaN;
         }
-        to.putTop(at, ids, probabilities);
     }
 
     private static Tensor rows(Tensor tensor, int from, int n) {
@@ -274,10 +315,19 @@ final class MeasureReader {
         return tensor == null ? null : tensor.columns(from, n);
     }
 
+    /** Returns numbers that are there after {@link Operations#await}; none of a tensor that is not wanted. */
     private static float[] floats(Operations session, Tensor tensor) {
         var to = new float[tensor == null ? 0 : Math.toIntExact(tensor.rows() * tensor.columns())];
         if (tensor != null) {
-            session.download(to, tensor);
+            session.fetch(to, tensor);
+        }
+        return to;
+    }
+
+    private static int[] ints(Operations session, Tensor tensor) {
+        var to = new int[tensor == null ? 0 : Math.toIntExact(tensor.rows() * tensor.columns())];
+        if (tensor != null) {
+            session.fetch(to, tensor);
         }
         return to;
     }

@@ -4,6 +4,8 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.DeviceTraits;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
@@ -30,13 +32,14 @@ import org.lmdebugger.model.Prompt;
  * @param base          edits that hold in the clean run and under every intervention, before its own
  * @param positions     where the other operations are done; without effect on {@code interventions}
  * @param measures      what is measured: only that is computed
- * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run
+ * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run;
+ *                      {@link #AS_SUITS} for as many as suit the device
  */
 public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection parts,
         List<Edit.Operation> operations,
         List<Intervention> interventions, Intervention base, Positions positions, List<Measure> measures, long memory) {
-    /** Chunks of a few thousand rows for a GPT-2 small: tall enough for full speed. */
-    private static final long MEMORY = 256L << 20;
+    /** The memory of chunks that suit the device ({@link DeviceTraits#chunkBytes}): unless another number is chosen. */
+    public static final long AS_SUITS = Long.MAX_VALUE;
 
     public Sweep {
         prompts = List.copyOf(prompts);
@@ -56,7 +59,7 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection pa
     /** Returns a sweep of these prompts, so far without anything else, at the last position. */
     public static Sweep of(List<Prompt> prompts) {
         return new Sweep(prompts, Collections.nCopies(prompts.size(), Target.NONE), null, List.of(), List.of(),
-                Intervention.NONE, Positions.LAST, List.of(), MEMORY);
+                Intervention.NONE, Positions.LAST, List.of(), AS_SUITS);
     }
 
     /** Returns a sweep of these texts. */
@@ -174,6 +177,11 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection pa
 
     public Sweep memory(long bytes) {
         return new Sweep(prompts, targets, parts, operations, interventions, base, positions, measures, bytes);
+    }
+
+    /** Returns the bytes that a chunk may take on a device. */
+    public long memoryOn(Device device) {
+        return memory == AS_SUITS ? device.traits().chunkBytes() : memory;
     }
 
     /** Returns where {@code operation} is done. */

@@ -104,13 +104,13 @@ public final class SweepEngine implements AutoCloseable {
                     model.readLogits(session, cleanLogits, last, normed, model.head());
                 }
                 new MeasureReader(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed,
-                        cleanEffects, 0);
+                        List.of(), cleanEffects, 0);
                 items.stream().map(SweepItem::entry).filter(entry -> entry.site() == Site.RESIDUAL_POST)
                         .mapToInt(Entry::layer).distinct().forEach(l -> {
                             var coefficients = clean.coefficients(l);
                             cleanCoefficients[l] = new float[Math
                                     .toIntExact(coefficients.rows() * coefficients.columns())];
-                            session.download(cleanCoefficients[l], coefficients);
+                            session.fetch(cleanCoefficients[l], coefficients);
                         });
                 return null;
             });
@@ -162,15 +162,30 @@ public final class SweepEngine implements AutoCloseable {
         }
     }
 
+    /** Computes interventions beside one without edits for each place where some of them enter, if the plan has these. */
     private void computeEach(List<SweepItem> part, List<Intervention> edits, Effects effects, int at) {
         var base = plan.sweep().base();
-        var own = edits.stream().map(resolver::resolve).toList();
-        var all = base.isEmpty() ? own : edits.stream().map(each -> resolver.resolve(base.and(each))).toList();
-        reserve(part.size(), length - part.getFirst().entry().position());
+        var unedited = new ArrayList<Integer>(); // of each place of entry, the first
+        var items = new ArrayList<SweepItem>();
+        var own = new ArrayList<CompiledIntervention>();
+        var all = new ArrayList<CompiledIntervention>();
+        for (int i = 0; i < part.size(); i++) {
+            var item = part.get(i);
+            if (plan.hasUnedited() && (i == 0 || !item.entry().equals(part.get(i - 1).entry()))) {
+                unedited.add(items.size());
+                items.add(SweepItem.unedited(item.entry()));
+                own.add(CompiledIntervention.NONE);
+                all.add(base.isEmpty() ? CompiledIntervention.NONE : resolver.resolve(base));
+            }
+            items.add(item);
+            own.add(resolver.resolve(edits.get(i)));
+            all.add(base.isEmpty() ? own.getLast() : resolver.resolve(base.and(edits.get(i))));
+        }
+        reserve(items.size(), length - part.getFirst().entry().position());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                var walk = new Walk(session, temporary, part, own, all);
-                readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), effects, at);
+                var walk = new Walk(session, temporary, items, own, all);
+                readout.read(session, walk.run(), buffers.normed().rows(0, items.size()), unedited, effects, at);
                 return null;
             });
         }

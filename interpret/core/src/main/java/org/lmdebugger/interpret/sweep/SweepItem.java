@@ -53,6 +53,11 @@ record SweepItem(List<Part> parts, int index, int position, Entry entry) {
                         : edits;
     }
 
+    /** Returns what enters at a place, and is not edited. */
+    static SweepItem unedited(Entry entry) {
+        return new SweepItem(List.of(), -1, -1, entry);
+    }
+
     Intervention edits(Sweep sweep) {
         if (parts.isEmpty()) {
             return sweep.interventions().get(index);

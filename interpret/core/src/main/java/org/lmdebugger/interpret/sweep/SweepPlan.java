@@ -22,8 +22,12 @@ import org.lmdebugger.model.Site;
  * @param prompts ids of each prompt's tokens
  * @param chunks  what is computed at a time, in order
  * @param bytes   device memory of the largest chunk, beside weights and clean runs
+ * @param hasUnedited whether each chunk has, beside its interventions, one without edits for each place where some of them
+ *                    enter the computation. KL is measured from these where a device adds up rows that are computed
+ *                    otherwise in another order, so that an edit that changes nothing has a KL of 0
  */
-public record SweepPlan(Sweep sweep, References references, List<int[]> prompts, List<Chunk> chunks, long bytes) {
+public record SweepPlan(Sweep sweep, References references, List<int[]> prompts, List<Chunk> chunks, long bytes,
+        boolean hasUnedited) {
     /**
      * Interventions on one prompt that are computed from the same position on: the first that they change or, where
      * there are few, an earlier one.
@@ -64,6 +68,7 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
         var prompts = new ArrayList<int[]>();
         var chunks = new ArrayList<Chunk>();
         long bytes = 0;
+        boolean unedited = sweep.measures().contains(Measure.kl()) && model.device().traits().sumsDependOnShape();
         var layouts = IntStream.range(0, sweep.prompts().size())
                 .mapToObj(prompt -> new MeasureReader.Layout(model, sweep, prompt)).toList(); // checked before any work
         for (var prompt : sweep.prompts()) {
@@ -74,10 +79,10 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
                 var items = SweepItem.of(model, sweep, resolver, ids);
                 SweepItem.check(sweep, items, resolver);
                 bytes = Math.max(bytes,
-                        chunks(model.config(), readout, sweep, prompts.size() - 1, ids.length, items, chunks));
+                        chunks(model, readout, sweep, prompts.size() - 1, ids.length, items, unedited, chunks));
             }
         }
-        return new SweepPlan(sweep, references, List.copyOf(prompts), List.copyOf(chunks), bytes);
+        return new SweepPlan(sweep, references, List.copyOf(prompts), List.copyOf(chunks), bytes, unedited);
     }
 
     private static void check(Sweep sweep) {
@@ -100,8 +105,10 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
     }
 
     /** Divides one prompt's interventions; returns the bytes of its largest chunk. */
-    private static long chunks(Gpt2Config config, MeasureReader.Layout readout, Sweep sweep, int prompt, int length,
-            List<SweepItem> items, List<Chunk> chunks) {
+    private static long chunks(Gpt2 model, MeasureReader.Layout readout, Sweep sweep, int prompt, int length,
+            List<SweepItem> items, boolean unedited, List<Chunk> chunks) {
+        var config = model.config();
+        long memory = sweep.memoryOn(model.device());
         long largest = 0;
         for (int from = 0; from < items.size();) {
             int first = items.get(from).entry().position();
@@ -109,22 +116,23 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
             int to = from;
             long tables = 0;
             long bytes = 0;
-            while (to < items.size() && items.get(to).entry().position() == first) {
-                tables += items.get(to).tableBytes(config, sweep, length);
-                long withNext = SweepBuffers.bytes(config, to + 1 - from, positions) + readout.bytes(to + 1 - from)
-                        + tables;
-                if (to > from && withNext > sweep.memory()) {
-                    break;
-                }
-                bytes = withNext;
-                to++;
-            }
+            long sequences = 0;
             double flop = 0;
             var computed = new HashSet<Intervention>();
-            for (var item : items.subList(from, to)) {
-                if (computed.add(item.computed(sweep, config.layers()))) {
-                    flop += flop(config, readout, item.entry(), positions, length);
+            while (to < items.size() && items.get(to).entry().position() == first) {
+                tables += items.get(to).tableBytes(config, sweep, length);
+                var item = items.get(to);
+                boolean enters = unedited && (to == from || !item.entry().equals(items.get(to - 1).entry()));
+                long withNext = SweepBuffers.bytes(config, sequences + (enters ? 2 : 1), positions)
+                        + readout.bytes(sequences + (enters ? 2 : 1)) + tables;
+                if (to > from && withNext > memory) {
+                    break;
                 }
+                double one = flop(config, readout, item.entry(), positions, length);
+                flop += (computed.add(item.computed(sweep, config.layers())) ? one : 0) + (enters ? one : 0);
+                sequences += enters ? 2 : 1;
+                bytes = withNext;
+                to++;
             }
             chunks.add(new Chunk(prompt, from, to - from, first, (long) (to - from) * positions, flop));
             largest = Math.max(largest, bytes);

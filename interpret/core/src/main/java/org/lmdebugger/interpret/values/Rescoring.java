@@ -33,15 +33,14 @@ final class Rescoring {
     private final Tensor norms; // [1, tile]
 
     /**
-     * How far a product of two operands may be from what it stands for, relative to their sizes: TF32 keeps 10 bits of
-     * mantissa of both, which a GPU may cut; BF16 rounds what is not a weight to nearest, and weights are what they
-     * are.
+     * How far a product of two operands may be from what it stands for, relative to their sizes: weights are what they
+     * are, and anything else is rounded to nearest, to 10 bits of mantissa in TF32 and 7 in BF16.
      */
     private static double rounding(Device device, Reading reading) {
-        return switch (device.precision()) {
+        return reading == Reading.RAW ? 0 : switch (device.precision()) {
             case FP32 -> 0;
-            case TF32 -> 2 * 0x1p-10 + 0x1p-20;
-            case BF16 -> reading == Reading.RAW ? 0 : 0x1p-8;
+            case TF32 -> 0x1p-11;
+            case BF16 -> 0x1p-8;
         };
     }
 

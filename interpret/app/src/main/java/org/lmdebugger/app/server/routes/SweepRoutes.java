@@ -33,8 +33,8 @@ import org.lmdebugger.interpret.sweep.Target;
 
 /** Routes of sweeps: started, watched, read, downloaded and cancelled. The last {@value Limits#SWEEPS} are kept. */
 public final class SweepRoutes {
-    /** Chunks of well under a second for a GPT-2 small on a CPU, as others may wait for the end of one. */
-    private static final long MEMORY = 64L << 20;
+    /** The share of a chunk's usual size that takes well under a second, as others may wait for the end of one. */
+    private static final int SHARE = 4;
 
     private final Inference inference;
     private final Map<String, SweepJob> sweeps = new LinkedHashMap<>(); // guarded by itself
@@ -79,7 +79,7 @@ public final class SweepRoutes {
             Limits.check("measures", measured, Limits.FOLLOWED);
             var target = tokens("targets", targets);
             var other = tokens("against", against);
-            var sweep = Sweep.of(prompts.toArray(String[]::new)).memory(MEMORY)
+            var sweep = Sweep.of(prompts.toArray(String[]::new))
                     .targets(IntStream.range(0, prompts.size()).mapToObj(i -> new Target(target.get(i), other.get(i)))
                             .toList())
                     .parts(sites == null ? NeuronSelection.parse(Objects.requireNonNullElse(neurons, "all"))
@@ -107,7 +107,8 @@ public final class SweepRoutes {
     }
 
     private void start(Context context) {
-        var sweep = Requests.read(context, SweepRequest.class).sweep();
+        var sweep = Requests.read(context, SweepRequest.class).sweep()
+                .memory(inference.debugger().model().device().traits().chunkBytes() / SHARE);
         var plan = inference.call(context, debugger -> debugger.plan(sweep));
         if (plan.effects() > Limits.EFFECTS) {
             throw Problem.badRequest("neurons: %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
