@@ -117,7 +117,7 @@ public final class Debugger {
      * How the prediction after {@code prompt} is built up, clean and, with edits, edited beside it.
      *
      * @throws IllegalArgumentException if the prompt is empty or too long, or an edit, a position, a token or the
-     *     number of listed tokens does not fit, a position's target is the token that it is compared with, or numbers of
+     *     number of listed tokens does not fit, there is nothing to trace, a position's target is the token that it is compared with, or numbers of
      *     the network are not finite
      */
     public Trace trace(String prompt, Intervention edits, TraceOptions options) {
@@ -140,18 +140,27 @@ public final class Debugger {
         var positions = Tracer.positions(options.positions(), ids.length);
         var targets = options.tokens().stream().findFirst()
                 .map(token -> IntStream.range(0, positions.length).map(i -> token).toArray());
-        var clean = read(ids, Intervention.NONE, positions, options, targets);
-        clean.forEach(position -> checkAgainst(position.against(), position.target()));
-        var cleanTargets = clean.stream().mapToInt(position -> position.target().id()).toArray();
-        Optional<List<Trace.Position>> edited = edits.isEmpty() ? Optional.empty()
-                : Optional.of(read(ids, edits, positions, options, Optional.of(cleanTargets)));
-        if (options.totalEffects()) {
-            clean = TotalEffects.add(model, ids, clean, progress);
+        if (!options.clean() && (edits.isEmpty() || options.totalEffects())) {
+            throw new IllegalArgumentException(
+                    "clean: left out, with %s (expected: edits, and no total effects, which are the clean run's)"
+                            .formatted(edits.isEmpty() ? "no edits" : "total effects"));
         }
+        var clean = options.clean() ? read(ids, Intervention.NONE, positions, options, targets)
+                : List.<Trace.Position>of();
+        Optional<List<Trace.Position>> edited = edits.isEmpty() ? Optional.empty()
+                : Optional.of(
+                        read(ids, edits, positions, options, options.clean() ? Optional.of(targets(clean)) : targets));
+        edited.filter(_ -> clean.isEmpty()).orElse(clean)
+                .forEach(position -> checkAgainst(position.against(), position.target()));
         var mode = edits.list().stream().anyMatch(edit -> edit.operation().isSwitch()) ? Mode.LM_DEBUGGER : Mode.EXACT;
         return new Trace(model.files().name(), model.device().name(),
                 model.device().precision().toString().toLowerCase(Locale.ROOT),
-                mode.toString(), model.text(prompt), tokens(ids), model.tokenizer().added(ids.length), clean, edited);
+                mode.toString(), model.text(prompt), tokens(ids), model.tokenizer().added(ids.length),
+                options.totalEffects() ? TotalEffects.add(model, ids, clean, progress) : clean, edited);
+    }
+
+    private static int[] targets(List<Trace.Position> positions) {
+        return positions.stream().mapToInt(position -> position.target().id()).toArray();
     }
 
     private List<Trace.Position> read(int[] ids, Intervention edits, int[] positions, TraceOptions options,

@@ -105,7 +105,7 @@ final class TraceCommand extends ModelCommand {
         var ids = Stream.concat(token(target).stream().map(token -> token.idIn(tokenizer)),
                 tokens.stream().map(tokenizer::single)).distinct().toList();
         var other = token(against).stream().mapToInt(token -> token.idIn(tokenizer)).findFirst();
-        return new TraceOptions(positions(), top, ids, other, total);
+        return new TraceOptions(positions(), top, ids, other, total, true);
     }
 
     private static Optional<Token.Fixed> token(String text) {

@@ -1,5 +1,6 @@
 package org.lmdebugger.app.json;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_EMPTY;
 import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
@@ -12,11 +13,12 @@ import org.lmdebugger.interpret.trace.Trace;
 /**
  * A trace as {@code trace --json} prints it and the server answers; the keys are part of their interfaces.
  *
+ * @param positions    empty if the edited run alone was traced
  * @param edited       null without edits
  * @param coefficients of the edited neurons; null where they are not asked for
  */
 public record TraceJson(String model, String device, String precision, String mode, String prompt,
-        List<Trace.Token> tokens, List<Integer> added, List<Position> positions,
+        List<Trace.Token> tokens, List<Integer> added, @JsonInclude(NON_EMPTY) List<Position> positions,
         @JsonInclude(NON_NULL) Edited edited, @JsonInclude(NON_NULL) List<Coefficients> coefficients) {
     /** @param attributions that are shown in its positions */
     public static TraceJson of(Trace trace, TraceAttributions attributions) {

@@ -3,6 +3,7 @@ package org.lmdebugger.app.ranking;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Measure.Token;
@@ -17,7 +18,7 @@ import org.lmdebugger.progress.Progress;
  * The attributions that are shown beside a trace, on the target of each of its positions.
  *
  * @param scope  the choice of what is shown of them
- * @param clean  by position of the trace; none if nothing is shown
+ * @param clean  by position of the trace; none if nothing is shown, or the edited run alone
  * @param edited the same under the edits; none without edits
  */
 public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attribution> edited) {
@@ -48,17 +49,17 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
         }
         int promoted = scope.attention() ? scope.top() : 0;
         int neurons = scope.attribution() ? scope.neurons() : 0;
-        var runs = edits.isEmpty() ? List.of(Intervention.NONE) : List.of(Intervention.NONE, edits);
-        var attributions = runs.stream().map(run -> trace.positions().stream()
+        BiFunction<List<Trace.Position>, Intervention, List<Attribution>> attribute = (positions, run) -> positions
+                .stream()
                 .map(position -> debugger.attribute(prompt, run,
                         new AttributionOptions(position.position(),
                                 new Target(Optional.of(Token.ofId(position.target().id())),
                                         position.against().map(token -> Token.ofId(token.id()))),
                                 promoted, neurons),
                         progress))
-                .toList()).toList();
-        return new TraceAttributions(scope, attributions.getFirst(),
-                edits.isEmpty() ? List.of() : attributions.getLast());
+                .toList();
+        return new TraceAttributions(scope, attribute.apply(trace.positions(), Intervention.NONE),
+                attribute.apply(trace.edited().orElse(List.of()), edits));
     }
 
     /** Returns a head's sources of the largest norms, largest first; of equal ones the earlier position first. */

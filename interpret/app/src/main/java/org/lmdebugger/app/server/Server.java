@@ -23,6 +23,7 @@ import org.lmdebugger.app.server.http.Connections;
 import org.lmdebugger.app.server.http.Guard;
 import org.lmdebugger.app.server.http.HttpErrors;
 import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.app.server.routes.ActivationRoutes;
 import org.lmdebugger.app.server.routes.CompatibleRoutes;
 import org.lmdebugger.app.server.routes.ExperimentRoutes;
 import org.lmdebugger.app.server.routes.GenerateRoutes;
@@ -94,6 +95,7 @@ public final class Server implements AutoCloseable {
     private void addRoutes(RoutesConfig routes, Inference inference) {
         new ModelRoutes(inference).add(routes);
         new TraceRoutes(inference).add(routes);
+        new ActivationRoutes(inference).add(routes);
         new GenerateRoutes(inference).add(routes);
         new SweepRoutes(inference).add(routes);
         new ExperimentRoutes(inference, options.data().resolve("experiments")).add(routes);
@@ -133,7 +135,7 @@ public final class Server implements AutoCloseable {
         config.startup.showJavalinBanner = false;
         config.startup.startupWatcherEnabled = false;
         config.http.prefer405over404 = true;
-        config.http.compressionStrategy = CompressionStrategy.NONE; // else events would be held back
+        config.http.compressionStrategy = CompressionStrategy.GZIP; // not of events and downloads, which write by themselves
         config.jetty.modifyHttpConfiguration(http -> {
             http.setMinRequestDataRate(Limits.BODY_RATE);
             http.setHeaderCacheCaseSensitive(true); // else a wrong token is taken for the right one that the connection sent before
@@ -159,7 +161,12 @@ public final class Server implements AutoCloseable {
         if (asset == null) {
             throw Problem.notFound("There is nothing here; the page is at /, the API below /api/v1/.");
         }
-        context.contentType(asset.type()).result(asset.bytes());
+        context.header("Cache-Control", "no-cache").header("ETag", asset.tag()); // kept, but asked for again
+        if (asset.tag().equals(context.header("If-None-Match"))) {
+            context.status(304);
+        } else {
+            context.contentType(asset.type()).result(asset.bytes());
+        }
     }
 
     private static void failed(Exception failure, Context context) {

@@ -4,6 +4,8 @@ import { Panel } from './part/panel.js';
 import { problemNotice } from './part/notice.js';
 import { link, loadModel, session, start, state } from './state.js';
 import { plural } from './text.js';
+import { Attention } from './view/attention.js';
+import { Attribution } from './view/attribution.js';
 import { Cluster } from './view/cluster.js';
 import { Experiments } from './view/experiments.js';
 import { Explore } from './view/explore.js';
@@ -16,6 +18,8 @@ import { Value } from './view/value.js';
 const VIEWS = {
     prediction: Prediction,
     step: Step,
+    attribution: Attribution,
+    attention: Attention,
     generation: Generation,
     explore: Explore,
     value: Value,
@@ -26,12 +30,14 @@ const VIEWS = {
 const TABS = {
     prediction: 'Prediction',
     step: 'Step',
+    attribution: 'Attribution',
+    attention: 'Attention',
     generation: 'Generation',
     explore: 'Exploration',
     sweep: 'Sweep',
     experiments: 'Experiments'
 };
-const WITH_PROMPT = ['prediction', 'step', 'generation', 'sweep'];
+const WITH_PROMPT = ['prediction', 'step', 'attribution', 'attention', 'generation', 'sweep'];
 const PARENTS = { value: 'explore', cluster: 'explore' };
 
 /** On a narrow screen the current tab may be out of sight. */
@@ -98,7 +104,7 @@ const App = {
             ]),
             h('main', { id: 'main', tabindex: -1 }, [
                 problemNotice(session.problem, loadModel),
-                h(VIEWS[state.view], { key: state.view })
+                h(VIEWS[state.view], { key: `${state.view} ${state.id}` })
             ]),
             h(Panel),
             h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite' }, session.said)

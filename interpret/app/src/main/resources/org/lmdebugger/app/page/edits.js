@@ -8,10 +8,11 @@ const CHANGE =
     /^(?<operation>=|\*=|\+=)[ \t-\r]*(?<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?<where>.*)$/s;
 const WHERE = /^[ \t-\r]*(?:@(\S+)[ \t-\r]*)?$/;
 const RANGE = /^(\d{1,9})(?:\.\.(\d{1,9}))?$/;
+const PART = /^[ \t-\r]*L(?<layer>\d{1,9})(?:H(?:\d{1,9}|\*)|\.(?:pre|mid|post|attention|ffn)\b)/;
 
 export const FORM =
     'L12D34 (switch it off), L12D34=3.5, L12D34*=2, L12D34+=1, or LM-Debugger’s L12D34=on or L12D34=off, ' +
-    'then @last, @3 or @2..5 if not all positions are meant';
+    'then @last, @3 or @2..5 if not all positions are meant; or of another part, such as the head L1H3=0';
 let lastKey = 0;
 
 export const OPERATIONS = {
@@ -58,6 +59,10 @@ export function parseNeuron(text) {
 export function parseEdit(text) {
     const enabled = !text.startsWith('-');
     const written = enabled ? text : text.slice(1);
+    const part = PART.exec(written);
+    if (part) {
+        return { key: ++lastKey, layer: Number(part.groups.layer), enabled, part: written.trim() };
+    }
     const neuron = NEURON.exec(written);
     if (!neuron) {
         return null;
@@ -83,12 +88,20 @@ export function isSwitch(edit) {
     return edit.operation === 'on' || edit.operation === 'off';
 }
 
-/** The text form in a mode: `exact`, or `lm-debugger`, which has on and off alone, at all positions. */
-export function editText(edit, mode) {
-    if (mode === 'lm-debugger') {
-        return `${label(edit)}=${edit.operation === 'on' ? 'on' : 'off'}`;
-    }
-    return label(edit) + change(edit) + (edit.at === 'all' ? '' : '@' + edit.at);
+/** The text form; of a part that is no neuron, such as a head, what was written: the server reads it. */
+export function editText(edit) {
+    return edit.part ?? label(edit) + change(edit) + (edit.at === 'all' ? '' : '@' + edit.at);
+}
+
+/** The same in LM-Debugger's mode, which has on and off alone, at all positions; null for what is neither. */
+export function switchText(edit) {
+    const isOff = edit.operation === 'off' || (edit.operation === '=' && edit.value === 0);
+    return edit.operation === 'on' ? label(edit) + '=on' : isOff ? label(edit) + '=off' : null;
+}
+
+/** A text form without its amount: as a slider moves, this stays. */
+export function kindOf(text) {
+    return text.replace(/=[ \t-\r]*[-+.\deE]+(?=@|$)/, '=');
 }
 
 function change(edit) {

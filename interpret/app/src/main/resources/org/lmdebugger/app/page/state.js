@@ -1,14 +1,18 @@
 // What the page is about: all of it is in the address, so that a link reproduces the view.
 import { reactive, watch } from '/lib/vue.js';
 import { get, request } from './api.js';
-import { editText, FORM, label, newEdit, parseEdit } from './edits.js';
+import { onRestore, remember, revisit } from './history.js';
+import { editText, FORM, kindOf, label, newEdit, parseEdit, switchText } from './edits.js';
 
 /** What a link holds beside prompt and interventions; only what differs from these is written. */
 const DEFAULTS = {
     mode: 'exact',
     position: -1,
     token: '', // followed
+    against: '', // the token whose logit is subtracted from it
+    head: 0,
     top: 5,
+    order: 'score', // of neurons
     heat: 'top',
     side: 'clean',
     layer: 0,
@@ -20,6 +24,7 @@ const DEFAULTS = {
     neurons: 'all',
     operation: 'off',
     at: 'last',
+    onTop: true, // of the interventions in force
     measures: ['kl'],
     sweep: '',
     words: '',
@@ -28,19 +33,25 @@ const DEFAULTS = {
     suppress: false,
     reading: 'raw'
 };
-const VIEWS = ['prediction', 'step', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
+const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
 
 export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
 
 /** What does not belong into a link. */
 export const session = reactive({ model: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, said: '' });
 
+/** The text of an intervention as the mode has it; null if it has it not. */
+export function textOf(edit) {
+    return state.mode === 'lm-debugger' ? switchText(edit) : editText(edit);
+}
+
+/** The interventions that are in force. */
 export function enabledEdits() {
-    return state.edits.filter(edit => edit.enabled);
+    return state.edits.filter(edit => edit.enabled && textOf(edit) !== null);
 }
 
 export function enabledTexts() {
-    return enabledEdits().map(edit => editText(edit, state.mode));
+    return enabledEdits().map(textOf);
 }
 
 export function addEdit(layer, neuron, changes) {
@@ -48,8 +59,20 @@ export function addEdit(layer, neuron, changes) {
     say(`${label({ layer, neuron })} added to the interventions`);
 }
 
+/** Adds an intervention in its text form. */
+export function addText(text) {
+    state.edits.push(parseEdit(text));
+    say(`${text} added to the interventions`);
+}
+
 export function isEdited(layer, neuron) {
     return state.edits.some(edit => edit.layer === layer && edit.neuron === neuron);
+}
+
+/** Takes away the interventions for which `isMeant`. */
+export function removeEdits(isMeant, what) {
+    state.edits = state.edits.filter(edit => !isMeant(edit));
+    say(`${what} removed from the interventions`);
 }
 
 /** Follows a token through the layers; again, and it is let go. */
@@ -64,14 +87,14 @@ export function say(text) {
 
 // Addresses
 
-const written = (edit, mode) => (edit.enabled ? '' : '-') + editText(edit, mode);
+const textInLink = edit => (edit.enabled ? '' : '-') + editText(edit);
 
 function hash(all) {
     const parameters = new URLSearchParams();
     if (all.prompt !== '') {
         parameters.set('prompt', all.prompt);
     }
-    all.edits.forEach(edit => parameters.append('edit', written(edit, all.mode)));
+    all.edits.forEach(edit => parameters.append('edit', textInLink(edit)));
     for (const [name, value] of Object.entries(DEFAULTS)) {
         if (JSON.stringify(all[name]) !== JSON.stringify(value)) {
             const values = [all[name]].flat();
@@ -109,7 +132,7 @@ function read() {
         next[name] = parameters.has(name) ? converted(parameters.getAll(name), value) : structuredClone(value);
     }
     const texts = parameters.getAll('edit');
-    if (JSON.stringify(texts) !== JSON.stringify(state.edits.map(edit => written(edit, next.mode)))) {
+    if (JSON.stringify(texts) !== JSON.stringify(state.edits.map(textInLink))) {
         const edits = texts.map(parseEdit);
         next.edits = edits.filter(edit => edit !== null);
         const wrong = texts.filter((_, index) => edits[index] === null);
@@ -140,23 +163,46 @@ function converted(texts, example) {
     return typeof example === 'boolean' ? text === 'true' : text;
 }
 
+const ADDRESS = 50; // milliseconds after a change in which the address may change again
+const STEP = 600; // milliseconds in which changes are one step, as those of a slider that moves
 let timer = null;
+let written = { step: null, at: -Infinity }; // what the address was last written for
+
+/** Prompt and interventions: back and forward, undo and redo walk through them. */
+const step = () => [state.prompt, ...state.edits.map(textInLink)];
+
+function restore([prompt, ...texts]) {
+    Object.assign(state, { prompt, edits: texts.map(parseEdit), position: prompt === state.prompt ? state.position : -1 });
+}
+
+/** Makes the address that of the state; a new prompt or intervention makes a new entry of the browser's history. */
+function write() {
+    const now = { step: step(), at: performance.now() };
+    const isSame = JSON.stringify(now.step) === JSON.stringify(written.step);
+    const kinds = ([prompt, ...texts]) => JSON.stringify([prompt, ...texts.map(kindOf)]);
+    const goesOn = now.at - written.at < STEP && kinds(now.step) === kinds(written.step);
+    remember(now.step, goesOn);
+    if (location.hash !== hash(state)) {
+        isSame || goesOn ? history.replaceState(null, '', hash(state)) : history.pushState(null, '', hash(state));
+    }
+    written = isSame ? written : now;
+}
 
 export function start() {
     read();
+    written = { step: step(), at: -Infinity };
+    remember(step(), false);
+    onRestore(restore);
     window.addEventListener('hashchange', () => {
         clearTimeout(timer);
         read();
+        revisit(step());
     });
     watch(
         () => hash(state),
-        address => {
+        () => {
             clearTimeout(timer);
-            timer = setTimeout(() => {
-                if (location.hash !== address) {
-                    history.replaceState(null, '', address);
-                }
-            }, 50);
+            timer = setTimeout(write, ADDRESS);
         }
     );
     loadModel();

@@ -78,9 +78,27 @@ export function measured(number) {
     return (number < 0 ? '−' : '') + text;
 }
 
+/** How many decimals show four digits of the largest of some numbers, so that their points line up. */
+export function decimals(numbers) {
+    const largest = Math.max(...numbers.filter(Number.isFinite).map(Math.abs), 0);
+    return largest === 0 ? 3 : Math.min(9, Math.max(0, 3 - Math.floor(Math.log10(largest))));
+}
+
+const isRank = measure => measure.startsWith('rank:');
+
 /** The value of a measure by its name, such as `kl` or `rank:" king"`. */
-export function valueOf(measure, value) {
-    return value != null && measure.startsWith('rank:') ? rank(value) : measured(value);
+export function valueOf(measure, value, digits) {
+    return isRank(measure) ? (value == null ? '' : rank(value)) : fixed(value, digits);
+}
+
+/** The change of a measure; of a rank in places. */
+export function changeOf(measure, change, digits) {
+    return signed(change, isRank(measure) ? 0 : digits);
+}
+
+/** The unit of a measure. */
+export function unitOf(measure) {
+    return /^(kl|entropy|log-probability)/.test(measure) ? 'nats' : /^rank/.test(measure) ? 'places' : '';
 }
 
 /** Ranks are counted from 0 by the server and from 1 by people. */

@@ -41,11 +41,12 @@ class ApiTest {
         assertThat(model.at("/limits/queued_requests").intValue()).isGreaterThanOrEqualTo(64);
         assertThat(model.fieldNames()).toIterable().containsExactly("version", "model", "fingerprint", "device",
                 "hardware", "precision", "layers", "neurons", "width", "heads", "positions", "vocabulary", "limits");
-        assertThat(model.get("limits").toString()).isEqualTo("""
-                {"body_bytes":4194304,"prompt_characters":32768,"edits":256,"generated_tokens":512,"continuations":8,\
-                "top":100,"followed_tokens":32,"trace_cells":300000,"trace_total_effects":10000,"sweep_prompts":64,\
-                "sweep_operations":8,"sweep_effects":1000000,"sweep_numbers":4000000,"search_characters":1000,\
-                "name_characters":100,"queued_requests":128,"sweeps":32}""");
+        assertThat(model.get("limits").toString()).isEqualTo(
+                """
+                        {"body_bytes":4194304,"prompt_characters":32768,"edits":256,"generated_tokens":512,"continuations":8,\
+                        "top":100,"followed_tokens":32,"trace_cells":300000,"trace_total_effects":10000,"attention_weights":1000000,\
+                        "sweep_prompts":64,"sweep_operations":8,"sweep_effects":1000000,"sweep_numbers":4000000,"search_characters":1000,\
+                        "name_characters":100,"queued_requests":128,"sweeps":32}""");
     }
 
     @Test
@@ -134,6 +135,58 @@ class ApiTest {
         assertThat(positions.at("/positions/0/against/token").textValue()).isEqualTo(" boy");
         assertThat(positions.at("/positions/0/attention/0/total").isNumber()).isTrue();
         assertThat(positions.at("/edited/positions/0/attention/0/total").isMissingNode()).isTrue();
+    }
+
+    @Test
+    void theEditedRunAlone() throws Exception {
+        var body = "{\"prompt\": \"%s\", \"edits\": [\"L1D483=-9\"], \"target\": \" girl\", \"top\": 3%s}";
+        var both = json(server.post("/api/v1/trace", body.formatted(PROMPT, "")));
+        var edited = json(server.post("/api/v1/trace", body.formatted(PROMPT, ", \"clean\": false")));
+        assertThat(edited.get("edited")).isEqualTo(both.get("edited"));
+        assertThat(edited.has("positions")).isFalse();
+        assertThat(edited.has("coefficients")).isFalse();
+        for (var wrong : List.of("{\"prompt\": \"a\", \"clean\": false}",
+                "{\"prompt\": \"a\", \"clean\": false, \"edits\": [\"L1D483=0\"], \"total\": true}")) {
+            var answer = server.post("/api/v1/trace", wrong);
+            assertThat(answer.statusCode()).isEqualTo(400);
+            assertThat(json(answer).get("detail").textValue()).startsWith("clean: left out, with ");
+        }
+    }
+
+    @Test
+    void coefficientsAndAttentionAreThoseOfTheRun() throws Exception {
+        var coefficients = json(server.post("/api/v1/coefficients",
+                "{\"prompt\": \"%s\", \"neurons\": [\"L1D483\", \"L0D7\"]}".formatted(PROMPT)));
+        var weights = json(server.post("/api/v1/attention",
+                "{\"prompt\": \"%s\", \"layer\": 2, \"edits\": [\"L1D483=-9\"]}".formatted(PROMPT)));
+        try (var clean = server.debugger.run(PROMPT);
+                var edited = server.debugger.run(PROMPT, Intervention.parse("L1D483=-9"));
+                var pattern = edited.pattern(2)) {
+            assertThat(coefficients.at("/neurons/0/clean/7").floatValue())
+                    .isEqualTo(clean.coefficients(1).columns(483, 1).toFloats()[7]);
+            assertThat(coefficients.at("/neurons/1/neuron").intValue()).isEqualTo(7);
+            int heads = server.debugger.model().config().heads();
+            assertThat(weights.get("heads")).hasSize(heads);
+            assertThat(weights.at("/heads/1/5")).hasSize(6);
+            assertThat(weights.at("/heads/1/5/3").floatValue()).isEqualTo(pattern.toFloats()[(8 + 5) * 8 + 3]);
+        }
+        assertThat(json(server.post("/api/v1/coefficients", "{\"prompt\": \"a\", \"neurons\": [\"L9D0\"]}"))
+                .get("detail").textValue()).contains("L9D0");
+        assertThat(json(server.post("/api/v1/attention", "{\"prompt\": \"a\", \"layer\": 4}")).get("detail")
+                .textValue()).isEqualTo("layer: 4 (expected: 0 to 3)");
+    }
+
+    @Test
+    void answersAreCompressedAndFilesOfThePageAreKept() {
+        var script = server.send("GET", "/lib/vue.js", null, "Accept-Encoding", "gzip");
+        assertThat(script.headers().firstValue("Content-Encoding")).hasValue("gzip");
+        assertThat(script.headers().firstValue("Cache-Control")).hasValue("no-cache");
+        var again = server.send("GET", "/lib/vue.js", null, "If-None-Match",
+                script.headers().firstValue("ETag").orElseThrow());
+        assertThat(again.statusCode()).isEqualTo(304);
+        assertThat(again.body()).isEmpty();
+        assertThat(server.send("GET", "/lib/vue.js", null, "If-None-Match", "\"other\"").statusCode()).isEqualTo(200);
+        assertThat(server.get("/api/v1/model").headers().firstValue("Cache-Control")).hasValue("no-store");
     }
 
     @Test

@@ -121,7 +121,7 @@ final class Browser implements AutoCloseable {
     /** Opens a view as a link would. */
     void open(String hash) {
         driver.get("about:blank"); // else only the part after # would change
-        driver.get(server.resolve("/" + hash).toString());
+        driver.get(server + hash); // as it is, well formed or not
     }
 
     String address() {
@@ -205,6 +205,11 @@ final class Browser implements AutoCloseable {
     private void scheme(String scheme) {
         driver.executeCdpCommand("Emulation.setEmulatedMedia", Map.of("features", scheme == null ? List.of()
                 : List.of(Map.of("name", "prefers-color-scheme", "value", scheme))));
+    }
+
+    void reduceMotion(boolean reduced) {
+        driver.executeCdpCommand("Emulation.setEmulatedMedia", Map.of("features", !reduced ? List.of()
+                : List.of(Map.of("name", "prefers-reduced-motion", "value", "reduce"))));
     }
 
     /** Texts that stand out too little from what is behind them, by WCAG 2 at level AA, in light and dark. */

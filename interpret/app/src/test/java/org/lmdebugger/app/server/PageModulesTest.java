@@ -56,7 +56,7 @@ class PageModulesTest extends PageTest {
 
     private static final String READ_EDITS = """
             const { editText, parseEdit } = await import('/edits.js');
-            return arguments[0].map(parseEdit).map(edit => edit && editText(edit, 'exact'));""";
+            return arguments[0].map(parseEdit).map(edit => edit && editText(edit));""";
 
     private static final String READ_NEURONS = """
             const { label, parseNeuron } = await import('/edits.js');

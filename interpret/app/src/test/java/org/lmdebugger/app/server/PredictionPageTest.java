@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -78,8 +79,25 @@ class PredictionPageTest extends PageTest {
         assertThat(browser.all(".layer")).hasSize(4);
         assertThat(browser.texts(".layer:first-of-type .dominant tbody th").getFirst()).isEqualTo("L0D479");
         assertThat(browser.texts(".layer:first-of-type .dominant thead th")).contains("direct", "total");
+        assertSameSign("L0D366");
         assertThat(browser.address()).contains(PROMPT);
         browser.screenshots("prediction");
+    }
+
+    /** What favours the prediction by both effects has the same sign and colour in both columns. */
+    private void assertSameSign(String neuron) {
+        browser.click("10");
+        var update = server.debugger
+                .trace(TestServer.PROMPT, Intervention.NONE, TraceOptions.DEFAULT.withTotalEffects()).position(-1)
+                .layer(0).dominant().stream()
+                .filter(each -> each.toString().startsWith(neuron + " ")).findFirst().orElseThrow();
+        assertThat(update.direct()).isPositive();
+        assertThat(update.total().orElseThrow()).isPositive();
+        var row = browser.find(".layer .dominant button[aria-label='Details of %s']".formatted(neuron))
+                .findElement(By.xpath("ancestor::tr"));
+        var cells = row.findElements(By.cssSelector(".figure .clean.for")).stream().map(WebElement::getText).toList();
+        assertThat(cells).containsExactly("+%.3f".formatted(update.direct()),
+                "+%.3f".formatted(update.total().orElseThrow()));
     }
 
     @Test
@@ -130,6 +148,16 @@ class PredictionPageTest extends PageTest {
                 .position(-1).layer(3).chosen()
                 .getFirst();
         browser.untilText(".standings", "#" + (king.after().rank() + 1));
+        browser.size(390, 844);
+        assertThat(browser
+                .script("""
+                        const box = document.querySelector('.journey svg').getBoundingClientRect();
+                        return [...document.querySelectorAll('.journey text')].filter(each => {
+                            const text = each.getBoundingClientRect();
+                            return text.left < box.left || text.right > box.right || text.top < box.top || text.bottom > box.bottom;
+                        }).map(each => each.textContent);"""))
+                        .as("texts that a phone cuts off").isEqualTo(List.of());
+        browser.size(1280, 900);
         browser.type("[aria-label='Token to follow']", "notatoken", Keys.ENTER);
         browser.untilText(".way .problem", "Not one token.");
     }
@@ -139,7 +167,7 @@ class PredictionPageTest extends PageTest {
         open("");
         browser.click("Add L1D483 to the interventions");
         browser.find(".predictions.both");
-        assertShowsEdited(Intervention.parse("L1D483=0"));
+        assertShowsEdited(Intervention.parse("L1D483=0@last"));
         browser.untilText(".edit .was", "is 3.10");
 
         var slider = browser.find(".edit input[type=range]");
@@ -147,11 +175,11 @@ class PredictionPageTest extends PageTest {
         var value = browser.find(".edit input[type=number]").getDomProperty("value");
         assertThat(Double.parseDouble(value)).isNegative();
         browser.until("in the link", () -> browser.address().contains("edit=L1D483%3D" + value));
-        assertShowsEdited(Intervention.parse("L1D483=" + value));
+        assertShowsEdited(Intervention.parse("L1D483=" + value + "@last"));
 
         browser.type(".add input", "L2D253*=-1@last", Keys.ENTER);
         browser.until("two", () -> browser.all(".edit").size() == 2);
-        assertShowsEdited(Intervention.parse("L1D483=" + value, "L2D253*=-1@last"));
+        assertShowsEdited(Intervention.parse("L1D483=" + value + "@last", "L2D253*=-1@last"));
         assertThat(browser.all(".change.is-up, .change.is-new")).isNotEmpty();
         browser.screenshots("interventions");
 
@@ -162,6 +190,98 @@ class PredictionPageTest extends PageTest {
         browser.find(".heat-map tbody tr");
         browser.settle();
         browser.until("the same view", () -> main().equals(seen));
+    }
+
+    @Test
+    void whatIsAddedIsTakenAwayInTheSamePlaceAndUndone() {
+        open("");
+        var rows = browser.texts(".layer .dominant tbody th");
+        browser.click("Add L1D483 to the interventions");
+        browser.find(".predictions.both");
+        browser.settle();
+        assertThat(browser.texts(".layer .dominant tbody tr:not(:has(.is-new)) th")).isEqualTo(rows);
+        browser.untilText(".strip", "1 intervention");
+        browser.untilText(".strip", "→");
+        browser.click("Remove L1D483 from the interventions");
+        browser.until("none", () -> browser.all(".edit").isEmpty() && !browser.address().contains("edit="));
+        browser.click("Undo (Ctrl+Z)");
+        browser.until("again", () -> browser.all(".edit").size() == 1);
+        browser.find("main").sendKeys(Keys.chord(Keys.CONTROL, "z"));
+        browser.until("undone by key", () -> browser.all(".edit").isEmpty());
+        browser.click("Redo (Ctrl+Shift+Z)");
+        browser.until("in the link", () -> browser.address().contains("edit=L1D483"));
+        browser.type("#prompt", "Once upon a time", Keys.ENTER);
+        browser.until("another prompt", () -> browser.texts(".outcome h2").contains("After ␣time"));
+        browser.until("in the link", () -> !browser.address().contains("little"));
+        browser.driver.navigate().back();
+        browser.until("the prompt before", () -> browser.texts(".outcome h2").contains("After ␣little"));
+    }
+
+    @Test
+    void noResultsStandUnderAnotherPrompt() {
+        open("");
+        var held = new CountDownLatch(1);
+        try {
+            server.server.queue().interactive(job -> GenerationPageTest.hold(held));
+            browser.type("#prompt", "My wife is working as a", Keys.ENTER);
+            browser.untilText(".strip", "Computing");
+            assertThat(browser.find(".outcome").isDisplayed()).isFalse();
+            assertThat(browser.find(".layer").isDisplayed()).isFalse();
+        } finally {
+            held.countDown();
+        }
+        browser.untilText(".outcome h2", "␣a");
+        browser.settle();
+        assertShows(server.debugger.trace("My wife is working as a").position(-1), "td.clean");
+    }
+
+    @Test
+    void numbersMoveWithASlider() {
+        open("&edit=L1D483%3D0");
+        browser.find(".predictions.both");
+        browser.settle();
+        var seen = browser.driver.executeAsyncScript("""
+                const done = arguments[0];
+                const slider = document.querySelector('.edit input[type=range]');
+                const seen = new Set();
+                let moves = 0;
+                const timer = setInterval(() => {
+                    slider.value = -6 + moves * 0.2;
+                    slider.dispatchEvent(new Event('input', { bubbles: true }));
+                    seen.add(document.querySelector('.headline').textContent);
+                    if (++moves === 60) {
+                        clearInterval(timer);
+                        done(seen.size);
+                    }
+                }, 30);""");
+        assertThat((long) seen).as("headlines while it moves").isGreaterThan(4);
+        browser.settle();
+        var value = browser.find(".edit input[type=number]").getDomProperty("value");
+        assertShowsEdited(Intervention.parse("L1D483=" + value));
+        browser.type(".edit input[type=number]", Keys.DELETE, Keys.ENTER);
+        assertThat(browser.find(".edit input[type=number]").getDomProperty("value")).as("an empty amount is none")
+                .isEqualTo(value);
+    }
+
+    @Test
+    void motionIsReduced() {
+        open("");
+        browser.reduceMotion(true);
+        try {
+            assertThat(browser.script("""
+                    const asked = [];
+                    Element.prototype.scrollIntoView = options => asked.push(options.behavior);
+                    document.querySelector('.index button').click();
+                    return asked;""")).isEqualTo(List.of("instant"));
+        } finally {
+            browser.reduceMotion(false);
+        }
+    }
+
+    @Test
+    void aMalformedLinkHasAMessage() {
+        browser.open("#/value/%E0%A4%A");
+        browser.untilText(".problem", "value vector: %E0%A4%A");
     }
 
     private String main() {
@@ -198,6 +318,13 @@ class PredictionPageTest extends PageTest {
                 () -> browser.address().contains("mode=lm-debugger") && browser.address().contains("L1D483%3Don"));
         assertShowsEdited(Intervention.parse(Mode.LM_DEBUGGER, List.of("L1D483=on")));
         browser.screenshots("lm-debugger");
+
+        open("&mode=lm-debugger&edit=L1D483*%3D5");
+        browser.untilText(".edit", "L1D483*=5 is neither on nor off");
+        browser.settle();
+        assertThat(browser.all(".predictions.both")).isEmpty();
+        browser.find(".check input").click();
+        assertShowsEdited(Intervention.parse("L1D483*=5"));
     }
 
     @Test

@@ -40,7 +40,7 @@ class StepPageTest extends PageTest {
         browser.untilText(".layer h3", "Layer 2");
         browser.find("button[aria-label='Add L2D253 to the interventions']").sendKeys(Keys.ENTER);
         browser.untilText(".walk .hint", "1 edit so far");
-        browser.until("in the link", () -> browser.address().contains("edit=L2D253%3D0"));
+        browser.until("in the link", () -> browser.address().contains("edit=L2D253%3D0%40last"));
         browser.until("its row", () -> browser.texts(".dominant tr.left").stream()
                 .anyMatch(row -> row.startsWith("L2D253") && row.contains("out")));
     }

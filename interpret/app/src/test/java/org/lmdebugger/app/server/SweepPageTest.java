@@ -1,12 +1,20 @@
 package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.interactions.Actions;
+import org.openqa.selenium.support.ui.Select;
 
 /** Which neurons cause a prediction. */
 @Tag("slow")
@@ -54,6 +62,9 @@ class SweepPageTest extends PageTest {
     void aNeuronOfTheMapBecomesAnIntervention() {
         browser.open("#/sweep?" + PROMPT + "&neurons=L1D0-9&operation=scale%3A2");
         browser.click("Start the sweep");
+        browser.find(".sweep-map canvas");
+        new Select(browser.find("[aria-label='Operation']")).selectByValue("off"); // of the next sweep
+        browser.untilText(".of", "asks for another");
         var canvas = browser.find(".sweep-map canvas");
         browser.settle();
         new Actions(browser.driver).moveToElement(canvas).click().perform(); // in the middle, where there is nothing
@@ -63,6 +74,37 @@ class SweepPageTest extends PageTest {
         browser.until("an intervention", () -> browser.all(".edit").size() == 1);
         assertThat(browser.texts(".edit .neuron").getFirst()).matches("L1D\\d");
         browser.until("in the link", () -> browser.address().matches(".*edit=L1D\\d\\*%3D2%40last.*"));
+    }
+
+    @Test
+    void resultsAreOfTheirOwnPromptAndInterventions() {
+        browser.open("#/sweep?" + PROMPT + "&neurons=L2D0-9&edit=L1D483%3D-9&edit=-L0D1%3D3");
+        browser.untilText(".sweep-form", "on top of 1 intervention");
+        browser.click("Start the sweep");
+        browser.find(".causes tbody tr");
+        browser.settle();
+        browser.untilText(".of", "“Once upon a time there was a little”");
+        browser.untilText(".of", "neurons L2D0-9, off at last, on top of L1D483=-9");
+        assertThat(browser.all(".of .notice")).isEmpty();
+        var kl = new ArrayList<Float>();
+        server.debugger.sweep(Sweep.of(TestServer.PROMPT).neurons(NeuronSelection.parse("L2D0-9")).off()
+                .base(Intervention.parse("L1D483=-9")).measure(Measure.kl()), effects -> {
+                    effects.rows().forEach(row -> kl.add(row.value(Measure.kl())));
+                    return true;
+                });
+        double largest = Collections.max(kl);
+        assertThat(Double.parseDouble(browser.texts(".causes tbody tr:first-child .figure").getFirst()))
+                .isCloseTo(largest, within(1e-3 * largest));
+
+        browser.type("#prompt", "the weather is going to be");
+        browser.untilText(".of", "asks for another");
+        browser.untilText(".of", "“Once upon a time there was a little”");
+        browser.until("in the link", () -> browser.address().contains("prompt=the+weather"));
+        browser.open(browser.address().replaceFirst("^[^#]*", ""));
+        browser.untilText(".of", "“Once upon a time there was a little”");
+        browser.click("Take its settings");
+        browser.until("its prompt", () -> browser.find("#prompt").getDomProperty("value").equals(TestServer.PROMPT));
+        browser.until("no mark", () -> browser.all(".of .notice").isEmpty());
     }
 
     @Test

@@ -1,6 +1,18 @@
 // edits.js: the page's own forms; those that the server has too are compared with its parsers.
-const { copyOf, editText, isPositions, isSwitch, label, NAMED_POSITIONS, newEdit, OPERATIONS, parseEdit, parseNeuron } =
-    await import('/edits.js');
+const {
+    copyOf,
+    editText,
+    isPositions,
+    isSwitch,
+    kindOf,
+    label,
+    NAMED_POSITIONS,
+    newEdit,
+    OPERATIONS,
+    parseEdit,
+    parseNeuron,
+    switchText
+} = await import('/edits.js');
 
 const without = ({ key, ...rest }) => rest;
 const read = text => {
@@ -10,7 +22,7 @@ const read = text => {
 const off = without(newEdit(12, 345));
 
 test('a new intervention switches its value vector off at all positions', () => {
-    equal(editText(newEdit(12, 345), 'exact'), 'L12D345=0');
+    equal(editText(newEdit(12, 345)), 'L12D345=0');
     equal(newEdit(1, 2, { at: 'last' }).at, 'last');
 });
 
@@ -49,9 +61,24 @@ test('each operation has a name, and two of them have no value', () => {
     equal(operations.filter(operation => isSwitch({ operation })), ['off', 'on']);
 });
 
-test('in LM-Debugger’s mode there are on and off alone, at all positions', () => {
-    const written = text => editText(read(text), 'lm-debugger');
-    equal(['L1D2=3@last', 'L1D2=on@last', 'L1D2=off'].map(written), ['L1D2=off', 'L1D2=on', 'L1D2=off']);
+test('in LM-Debugger’s mode there are on and off alone, at all positions; an amount is neither', () => {
+    const written = text => switchText(read(text));
+    equal(['L1D2=0@last', 'L1D2=on@last', 'L1D2=off'].map(written), ['L1D2=off', 'L1D2=on', 'L1D2=off']);
+    equal(['L1D2=3', 'L1D2*=5', 'L1D2*=0', 'L1D2+=0', 'L1D2=from:"a"', 'L1H2=0'].map(written), Array(6).fill(null));
+});
+
+test('an intervention in another part is what was written, and the server reads it', () => {
+    for (const text of ['L1H3=0', 'L1H*.pattern=0@last', 'L2.mid+=4*L3D42', 'L1H2.link=off@7->2']) {
+        const edit = parseEdit(` ${text} `);
+        equal([edit.part, edit.layer, edit.enabled, editText(edit)], [text, Number(text[1]), true, text]);
+        equal(parseEdit('-' + text).enabled, false);
+    }
+    equal(['L1', 'L1H', 'L1.middle=0', 'H3=0'].map(parseEdit), [null, null, null, null]);
+});
+
+test('an intervention is of the same kind as its amount changes', () => {
+    equal(['L1D2=3@last', 'L1D2=-0.5@last'].map(kindOf), ['L1D2=@last', 'L1D2=@last']);
+    equal(['L1D2*=1e-3', 'L1D2=on', 'L1D2=from:"3"'].map(kindOf), ['L1D2*=', 'L1D2=on', 'L1D2=from:"3"']);
 });
 
 test('the text form is read as the same intervention', () => {
@@ -59,17 +86,17 @@ test('the text form is read as the same intervention', () => {
         for (const value of [0, 1, -2.5, 1e21, -1e-7, 0.1]) {
             for (const at of [...NAMED_POSITIONS, '3', '0,2..5']) {
                 const edit = { ...off, operation, value, at };
-                equal(read(editText(edit, 'exact')), edit);
+                equal(read(editText(edit)), edit);
             }
         }
     }
     for (const operation of ['on', 'off']) {
         const edit = { ...off, operation, at: '3' };
-        equal(read(editText(edit, 'exact')), edit);
+        equal(read(editText(edit)), edit);
     }
     for (const from of ['', 'a', ' "', '@last', '\n', '語🙂']) {
         const edit = { ...off, operation: 'from', from };
-        equal(read(editText(edit, 'exact')), edit);
+        equal(read(editText(edit)), edit);
     }
 });
 

@@ -1,6 +1,7 @@
 // state.js: a link reproduces the view.
-const { addEdit, enabledTexts, follow, go, isEdited, link, nameOf, rename, session, start, state } =
+const { addEdit, enabledTexts, follow, go, isEdited, link, nameOf, removeEdits, rename, session, start, state } =
     await import('/state.js');
+const { canRedo, canUndo, redo, undo } = await import('/history.js');
 
 const HARD = ' Once+upon & a time?#=%20\n\t"Ça" 語🙂\u202e';
 
@@ -66,7 +67,7 @@ test('settings of each kind come back', async () => {
     await roundTrip('generation', '', { temperature: 0.7, topP: 1e-9, seed: 2 ** 53 - 1 });
     await roundTrip('explore', '', { words: HARD, weigh: true, suppress: true, tokens: [HARD, ' girl', ' girl'] });
     await roundTrip('sweep', '', { neurons: 'L0-3', operation: 'set:3', measures: ['entropy', 'logit:" a,b"'] });
-    await roundTrip('sweep', '', { at: '' });
+    await roundTrip('sweep', '', { at: '', onTop: false });
 });
 
 test('a list from which all is removed comes back empty', async () => {
@@ -119,6 +120,43 @@ test('what the page changes is soon in the address', async () => {
     go('value', 'L1D2');
     await until(() => state.view === 'value');
     equal([state.id, state.prompt], ['L1D2', HARD]);
+});
+
+test('what has no on or off is not in force in LM-Debugger’s mode, and stays in the link', async () => {
+    await open('#/prediction?edit=L1D2*%3D5&edit=L1D3%3D0%40last&mode=lm-debugger');
+    equal(enabledTexts(), ['L1D3=off']);
+    state.mode = 'exact';
+    equal(enabledTexts(), ['L1D2*=5', 'L1D3=0@last']);
+});
+
+test('prompts and interventions are undone and done again, and the browser goes back to them', async () => {
+    const settled = async hash => until(() => location.hash === hash);
+    await open('#/prediction?prompt=a');
+    const pause = () => new Promise(resolve => setTimeout(resolve, 700));
+    const steps = [link('prediction')];
+    for (const change of [() => addEdit(1, 2), () => addEdit(1, 3), () => removeEdits(edit => edit.neuron === 2, 'L1D2')]) {
+        change();
+        steps.push(link('prediction'));
+        await settled(steps.at(-1));
+    }
+    await pause();
+    for (const value of [1, 2, 3]) {
+        state.edits[0].value = value; // a slider moves: one step
+        await settled(link('prediction'));
+    }
+    undo();
+    equal([link('prediction'), canRedo()], [steps[3], true]);
+    await settled(steps[3]);
+    undo();
+    await settled(steps[2]);
+    equal(enabledTexts(), ['L1D2=0', 'L1D3=0']);
+    redo();
+    await settled(steps[3]);
+    history.back();
+    await settled(steps[2]);
+    history.back();
+    await settled(steps[3]);
+    equal([enabledTexts(), canUndo()], [['L1D3=0'], true]);
 });
 
 test('a token is followed, and let go', async () => {

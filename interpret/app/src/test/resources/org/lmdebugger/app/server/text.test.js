@@ -1,5 +1,5 @@
 // text.js: how tokens and numbers are written.
-const { fixed, measured, parts, percent, plural, rank, signed, token, valueOf, visible } = await import('/text.js');
+const { changeOf, decimals, fixed, measured, parts, percent, plural, rank, signed, token, unitOf, valueOf, visible } = await import('/text.js');
 
 test('a token without anything unseen stays as it is', () => {
     for (const text of ['girl', 'Ça', '語', '👩‍🔬', 'می‌خواهم', '<b>&amp;', '�', '']) {
@@ -68,6 +68,11 @@ test('a measure has four digits, however small or large', () => {
     equal([1.23456, 1000.4, -1234567.8].map(measured), ['1.235', '1,000', '−1,234,568']);
 });
 
+test('a column has as many decimals as show four digits of its largest number', () => {
+    equal([[0.0063, 0.0001], [-12.3], [1234567], [0], [NaN, null], [1e-12]].map(decimals), [6, 2, 0, 3, 3, 9]);
+    equal(['kl', 'log-probability:" a"', 'rank:" a"', 'logit:" a"'].map(unitOf), ['nats', 'nats', 'places', '']);
+});
+
 test('a number that is missing has a text too', () => {
     for (const none of [null, undefined]) {
         equal([percent(none), signed(none), fixed(none), measured(none)], ['–', '', '', '']);
@@ -76,6 +81,7 @@ test('a number that is missing has a text too', () => {
 
 test('ranks are counted from 1, and nouns with their number', () => {
     equal([rank(0), rank(50256)], ['#1', '#50,257']);
-    equal([valueOf('rank:" king"', 0), valueOf('rank:" king"', null), valueOf('kl', 0)], ['#1', '', '0.000']);
+    equal([valueOf('rank:" king"', 0, 3), valueOf('rank:" king"', null, 3), valueOf('kl', 0, 3)], ['#1', '', '0.000']);
+    equal([changeOf('rank:" king"', 2, 3), changeOf('rank:" king"', 0, 3), changeOf('kl', -0.5, 2)], ['+2', '±0', '−0.50']);
     equal([plural(0, 'edit'), plural(1, 'edit'), plural(1000, 'edit')], ['0 edits', '1 edit', '1,000 edits']);
 });

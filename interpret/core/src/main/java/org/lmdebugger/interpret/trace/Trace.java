@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
  * @param prompt    the text
  * @param tokens    its tokens
  * @param added     positions of those that the tokenizer adds by itself, in ascending order
- * @param positions the traced positions, in ascending order
+ * @param positions the traced positions, in ascending order; none if the edited run alone was traced
  * @param edited    the same positions under the edits; empty without edits
  */
 public record Trace(String model, String device, String precision, String mode, String prompt, List<Token> tokens,
@@ -34,7 +34,7 @@ public record Trace(String model, String device, String precision, String mode, 
      *
      * @param position its index, from 0
      * @param target   the token that effects of sub-updates are on: the first chosen one, else the clean run's
-     *                 prediction at this position
+     *                 prediction at this position, or the edited run's if that alone was traced
      * @param against  the token whose logit is subtracted from the target's; without one, direct effects are on the
      *                 target's logit, and total effects on its log-probability
      */

@@ -11,12 +11,13 @@ import java.util.OptionalInt;
  * @param tokens       ids whose rank and probability are followed; effects are on the first
  * @param against      id of the token whose logit is subtracted from that of the token that effects are on, if any
  * @param totalEffects whether to measure each listed sub-update of the clean run ({@link Trace.SubUpdate#total()})
+ * @param clean        whether the clean run is traced too; where it is not, there are edits and no total effects
  */
 public record TraceOptions(Where positions, int top, List<Integer> tokens, OptionalInt against,
-        boolean totalEffects) {
+        boolean totalEffects, boolean clean) {
     /** Options for the last position, ten of each, no chosen tokens. */
     public static final TraceOptions DEFAULT = new TraceOptions(Where.at(-1), 10, List.of(), OptionalInt.empty(),
-            false);
+            false, true);
 
     public TraceOptions {
         tokens = List.copyOf(tokens);
@@ -44,26 +45,31 @@ public record TraceOptions(Where positions, int top, List<Integer> tokens, Optio
     }
 
     public TraceOptions at(Integer... indices) {
-        return new TraceOptions(Where.at(indices), top, tokens, against, totalEffects);
+        return new TraceOptions(Where.at(indices), top, tokens, against, totalEffects, clean);
     }
 
     public TraceOptions atAllPositions() {
-        return new TraceOptions(Where.ALL, top, tokens, against, totalEffects);
+        return new TraceOptions(Where.ALL, top, tokens, against, totalEffects, clean);
     }
 
     public TraceOptions top(int count) {
-        return new TraceOptions(positions, count, tokens, against, totalEffects);
+        return new TraceOptions(positions, count, tokens, against, totalEffects, clean);
     }
 
     public TraceOptions following(Integer... ids) {
-        return new TraceOptions(positions, top, List.of(ids), against, totalEffects);
+        return new TraceOptions(positions, top, List.of(ids), against, totalEffects, clean);
     }
 
     public TraceOptions against(int id) {
-        return new TraceOptions(positions, top, tokens, OptionalInt.of(id), totalEffects);
+        return new TraceOptions(positions, top, tokens, OptionalInt.of(id), totalEffects, clean);
     }
 
     public TraceOptions withTotalEffects() {
-        return new TraceOptions(positions, top, tokens, against, true);
+        return new TraceOptions(positions, top, tokens, against, true, clean);
+    }
+
+    /** Returns the same of the edited run alone, to compare with a clean trace that is there already. */
+    public TraceOptions withoutClean() {
+        return new TraceOptions(positions, top, tokens, against, totalEffects, false);
     }
 }

@@ -8,9 +8,11 @@ import java.net.URISyntaxException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
+import org.lmdebugger.checkpoint.Digests;
 
 /** The page's files, all in memory, by the path that a browser asks for: a request never becomes a path of a file. */
 public final class Assets {
@@ -25,7 +27,8 @@ public final class Assets {
 
     private final Map<String, Asset> byPath = new TreeMap<>();
 
-    public record Asset(String type, byte[] bytes) {
+    /** A file. @param tag the entity tag of its content */
+    public record Asset(String type, byte[] bytes, String tag) {
     }
 
     public Assets() {
@@ -87,6 +90,7 @@ public final class Assets {
     }
 
     private void add(String path, byte[] bytes) {
-        byPath.put(path, new Asset(TYPES.get(path.substring(path.lastIndexOf('.') + 1)), bytes));
+        var tag = '"' + HexFormat.of().formatHex(Digests.sha256().digest(bytes)) + '"';
+        byPath.put(path, new Asset(TYPES.get(path.substring(path.lastIndexOf('.') + 1)), bytes, tag));
     }
 }

@@ -1,5 +1,8 @@
 package org.lmdebugger.app.server.routes;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.io.IOException;
@@ -65,6 +68,7 @@ public final class SweepRoutes {
      * @param targets the target token of each prompt, or one for all: a text that is one token, or an id as {@code #12}
      * @param against the second token of {@code difference:target/against}, likewise
      */
+    @JsonInclude(NON_NULL)
     record SweepRequest(List<String> prompts, List<String> targets, List<String> against, String mode, String neurons,
             String sites, List<String> edits, List<String> operations, String at, List<String> measures) {
         Sweep sweep() {
@@ -107,8 +111,8 @@ public final class SweepRoutes {
     }
 
     private void start(Context context) {
-        var sweep = Requests.read(context, SweepRequest.class).sweep()
-                .memory(inference.debugger().model().device().traits().chunkBytes() / SHARE);
+        var request = Requests.read(context, SweepRequest.class);
+        var sweep = request.sweep().memory(inference.debugger().model().device().traits().chunkBytes() / SHARE);
         var plan = inference.call(context, debugger -> debugger.plan(sweep));
         if (plan.effects() > Limits.EFFECTS) {
             throw Problem.badRequest("neurons: %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
@@ -120,7 +124,7 @@ public final class SweepRoutes {
                     "measures: %,d numbers of %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
                             .formatted(numbers, plan.effects(), Limits.NUMBERS));
         }
-        var job = new SweepJob(plan, System::nanoTime);
+        var job = new SweepJob(plan, request, System::nanoTime);
         synchronized (sweeps) {
             forgetOldest();
             job.start(inference);

@@ -12,7 +12,6 @@ import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
-import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.interpret.trace.TraceOptions;
@@ -38,10 +37,11 @@ public final class TraceRoutes {
      * @param target    the token that effects are on, instead of the first followed one
      * @param against   the token whose logit is subtracted from the target's
      * @param neurons   how many neurons of each feed-forward layer an attribution lists
+     * @param clean     whether the clean run is traced too; so without it
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
             List<String> tokens, Boolean total, String target, String against, Boolean attribution, Integer neurons,
-            Boolean attention) {
+            Boolean attention, Boolean clean) {
     }
 
     private void trace(Context context) {
@@ -59,7 +59,7 @@ public final class TraceRoutes {
                 Stream.concat(Stream.ofNullable(request.target()), followed.stream())
                         .map(token -> id(tokenizer, token)).distinct().toList(),
                 Stream.ofNullable(request.against()).mapToInt(token -> id(tokenizer, token)).findFirst(),
-                Boolean.TRUE.equals(request.total()));
+                Boolean.TRUE.equals(request.total()), !Boolean.FALSE.equals(request.clean()));
         var scope = new TraceAttributions.Scope(Boolean.TRUE.equals(request.attribution()),
                 Boolean.TRUE.equals(request.attention()), top, neurons);
         var ids = inference.debugger().model().encode(text);
@@ -69,7 +69,9 @@ public final class TraceRoutes {
             Progress progress = (done, total) -> job.throwIfCancelled();
             var trace = inference.debugger().trace(prompt, edits, options, progress);
             var attributions = TraceAttributions.of(inference.debugger(), trace, prompt, edits, scope, progress);
-            return TraceJson.of(trace, attributions).with(text, coefficients(inference.debugger(), prompt, edits));
+            return TraceJson.of(trace, attributions).with(text,
+                    options.clean() ? ActivationRoutes.coefficients(inference.debugger(), prompt, edits.neurons())
+                            : null);
         }));
     }
 
@@ -135,17 +137,6 @@ public final class TraceRoutes {
                     "positions: attributions of %,d are %,d total effects, %,d sources of heads and %,d neurons (expected: at most %,d, %,d and %,d; ask for fewer positions)"
                             .formatted(positions, effects, sources, neurons, Limits.TOTAL_EFFECTS, Limits.CELLS,
                                     Limits.CELLS));
-        }
-    }
-
-    /** Returns the edited neurons' coefficients without edits, at every position of the prompt. */
-    private static List<TraceJson.Coefficients> coefficients(Debugger debugger, Prompt prompt, Intervention edits) {
-        if (edits.isEmpty()) {
-            return List.of();
-        }
-        try (var run = debugger.run(prompt, Intervention.NONE)) {
-            return edits.neurons().stream().map(neuron -> new TraceJson.Coefficients(neuron.layer(),
-                    neuron.neuron(), run.coefficients(neuron.layer()).columns(neuron.neuron(), 1).toFloats())).toList();
         }
     }
 }

@@ -28,6 +28,7 @@ public final class SweepJob {
 
     private final String id = AccessTokens.random();
     private final SweepPlan plan;
+    private final Object request;
     private final LongSupplier clock;
     private final List<Effects> chunks = new ArrayList<>(); // guarded by this, and so on
     private long done;
@@ -52,16 +53,22 @@ public final class SweepJob {
      * @param done    effects that are computed, of {@code effects}
      * @param targets the target token of each prompt, null for one without; empty if no prompt has one
      * @param against likewise, for differences
+     * @param request what was asked for
      * @param problem why it failed, if it did
      */
     public record Progress(String id, String state, long done, long effects, int chunks, double gflop,
             List<String> measures, List<String> prompts, @JsonInclude(NON_EMPTY) List<String> targets,
-            @JsonInclude(NON_EMPTY) List<String> against, @JsonInclude(NON_NULL) Problem.Details problem) {
+            @JsonInclude(NON_EMPTY) List<String> against, Object request,
+            @JsonInclude(NON_NULL) Problem.Details problem) {
     }
 
-    /** @param clock in nanoseconds */
-    public SweepJob(SweepPlan plan, LongSupplier clock) {
+    /**
+     * @param request what was asked for, as it is answered
+     * @param clock   in nanoseconds
+     */
+    public SweepJob(SweepPlan plan, Object request, LongSupplier clock) {
         this.plan = plan;
+        this.request = request;
         this.clock = clock;
         lastLook = clock.getAsLong();
     }
@@ -194,7 +201,7 @@ public final class SweepJob {
         return new Progress(id, state.name().toLowerCase(Locale.ROOT), done, plan.effects(), plan.chunks().size(),
                 plan.flop() / 1e9, plan.sweep().measures().stream().map(Measure::toString).toList(),
                 plan.sweep().prompts().stream().map(Prompt.Text.class::cast).map(Prompt.Text::text).toList(),
-                Targets.tokens(plan.sweep().targets()), Targets.against(plan.sweep().targets()),
+                Targets.tokens(plan.sweep().targets()), Targets.against(plan.sweep().targets()), request,
                 problem == null ? null : problem.details());
     }
 }

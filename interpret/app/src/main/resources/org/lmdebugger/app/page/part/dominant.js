@@ -1,8 +1,10 @@
 // The dominant sub-updates of a layer: what weighs most, and its direct and total effect on a token.
 import { h } from '/lib/vue.js';
+import { label } from '../edits.js';
+import { state } from '../state.js';
 import { fixed, signed } from '../text.js';
 import { interveneButton, neuronLink } from './neuron.js';
-import { change, join } from './predictions.js';
+import { change } from './predictions.js';
 
 /** A number, and below it the edited one where that reads differently. */
 function pair(clean, edited, write, tone = () => '') {
@@ -16,19 +18,44 @@ function pair(clean, edited, write, tone = () => '') {
 
 const direction = value => (Math.abs(value) < 0.0005 ? '' : value > 0 ? 'for' : 'against');
 
-/** @param extra what else a row shows of a value vector; null if nothing */
-export function dominant(clean, edited, count, target, extra = null) {
+/** The listed rows in the order of the clean run, so that none moves as edits come; then those that only edits bring. */
+function rowsOf(clean, edited, count) {
+    const place = (list, key) => list?.findIndex(each => label(each) === key) ?? -1;
+    const row = key => {
+        const [before, after] = [place(clean, key), place(edited, key)];
+        return {
+            key,
+            clean: clean[before],
+            edited: edited?.[after],
+            listed: before >= 0 && before < count ? clean[before] : undefined,
+            stays: after >= 0 && after < count ? edited[after] : undefined,
+            moved: before - after
+        };
+    };
+    const shown = [...clean.slice(0, count), ...(edited ?? []).slice(0, count)].map(label);
+    return [...new Set(shown)].map(row);
+}
+
+export const ORDERS = { score: 'score', direct: 'direct effect', total: 'total effect', coefficient: 'coefficient' };
+
+/** Value vectors in the chosen order, the largest size first; of an edited run, which has no total effects, by score. */
+const sorted = list => {
+    const by = list.every(each => each[state.order] !== undefined) ? state.order : 'score';
+    return [...list].sort((a, b) => Math.abs(b[by]) - Math.abs(a[by]));
+};
+
+/**
+ * @param clean  of a layer, or of several: {layer, neuron, coefficient, score, direct, total}
+ * @param edited the same under the edits; null without
+ * @param at     the position, as an intervention names it
+ * @param extra  what else a row shows of a value vector; null if nothing
+ */
+export function dominant(clean, edited, { count, at, extra = null }) {
     const both = edited !== undefined && edited !== null;
-    const rows = join(clean.slice(0, count), edited?.slice(0, count), each => each.neuron).map(row => ({
-        ...row,
-        listed: row.clean,
-        clean: row.clean ?? clean.find(each => each.neuron === row.key),
-        edited: row.edited ?? edited?.find(each => each.neuron === row.key),
-        stays: row.edited
-    }));
+    const rows = rowsOf(sorted(clean), edited && sorted(edited), count);
     const largest = Math.max(...clean.map(each => each.score), ...(edited ?? []).map(each => each.score), 1e-9);
     const totals = clean.some(each => each.total !== undefined);
-    const head = (text, title) => h('th', { scope: 'col', title, class: text }, text);
+    const head = text => h('th', { scope: 'col', class: text }, text);
     return h('table', { class: 'dominant' }, [
         h('caption', { class: 'unseen' }, 'Dominant sub-updates'),
         h(
@@ -36,14 +63,10 @@ export function dominant(clean, edited, count, target, extra = null) {
             h('tr', [
                 head('value vector'),
                 extra && head('promotes'),
-                head('coeff.', 'The coefficient, with its sign'),
-                head('score', 'Coefficient times length of the value vector, without sign'),
-                head('direct', `Direct effect: its share in the logit of ${target}`),
-                totals &&
-                    head(
-                        'total',
-                        `Total effect, measured: the log-probability of ${target} minus that with this switched off here`
-                    ),
+                head('coeff.'),
+                head('score'),
+                head('direct'),
+                totals && head('total'),
                 h('th', h('span', { class: 'unseen' }, 'Change and tools'))
             ])
         ),
@@ -51,11 +74,11 @@ export function dominant(clean, edited, count, target, extra = null) {
             'tbody',
             rows.map(row => {
                 const { layer, neuron } = row.clean ?? row.edited;
-                const at = name => [row.clean?.[name], both ? row.edited?.[name] : null];
+                const values = name => [row.clean?.[name], both ? row.edited?.[name] : null];
                 return h('tr', { key: row.key, class: { left: both && !row.stays } }, [
                     h('th', { scope: 'row' }, neuronLink(layer, neuron)),
                     extra && h('td', { class: 'promotes' }, extra(layer, neuron)),
-                    pair(...at('coefficient'), value => fixed(value)),
+                    pair(...values('coefficient'), value => fixed(value)),
                     h('td', { class: 'score' }, [
                         h('span', {
                             class: 'bar',
@@ -64,11 +87,11 @@ export function dominant(clean, edited, count, target, extra = null) {
                         }),
                         h('span', fixed((row.edited ?? row.clean).score))
                     ]),
-                    pair(...at('direct'), value => signed(value), direction),
-                    totals && pair(...at('total'), value => signed(value), direction),
+                    pair(...values('direct'), value => signed(value), direction),
+                    totals && pair(...values('total'), value => signed(value), direction),
                     h('td', { class: 'end' }, [
                         both && change({ ...row, clean: row.listed, edited: row.stays }),
-                        interveneButton(layer, neuron)
+                        interveneButton(layer, neuron, at)
                     ])
                 ]);
             })

@@ -1,6 +1,7 @@
 // Layers × positions: what each layer would predict at each position, or how a chosen token ranks there.
 import { computed, h, nextTick, ref } from '/lib/vue.js';
-import { say, state } from '../state.js';
+import { show } from '../media.js';
+import { enabledEdits, say, state } from '../state.js';
 import { percent, rank, token, visible } from '../text.js';
 import { iconButton } from './icon.js';
 import { segments } from './segments.js';
@@ -12,12 +13,16 @@ export const HeatMap = {
     setup(props) {
         const page = ref(Infinity); // the last part, where the prediction is
         const table = ref(null);
-        const sides = computed(() => ({ clean: props.trace.positions, edited: props.trace.edited?.positions }));
+        const tokenOf = positions => positions?.[0].layers[0].chosen[0]?.id;
+        const sides = computed(() => {
+            const { clean, edited } = props.trace;
+            return { clean, edited: tokenOf(edited) === tokenOf(clean) ? edited : null }; // else it is about to come
+        });
         const side = computed(() => (sides.value.edited ? state.side : 'clean'));
         const last = computed(() => Math.ceil(props.trace.tokens.length / AT_ONCE) - 1);
         const first = computed(() => Math.min(page.value, last.value) * AT_ONCE);
         const chosen = computed(() => (state.position < 0 ? props.trace.tokens.length - 1 : state.position));
-        const ranks = computed(() => state.heat === 'rank');
+        const ranks = computed(() => state.heat === 'rank' && props.trace.clean[0].layers[0].chosen.length > 0);
 
         function open(position, layer, focus = false) {
             state.position = position === props.trace.tokens.length - 1 ? -1 : position;
@@ -26,7 +31,7 @@ export const HeatMap = {
             nextTick(() =>
                 focus
                     ? table.value.querySelector(`[data-cell="${layer} ${position}"]`)?.focus()
-                    : document.getElementById(`layer-${layer}`)?.scrollIntoView({ block: 'center', behavior: 'smooth' })
+                    : show(document.getElementById(`layer-${layer}`))
             );
         }
 
@@ -37,7 +42,7 @@ export const HeatMap = {
                 return;
             }
             event.preventDefault();
-            const layer = Math.min(props.trace.positions[0].layers.length - 1, Math.max(0, cell[0] + step[0]));
+            const layer = Math.min(props.trace.clean[0].layers.length - 1, Math.max(0, cell[0] + step[0]));
             open(Math.min(props.trace.tokens.length - 1, Math.max(0, cell[1] + step[1])), layer, true);
         }
 
@@ -92,7 +97,7 @@ export const HeatMap = {
 
         return () => {
             const positions = props.trace.tokens.map((_, index) => index).slice(first.value, first.value + AT_ONCE);
-            const followed = props.trace.positions[0].layers[0].chosen[0];
+            const followed = props.trace.clean[0].layers[0].chosen[0];
             return h('section', { class: 'panel heat', 'aria-label': 'Layers and positions' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', 'Layers × positions'),
@@ -102,19 +107,19 @@ export const HeatMap = {
                             null,
                             [
                                 ['top', 'likeliest token'],
-                                ['rank', ['rank of ', token(followed.token)]]
+                                ['rank', followed ? ['rank of ', token(followed.token)] : 'rank of a token']
                             ],
                             state.heat,
                             value => (state.heat = value)
                         ),
-                        sides.value.edited &&
+                        enabledEdits().length > 0 &&
                             segments(
                                 null,
                                 [
                                     ['clean', 'clean'],
                                     ['edited', 'edited']
                                 ],
-                                side.value,
+                                state.side,
                                 value => (state.side = value)
                             )
                     ])
@@ -142,7 +147,7 @@ export const HeatMap = {
                         ),
                         h(
                             'tbody',
-                            props.trace.positions[0].layers.map((_, layer) =>
+                            props.trace.clean[0].layers.map((_, layer) =>
                                 h('tr', { key: layer }, [
                                     h('th', { scope: 'row' }, `L${layer}`),
                                     positions.map(position => cell(position, layer))

@@ -1,7 +1,7 @@
 // The interventions: what happens to which coefficients, and where.
 import { computed, h, ref } from '/lib/vue.js';
 import { post } from '../api.js';
-import { copyOf, FORM, isPositions, isSwitch, label, NAMED_POSITIONS, OPERATIONS, parseEdit } from '../edits.js';
+import { copyOf, editText, FORM, isPositions, isSwitch, label, NAMED_POSITIONS, OPERATIONS, parseEdit, switchText } from '../edits.js';
 import { useLoad } from '../load.js';
 import { session, state } from '../state.js';
 import { fixed } from '../text.js';
@@ -11,6 +11,7 @@ import { neuronLink } from './neuron.js';
 import { problemNotice } from './notice.js';
 import { segments } from './segments.js';
 
+const FOLDED = 6; // rows; the others are shown on demand
 const LM_DEBUGGER =
     'Overwrites the neuron before the activation, at every position: with 0 for off, with more than the layer’s largest score for on';
 
@@ -20,12 +21,13 @@ export const Interventions = {
         const wrong = ref(null);
         // The coefficients as they are without edits, whether or not an intervention is enabled. What is wrong with the
         // prompt or an intervention, the view itself says.
-        const neurons = computed(() => [...new Set(state.edits.map(label))].sort());
+        const neurons = computed(() => [...new Set(state.edits.filter(edit => !edit.part).map(label))].sort());
         const clean = useLoad(
             () => (state.prompt === '' || neurons.value.length === 0 ? null : { prompt: state.prompt, neurons: neurons.value }),
-            async ({ prompt, neurons }, signal) =>
-                (await post('/api/v1/trace', { prompt, edits: neurons.map(each => each + '*=1'), top: 1 }, signal)).coefficients
+            async (body, signal) => (await post('/api/v1/coefficients', body, signal)).neurons,
+            ({ prompt }) => prompt
         );
+        const all = ref(false);
 
         function cleanValue(edit) {
             const values = clean.data?.find(each => each.layer === edit.layer && each.neuron === edit.neuron)?.clean;
@@ -48,6 +50,14 @@ export const Interventions = {
                 1
             );
         const duplicate = edit => state.edits.splice(state.edits.indexOf(edit) + 1, 0, copyOf(edit));
+        const force = enabled => state.edits.forEach(edit => (edit.enabled = enabled));
+
+        /** What a field of text or number becomes; of an empty one, what it was. */
+        function numberOf(event, before) {
+            const number = event.target.value.trim() === '' ? NaN : Number(event.target.value);
+            event.target.value = Number.isFinite(number) ? number : before;
+            return Number.isFinite(number) ? number : before;
+        }
 
         const operation = (edit, name) =>
             h(
@@ -82,7 +92,7 @@ export const Interventions = {
                           step: 'any',
                           value: edit.value,
                           'aria-label': `Value for ${name}, as a number`,
-                          onChange: event => (edit.value = Number(event.target.value))
+                          onChange: event => (edit.value = numberOf(event, edit.value))
                       })
                   ]);
 
@@ -117,13 +127,14 @@ export const Interventions = {
                     ['off', 'off'],
                     ['on', 'on']
                 ],
-                edit.operation === 'on' ? 'on' : 'off',
+                switchText(edit)?.replace(/.*=/, ''),
                 value => (edit.operation = value)
             );
 
         const row = edit => {
-            const name = label(edit);
-            const value = cleanValue(edit);
+            const name = edit.part ?? label(edit);
+            const value = edit.part ? null : cleanValue(edit);
+            const isLeftOut = state.mode === 'lm-debugger' && switchText(edit) === null;
             return h('li', { class: ['edit', { disabled: !edit.enabled }], key: edit.key }, [
                 h('label', { class: 'switch', title: edit.enabled ? 'In force' : 'Not in force' }, [
                     h('input', {
@@ -134,11 +145,17 @@ export const Interventions = {
                     }),
                     h('span')
                 ]),
-                neuronLink(edit.layer, edit.neuron),
-                ...(state.mode === 'lm-debugger'
-                    ? [switched(edit, name)]
-                    : [operation(edit, name), amount(edit, name), where(edit, name)]),
-                h('span', { class: 'hint was' }, value == null ? '' : `is ${fixed(value)}`),
+                edit.part ? h('code', edit.part) : neuronLink(edit.layer, edit.neuron),
+                ...(edit.part
+                    ? []
+                    : state.mode === 'lm-debugger'
+                      ? [switched(edit, name)]
+                      : [operation(edit, name), amount(edit, name), where(edit, name)]),
+                h(
+                    'span',
+                    { class: 'hint was' },
+                    isLeftOut ? `${editText(edit)} is neither on nor off: not in force here` : value == null ? '' : `is ${fixed(value)}`
+                ),
                 h('span', { class: 'tools' }, [
                     iconButton('copy', `Duplicate ${name}`, () => duplicate(edit)),
                     iconButton('close', `Delete ${name}`, () => remove(edit))
@@ -176,6 +193,10 @@ export const Interventions = {
                             }),
                             'as LM-Debugger does'
                         ]),
+                        state.edits.length > 1 && [
+                            h('button', { type: 'button', class: 'quiet', onClick: () => force(false) }, 'All out of force'),
+                            h('button', { type: 'button', class: 'quiet', onClick: () => force(true) }, 'All in force')
+                        ],
                         state.edits.length > 0 &&
                             h('button', { type: 'button', class: 'quiet', onClick: () => (state.edits = []) }, 'Clear')
                     ])
@@ -188,7 +209,13 @@ export const Interventions = {
                           h('b', '+'),
                           ' beside a value vector.'
                       ])
-                    : h('ul', { class: 'edits' }, state.edits.map(row)),
+                    : h('ul', { class: 'edits' }, (all.value ? state.edits : state.edits.slice(0, FOLDED)).map(row)),
+                state.edits.length > FOLDED &&
+                    h(
+                        'button',
+                        { type: 'button', class: 'link', 'aria-expanded': String(all.value), onClick: () => (all.value = !all.value) },
+                        all.value ? `Show the first ${FOLDED}` : `Show all ${state.edits.length}`
+                    ),
                 h(
                     'datalist',
                     { id: 'positions' },

@@ -1,10 +1,10 @@
 // The way of a followed token through the layers: its rank, clean and edited.
 import { h } from '/lib/vue.js';
+import { isNarrow } from '../media.js';
 import { percent, rank, token } from '../text.js';
 
-const WIDTH = 760;
 const HEIGHT = 170;
-const MARGIN = { left: 44, right: 12, top: 10, bottom: 22 };
+const MARGIN = { left: 56, right: 12, top: 14, bottom: 22 };
 
 function points(position) {
     return position.layers.flatMap(({ layer, chosen }) => [
@@ -15,9 +15,10 @@ function points(position) {
 
 export function journey(clean, edited) {
     const { d3 } = window;
+    const width = isNarrow.value ? 340 : 760; // about that of the screen, so that texts are as large as elsewhere
     const lines = [['clean', points(clean)], edited && ['edited', points(edited)]].filter(Boolean);
     const worst = Math.max(10, ...lines.flatMap(([, line]) => line.map(each => each.rank + 1)));
-    const x = d3.scaleLinear([0, clean.layers.length], [MARGIN.left, WIDTH - MARGIN.right]);
+    const x = d3.scaleLinear([0, clean.layers.length], [MARGIN.left, width - MARGIN.right]);
     const y = d3.scaleLog([1, worst], [MARGIN.top, HEIGHT - MARGIN.bottom]);
     const path = d3.line(
         each => x(each.at),
@@ -28,13 +29,13 @@ export function journey(clean, edited) {
         .map(([kind, line]) => `${kind}: ${rank(line[0].rank)} at first, ${rank(line.at(-1).rank)} at last`)
         .join('; ');
     const ranks = [1, 10, 100, 1000, 10000].filter(each => each <= worst);
-    const every = Math.ceil(clean.layers.length / 12);
+    const every = Math.ceil(clean.layers.length / (isNarrow.value ? 8 : 12));
     return h('figure', { class: 'journey' }, [
         h('figcaption', [h('span', ['Rank of ', token(chosen.token), ' through the layers'])]),
-        h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `Rank of the followed token, ${says}` }, [
+        h('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': `Rank of the followed token, ${says}` }, [
             ranks.map(each =>
                 h('g', { class: 'grid', key: each }, [
-                    h('line', { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(each), y2: y(each) }),
+                    h('line', { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(each), y2: y(each) }),
                     h('text', { x: MARGIN.left - 6, y: y(each) + 4, 'text-anchor': 'end' }, rank(each - 1))
                 ])
             ),

@@ -1,9 +1,15 @@
 // One layer at one position: before, what its feed-forward part adds, after.
 import { h } from '/lib/vue.js';
-import { link, state } from '../state.js';
+import { show } from '../media.js';
+import { enabledEdits, link, say, state } from '../state.js';
+import { isFollowed } from '../trace.js';
 import { percent, rank, token } from '../text.js';
 import { dominant } from './dominant.js';
 import { predictions } from './predictions.js';
+import { targetText } from './target.js';
+
+/** The dominant value vectors of a traced layer, as {layer, neuron, …}. */
+export const neuronsOf = ({ layer, dominant }) => dominant.map(each => ({ ...each, layer }));
 
 /** How a followed token fares in this layer. */
 function standing(chosen, kind) {
@@ -21,14 +27,14 @@ function standing(chosen, kind) {
 /**
  * @param position clean, of the trace
  * @param edited   the same position under the edits; null without
+ * @param at       the position, as an intervention names it
  * @param extra    see dominant
  */
-export function layerCard(position, edited, index, { extra = null, step = true } = {}) {
+export function layerCard(position, edited, index, { at, extra = null, step = true }) {
     const layer = position.layers[index];
     const other = edited?.layers[index];
-    const edits = state.edits.filter(edit => edit.enabled && edit.layer === index).length;
-    const chosen = layer.chosen[0];
-    const named = layers => ({ ...layers, dominant: layers.dominant.map(each => ({ ...each, layer: index })) });
+    const edits = enabledEdits().filter(edit => edit.layer === index).length;
+    const chosen = isFollowed() && layer.chosen[0];
     return h(
         'article',
         {
@@ -48,7 +54,7 @@ export function layerCard(position, edited, index, { extra = null, step = true }
                     h('span', { class: 'row standings' }, [
                         token(chosen.token),
                         standing(chosen, 'clean'),
-                        other && standing(other.chosen[0], 'edited')
+                        other?.chosen[0] && standing(other.chosen[0], 'edited')
                     ]),
                 step && h('a', { class: 'quiet', href: link('step', '', { layer: index }) }, 'Step from here')
             ]),
@@ -59,13 +65,7 @@ export function layerCard(position, edited, index, { extra = null, step = true }
                 ]),
                 h('section', { class: 'wide' }, [
                     h('h4', 'Dominant sub-updates'),
-                    dominant(
-                        named(layer).dominant,
-                        other && named(other).dominant,
-                        state.top,
-                        position.target.token,
-                        extra
-                    )
+                    dominant(neuronsOf(layer), other && neuronsOf(other), { count: state.top, at, extra })
                 ]),
                 h('section', [
                     h('h4', 'After'),
@@ -74,4 +74,37 @@ export function layerCard(position, edited, index, { extra = null, step = true }
             ])
         ]
     );
+}
+
+/** Opens the card of a layer and brings it into sight. */
+export function showLayer(layer) {
+    state.layer = layer;
+    say(`Layer ${layer}`);
+    const card = document.getElementById(`layer-${layer}`);
+    show(card, 'start');
+    card?.focus({ preventScroll: true });
+}
+
+const term = (word, ...meaning) => [h('dt', word), h('dd', meaning)];
+
+/** The words of the tables, where they stand. */
+export function effectsHint(position) {
+    return h('details', { class: 'words' }, [
+        h('summary', [
+            isFollowed() ? 'Click the followed token again to let it go. ' : 'Effects are on the prediction; click a token to follow another. ',
+            'What the columns mean'
+        ]),
+        h('dl', [
+            term('before, after', 'The logit lens: the tokens that the model would predict if it ended here.'),
+            term('coefficient', 'The activation of the neuron, which weighs its value vector.'),
+            term('score', 'Coefficient times the norm of the value vector, without sign: how much it weighs in the layer.'),
+            term('direct effect', 'Direct logit attribution: the share of coefficient × value vector in the logit of ', targetText(position), '.'),
+            term(
+                'total effect',
+                position.against ? 'Measured: the logit difference ' : 'Measured: the log-probability of ',
+                targetText(position),
+                ' minus the same with this neuron switched off at this position.'
+            )
+        ])
+    ]);
 }

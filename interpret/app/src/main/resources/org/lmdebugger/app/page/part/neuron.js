@@ -1,7 +1,7 @@
 // A value vector in a list: its label or name, which opens its details, and a button that adds it to the interventions.
 import { h } from '/lib/vue.js';
 import { label } from '../edits.js';
-import { addEdit, isEdited, nameOf, session } from '../state.js';
+import { addEdit, addText, isEdited, nameOf, removeEdits, session, state } from '../state.js';
 import { iconButton } from './icon.js';
 
 export function neuronLink(layer, neuron) {
@@ -19,11 +19,30 @@ export function neuronLink(layer, neuron) {
     );
 }
 
-export function interveneButton(layer, neuron) {
-    return iconButton('add', `Add ${label({ layer, neuron })} to the interventions`, () => addEdit(layer, neuron));
+const remove = (layer, neuron) =>
+    removeEdits(edit => edit.layer === layer && edit.neuron === neuron, label({ layer, neuron }));
+
+/** Adds it, or takes it away again. @param at the positions that the numbers beside it are of */
+export function interveneButton(layer, neuron, at = 'all') {
+    const name = label({ layer, neuron });
+    return isEdited(layer, neuron)
+        ? iconButton('remove', `Remove ${name} from the interventions`, () => remove(layer, neuron), { class: ['icon', 'on'] })
+        : iconButton('add', `Add ${name} to the interventions`, () => addEdit(layer, neuron, { at }));
+}
+
+/** Adds an intervention in its text form, such as a head's, or takes it away again. */
+export function textButton(text, name) {
+    const isThere = state.edits.some(edit => edit.part === text);
+    return isThere
+        ? iconButton('remove', `Remove ${name} from the interventions`, () => removeEdits(edit => edit.part === text, text), {
+              class: ['icon', 'on']
+          })
+        : iconButton('add', `Switch off ${name}`, () => addText(text));
 }
 
 /** The same in words, where there is room. */
 export function interveneWords(layer, neuron) {
-    return h('button', { type: 'button', onClick: () => addEdit(layer, neuron) }, 'Add to the interventions');
+    return isEdited(layer, neuron)
+        ? h('button', { type: 'button', onClick: () => remove(layer, neuron) }, 'Remove from the interventions')
+        : h('button', { type: 'button', onClick: () => addEdit(layer, neuron) }, 'Add to the interventions');
 }

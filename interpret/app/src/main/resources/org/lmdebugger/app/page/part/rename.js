@@ -1,7 +1,7 @@
 // The name of a value vector, which can be changed.
 import { h, ref, watch } from '/lib/vue.js';
 import { label } from '../edits.js';
-import { nameOf, rename, say } from '../state.js';
+import { nameOf, rename, say, session } from '../state.js';
 import { problemNotice } from './notice.js';
 
 export const Rename = {
@@ -14,6 +14,9 @@ export const Rename = {
             name => (text.value = name ?? ''),
             { immediate: true }
         );
+
+        /** Characters, of which JavaScript's texts may have two units each. */
+        const shortened = name => [...name].slice(0, session.model?.limits.name_characters).join('');
 
         async function save(event) {
             event.preventDefault();
@@ -34,7 +37,7 @@ export const Rename = {
                         value: text.value,
                         placeholder: 'Give it a name',
                         'aria-label': `Name of ${label(props)}`,
-                        onInput: event => (text.value = event.target.value)
+                        onInput: event => (event.target.value = text.value = shortened(event.target.value))
                     }),
                     h(
                         'button',

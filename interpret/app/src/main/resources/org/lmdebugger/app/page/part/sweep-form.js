@@ -1,6 +1,7 @@
 // What a sweep does: which neurons, what to them, where, and what is measured.
 import { computed, h, ref } from '/lib/vue.js';
-import { session, state } from '../state.js';
+import { enabledTexts, session, state } from '../state.js';
+import { plural } from '../text.js';
 import { removable, resolveToken, TOKEN_HINT } from './token-input.js';
 import { problemNotice } from './notice.js';
 
@@ -68,7 +69,11 @@ export const SweepForm = {
                             step: 'any',
                             'aria-label': 'Amount',
                             value: operation.value[1],
-                            onChange: event => (state.operation = `${operation.value[0]}:${event.target.value || 0}`)
+                            onChange: event => {
+                                const amount = event.target.value.trim() || operation.value[1]; // an empty one is none
+                                event.target.value = amount;
+                                state.operation = `${operation.value[0]}:${amount}`;
+                            }
                         })
                 ])
             ]);
@@ -162,6 +167,15 @@ export const SweepForm = {
                             ['last', 'all'].map(value => h('option', { value }))
                         ),
                         measures(),
+                        enabledTexts().length > 0 &&
+                            h('label', { class: 'row check' }, [
+                                h('input', {
+                                    type: 'checkbox',
+                                    checked: state.onTop,
+                                    onChange: event => (state.onTop = event.target.checked)
+                                }),
+                                `on top of ${plural(enabledTexts().length, 'intervention')}`
+                            ]),
                         h(
                             'button',
                             {

@@ -1,12 +1,12 @@
 // The effects of a sweep, layers × neurons, drawn on a canvas as there may be hundreds of thousands.
 import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { label } from '../edits.js';
-import { measured } from '../text.js';
-import { nameOf, state } from '../state.js';
+import { isDark } from '../media.js';
+import { measured, unitOf } from '../text.js';
+import { nameOf } from '../state.js';
 import { segments } from './segments.js';
 
 const LEFT = 34; // for the layers' names
-const dark = window.matchMedia('(prefers-color-scheme: dark)');
 
 export const SweepMap = {
     props: { map: { type: Object, required: true } },
@@ -90,37 +90,29 @@ export const SweepMap = {
         function pick(event) {
             const each = at(event);
             if (each) {
-                emit('pick', editOf(each));
+                emit('pick', each);
             }
-        }
-
-        /** The edit that the sweep made of this neuron. */
-        function editOf(each) {
-            const [name, amount] = state.operation.split(':');
-            const change =
-                state.mode === 'lm-debugger'
-                    ? '=' + name
-                    : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount }[name];
-            return label(each) + change + (state.mode === 'lm-debugger' || state.at === 'all' ? '' : '@' + state.at);
         }
 
         const observer = new ResizeObserver(draw);
         onMounted(() => {
             observer.observe(canvas.value.parentElement);
-            dark.addEventListener('change', draw);
             draw();
         });
-        onUnmounted(() => {
-            observer.disconnect();
-            dark.removeEventListener('change', draw);
-        });
-        watch([() => props.map, sorted], draw);
+        onUnmounted(() => observer.disconnect());
+        watch([() => props.map, sorted, isDark], draw);
 
         const write = each => [
             h('b', label(each)),
             nameOf(each.layer, each.neuron) && ` ${nameOf(each.layer, each.neuron)}`,
             `: ${props.map.measure} ${each.change < 0 ? '' : '+'}${measured(each.change)}`
         ];
+
+        const legend = () => {
+            const largest = props.map.changes.flat().reduce((most, change) => Math.max(most, Math.abs(change ?? 0)), 0);
+            const end = sign => `${sign}${measured(largest)} ${unitOf(props.map.measure)}`;
+            return h('p', { class: 'legend hint' }, [end('−'), h('span', { 'aria-hidden': 'true' }), end('+')]);
+        };
 
         return () =>
             h('section', { class: 'panel sweep-map', 'aria-label': 'Map of effects' }, [
@@ -148,6 +140,7 @@ export const SweepMap = {
                         onClick: pick
                     })
                 ),
+                legend(),
                 h(
                     'p',
                     { class: 'hint' },

@@ -69,7 +69,7 @@ export const Generation = {
                     type: 'number',
                     value: state[name],
                     ...attributes,
-                    onChange: event => (state[name] = Number(event.target.value))
+                    onChange: event => (event.target.value = state[name] = Number(event.target.value.trim() || state[name]))
                 })
             ]);
 

@@ -1,17 +1,21 @@
 // How the prediction comes about, layer by layer, clean and edited.
-import { h, nextTick, watch } from '/lib/vue.js';
+import { computed, h, nextTick, watch } from '/lib/vue.js';
 import { post } from '../api.js';
 import { useLoad } from '../load.js';
 import { enabledTexts, state } from '../state.js';
-import { percent, token, visible } from '../text.js';
+import { token } from '../text.js';
+import { atPosition, followed, isFollowed, positionText, useTrace } from '../trace.js';
 import { HeatMap } from '../part/heat-map.js';
 import { Interventions } from '../part/interventions.js';
 import { journey } from '../part/journey.js';
-import { layerCard } from '../part/layer-card.js';
+import { dominant, ORDERS } from '../part/dominant.js';
+import { effectsHint, layerCard, neuronsOf, showLayer } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { predictions } from '../part/predictions.js';
 import { Prompt } from '../part/prompt.js';
 import { segments } from '../part/segments.js';
+import { glance, headline, Strip } from '../part/strip.js';
+import { Target } from '../part/target.js';
 import { TokenInput } from '../part/token-input.js';
 
 const welcome = () =>
@@ -25,84 +29,51 @@ const welcome = () =>
         ])
     );
 
-/** What is asked of every trace. */
-export function traceRequest(more) {
-    return state.prompt === ''
-        ? null
-        : {
-              prompt: state.prompt,
-              edits: enabledTexts(),
-              mode: state.mode,
-              tokens: state.token === '' ? [] : [state.token],
-              ...more
-          };
-}
-
-export const atPosition = () => (state.position < 0 ? 'last' : [state.position]);
-
 /** The likeliest next tokens, and in words what became of the first. */
 export function outcome(tokens, clean, edited) {
-    const [first, second] = [clean.layers.at(-1).after[0], edited?.layers.at(-1).after[0]];
     return h('section', { class: 'panel outcome', 'aria-label': 'Prediction' }, [
         h('h2', ['After ', token(tokens[clean.position].text)]),
-        h(
-            'p',
-            { class: 'headline', role: 'status' },
-            !second
-                ? [token(first.token), h('span', { class: 'clean' }, percent(first.probability))]
-                : first.id === second.id
-                  ? [
-                        token(first.token),
-                        h('span', { class: 'clean' }, percent(first.probability)),
-                        '→',
-                        h('span', { class: 'edited' }, percent(second.probability))
-                    ]
-                  : [
-                        token(first.token, { class: 'clean' }),
-                        '→',
-                        token(second.token, { class: 'edited' }),
-                        h('span', { class: 'edited' }, percent(second.probability))
-                    ]
-        ),
+        h('p', { class: 'headline' }, headline(clean, edited)),
         predictions(clean.layers.at(-1).after, edited?.layers.at(-1).after, 10, 'Likeliest next tokens')
     ]);
 }
 
+/** Results, out of sight while they are those of another prompt or position. */
+export const results = (trace, content) =>
+    h('div', { class: ['stack', { outdated: trace.isOutdated.value }], inert: trace.isOutdated.value }, content);
+
+/** The token that is followed in a traced position, if one is. */
+const chosenIn = position => position?.layers[0].chosen[0]?.id;
+
 export const Prediction = {
     setup() {
-        const detail = useLoad(
-            () => traceRequest({ positions: atPosition(), top: 10, total: true }),
-            (body, signal) => post('/api/v1/trace', body, signal)
+        const detail = useTrace(() => ({ positions: atPosition(), top: 10, total: true, ...followed() }));
+        const target = computed(() => detail.clean.data?.positions[0].target.id);
+        const targetId = () => (target.value === undefined ? undefined : '#' + target.value);
+        // The whole prompt, once; the edited run only where it is drawn, and a token only if its ranks are.
+        const ranks = () => (state.heat === 'rank' ? { tokens: [targetId()] } : {});
+        const overview = useTrace(
+            () => (state.heat === 'rank' && targetId() === undefined ? undefined : { positions: 'all', top: 1, ...ranks() }),
+            () => (state.side === 'edited' ? enabledTexts() : [])
         );
-        // The prediction is followed if no other token is: that is known once the detail is there.
-        const overview = useLoad(
+        // The way of the prediction, which is known once it has been traced; of a followed token the detail has it.
+        const way = useLoad(
             () =>
-                state.prompt === ''
+                isFollowed() || target.value === undefined
                     ? null
-                    : isCurrent()
-                      ? traceRequest({ positions: 'all', top: 1, tokens: ['#' + detail.data.positions[0].target.id] })
-                      : undefined,
-            (body, signal) => post('/api/v1/trace', body, signal)
+                    : { prompt: state.prompt, positions: atPosition(), top: 1, target: targetId() },
+            (body, signal) => post('/api/v1/trace', body, signal),
+            ({ prompt, positions }) => [prompt, positions]
         );
-        function isCurrent() {
-            const { prompt, tokens, positions } = detail.data ?? {};
-            const position = state.position < 0 ? tokens?.length - 1 : state.position;
-            return (
-                prompt === state.prompt &&
-                positions[0].position === position &&
-                (state.token === '' || state.token === '#' + positions[0].target.id || !state.token.startsWith('#'))
-            );
-        }
 
-        watch(
-            () => detail.data,
-            trace =>
-                nextTick(() => {
-                    document.title = trace
-                        ? `${visible(trace.tokens.map(each => each.text).join('')).slice(-40)} · LM-Debugger`
-                        : 'LM-Debugger';
-                })
+        watch(detail.data, trace =>
+            nextTick(() => {
+                document.title = `${trace.tokens.map(each => each.text).join('').trim().slice(-40)} · LM-Debugger`;
+            })
         );
+
+        const order = () =>
+            segments('Order of the neurons', Object.entries(ORDERS), state.order, value => (state.order = value));
 
         const density = () =>
             segments(
@@ -112,59 +83,70 @@ export const Prediction = {
                 count => (state.top = count)
             );
 
-        const way = position =>
-            position < overview.data.positions.length &&
-            h('section', { class: 'panel way', 'aria-label': 'Through the layers' }, [
-                journey(overview.data.positions[position], overview.data.edited?.positions[position]),
+        const ways = (clean, edited) => {
+            const first = chosenIn(clean) === undefined ? way.data?.positions[0] : clean;
+            const second = chosenIn(edited) === chosenIn(first) ? edited : undefined; // else it is about to come
+            return h('section', { class: 'panel way', 'aria-label': 'Through the layers' }, [
+                first && journey(first, second),
                 h(TokenInput, { label: 'Token to follow', action: 'Follow', onToken: (text, id) => (state.token = '#' + id) })
             ]);
+        };
 
-        const results = () => {
-            const clean = detail.data.positions[0];
-            const edited = detail.data.edited?.positions[0];
-            const target = clean.target.token;
-            return [
-                h('div', { class: 'overview' }, [
-                    outcome(detail.data.tokens, clean, edited),
-                    overview.data &&
-                        !overview.problem &&
-                        h('div', { class: 'stack' }, [h(HeatMap, { trace: overview.data }), way(clean.position)])
-                ]),
-                h('div', { class: 'row spread layers-head' }, [
-                    h('h2', [
-                        'Layers at position ',
-                        String(clean.position),
-                        ', ',
-                        token(detail.data.tokens[clean.position].text)
-                    ]),
-                    h('p', { class: 'hint' }, [
-                        h('b', 'direct'),
-                        ' and ',
-                        h('b', 'total'),
-                        ' effects are on ',
-                        token(target),
-                        state.token === '' ? ', the prediction; click a token to follow another' : '; click it again to let it go'
-                    ]),
-                    density()
-                ]),
-                clean.layers.map((_, index) => layerCard(clean, edited, index))
-            ];
+        const neurons = (tokens, clean, edited) =>
+            h('section', { class: 'panel', 'aria-label': 'Neurons of all layers' }, [
+                h('h2', ['Neurons of all layers, by ', ORDERS[state.order]]),
+                dominant(clean.layers.flatMap(neuronsOf), edited?.layers.flatMap(neuronsOf), {
+                    count: state.top,
+                    at: positionText(clean.position, tokens.length)
+                })
+            ]);
+
+        const content = ({ tokens, clean: [clean], edited: edits }, edited = edits?.[0]) => [
+            h('div', { class: 'overview' }, [
+                h('div', { class: 'stack' }, [outcome(tokens, clean, edited), neurons(tokens, clean, edited)]),
+                h('div', { class: 'stack' }, [
+                    h(
+                        'div',
+                        { class: 'reserved', style: { '--rows': clean.layers.length } },
+                        overview.data.value && !overview.isOutdated.value && h(HeatMap, { trace: overview.data.value })
+                    ),
+                    ways(clean, edited)
+                ])
+            ]),
+            h('div', { class: 'row spread layers-head' }, [
+                h('h2', ['Layers at position ', String(clean.position), ', ', token(tokens[clean.position].text)]),
+                h('div', { class: 'row wrap' }, [order(), density()])
+            ]),
+            h(Target, { position: clean, choose: false }),
+            effectsHint(clean),
+            clean.layers.map((_, index) => layerCard(clean, edited, index, { at: positionText(clean.position, tokens.length) }))
+        ];
+
+        const index = () => {
+            const layers = detail.data.value?.clean[0].layers ?? [];
+            return h(
+                'nav',
+                { class: 'row index', 'aria-label': 'Layers' },
+                layers.map((_, layer) =>
+                    h('button', { key: layer, type: 'button', class: 'quiet', onClick: () => showLayer(layer) }, `L${layer}`)
+                )
+            );
         };
 
         return () =>
-            h(
-                'div',
-                { class: ['view', { stale: detail.busy && detail.data }], 'aria-busy': String(detail.busy || overview.busy) },
-                [
-                    h(Prompt),
-                    h(Interventions),
-                    busyLine(detail),
-                    problemNotice(detail.problem ?? overview.problem, () => {
-                        detail.again++;
-                        overview.again++;
-                    }),
-                    state.prompt === '' ? welcome() : detail.data && !detail.problem && results()
-                ]
-            );
+            h('div', { class: 'view', 'aria-busy': String(detail.busy.value || overview.busy.value || way.busy) }, [
+                h(Prompt),
+                state.prompt !== '' && h(Strip, glance(detail), index),
+                h(Interventions),
+                busyLine({ busy: detail.busy.value }),
+                problemNotice(detail.problem.value ?? overview.problem.value ?? way.problem, () => {
+                    detail.again();
+                    overview.again();
+                    way.again++;
+                }),
+                state.prompt === ''
+                    ? welcome()
+                    : detail.data.value && !detail.clean.problem && results(detail, content(detail.data.value))
+            ]);
     }
 };

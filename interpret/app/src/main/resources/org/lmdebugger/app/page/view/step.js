@@ -1,16 +1,16 @@
 // The walk up the network: what the edits so far have done at each layer, and what to edit next.
 import { computed, h } from '/lib/vue.js';
-import { post } from '../api.js';
-import { editText } from '../edits.js';
-import { useLoad } from '../load.js';
-import { enabledEdits, say, session, state } from '../state.js';
+import { enabledEdits, say, session, state, textOf } from '../state.js';
 import { percent, plural, token } from '../text.js';
+import { atPosition, followed, positionText, useTrace } from '../trace.js';
 import { Interventions } from '../part/interventions.js';
-import { layerCard } from '../part/layer-card.js';
+import { effectsHint, layerCard } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { Prompt } from '../part/prompt.js';
+import { glance, Strip } from '../part/strip.js';
+import { Target } from '../part/target.js';
 import { promoted } from '../part/values.js';
-import { atPosition, outcome, traceRequest } from './prediction.js';
+import { outcome, results } from './prediction.js';
 
 export const Step = {
     setup() {
@@ -18,16 +18,9 @@ export const Step = {
         const layer = computed(() => Math.min(Math.max(0, Math.trunc(state.layer)), layers.value - 1));
         const soFar = computed(() => enabledEdits().filter(edit => edit.layer <= layer.value));
         const later = computed(() => enabledEdits().length - soFar.value.length);
-        const trace = useLoad(
-            () =>
-                session.model &&
-                traceRequest({
-                    edits: soFar.value.map(edit => editText(edit, state.mode)),
-                    positions: atPosition(),
-                    top: 10,
-                    total: true
-                }),
-            (body, signal) => post('/api/v1/trace', body, signal)
+        const trace = useTrace(
+            () => session.model && { positions: atPosition(), top: 10, total: true, ...followed() },
+            () => soFar.value.map(textOf)
         );
 
         function move(to) {
@@ -65,7 +58,7 @@ export const Step = {
                                           ])
                                         : token(first.token),
                                     h('span', { class: second ? 'edited' : 'clean' }, percent((second ?? first).probability)),
-                                    state.edits.some(edit => edit.layer === index && edit.enabled) &&
+                                    enabledEdits().some(edit => edit.layer === index) &&
                                         h('span', { class: 'badge', title: 'edited' }, '●')
                                 ]
                             )
@@ -74,9 +67,8 @@ export const Step = {
                 )
             ]);
 
-        const results = () => {
-            const clean = trace.data.positions[0];
-            const edited = trace.data.edited?.positions[0];
+        const content = ({ tokens, clean: [clean], edited: edits }) => {
+            const edited = edits?.[0];
             return h('div', { class: 'walk' }, [
                 ladder(clean, edited),
                 h('div', { class: 'stack' }, [
@@ -101,22 +93,29 @@ export const Step = {
                             'Layer above →'
                         )
                     ]),
-                    layerCard(clean, edited, layer.value, { extra: (layer, neuron) => promoted(layer, neuron), step: false }),
+                    h(Target, { position: clean, choose: false }),
+                    effectsHint(clean),
+                    layerCard(clean, edited, layer.value, {
+                        at: positionText(clean.position, tokens.length),
+                        extra: (layer, neuron) => promoted(layer, neuron),
+                        step: false
+                    }),
                     h('p', { class: 'hint' }, 'If nothing above were edited, the model would predict:'),
-                    outcome(trace.data.tokens, clean, edited)
+                    outcome(tokens, clean, edited)
                 ])
             ]);
         };
 
         return () =>
-            h('div', { class: ['view', { stale: trace.busy && trace.data }], 'aria-busy': String(trace.busy) }, [
+            h('div', { class: 'view', 'aria-busy': String(trace.busy.value) }, [
                 h(Prompt),
+                state.prompt !== '' && h(Strip, glance(trace)),
                 h(Interventions),
-                busyLine(trace),
-                problemNotice(trace.problem, () => trace.again++),
+                busyLine({ busy: trace.busy.value }),
+                problemNotice(trace.problem.value, trace.again),
                 state.prompt === ''
                     ? emptyNotice('Write a prompt above to walk through the layers.')
-                    : trace.data && !trace.problem && results()
+                    : trace.data.value && !trace.clean.problem && results(trace, content(trace.data.value))
             ]);
     }
 };

@@ -3,8 +3,8 @@ import { h, onUnmounted, reactive, watch } from '/lib/vue.js';
 import { events, get, post, request } from '../api.js';
 import { label, parseEdit } from '../edits.js';
 import { useLoad } from '../load.js';
-import { say, state } from '../state.js';
-import { measured, plural, valueOf } from '../text.js';
+import { addText, enabledTexts, say, state } from '../state.js';
+import { changeOf, decimals, plural, unitOf, valueOf } from '../text.js';
 import { iconButton } from '../part/icon.js';
 import { Interventions } from '../part/interventions.js';
 import { neuronLink } from '../part/neuron.js';
@@ -15,16 +15,24 @@ import { SweepMap } from '../part/sweep-map.js';
 import { tokens } from '../part/values.js';
 
 /** How far a value is from the unedited prompt's, where that is another number. */
-function difference(change, isAnother) {
-    return (
-        isAnother &&
-        h('span', { class: ['difference', change < 0 ? 'against' : 'for'] }, (change < 0 ? '' : '+') + measured(change))
-    );
+function difference(measure, change, isAnother, digits) {
+    const tone = change === 0 ? '' : change < 0 ? 'against' : 'for';
+    return isAnother && h('span', { class: ['difference', tone] }, changeOf(measure, change, digits));
+}
+
+/** The edit that a sweep made of a neuron. */
+function editOf({ mode, operations, at }, neuron) {
+    const [name, amount] = (operations?.[0] ?? 'off').split(/:(.*)/s);
+    const change =
+        mode === 'lm-debugger'
+            ? '=' + name
+            : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount, from: '=from:' + amount }[name];
+    return label(neuron) + change + (mode === 'lm-debugger' || at === 'all' ? '' : '@' + (at ?? 'last'));
 }
 
 export const Sweep = {
     setup() {
-        const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure' });
+        const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure', began: null });
         let controller = null;
         const path = () => '/api/v1/sweeps/' + encodeURIComponent(state.sweep);
         const ready = () => (run.job?.state === 'done' && run.measure !== null ? { path: path(), measure: run.measure } : null);
@@ -32,21 +40,43 @@ export const Sweep = {
             name =>
             ({ path, measure }, signal) =>
                 get(`${path}/${name}?top=50&measure=${encodeURIComponent(measure)}`, signal);
-        const strongest = useLoad(ready, part('strongest'));
-        const map = useLoad(ready, part('map'));
+        const strongest = useLoad(ready, part('strongest'), ({ path }) => path);
+        const map = useLoad(ready, part('map'), ({ path }) => path);
+
+        /** What the form asks for. */
+        const wanted = () => ({
+            prompts: [state.prompt],
+            mode: state.mode,
+            neurons: state.neurons,
+            edits: state.onTop ? enabledTexts() : [],
+            operations: [state.operation],
+            at: state.at,
+            measures: state.measures
+        });
+        const differs = () =>
+            Object.entries(wanted()).some(
+                ([name, value]) => JSON.stringify(value) !== JSON.stringify(run.job.request[name])
+            );
+
+        /** Makes the form that of the sweep which is shown. */
+        function takeOver() {
+            const { prompts, mode, neurons, edits, operations, at, measures } = run.job.request;
+            Object.assign(state, {
+                prompt: prompts[0],
+                mode: mode ?? 'exact',
+                neurons: neurons ?? 'all',
+                operation: operations?.[0] ?? 'off',
+                at: at ?? 'last',
+                measures: measures ?? ['kl'],
+                edits: (edits ?? []).map(parseEdit),
+                onTop: true
+            });
+        }
 
         async function start() {
             Object.assign(run, { job: null, problem: null, starting: true });
             try {
-                const job = await post('/api/v1/sweeps', {
-                    prompts: [state.prompt],
-                    mode: state.mode,
-                    neurons: state.neurons,
-                    operations: [state.operation],
-                    at: state.at,
-                    measures: state.measures
-                });
-                state.sweep = job.id;
+                state.sweep = (await post('/api/v1/sweeps', wanted())).id;
             } catch (problem) {
                 run.problem = problem;
             }
@@ -57,13 +87,14 @@ export const Sweep = {
         async function follow(id) {
             controller?.abort();
             const mine = (controller = new AbortController());
-            Object.assign(run, { job: null, problem: null });
+            Object.assign(run, { job: null, problem: null, began: null });
             if (id === '') {
                 return;
             }
             try {
                 for await (const { data } of events('GET', path() + '/events', undefined, mine.signal)) {
                     run.job = data;
+                    run.began ??= data.state === 'running' ? { at: performance.now(), done: data.done } : null;
                     run.measure = data.measures.includes(run.measure)
                         ? run.measure
                         : (data.measures.find(each => !each.startsWith('top:')) ?? null);
@@ -87,9 +118,10 @@ export const Sweep = {
             }
         }
 
-        function intervene(text) {
-            state.edits.push(parseEdit(text));
-            say(`${text} added to the interventions`);
+        function left() {
+            const seconds = (performance.now() - run.began?.at) / 1000;
+            const rate = (run.job.done - run.began?.done) / seconds;
+            return rate > 0 ? `, about ${Math.ceil((run.job.effects - run.job.done) / rate)} s left` : '';
         }
 
         const isRunning = () => run.job && ['waiting', 'running'].includes(run.job.state);
@@ -101,7 +133,7 @@ export const Sweep = {
                     run.job.effects,
                     run.job.state === 'waiting'
                         ? 'waits for its turn'
-                        : `${run.job.done.toLocaleString('en')} of ${plural(run.job.effects, 'effect')}, ${Math.round(run.job.gflop).toLocaleString('en')} GFLOP`
+                        : `${run.job.done.toLocaleString('en')} of ${plural(run.job.effects, 'effect')}, ${Math.round(run.job.gflop).toLocaleString('en')} GFLOP${left()}`
                 ),
                 h('button', { type: 'button', class: 'danger', onClick: cancel }, 'Cancel')
             ]);
@@ -111,17 +143,41 @@ export const Sweep = {
                 ? strongest.data.effects
                 : [...strongest.data.effects].sort((a, b) => a.layer - b.layer || a.neuron - b.neuron);
 
-        const heading = (text, chosen, choose) =>
+        /** Of each measure, how many decimals its column has. */
+        const digits = () =>
+            strongest.data.measures.map((_, index) =>
+                decimals([strongest.data.clean[index], ...strongest.data.effects.map(each => each.values[index])])
+            );
+
+        /** What the results are of; where the form asks for something else, that is said. */
+        const of = () => {
+            const { prompts, neurons, edits, operations, at } = run.job.request;
+            return h('section', { class: ['panel', 'of'], 'aria-label': 'What was measured' }, [
+                h('p', [
+                    h('b', `“${prompts[0]}”`),
+                    `: neurons ${neurons}, ${operations.join(', ')} at ${at}`,
+                    edits?.length > 0 ? `, on top of ${edits.join('  ')}` : ', with no other interventions'
+                ]),
+                differs() &&
+                    h('div', { class: 'notice problem row spread', role: 'status' }, [
+                        'These are the results of that sweep; the form above asks for another.',
+                        h('button', { type: 'button', onClick: takeOver }, 'Take its settings')
+                    ])
+            ]);
+        };
+
+        const heading = (text, chosen, choose, unit) =>
             h(
                 'th',
                 { scope: 'col', 'aria-sort': chosen ? (text === 'value vector' ? 'ascending' : 'descending') : undefined },
                 h('button', { type: 'button', class: 'link', onClick: choose }, [
                     text,
                     chosen && (text === 'value vector' ? ' ↑' : ' ↓')
-                ])
+                ]),
+                unit && h('span', { class: 'unit' }, ` ${unit}`)
             );
 
-        const causes = () =>
+        const causes = (columns = digits()) =>
             h('section', { class: 'panel', 'aria-label': 'Causes' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', `The ${strongest.data.effects.length} strongest causes`),
@@ -146,8 +202,11 @@ export const Sweep = {
                                 heading('value vector', run.order === 'vector', () => (run.order = 'vector')),
                                 h('th', { scope: 'col' }, 'promotes'),
                                 strongest.data.measures.map(measure =>
-                                    heading(measure, run.order === 'measure' && measure === strongest.data.sorted_by, () =>
-                                        Object.assign(run, { measure, order: 'measure' })
+                                    heading(
+                                        measure,
+                                        run.order === 'measure' && measure === strongest.data.sorted_by,
+                                        () => Object.assign(run, { measure, order: 'measure' }),
+                                        unitOf(measure)
                                     )
                                 ),
                                 h('th', h('span', { class: 'unseen' }, 'Tools'))
@@ -156,7 +215,7 @@ export const Sweep = {
                                 h('th', { scope: 'row' }, 'unedited'),
                                 h('td'),
                                 strongest.data.clean.map((value, index) =>
-                                    h('td', { class: 'figure' }, valueOf(strongest.data.measures[index], value))
+                                    h('td', { class: 'figure' }, valueOf(strongest.data.measures[index], value, columns[index]))
                                 ),
                                 h('td')
                             ])
@@ -174,10 +233,12 @@ export const Sweep = {
                                             value === null
                                                 ? 'not finite'
                                                 : [
-                                                      valueOf(strongest.data.measures[index], value),
+                                                      valueOf(strongest.data.measures[index], value, columns[index]),
                                                       difference(
+                                                          strongest.data.measures[index],
                                                           value - strongest.data.clean[index],
-                                                          strongest.data.clean[index] !== 0
+                                                          strongest.data.clean[index] !== 0,
+                                                          columns[index]
                                                       )
                                                   ]
                                         )
@@ -186,7 +247,7 @@ export const Sweep = {
                                         'td',
                                         { class: 'end' },
                                         iconButton('add', `Add ${label(each)} to the interventions`, () =>
-                                            intervene(each.edits[0])
+                                            addText(each.edits[0])
                                         )
                                     )
                                 ])
@@ -220,7 +281,10 @@ export const Sweep = {
                                     ? 'Write a prompt above; a sweep measures what each neuron does to its prediction.'
                                     : 'Start a sweep: each chosen neuron is edited by itself, and what that does to the prediction is measured.'
                             ),
-                    map.data && !map.problem && h(SweepMap, { map: map.data, onPick: text => intervene(text) }),
+                    run.job && of(),
+                    map.data &&
+                        !map.problem &&
+                        h(SweepMap, { map: map.data, onPick: neuron => addText(editOf(run.job.request, neuron)) }),
                     strongest.data && !strongest.problem && causes()
                 ]
             );
