@@ -44,9 +44,7 @@ public final class OpenBlas {
             MemorySegment a, long aOffset, int lda, MemorySegment b, long bOffset, int ldb,
             float beta, MemorySegment c, long cOffset, int ldc) {
         Loaded.once();
-        if (m < 0 || n < 0 || k < 0) {
-            throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
-        }
+        check(m, n, k);
         check("a", a, aOffset, lda, m, k);
         check("b", b, bOffset, ldb, transposeB ? n : k, transposeB ? k : n);
         check("c", c, cOffset, ldc, m, n);
@@ -57,7 +55,14 @@ public final class OpenBlas {
         }
     }
 
-    private static void check(String name, MemorySegment segment, long offset, int ld, int rows, int columns) {
+    static void check(int m, int n, int k) {
+        if (m < 0 || n < 0 || k < 0) {
+            throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
+        }
+    }
+
+    /** Refuses a matrix that does not lie within its segment. */
+    static void check(String name, MemorySegment segment, long offset, long ld, int rows, int columns) {
         if (ld < Math.max(1, columns)) {
             throw new IllegalArgumentException("ld of %s: %d (expected: at least %d)"
                     .formatted(name, ld, Math.max(1, columns)));

@@ -72,7 +72,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi(void)
+     * int32_t lmdebugger_abi()
      * }
      */
     public static FunctionDescriptor lmdebugger_abi$descriptor() {
@@ -82,7 +82,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi(void)
+     * int32_t lmdebugger_abi()
      * }
      */
     public static MethodHandle lmdebugger_abi$handle() {
@@ -92,7 +92,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi(void)
+     * int32_t lmdebugger_abi()
      * }
      */
     public static MemorySegment lmdebugger_abi$address() {
@@ -101,7 +101,7 @@ public class LmDebugger extends LmDebugger$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lmdebugger_abi(void)
+     * int32_t lmdebugger_abi()
      * }
      */
     public static int lmdebugger_abi() {

@@ -381,8 +381,8 @@ public final class Debugger {
 
     /**
      * Does every intervention of a sweep by itself and measures what it changes, chunk by chunk. The same sweep gives
-     * the same bits every time; with another {@link Sweep#memory()}, whose matrix products are divided otherwise,
-     * logits agree within 2·10⁻⁵ of the largest.
+     * the same bits every time. With another {@link Sweep#memory()} it does so on a CPU with the kernels of {@code
+     * native/cpu}; on a GPU, or where OpenBLAS multiplies, logits agree within 2·10⁻⁵ of the largest.
      *
      * @param listener takes the effects as they come, and can end the sweep
      * @throws IllegalArgumentException as {@link #plan}

@@ -3,6 +3,7 @@ package org.lmdebugger.device.cpu;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Function;
+import org.lmdebugger.bindings.CpuKernels;
 import org.lmdebugger.bindings.NativeLibraryException;
 import org.lmdebugger.bindings.OpenBlas;
 import org.lmdebugger.device.Device;
@@ -15,7 +16,7 @@ import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Tensor;
 
 /**
- * The processor: OpenBLAS for tall GEMMs, the JDK's vectors for the rest. Needs
+ * The processor: {@link CpuKernels} for matrix products, or OpenBLAS where there are none; the JDK's vectors for the rest. Needs
  * {@code --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED}.
  */
 public final class CpuDevice implements Device {
@@ -29,7 +30,7 @@ public final class CpuDevice implements Device {
 
     /**
      * @param threads how many threads compute, the caller's included
-     * @throws NativeLibraryException if OpenBLAS cannot be loaded
+     * @throws NativeLibraryException if the kernels, or OpenBLAS in their place, cannot be loaded
      * @throws IllegalStateException if the JVM was started without the vector module
      */
     public CpuDevice(int threads) {
@@ -40,7 +41,9 @@ public final class CpuDevice implements Device {
             throw new IllegalStateException("module jdk.incubator.vector: not there "
                     + "(expected: java --add-modules jdk.incubator.vector)");
         }
-        OpenBlas.load();
+        if (CpuKernels.lanes() == 0) {
+            OpenBlas.load();
+        }
         workers = new Workers(threads);
     }
 
@@ -51,8 +54,9 @@ public final class CpuDevice implements Device {
 
     @Override
     public String description() {
-        return "%d threads, %d-bit vectors, %s"
-                .formatted(workers.threads(), Layouts.SPECIES.vectorBitSize(), OpenBlas.description());
+        return "%d threads, %d-bit vectors, products by %s".formatted(workers.threads(),
+                Layouts.SPECIES.vectorBitSize(), CpuKernels.lanes() == 0 ? OpenBlas.description()
+                        : "kernels for " + (CpuKernels.lanes() == 16 ? "AVX-512" : "AVX2"));
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.lmdebugger.device.cpu;
 
+import org.lmdebugger.bindings.CpuKernels;
 import org.lmdebugger.device.Tensor;
 
 /**
@@ -9,8 +10,8 @@ import org.lmdebugger.device.Tensor;
 final class Gemm implements Workers.Job {
     /** Number of multiplications below which a product takes less time than waking a worker. */
     private static final long MIN_PARALLEL_MULTIPLICATIONS = 1 << 17;
-    /** Granularity of the division in columns: two of the widest vectors, so that parts end where tiles do. */
-    private static final int GRAIN = 32;
+    /** Granularity of the division in columns: three of the widest vectors, so that parts end where tiles do. */
+    private static final int GRAIN = 48;
 
     private final Workers workers;
     private Tensor c;
@@ -36,7 +37,7 @@ final class Gemm implements Workers.Job {
             return;
         }
         int parts = c.rows() * c.columns() * a.columns() < MIN_PARALLEL_MULTIPLICATIONS ? 1 : workers.threads();
-        boolean streamed = c.rows() == 1 && !transposed;
+        boolean streamed = c.rows() == 1 && !transposed && CpuKernels.lanes() == 0;
         lead = streamed ? (int) Math.min(length - 1, SkinnyGemm.lead(CpuMemory.of(b), b.byteOffset(), b.stride())) : 0;
         share = (int) ((length - lead + (long) parts * GRAIN - 1) / ((long) parts * GRAIN) * GRAIN);
         workers.run(this, (int) ((length - lead + share - 1) / share));

@@ -55,7 +55,7 @@ class SkinnyGemmTest {
         for (int i = 0; i < m * n; i++) {
             c.setAtIndex(JAVA_FLOAT, i, Float.NaN);
         }
-        var product = new Product();
+        var product = new Product(0);
         product.c.set(c, 0, m, n, n);
         product.a.set(a, 0, m, k, k);
         product.b.set(b, 0, k, n, n);

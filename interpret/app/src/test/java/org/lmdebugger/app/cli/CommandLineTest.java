@@ -293,7 +293,7 @@ class CommandLineTest {
         assertThat(lmdebug("models")).isZero();
         assertThat(out.toString()).startsWith("sample ").contains("6.8 MB", "Hugging Face cache");
         assertThat(lmdebug("devices")).isZero();
-        assertThat(out.toString()).contains("cpu    usable", "OpenBLAS", "cuda ");
+        assertThat(out.toString()).contains("cpu    usable", "products by ", "cuda ");
     }
 
     @ParameterizedTest

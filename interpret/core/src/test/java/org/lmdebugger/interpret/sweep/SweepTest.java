@@ -77,7 +77,7 @@ class SweepTest {
         assertThat(values(run(debugger, sweep), Measure.kl())).isEqualTo(values(run(debugger, sweep), Measure.kl()));
     }
 
-    /** Logits are about 10; products of up to 14 rows and of more are computed by different kernels. */
+    /** Logits are about 10; the sums of a product of few rows may be rounded otherwise than those of many. */
     @ParameterizedTest
     @ValueSource(longs = {1, 400_000, 1_000_000})
     void otherChunksAgree(long memory) {
