@@ -8,10 +8,21 @@ import org.lmdebugger.progress.Progress;
 /** A bar on stderr for work whose length is known when it begins; none if there is nothing to do. */
 final class BuildBar implements Progress, AutoCloseable {
     private final String name;
+    private final String unit; // with a space before it; none if it is empty
     private ProgressBar bar;
 
     BuildBar(String name) {
+        this(name, "");
+    }
+
+    private BuildBar(String name, String unit) {
         this.name = name;
+        this.unit = unit;
+    }
+
+    /** Returns a bar of tokens, with their number in a second. */
+    static BuildBar ofTokens(String name) {
+        return new BuildBar(name, " tokens");
     }
 
     /** Returns the cached result, else builds it. @param anew whether it is built in any case */
@@ -24,7 +35,8 @@ final class BuildBar implements Progress, AutoCloseable {
     @Override
     public void report(long done, long total) {
         if (bar == null) {
-            bar = Bars.build(new ProgressBarBuilder().setTaskName(name).setInitialMax(total));
+            var builder = new ProgressBarBuilder().setTaskName(name).setInitialMax(total);
+            bar = Bars.build(unit.isEmpty() ? builder : builder.setUnit(unit, 1).showSpeed());
         }
         bar.maxHint(total);
         bar.stepTo(done);

@@ -7,10 +7,10 @@ import org.lmdebugger.app.store.ValueCache;
 import org.lmdebugger.interpret.Debugger;
 import picocli.CommandLine.Option;
 
-/** The folder of cached results about value vectors. */
+/** The folder of cached results. */
 final class CacheOptions {
     @Option(names = "--cache", paramLabel = "DIR",
-            description = "Where results are cached that are computed once for a model (default: "
+            description = "Where results are cached that are computed once for a model, corpora among them (default: "
                     + "$XDG_CACHE_HOME/lmdebugger, else ~/.cache/lmdebugger).")
     private Path cache;
 

@@ -12,7 +12,9 @@ import picocli.CommandLine.TypeConversionException;
 /** The edits of a command. */
 final class EditOptions {
     @Option(names = "--edit", paramLabel = "E", description = {
-            "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5, L3D42=from:\"other prompt\", or, as LM-Debugger does it, "
+            "Changes a coefficient: L3D42=0, L3D42*=2, L3D42+=1.5, L3D42=from:\"other prompt\", L3D42=mean:NAME (its mean over "
+                    + "a corpus, see lmdebug help corpus), mean-at:NAME (over the same position), resample:NAME#7 (of a text "
+                    + "of it, drawn by the seed 7), or, as LM-Debugger does it, "
                     + "L3D42=on or L3D42=off; then @all (default), @prompt, @generated, @last, @3, @1,4 or @2..5. "
                     + "Or another part: a head L5H3=0 (also .q, .k, .v, .pattern; L5H* all heads), a link of its attention "
                     + "L5H3.link=off@7->2, an output L5.attention=0 or L5.ffn*=2, the residual stream "

@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import org.lmdebugger.app.store.CorpusStore;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
@@ -14,6 +16,8 @@ import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.LoadOptions;
+import org.lmdebugger.progress.Progress;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -37,17 +41,46 @@ final class ModelOptions {
                     + "may then be changed while the model is in use.")
     private boolean copyWeights;
 
+    @Mixin
+    private CacheOptions cache;
+
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
     private final Set<String> said = ConcurrentHashMap.newKeySet();
 
+    /** Returns the place of cached results. */
+    CacheOptions cache() {
+        return cache;
+    }
+
     /** Loads the model, does {@code work} with it, and frees it. */
     <T> T with(Function<Debugger, T> work) {
+        return withCorpora((debugger, corpora) -> work.apply(debugger));
+    }
+
+    /** Loads the model, does {@code work} with it and its corpora, and frees it. */
+    <T> T withCorpora(BiFunction<Debugger, CorpusStore, T> work) {
         var files = files();
         try (var opened = open(); var loaded = Gpt2.load(files, opened, loading())) {
-            return work.apply(new Debugger(loaded));
+            var corpora = corpora(loaded);
+            return work.apply(new Debugger(loaded, corpora), corpora);
         }
+    }
+
+    private CorpusStore corpora(Gpt2 loaded) {
+        return new CorpusStore(loaded, cache::folder, ModelOptions::bar);
+    }
+
+    /** Returns a bar that ends with the build. */
+    private static Progress bar() {
+        var bar = BuildBar.ofTokens("corpus");
+        return (done, total) -> {
+            bar.report(done, total);
+            if (done == total) {
+                bar.close();
+            }
+        };
     }
 
     /** Does {@code work} with the model on each device of a list such as {@code cuda:0,cuda:1}. */
@@ -64,7 +97,7 @@ final class ModelOptions {
                 opened.push(one);
                 var loaded = Gpt2.load(files, one, loading());
                 opened.push(loaded);
-                debuggers.add(new Debugger(loaded));
+                debuggers.add(new Debugger(loaded, corpora(loaded)));
             }
             return work.apply(debuggers);
         } finally {

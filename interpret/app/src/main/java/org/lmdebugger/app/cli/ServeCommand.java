@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.lmdebugger.app.server.Server;
 import org.lmdebugger.app.server.ServerOptions;
+import org.lmdebugger.interpret.Debugger;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -66,17 +67,16 @@ final class ServeCommand extends ModelCommand {
     }
 
     @Mixin
-    private CacheOptions cache;
-
-    @Mixin
     private NameOptions data;
 
     @Override
     public Integer call() {
         var wanted = given.read();
         var token = wanted == null && !ServerOptions.isLoopback(host) ? ServerOptions.randomToken() : wanted;
-        var options = new ServerOptions(host, port, origins, token, data.folder(), cache.folder());
-        return model.with(debugger -> {
+        var options = new ServerOptions(host, port, origins, token, data.folder(), model.cache().folder());
+        return model.withCorpora((loaded, corpora) -> {
+            // an edit takes from corpora that are there: to build one would keep all others waiting
+            var debugger = new Debugger(loaded.model(), name -> corpora.corpora().find(name));
             var stop = new CountDownLatch(1);
             var server = new Server(debugger, options, link -> say("log in, once, with: " + link));
             var hook = new Thread(() -> {

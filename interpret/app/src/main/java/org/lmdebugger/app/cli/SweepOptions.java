@@ -52,8 +52,9 @@ final class SweepOptions {
     private String sites;
 
     @Option(names = "--op", paramLabel = "OP",
-            description = "off (default), set:3, scale:2, add:1.5, add:4*L3D42 or project-out:L3D42 (a direction), or "
-                    + "from:\"other prompt\"; on or off in mode lm-debugger. Repeatable.")
+            description = "off (default), set:3, scale:2, add:1.5, add:4*L3D42 or project-out:L3D42 (a direction), "
+                    + "from:\"other prompt\", or mean:NAME, mean-at:NAME or resample:NAME#SEED of a corpus; on or off in "
+                    + "mode lm-debugger. Repeatable.")
     private List<String> operations = new ArrayList<>();
 
     @Option(names = "--interventions", paramLabel = "FILE",

@@ -37,14 +37,11 @@ final class ValuesClusterCommand extends ValuesSubcommand {
     @Mixin
     private JsonOption json;
 
-    @Mixin
-    private CacheOptions cache;
-
     @Override
     public Integer call() {
         boolean number = vector.matches("\\d{1,9}");
         var wanted = number ? null : Neuron.parse(vector);
-        return model.with(debugger -> cache.with(debugger, opened -> {
+        return model.with(debugger -> model.cache().with(debugger, opened -> {
             if (!number) {
                 opened.vectors().index(wanted); // better now than after the work
             }

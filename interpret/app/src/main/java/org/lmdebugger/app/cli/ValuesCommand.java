@@ -5,11 +5,13 @@ import picocli.CommandLine.Command;
 @Command(name = "values", mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND",
         description = "Looks into the value vectors, of which each feed-forward layer adds up some: what they say, and which of them "
                 + "answer a question.",
-        subcommands = {ValuesShowCommand.class, ValuesSearchCommand.class, ValuesPromoteCommand.class,
+        subcommands = {ValuesShowCommand.class, ValuesExamplesCommand.class, ValuesSearchCommand.class,
+                ValuesPromoteCommand.class,
                 ValuesSimilarCommand.class,
                 ValuesClusterCommand.class, ValuesNameCommand.class, ValuesNamesCommand.class},
         footerHeading = "%nExamples:%n", footer = {
                 "  lmdebug values show L3D42",
+                "  lmdebug values examples L3D42",
                 "  lmdebug values search \"king, queen\"",
                 "  lmdebug values promote \" king\" \" queen\"",
                 "  lmdebug values promote \" king\" --suppress",

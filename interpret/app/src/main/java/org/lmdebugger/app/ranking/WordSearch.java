@@ -184,8 +184,12 @@ public final class WordSearch {
         return new Found(vectors.at(hit.doc), (float) (weight * hit.score), tokens);
     }
 
-    /** Returns the terms that the analyser finds in {@code text}. */
     private List<String> terms(String text) {
+        return terms(analyzer, text);
+    }
+
+    /** Returns the terms that an analyser finds in {@code text}. */
+    static List<String> terms(Analyzer analyzer, String text) {
         var found = new ArrayList<String>();
         try (var stream = analyzer.tokenStream(FIELD, text)) {
             var term = stream.addAttribute(CharTermAttribute.class);

@@ -25,6 +25,7 @@ import org.lmdebugger.app.server.http.HttpErrors;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.routes.ActivationRoutes;
 import org.lmdebugger.app.server.routes.CompatibleRoutes;
+import org.lmdebugger.app.server.routes.CorpusRoutes;
 import org.lmdebugger.app.server.routes.ExperimentRoutes;
 import org.lmdebugger.app.server.routes.GenerateRoutes;
 import org.lmdebugger.app.server.routes.Limits;
@@ -101,6 +102,7 @@ public final class Server implements AutoCloseable {
         new ExperimentRoutes(inference, options.data().resolve("experiments")).add(routes);
         new ValueRoutes(inference, values).add(routes);
         new SearchRoutes(inference, values).add(routes);
+        new CorpusRoutes(inference, values, options.cache()).add(routes);
         new CompatibleRoutes(inference).add(routes);
         routes.get(Assets.DESCRIPTION, this::asset);
         routes.get("/*", this::asset);

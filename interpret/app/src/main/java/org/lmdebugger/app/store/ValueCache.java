@@ -90,7 +90,7 @@ public final class ValueCache implements AutoCloseable {
     }
 
     /** A result that is cached, or can be built. */
-    public final class Entry<T> {
+    public final class Entry<T> implements Cached<T> {
         private final String name;
         private final Path path;
         private final CacheFile file;
@@ -116,7 +116,7 @@ public final class ValueCache implements AutoCloseable {
             return name;
         }
 
-        /** Returns the cached result, if it is there and whole. */
+        @Override
         public Optional<T> find() {
             try {
                 return Optional.ofNullable(file.read(arena)).map(reader);
@@ -128,7 +128,7 @@ public final class ValueCache implements AutoCloseable {
             }
         }
 
-        /** Returns the cached result, else builds it. */
+        @Override
         public T get(Progress progress) {
             return find().orElseGet(() -> locked(progress, false));
         }

@@ -75,6 +75,16 @@ public final class Corpus {
      * @throws IllegalArgumentException if there is no token at all, or the window does not fit the model
      */
     public static Corpus of(Gpt2 model, Stream<String> documents, int window) {
+        return ofIds(model, documents.map(model.tokenizer()::encode), window);
+    }
+
+    /**
+     * Makes a corpus of documents that were tokenized before.
+     *
+     * @param documents ids of the tokens of each
+     * @throws IllegalArgumentException as {@link #of}, or if an id is no token's
+     */
+    public static Corpus ofIds(Gpt2 model, Stream<int[]> documents, int window) {
         if (window < 1 || window > model.config().positions()) {
             throw new IllegalArgumentException("window: %d (expected: 1 to %d, the positions of this model)"
                     .formatted(window, model.config().positions()));
@@ -82,17 +92,17 @@ public final class Corpus {
         var tokens = IntStream.builder();
         var starts = IntStream.builder();
         var count = new int[1];
-        documents.forEachOrdered(text -> {
-            var ids = model.tokenizer().encode(text);
+        documents.filter(ids -> ids.length > 0).forEachOrdered(ids -> {
             if (ids.length > MOST - count[0]) {
                 throw new IllegalArgumentException(
                         "corpus: more than %,d tokens (expected: at most that)".formatted(MOST));
             }
-            if (ids.length > 0) {
-                starts.add(count[0]);
-                IntStream.of(ids).forEach(tokens::add);
-                count[0] += ids.length;
+            starts.add(count[0]);
+            for (int id : ids) {
+                model.tokenizer().raw(id); // throws for an id that is none
+                tokens.add(id);
             }
+            count[0] += ids.length;
         });
         if (count[0] == 0) {
             throw new IllegalArgumentException("corpus: empty (expected: a document with at least one token)");

@@ -239,6 +239,8 @@ class CorpusBuildTest {
         assertThatThrownBy(() -> Corpus.of(model, Stream.empty(), 8))
                 .hasMessage("corpus: empty (expected: a document with at least one token)");
         assertThatThrownBy(() -> Corpus.of(model, Stream.of("", ""), 8)).hasMessageContaining("corpus: empty");
+        assertThatThrownBy(() -> Corpus.ofIds(model, Stream.of(new int[] {1, 8192}), 8))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("token: 8192 (expected: 0 to 8191)");
         for (int window : new int[] {-1, 0, 65}) {
             assertThatThrownBy(() -> Corpus.of(model, Stream.of("a"), window))
                     .hasMessage("window: %d (expected: 1 to 64, the positions of this model)".formatted(window));

@@ -78,6 +78,16 @@ public final class Limits {
         }
     }
 
+    /** Returns keywords if they are there and not too long. */
+    static String words(String words) {
+        if (words == null || words.length() > WORDS) {
+            throw new IllegalArgumentException(
+                    "words: %s (expected: keywords of at most %d characters, separated by commas)"
+                            .formatted(words == null ? "missing" : words.length() + " characters", WORDS));
+        }
+        return words;
+    }
+
     /** Returns {@code prompt} if it is there and not too long. */
     static String prompt(String prompt) {
         if (prompt == null) {

@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.List;
 import org.lmdebugger.app.json.ValueJson;
 import org.lmdebugger.app.ranking.WordSearch;
-import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.values.ValueVectors;
@@ -27,11 +26,7 @@ public final class SearchRoutes {
     }
 
     private void words(Context context) {
-        var words = context.queryParam("words");
-        if (words == null || words.length() > Limits.WORDS) {
-            throw Problem.badRequest("words: %s (expected: keywords of at most %d characters, separated by commas)"
-                    .formatted(words == null ? "missing" : words.length() + " characters", Limits.WORDS));
-        }
+        var words = Limits.words(context.queryParam("words"));
         var terms = WordSearch.keywords(words);
         int top = Requests.number(context, "top", 20, Limits.TOP);
         boolean weigh = Requests.flag(context, "weigh");

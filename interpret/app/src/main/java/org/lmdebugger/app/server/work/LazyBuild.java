@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.lmdebugger.app.store.ValueCache;
+import org.lmdebugger.app.store.Cached;
 
 /**
  * A result that is loaded from the cache, or built in the background, when it is first requested. The build yields to
@@ -22,7 +22,7 @@ public final class LazyBuild<C, T> {
 
     private final String name;
     private final WorkQueue queue;
-    private final Supplier<ValueCache.Entry<C>> entry;
+    private final Supplier<Cached<C>> entry;
     private final Function<C, T> finish;
     private volatile long done;
     private volatile long total;
@@ -45,7 +45,7 @@ public final class LazyBuild<C, T> {
      * @param entry  the cache's
      * @param finish makes the result, off the inference thread
      */
-    public LazyBuild(String name, int total, WorkQueue queue, Supplier<ValueCache.Entry<C>> entry,
+    public LazyBuild(String name, int total, WorkQueue queue, Supplier<Cached<C>> entry,
             Function<C, T> finish) {
         this.name = name;
         this.total = total;
@@ -96,7 +96,7 @@ public final class LazyBuild<C, T> {
         }
     }
 
-    private C build(ValueCache.Entry<C> wanted) {
+    private C build(Cached<C> wanted) {
         return wanted.find().orElseGet(() -> {
             Job<C> job = queue.background(running -> wanted.get((steps, all) -> {
                 done = steps;
