@@ -1,6 +1,7 @@
-// Causal attention: a block for each query and head. Keys are processed in tiles of one key a thread, with an online
-// softmax, so that any length fits into shared memory. Its two halves for single entries (one query, one head), whose
-// weights are in device memory: a block for each entry.
+// Causal attention, with an online softmax: a block for each query and head, which processes keys in tiles of one key a
+// thread, so that any length fits into shared memory; or, for few keys and heads of 64 or 128 columns, a warp, without
+// barriers. Its two halves for single entries (one query, one head), whose weights are in device memory: a block for each
+// entry.
 #include "common.cuh"
 
 #include <cfloat>
@@ -75,6 +76,46 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
         }
         out.row(blockIdx.x)[offset + column] = mix / sum;
     }
+}
+
+constexpr int FEW_KEYS = 128; // which a warp reads one after the other
+
+// Each thread holds W neighbouring columns of a head of 32 * W.
+template <int W>
+__global__ void __launch_bounds__(THREADS)
+attentionByWarps(View<float> out, View<const float> queries, Context keys, Context values, const int32_t* length,
+                 int64_t queriesPerSequence, int heads, int64_t rows, float divisor) {
+    int64_t row = (static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / 32) / heads;
+    if (row >= rows) {
+        return;
+    }
+    int head = static_cast<int>((static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / 32) % heads);
+    keys.own0 = values.own0 = row / queriesPerSequence * keys.rowsPerSequence;
+    int64_t visible = keys.shared + length[0] + row % queriesPerSequence + 1;
+    int column = (head * 32 + static_cast<int>(threadIdx.x % 32)) * W;
+    auto query = load<W>(queries.row(row) + column);
+    float max = -FLT_MAX, sum = 0; // finite, as above
+    Pack<float, W> mix{};
+    for (int64_t t = 0; t < visible; t++) {
+        auto key = load<W>(keys.row(t) + column);
+        auto value = load<W>(values.row(t) + column);
+        float score = 0;
+        for (int i = 0; i < W; i++) {
+            score += query.at[i] * key.at[i];
+        }
+        score = warpSum(score) / divisor;
+        float newMax = fmaxf(max, score);
+        float keep = expf(max - newMax), weight = expf(score - newMax);
+        sum = sum * keep + weight;
+        for (int i = 0; i < W; i++) {
+            mix.at[i] = mix.at[i] * keep + weight * value.at[i];
+        }
+        max = newMax;
+    }
+    for (int i = 0; i < W; i++) {
+        mix.at[i] /= sum;
+    }
+    store<W>(out.row(row) + column, mix);
 }
 
 // The queries and heads of entries, and what they attend to.
@@ -171,6 +212,22 @@ int32_t lmdebugger_attention(const lmdebugger_matrix* out, const lmdebugger_matr
         return cudaSuccess;
     }
     int64_t headSize = out->columns / heads;
+    auto byWarps = [&](auto columns) {
+        auto kernel = attentionByWarps<columns>;
+        return LAUNCH(stream, static_cast<unsigned>((out->rows * heads + WARPS - 1) / WARPS), THREADS, kernel,
+                      view<float>(out), view<const float>(queries), context(prefix_keys, keys, sequences),
+                      context(prefix_values, values, sequences), view<const int32_t>(length).data,
+                      out->rows / sequences, heads, out->rows, divisor);
+    };
+    if (prefix_keys->rows + keys->rows / sequences <= FEW_KEYS && fours(out) && fours(queries) && fours(prefix_keys)
+            && fours(prefix_values) && fours(keys) && fours(values)) {
+        if (headSize == 64) {
+            return byWarps(std::integral_constant<int, 2>());
+        }
+        if (headSize == 128) {
+            return byWarps(std::integral_constant<int, 4>());
+        }
+    }
     int width = 1;
     while (width < headSize && width < THREADS) {
         width *= 2;

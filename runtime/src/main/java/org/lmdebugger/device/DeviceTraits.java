@@ -8,6 +8,8 @@ package org.lmdebugger.device;
  * @param logitColumns      rows of logits are a multiple of so many numbers apart
  * @param sumsDependOnShape whether a row's product has other bits beside other rows ({@link Operations}), so that rows
  *                          that are compared closely should come from the same product
+ * @param isQueued          whether operations are only queued when they return, so that work may be queued ahead of its use
  */
-public record DeviceTraits(long chunkBytes, int logitRows, int logitColumns, boolean sumsDependOnShape) {
+public record DeviceTraits(long chunkBytes, int logitRows, int logitColumns, boolean sumsDependOnShape,
+        boolean isQueued) {
 }

@@ -15,9 +15,9 @@ import java.util.function.Function;
  *
  * <p>Only {@link #download} and {@link #await} wait for the device. The same call gives the same bits. Results do not
  * depend on what other sessions do, and each row's result depends on that row's inputs alone, but for the sums of a
- * product, which have the rounding of FP32: on the CPU, products with up to 14 rows give a row the same bits as without the
- * others. On a GPU, the order of sums depends on the product's shape, the number of rows included. Operands are never
- * rounded by shape: on a GPU in TF32 and BF16, they are rounded to nearest before they are multiplied.
+ * product, which have the rounding of FP32: on an x86-64 CPU, a row has the same bits alone and beside any others, and on
+ * other CPUs beside few. On a GPU, the order of sums depends on the product's shape, the number of rows included. Operands
+ * are never rounded by shape: on a GPU in TF32 and BF16, they are rounded to nearest before they are multiplied.
  */
 public interface Operations {
     // ---- between host and device
@@ -40,7 +40,7 @@ public interface Operations {
     /** Queues a copy of an F32 tensor: {@code to} has the numbers after {@link #await}, or after the call of the device. */
     void fetch(float[] to, Tensor from);
 
-    /** Waits for all earlier operations, {@link #fetch} among them. */
+    /** Waits for everything that was fetched so far, and not for operations that were queued after that. */
     void await();
 
     /** Waits for all earlier operations, then copies a tensor of any type into host memory of exactly its size. */
@@ -216,7 +216,8 @@ public interface Operations {
 
     /**
      * A piece of work to be repeated. It may only compute within the device, on tensors that stay as they are; what
-     * changes between repetitions is read from their contents. On a GPU it is recorded once and replayed as a graph.
+     * changes between repetitions is read from their contents. On a GPU it is recorded once and replayed as a graph, or
+     * queued as it is each time if there is too little memory for a graph.
      */
     Replay record(Runnable work);
 

@@ -334,7 +334,8 @@ class OperationsContractTest extends ContractTest {
             "1, 1, 1, 1, 0, 0, 1", "2, 33, 1, 7, 0, 0, 7", "3, 32, 1, 70, 0, 0, 70", "2, 64, 1, 130, 5, 0, 200",
             "4, 16, 5, 1, 9, 0, 4",
             "4, 16, 5, 1, 9, 3, 4", "2, 31, 3, 4, 17, 2, 8", "2, 8, 70, 2, 33, 1, 3", "12, 64, 1, 1, 0, 300, 301",
-            "1, 64, 2, 65, 31, 1, 66"})
+            "1, 64, 2, 65, 31, 1, 66", "1, 64, 1, 1, 0, 0, 1", "3, 64, 2, 3, 5, 1, 6", "5, 128, 3, 2, 7, 2, 5",
+            "2, 64, 1, 3, 9, 0, 120"})
     void attention(int heads, int size, int sequences, int queries, int prefix, int length, int capacity) {
         int d = heads * size;
         double divisor = 1.5 * size;

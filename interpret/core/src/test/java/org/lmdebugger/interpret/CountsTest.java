@@ -8,7 +8,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.device.DelegatingDevice;
+import org.lmdebugger.device.DeviceTraits;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.cpu.CpuDevice;
@@ -58,6 +61,32 @@ class CountsTest {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
             var counts = device.count(() -> new Debugger(model).trace(PROMPT));
             assertThat(counts).isEqualTo(new Counts(4 * LAYERS + 1, LAYERS * BLOCK_BYTES + HEAD_BYTES));
+        }
+    }
+
+    /** For predictions, which effects are on, and then for everything else. */
+    @Test
+    void aTraceWaitsTwice() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            device.operations.clear(); // those of loading
+            debugger.trace(PROMPT);
+            assertThat(device.operations).doesNotContain("download").filteredOn("await"::equals).hasSize(2);
+        }
+    }
+
+    /** One wait a token and, where operations are queued, not before the next token's are. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aDecodedTokenIsWaitedForOnce(boolean queued) {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            device.queued = queued;
+            device.operations.clear(); // those of loading
+            new Debugger(model).generate(PROMPT, 6);
+            var operations = device.operations;
+            assertThat(operations).doesNotContain("download").filteredOn("await"::equals).hasSize(6);
+            int first = operations.indexOf("await");
+            assertThat(operations.subList(0, first)).filteredOn("sample"::equals).hasSize(queued ? 2 : 1);
         }
     }
 
@@ -170,6 +199,7 @@ class CountsTest {
         private long flop;
         private long uploaded; // bytes
         private long downloaded;
+        private boolean queued; // what the device says of itself
         private final List<String> operations = new ArrayList<>();
 
         CountingDevice() {
@@ -187,11 +217,18 @@ class CountsTest {
         }
 
         @Override
+        public DeviceTraits traits() {
+            var traits = super.traits();
+            return new DeviceTraits(traits.chunkBytes(), traits.logitRows(), traits.logitColumns(),
+                    traits.sumsDependOnShape(), queued);
+        }
+
+        @Override
         protected Object operation(String name, Object[] arguments, Operation original) throws Throwable {
             operations.add(name);
             if (name.equals("upload")) {
                 uploaded += 4 * ((Tensor) arguments[0]).rows() * ((Tensor) arguments[0]).columns();
-            } else if (name.equals("download")) {
+            } else if (name.equals("download") || name.equals("fetch")) {
                 downloaded += 4 * ((Tensor) arguments[1]).rows() * ((Tensor) arguments[1]).columns();
             } else if (name.startsWith("multiply")) {
                 var weights = (Tensor) arguments[2];

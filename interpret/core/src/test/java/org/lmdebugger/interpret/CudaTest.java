@@ -3,6 +3,7 @@ package org.lmdebugger.interpret;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -115,6 +116,29 @@ class CudaTest {
             assertThat(new Debugger(model).generate(PROMPT, continuations, options, (c, token) -> true))
                     .isEqualTo(new Debugger(eager).generate(PROMPT, continuations, options, (c, token) -> true));
         }
+    }
+
+    @Test
+    void withoutMemoryForAGraphTokensAreGeneratedAllTheSame() {
+        assumeTrue(TestDevice.isEmulated(), "a full memory is emulated");
+        try (var device = TestDevice.open(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var full = new ArrayList<Emulation.Setting>();
+            try {
+                var generated = debugger.generate(PROMPT, List.of(Continuation.CLEAN), GenerationOptions.greedy(5),
+                        (c, token) -> full.isEmpty() ? full.add(fill()) : true);
+                full.removeFirst().close();
+                assertThat(generated).containsExactly(debugger.generate(PROMPT, 5));
+            } finally {
+                full.forEach(Emulation.Setting::close);
+            }
+        }
+    }
+
+    /** Gives the card no more memory than is taken. */
+    private static Emulation.Setting fill() {
+        var memory = CudaDevices.on(0, CudaMemory::available);
+        return Emulation.set("LMDEBUGGER_EMULATED_MEMORY", memory.total() - memory.free());
     }
 
     /** Runs again what others record. */

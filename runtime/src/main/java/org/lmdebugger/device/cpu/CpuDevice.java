@@ -21,7 +21,7 @@ import org.lmdebugger.device.Tensor;
  */
 public final class CpuDevice implements Device {
     /** Chunks of a few thousand rows of a GPT-2 small, tall enough for full speed. */
-    private static final DeviceTraits TRAITS = new DeviceTraits(256 << 20, 256, 1, false);
+    private static final DeviceTraits TRAITS = new DeviceTraits(256 << 20, 256, 1, false, false);
 
     private final Workers workers;
     private final Lifetimes lifetimes = new Lifetimes("cpu");

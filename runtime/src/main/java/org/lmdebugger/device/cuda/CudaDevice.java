@@ -66,7 +66,7 @@ public final class CudaDevice implements Device {
         lifetimes = new Lifetimes(name());
         long eighth = onGpu("CUDA's own", CudaMemory::available).total() / 8;
         pool = new CudaPool(eighth);
-        traits = new DeviceTraits(Math.min(eighth, LARGEST_CHUNK), 1024, 64, true); // 256 bytes, for loads of any width
+        traits = new DeviceTraits(Math.min(eighth, LARGEST_CHUNK), 1024, 64, true, true); // 256 bytes, for loads of any width
     }
 
     Lifetimes lifetimes() {

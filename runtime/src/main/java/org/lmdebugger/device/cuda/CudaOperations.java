@@ -12,6 +12,7 @@ import java.util.function.Function;
 import java.util.function.ObjLongConsumer;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
+import org.lmdebugger.bindings.CudaEvent;
 import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaGraph;
 import org.lmdebugger.bindings.CudaKernels;
@@ -51,7 +52,8 @@ final class CudaOperations implements Operations, AutoCloseable {
         try {
             stream = own(CudaStream.create(), CudaStream::close);
             kernels = new CudaKernels(stream);
-            staging = new Staging(stream, own(Arena.ofShared(), Arena::close));
+            staging = new Staging(stream, own(CudaEvent.create(), CudaEvent::close),
+                    own(Arena.ofShared(), Arena::close));
             long workspace = ownBlock(device, WORKSPACE);
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
             blas.requireSinglePrecision(stream); // which innerProducts have on any device
@@ -162,7 +164,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void await() {
         notRecording("await");
-        staging.finish();
+        staging.await();
     }
 
     @Override
@@ -421,8 +423,25 @@ final class CudaOperations implements Operations, AutoCloseable {
         recording = true;
         try {
             return new Recorded(stream.capture(work), stream);
+        } catch (CudaException failure) {
+            if (!failure.isOutOfMemory()) {
+                throw failure;
+            }
+            return new Repeated(work);
         } finally {
             recording = false;
+        }
+    }
+
+    /** Work that is repeated as it is, where there is too little memory for a graph. */
+    private record Repeated(Runnable work) implements Replay {
+        @Override
+        public void run() {
+            work.run();
+        }
+
+        @Override
+        public void close() {
         }
     }
 

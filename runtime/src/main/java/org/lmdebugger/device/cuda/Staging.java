@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.lmdebugger.bindings.CudaEvent;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
 
@@ -19,12 +20,18 @@ final class Staging {
 
     private final CudaStream stream;
     private final MemorySegment pinned;
+    private final CudaEvent arrived; // of the last download
     private final List<Arrival> arrivals = new ArrayList<>();
     private long used;
+    private boolean uploads; // whether some were queued after the last download
 
-    /** @param arena shared; closing it frees the pinned memory */
-    Staging(CudaStream stream, Arena arena) {
+    /**
+     * @param arrived an event of its own, closed by the caller
+     * @param arena   shared; closing it frees the pinned memory
+     */
+    Staging(CudaStream stream, CudaEvent arrived, Arena arena) {
         this.stream = stream;
+        this.arrived = arrived;
         pinned = CudaMemory.pinned(arena, BYTES);
     }
 
@@ -37,10 +44,11 @@ final class Staging {
         for (long at = 0; at < from.byteSize(); at += BYTES) {
             long bytes = Math.min(BYTES, from.byteSize() - at);
             stream.copyToDevice(to + at, room(bytes).copyFrom(from.asSlice(at, bytes)));
+            uploads = true;
         }
     }
 
-    /** Queues a copy to the host; it has arrived after {@link #finish}. */
+    /** Queues a copy to the host; it has arrived after {@link #await} or {@link #finish}. */
     void download(MemorySegment to, long from) {
         for (long at = 0; at < to.byteSize(); at += BYTES) {
             long bytes = Math.min(BYTES, to.byteSize() - at);
@@ -48,13 +56,26 @@ final class Staging {
             stream.copyToHost(staged, from + at);
             arrivals.add(new Arrival(to.asSlice(at, bytes), staged));
         }
+        arrived.record(stream);
+        uploads = false;
+    }
+
+    /** Waits for the copies to the host, but not for work that is queued behind them, and delivers them. */
+    void await() {
+        arrived.synchronize();
+        deliver();
+        used = uploads ? used : 0; // their room is free only when they are done
+    }
+
+    private void deliver() {
+        arrivals.forEach(arrival -> arrival.to.copyFrom(arrival.staged));
+        arrivals.clear();
     }
 
     /** Waits for all copies and delivers those to the host. */
     void finish() {
         stream.synchronize();
-        arrivals.forEach(arrival -> arrival.to.copyFrom(arrival.staged));
-        arrivals.clear();
+        deliver();
         used = 0;
     }
 

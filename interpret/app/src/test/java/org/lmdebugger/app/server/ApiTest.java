@@ -61,6 +61,19 @@ class ApiTest {
     }
 
     @Test
+    void aDeviceWithoutMemoryIsBusyForNow() {
+        try (var own = new TestServer()) {
+            var request = "{\"prompt\": \"Once upon\"}";
+            own.device.full = true;
+            var answer = own.post("/api/v1/trace", request);
+            assertThat(answer.statusCode()).isEqualTo(503);
+            assertThat(json(answer).get("detail").textValue()).isEqualTo("memory of cpu: full");
+            own.device.full = false;
+            assertThat(own.post("/api/v1/trace", request).statusCode()).isEqualTo(200);
+        }
+    }
+
+    @Test
     void traceOfEditsWithWhatTheyStartFrom() {
         var trace = json(server.post("/api/v1/trace",
                 """

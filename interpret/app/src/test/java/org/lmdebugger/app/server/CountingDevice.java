@@ -5,11 +5,15 @@ import java.util.List;
 import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Tensor;
 
-/** A device that knows which of the tensors that it gave away are still open. */
+/** A device that records which of the tensors that it gave away are still open, and may be full. */
 final class CountingDevice extends DelegatingDevice {
     private final List<Tensor> given = new ArrayList<>(); // guarded by this
+
+    /** Whether there is no memory for further tensors. */
+    volatile boolean full;
 
     CountingDevice(Device device) {
         super(device);
@@ -43,6 +47,9 @@ final class CountingDevice extends DelegatingDevice {
 
     @Override
     public synchronized Tensor allocate(ElementType type, long rows, long columns) {
+        if (full) {
+            throw new OutOfDeviceMemoryException("memory of cpu: full", null);
+        }
         given.add(super.allocate(type, rows, columns));
         return given.getLast();
     }

@@ -149,6 +149,12 @@ public final class CompiledIntervention {
         return step.positions().contains(position, promptLength);
     }
 
+    /** Returns the highest layer where anything changes; −1 if nothing does. */
+    public int lastLayer() {
+        return Stream.of(layers.keySet().stream(), rows.values().stream().flatMap(steps -> steps.keySet().stream()),
+                patterns.keySet().stream()).flatMap(s -> s).mapToInt(layer -> layer).max().orElse(-1);
+    }
+
     /** Returns whether anything changes at positions from … to−1. */
     public boolean touches(int from, int to) {
         var positions = Stream.of(

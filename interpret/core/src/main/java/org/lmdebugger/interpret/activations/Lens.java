@@ -154,7 +154,7 @@ public final class Lens {
             model.call(session -> {
                 var reading = reader.begin(session, scope);
                 long tile = Math.min(TILE, rows.rows());
-                var logits = scope.allocate(ElementType.F32, tile, model.config().vocabularySize());
+                var logits = model.allocateLogits(scope, tile);
                 if (norm) {
                     var normed = scope.allocate(ElementType.F32, tile, rows.columns());
                     model.readLogits(session, rows, normed, logits, reading.each);

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
@@ -80,7 +81,7 @@ public final class Decoder implements AutoCloseable {
         var out = scope.allocate(ElementType.F32, batch, d);
         var queryKeyValue = scope.allocate(ElementType.F32, batch, 3 * d);
         var coefficients = scope.allocate(ElementType.F32, batch, model.config().feedForwardWidth());
-        logits = scope.allocate(ElementType.F32, batch, model.config().vocabularySize());
+        logits = model.allocateLogits(scope, batch);
         ids = scope.allocate(ElementType.I32, 1, batch);
         logProbabilities = scope.allocate(ElementType.F32, 1, batch);
         uniforms = scope.allocate(ElementType.F32, capacity, batch);
@@ -161,24 +162,27 @@ public final class Decoder implements AutoCloseable {
         boolean step(int[] ids, float[] logProbabilities);
     }
 
+    /** Decodes until the last token, or the sink ends it; then one step more may have been computed for nothing. */
     public void run(Sink sink) {
         var chosen = new int[interventions.size()];
         var logP = new float[interventions.size()];
+        boolean ahead = model.device().traits().isQueued(); // the next step is queued before this one's choices are waited for
         choose();
         Operations.Replay replay = null;
         try {
-            for (int generated = 1;; generated++) {
-                session.download(chosen, ids);
-                session.download(logP, logProbabilities);
-                if (!sink.step(chosen, logP) || generated == options.tokens()) {
+            for (int generated = 1; generated <= options.tokens(); generated++) {
+                boolean next = generated < options.tokens();
+                session.fetch(chosen, ids);
+                session.fetch(logP, logProbabilities);
+                if (ahead && next) {
+                    replay = step(generated, replay);
+                }
+                session.await();
+                if (!sink.step(chosen, logP)) {
                     return;
                 }
-                updateEdits(promptLength + generated - 1);
-                if (generated == 1) {
-                    step();
-                } else {
-                    replay = replay == null ? session.record(this::step) : replay;
-                    replay.run();
+                if (!ahead && next) {
+                    replay = step(generated, replay);
                 }
             }
         } finally {
@@ -186,6 +190,18 @@ public final class Decoder implements AutoCloseable {
                 replay.close();
             }
         }
+    }
+
+    /** Queues the step after {@code generated} tokens: the first as it is, the second is recorded. */
+    private Operations.@Nullable Replay step(int generated, Operations.@Nullable Replay recorded) {
+        updateEdits(promptLength + generated - 1);
+        if (generated == 1) {
+            step();
+            return null;
+        }
+        var replay = recorded == null ? session.record(this::step) : recorded;
+        replay.run();
+        return replay;
     }
 
     private void choose() {

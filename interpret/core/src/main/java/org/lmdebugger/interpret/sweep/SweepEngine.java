@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -229,6 +230,7 @@ public final class SweepEngine implements AutoCloseable {
         private BlockRows rows; // of the sequences that have entered
         private int rowsLayer = -1;
         private int rowsEntered;
+        private final int[] lastLayers; // the highest that is edited in the first s + 1 sequences
 
         Walk(Operations session, TensorScope scope, List<SweepItem> part, List<CompiledIntervention> own,
                 List<CompiledIntervention> all) {
@@ -238,6 +240,8 @@ public final class SweepEngine implements AutoCloseable {
             this.own = own;
             this.all = all;
             edits = new SiteEdits(model, session, scope);
+            lastLayers = all.stream().mapToInt(CompiledIntervention::lastLayer).toArray();
+            Arrays.parallelPrefix(lastLayers, Math::max);
             first = length - positions;
             zero = scope.vector(session, 0);
             lastOwn = scope.vector(session, positions - 1);
@@ -264,7 +268,7 @@ public final class SweepEngine implements AutoCloseable {
         }
 
         private void at(Site site, int layer, Tensor at) {
-            if (entered > 0) {
+            if (entered > 0 && lastLayers[entered - 1] >= layer) {
                 edit(site, layer, at);
             }
             enter(site, layer);

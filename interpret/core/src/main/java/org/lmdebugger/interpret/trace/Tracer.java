@@ -62,6 +62,9 @@ public final class Tracer implements AutoCloseable {
      */
     public List<Trace.Position> read(Activations run, Optional<int[]> targets, OptionalInt against) {
         readPredictions(run);
+        if (targets.isEmpty()) {
+            session.await(); // the predictions are the targets
+        }
         int last = row(model.config().layers() - 1, true, 0);
         var targetIds = targets.orElseGet(
                 () -> IntStream.range(0, positions.length).map(i -> topIds[(last + i) * top]).toArray());
@@ -88,7 +91,7 @@ public final class Tracer implements AutoCloseable {
         }
         int tile = Math.min(TILE, rows);
         var normed = scope.allocate(ElementType.F32, tile, hidden.columns());
-        var logits = scope.allocate(ElementType.F32, tile, model.config().vocabularySize());
+        var logits = model.allocateLogits(scope, tile);
         var ids = scope.allocate(ElementType.I32, rows, top);
         var values = scope.allocate(ElementType.F32, rows, top);
         var sums = scope.allocate(ElementType.F32, 1, rows);
@@ -102,12 +105,12 @@ public final class Tracer implements AutoCloseable {
                     chosen == null ? null : chosen.rows(from, count),
                     ranks == null ? null : ranks.rows(from, count)), part);
         });
-        session.download(topIds, ids);
-        session.download(topLogits, values);
-        session.download(logSumExp, sums);
+        session.fetch(topIds, ids);
+        session.fetch(topLogits, values);
+        session.fetch(logSumExp, sums);
         if (wanted != null) {
-            session.download(chosenLogits, chosen);
-            session.download(chosenRanks, ranks);
+            session.fetch(chosenLogits, chosen);
+            session.fetch(chosenRanks, ranks);
         }
     }
 
@@ -129,14 +132,15 @@ public final class Tracer implements AutoCloseable {
             session.shiftResidual(reader, scope.vector(session, minusOne),
                     scope.vector(session, IntStream.range(0, p).toArray()), others);
         }
-        var all = new ArrayList<List<List<Trace.SubUpdate>>>();
+        var read = new ArrayList<Dominant>();
         for (int l = 0; l < model.config().layers(); l++) {
             session.gatherRows(gathered, run.coefficients(l), positionRows);
             session.dominant(neurons, coefficients, scores, gathered, model.layer(l).valueNorms());
             session.contributions(direct, neurons, coefficients, model.layer(l).ffnOut(), reader);
-            all.add(subUpdates(l, ints(neurons), floats(coefficients), floats(scores), floats(direct)));
+            read.add(new Dominant(ints(neurons), floats(coefficients), floats(scores), floats(direct)));
         }
-        return all;
+        session.await();
+        return IntStream.range(0, read.size()).mapToObj(l -> subUpdates(l, read.get(l))).toList();
     }
 
     /** Returns the direction that the logit of a row's token reads in it, [P, d]. */
@@ -147,10 +151,13 @@ public final class Tracer implements AutoCloseable {
         return reader;
     }
 
-    private List<List<Trace.SubUpdate>> subUpdates(int layer, int[] neurons, float[] coefficients, float[] scores,
-            float[] direct) {
+    /** What is read of a layer, by position and rank; filled when it has arrived. */
+    private record Dominant(int[] neurons, float[] coefficients, float[] scores, float[] direct) {
+    }
+
+    private List<List<Trace.SubUpdate>> subUpdates(int layer, Dominant of) {
         return IntStream.range(0, positions.length).mapToObj(i -> IntStream.range(i * top, (i + 1) * top)
-                .mapToObj(j -> new Trace.SubUpdate(layer, neurons[j], coefficients[j], scores[j], direct[j],
+                .mapToObj(j -> new Trace.SubUpdate(layer, of.neurons[j], of.coefficients[j], of.scores[j], of.direct[j],
                         OptionalDouble.empty()))
                 .toList()).toList();
     }
@@ -184,13 +191,13 @@ public final class Tracer implements AutoCloseable {
 
     private int[] ints(Tensor tensor) {
         var to = new int[(int) (tensor.rows() * tensor.columns())];
-        session.download(to, tensor);
+        session.fetch(to, tensor);
         return to;
     }
 
     private float[] floats(Tensor tensor) {
         var to = new float[(int) (tensor.rows() * tensor.columns())];
-        session.download(to, tensor);
+        session.fetch(to, tensor);
         return to;
     }
 

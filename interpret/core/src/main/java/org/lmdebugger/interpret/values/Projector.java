@@ -45,7 +45,7 @@ final class Projector implements AutoCloseable {
         tile = (int) Math.clamp(TILE_BYTES / (4 * v), 1, most);
         scope = new TensorScope(model.device());
         try {
-            products = scope.allocate(ElementType.F32, tile, v);
+            products = model.allocateLogits(scope, tile);
             scaled = scope.allocate(ElementType.F32, tile, gain.length);
             ids = scope.allocate(ElementType.I32, tile, k);
             logits = scope.allocate(ElementType.F32, tile, k);

@@ -50,7 +50,7 @@ public final class Problem extends RuntimeException {
                     request + ": " + wrong.getMessage() + " (expected: what GET /api/v1/openapi.yaml describes)");
             case IllegalArgumentException wrong -> Problem.badRequest(wrong.getMessage());
             case InvalidModelException changed -> new Problem(503, "Model changed", changed.getMessage());
-            case OutOfDeviceMemoryException memory -> new Problem(507, "Out of memory", memory.getMessage());
+            case OutOfDeviceMemoryException memory -> new Problem(503, "Out of memory", memory.getMessage());
             case CudaException lost when lost.isFatal() -> {
                 LOG.error(request, lost);
                 yield new Problem(503, "GPU failed", lost.getMessage());
