@@ -11,6 +11,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.ranking.StrongestEffects;
+import org.lmdebugger.app.ranking.StrongestEffects.Change;
 import org.lmdebugger.app.store.EffectTable;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Effects;
@@ -72,7 +73,7 @@ final class SweepCommand extends ModelCommand {
             return;
         }
         var measures = sweep.measures().stream().filter(measure -> !(measure instanceof Measure.Top)).toList();
-        var strongest = measures.isEmpty() ? null : new StrongestEffects(top, measures.getFirst());
+        var strongest = measures.isEmpty() ? null : new StrongestEffects(top, measures.getFirst(), Change.ANY);
         var tokenizer = debugger.model().tokenizer();
         try (var results = output.<Effects>open(debugger, plan.chunks().stream().map(SweepPlan.Chunk::count).toList(),
                 settings(sweep), place -> new EffectTable(sweep.measures(), tokenizer, place))) {

@@ -13,8 +13,18 @@ import org.lmdebugger.interpret.sweep.Measure;
 public final class StrongestEffects {
     private final int most;
     private final Measure measure;
+    private final Change change;
     private final PriorityQueue<Effect> effects = new PriorityQueue<>(Comparator.comparingDouble(Effect::strength)); // the weakest first
     private long notFinite;
+
+    /** The changes that count: all, or those that raise or lower the measure. */
+    public enum Change {
+        ANY, RAISES, LOWERS;
+
+        private boolean counts(double change) {
+            return this == ANY || (this == RAISES ? change > 0 : change < 0);
+        }
+    }
 
     /** An effect, in the chunk that it came with. */
     public record Effect(Effects chunk, int index, double strength) {
@@ -32,7 +42,8 @@ public final class StrongestEffects {
     }
 
     /** @param measure one of the sweep's, of one number */
-    public StrongestEffects(int most, Measure measure) {
+    public StrongestEffects(int most, Measure measure, Change change) {
+        this.change = change;
         this.most = most;
         this.measure = measure;
     }
@@ -47,6 +58,9 @@ public final class StrongestEffects {
         var values = chunk.values(measure);
         double clean = chunk.clean(measure);
         for (int i = 0; i < values.length; i++) {
+            if (!change.counts(values[i] - clean)) {
+                continue;
+            }
             double strength = strength(values[i], clean);
             notFinite += strength < 0 ? 1 : 0;
             if (effects.size() < most || !effects.isEmpty() && strength > effects.peek().strength()) {

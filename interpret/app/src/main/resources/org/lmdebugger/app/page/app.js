@@ -104,6 +104,7 @@ const App = {
             ]),
             h('main', { id: 'main', tabindex: -1 }, [
                 problemNotice(session.problem, loadModel),
+                PARENTS[state.view] === undefined && h('h1', { class: 'unseen' }, TABS[state.view]),
                 h(VIEWS[state.view], { key: `${state.view} ${state.id}` })
             ]),
             h(Panel),

@@ -88,6 +88,11 @@ export function isSwitch(edit) {
     return edit.operation === 'on' || edit.operation === 'off';
 }
 
+/** Whether an intervention still lacks the prompt that it takes a coefficient from. */
+export function isUnfinished(edit) {
+    return edit.operation === 'from' && edit.from === '';
+}
+
 /** The text form; of a part that is no neuron, such as a head, what was written: the server reads it. */
 export function editText(edit) {
     return edit.part ?? label(edit) + change(edit) + (edit.at === 'all' ? '' : '@' + edit.at);

@@ -2,7 +2,7 @@
 import { reactive, watch } from '/lib/vue.js';
 import { get, request } from './api.js';
 import { onRestore, remember, revisit } from './history.js';
-import { editText, FORM, kindOf, label, newEdit, parseEdit, switchText } from './edits.js';
+import { editText, FORM, isUnfinished, kindOf, label, newEdit, parseEdit, switchText } from './edits.js';
 
 /** What a link holds beside prompt and interventions; only what differs from these is written. */
 const DEFAULTS = {
@@ -40,9 +40,9 @@ export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [
 /** What does not belong into a link. */
 export const session = reactive({ model: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, said: '' });
 
-/** The text of an intervention as the mode has it; null if it has it not. */
+/** The text of an intervention as the mode has it; null if it has it not, or something is missing. */
 export function textOf(edit) {
-    return state.mode === 'lm-debugger' ? switchText(edit) : editText(edit);
+    return state.mode === 'lm-debugger' ? switchText(edit) : isUnfinished(edit) ? null : editText(edit);
 }
 
 /** The interventions that are in force. */

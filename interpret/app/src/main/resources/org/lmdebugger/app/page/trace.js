@@ -27,7 +27,7 @@ export const followed = () => ({
  * @param options what is asked for beside the prompt, {positions, top, …}; null if nothing is, undefined if it is not
  *                known yet
  * @param texts   the interventions
- * @returns {clean, edited, data, isOutdated, busy, problem, again}; `data` is {tokens, clean, edited}, lists of
+ * @returns {request, clean, edited, data, isOutdated, busy, problem, again}; `data` is {tokens, clean, edited}, lists of
  *          positions, with `edited` null while there is no edited run. It stays when it is outdated, so that a view need
  *          not jump, but must not be seen then.
  */
@@ -61,6 +61,8 @@ export function useTrace(options, texts = enabledTexts) {
         }
     });
     return {
+        /** What a program would ask for, both runs at once. */
+        request: () => ({ prompt: state.prompt, ...options(), ...(texts().length > 0 ? { edits: texts(), mode: state.mode } : {}) }),
         clean,
         edited,
         data,

@@ -2,6 +2,8 @@ package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
@@ -36,7 +38,7 @@ class PredictionPageTest extends PageTest {
     }
 
     private static String visible(String token) {
-        return token.replace(' ', '␣');
+        return token.replace(' ', '␣').replace('\n', '⏎');
     }
 
     private List<String> outcome(String column) {
@@ -261,6 +263,60 @@ class PredictionPageTest extends PageTest {
         browser.type(".edit input[type=number]", Keys.DELETE, Keys.ENTER);
         assertThat(browser.find(".edit input[type=number]").getDomProperty("value")).as("an empty amount is none")
                 .isEqualTo(value);
+    }
+
+    @Test
+    void aLongPromptIsDrawnAsAWholeAndReadByKeyAndMouse() {
+        var prompt = "Once upon a time there was a little girl.\n\nShe had a big dog and the dog was very happy to see her every day";
+        browser.open(
+                "#/prediction?prompt=" + URLEncoder.encode(prompt, StandardCharsets.UTF_8) + "&position=9&layer=2");
+        var canvas = browser.find(".heat canvas");
+        browser.settle();
+        assertThat(browser.find("#prompt").getDomProperty("rows")).as("rows of three lines").isEqualTo("3");
+        var trace = server.debugger.trace(prompt, Intervention.NONE, TraceOptions.DEFAULT.atAllPositions().top(1));
+        assertThat(browser.all(".cell")).isEmpty();
+        browser.untilText(".readout", says(trace, 9, 2));
+        canvas.sendKeys(Keys.ARROW_RIGHT);
+        browser.untilText(".readout", says(trace, 10, 2));
+        browser.driver.switchTo().activeElement().sendKeys(Keys.ARROW_DOWN);
+        browser.untilText(".readout", says(trace, 10, 3));
+        browser.untilText(".outcome h2", visible(trace.tokens().get(10).text()));
+        browser.settle();
+        browser.screenshots("long");
+        browser.click("those nearby");
+        browser.until("cells", () -> browser.all(".cell").size() == 4 * 12);
+        assertThat(browser.find("[data-cell='3 10']").getText())
+                .isEqualTo(visible(trace.position(10).layer(3).after().getFirst().token()));
+    }
+
+    private static String says(Trace trace, int position, int layer) {
+        var first = trace.position(position).layer(layer).after().getFirst();
+        return "Layer %d, position %d: %s %s".formatted(layer, position, visible(first.token()),
+                percent(first.probability()));
+    }
+
+    @Test
+    void whatIsSeenIsSharedAsACommandAndAsJava() {
+        open("&edit=L1D483%3D0%40last&edit=L2H1%3D0&token=%23" + server.debugger.model().tokenizer().single(" boy"));
+        browser.find(".predictions.both");
+        browser.settle();
+        browser.find(".share summary").click();
+        assertThat(browser.all(".share input").stream().map(each -> each.getDomProperty("value")).skip(1).toList())
+                .containsExactly("lmdebug trace 'Once upon a time there was a little' --model 'sample' --target ' boy'"
+                        + " --edit 'L1D483=0@last' --edit 'L2H1=0' --total",
+                        "debugger.trace(\"Once upon a time there was a little\", Intervention.parse(\"L1D483=0@last\","
+                                + " \"L2H1=0\"), TraceOptions.DEFAULT.following(%d).withTotalEffects())"
+                                        .formatted(server.debugger.model().tokenizer().single(" boy")));
+        assertThat(browser.faintTexts()).isEmpty();
+        browser.find(".layer .neuron").click();
+        browser.find(".activity .chip");
+        try (var run = server.debugger.run(TestServer.PROMPT)) {
+            var name = browser.texts(".layer .neuron").getFirst().split("D");
+            var values = run.coefficients(0).columns(Integer.parseInt(name[1]), 1).toFloats();
+            assertThat(browser.texts(".activity sub")).hasSize(8).last()
+                    .isEqualTo(String.format(Locale.ROOT, "%.2f", values[7]).replace('-', '−'));
+        }
+        browser.screenshots("drawer");
     }
 
     @Test

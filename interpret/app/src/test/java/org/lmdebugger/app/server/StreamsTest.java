@@ -103,6 +103,10 @@ class StreamsTest {
         assertThat(strongest.at("/effects/0/says/0").textValue()).isEqualTo(" liked");
         assertThat(json(server.get(path + "/strongest?top=3&measure=logit:%22%20girl%22")).get("sorted_by").textValue())
                 .isEqualTo("logit:\" girl\"");
+        var lowered = json(server.get(path + "/strongest?top=3&measure=logit:%22%20girl%22&change=lowers"));
+        lowered.get("effects").forEach(effect -> assertThat(effect.at("/values/1").doubleValue())
+                .isLessThan(lowered.at("/clean/1").doubleValue()));
+        assertThat(server.get(path + "/strongest?change=up").statusCode()).isEqualTo(400);
         assertThat(server.get(path + "/strongest?top=0").statusCode()).isEqualTo(400);
         assertThat(server.get(path + "/strongest?measure=entropy").statusCode()).isEqualTo(400);
 

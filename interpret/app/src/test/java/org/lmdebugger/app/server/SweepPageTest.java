@@ -46,6 +46,11 @@ class SweepPageTest extends PageTest {
         var strongest = TestServer.json(server.get(path + "/strongest?top=1&measure=logit:%22%20girl%22"))
                 .at("/effects/0/edits/0").textValue();
         assertThat(browser.texts(".causes tbody tr:first-child th")).containsExactly(strongest.replaceFirst("=.*", ""));
+        browser.click("lower it");
+        browser.until("those that lower it", () -> browser.all(".causes .difference.for").isEmpty());
+        assertThat(browser.all(".causes .difference.against")).hasSize(50);
+        browser.click("all");
+        browser.until("all again", () -> !browser.all(".causes .difference.for").isEmpty());
         browser.find(".causes tbody tr:first-child .icon").click();
         browser.until("an intervention", () -> browser.all(".edit").size() == 1);
         assertThat(browser.texts(".edit .neuron")).containsExactly(strongest.replaceFirst("=.*", ""));
@@ -105,6 +110,14 @@ class SweepPageTest extends PageTest {
         browser.click("Take its settings");
         browser.until("its prompt", () -> browser.find("#prompt").getDomProperty("value").equals(TestServer.PROMPT));
         browser.until("no mark", () -> browser.all(".of .notice").isEmpty());
+
+        browser.type("[list=choices]", "heads", Keys.TAB);
+        browser.click("Start the sweep");
+        browser.untilText(".of", "parts heads");
+        browser.until("heads", () -> browser.all(".causes tbody tr").size() == 24);
+        assertThat(browser.all(".sweep-map")).isEmpty();
+        browser.find(".causes tbody tr:first-child .icon").click();
+        browser.until("a head's intervention", () -> browser.address().matches(".*edit=L\\dH\\d%3D0%40last.*"));
     }
 
     @Test

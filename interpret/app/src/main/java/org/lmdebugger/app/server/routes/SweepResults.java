@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.ranking.StrongestEffects;
+import org.lmdebugger.app.ranking.StrongestEffects.Change;
 import org.lmdebugger.app.ranking.TopTokens;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.work.SweepJob;
@@ -52,9 +53,9 @@ final class SweepResults {
     }
 
     /** Returns the {@code top} effects that move the measure farthest from the unedited prompt's. */
-    Strongest strongest(Debugger debugger, String measureName, int top) {
+    Strongest strongest(Debugger debugger, String measureName, Change change, int top) {
         var measure = measure(measureName);
-        var strongest = new StrongestEffects(top, measure);
+        var strongest = new StrongestEffects(top, measure, change);
         chunks.forEach(strongest::add);
         var effects = strongest.effects();
         var said = TopTokens.of(debugger, effects.stream().filter(effect -> effect.layer() >= 0)

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.stream.IntStream;
 import org.lmdebugger.app.json.Targets;
+import org.lmdebugger.app.ranking.StrongestEffects.Change;
 import org.lmdebugger.app.server.http.ClientConnection;
 import org.lmdebugger.app.server.http.EventStream;
 import org.lmdebugger.app.server.http.Problem;
@@ -175,8 +176,19 @@ public final class SweepRoutes {
     private void strongest(Context context) {
         var job = find(context);
         int top = Requests.number(context, "top", 50, 1000);
+        var change = change(context.queryParam("change"));
         Responses.json(context, inference.call(context,
-                debugger -> new SweepResults(job).strongest(debugger, context.queryParam("measure"), top)));
+                debugger -> new SweepResults(job).strongest(debugger, context.queryParam("measure"), change, top)));
+    }
+
+    private static Change change(String name) {
+        return switch (name) {
+            case null -> Change.ANY;
+            case "any" -> Change.ANY;
+            case "raises" -> Change.RAISES;
+            case "lowers" -> Change.LOWERS;
+            default -> throw Problem.badRequest("change: of another kind (expected: any, raises or lowers)");
+        };
     }
 
     private void download(Context context, String format, String type) throws IOException {

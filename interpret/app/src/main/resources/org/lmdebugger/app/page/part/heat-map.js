@@ -3,15 +3,42 @@ import { computed, h, nextTick, ref } from '/lib/vue.js';
 import { show } from '../media.js';
 import { enabledEdits, say, state } from '../state.js';
 import { percent, rank, token, visible } from '../text.js';
-import { iconButton } from './icon.js';
+import { cellHeight, HeatCanvas } from './heat-canvas.js';
 import { segments } from './segments.js';
 
-const AT_ONCE = 48; // positions, as each cell is an element
+const AT_ONCE = 24; // positions, as each cell is an element; longer prompts are drawn
+const NEARBY = 12; // positions of a long prompt that are shown as a table
+
+/** Returns what each cell shows: how strong its colour is, its text, and whether edits changed it. */
+function reader(clean, shown, ranks) {
+    return (position, layer) => {
+        const [before, after] = [clean[position].layers[layer], shown[position].layers[layer]];
+        const top = after.after[0];
+        const standing = after.chosen[0]?.after;
+        return ranks
+            ? {
+                  heat: 1 - Math.min(1, Math.log10(standing.rank + 1) / 4),
+                  text: (standing.rank + 1).toLocaleString('en'),
+                  says: `${visible(after.chosen[0].token)} ranks ${rank(standing.rank)}, ${percent(standing.probability)}`,
+                  changed: standing.rank !== before.chosen[0].after.rank
+              }
+            : {
+                  heat: top.probability,
+                  text: top.token,
+                  says: `${visible(top.token)} ${percent(top.probability)}`,
+                  changed: top.id !== before.after[0].id
+              };
+    };
+}
+
+/** How high the map of a prompt is, in pixels, before it is there. */
+export const heightOf = (layers, positions) =>
+    positions > AT_ONCE ? layers * cellHeight(layers) + 112 : layers * 27 + 108;
 
 export const HeatMap = {
     props: { trace: { type: Object, required: true } },
     setup(props) {
-        const page = ref(Infinity); // the last part, where the prediction is
+        const near = ref(false); // of a long prompt, the positions around the chosen one, as a table
         const table = ref(null);
         const tokenOf = positions => positions?.[0].layers[0].chosen[0]?.id;
         const sides = computed(() => {
@@ -19,10 +46,11 @@ export const HeatMap = {
             return { clean, edited: tokenOf(edited) === tokenOf(clean) ? edited : null }; // else it is about to come
         });
         const side = computed(() => (sides.value.edited ? state.side : 'clean'));
-        const last = computed(() => Math.ceil(props.trace.tokens.length / AT_ONCE) - 1);
-        const first = computed(() => Math.min(page.value, last.value) * AT_ONCE);
+        const isLong = computed(() => props.trace.tokens.length > AT_ONCE);
         const chosen = computed(() => (state.position < 0 ? props.trace.tokens.length - 1 : state.position));
         const ranks = computed(() => state.heat === 'rank' && props.trace.clean[0].layers[0].chosen.length > 0);
+
+        const reading = computed(() => reader(sides.value.clean, sides.value[side.value], ranks.value));
 
         function open(position, layer, focus = false) {
             state.position = position === props.trace.tokens.length - 1 ? -1 : position;
@@ -30,7 +58,7 @@ export const HeatMap = {
             say(`Layer ${layer} at position ${position}`);
             nextTick(() =>
                 focus
-                    ? table.value.querySelector(`[data-cell="${layer} ${position}"]`)?.focus()
+                    ? table.value?.querySelector(`[data-cell="${layer} ${position}"]`)?.focus()
                     : show(document.getElementById(`layer-${layer}`))
             );
         }
@@ -47,17 +75,7 @@ export const HeatMap = {
         }
 
         function cell(position, layer) {
-            const clean = sides.value.clean[position].layers[layer];
-            const shown = sides.value[side.value][position].layers[layer];
-            const top = shown.after[0];
-            const standing = shown.chosen[0]?.after;
-            const changed =
-                side.value === 'edited' &&
-                (ranks.value ? standing.rank !== clean.chosen[0].after.rank : top.id !== clean.after[0].id);
-            const heat = ranks.value ? 1 - Math.min(1, Math.log10(standing.rank + 1) / 4) : top.probability;
-            const says = ranks.value
-                ? `${visible(shown.chosen[0].token)} ranks ${rank(standing.rank)}, ${percent(standing.probability)}`
-                : `${visible(top.token)} ${percent(top.probability)}`;
+            const { heat, text, says, changed } = reading.value(position, layer);
             const current = position === chosen.value && layer === state.layer;
             return h(
                 'td',
@@ -74,35 +92,32 @@ export const HeatMap = {
                         'aria-label': `Layer ${layer}, position ${position}: ${says}${changed ? ', changed' : ''}`,
                         onClick: () => open(position, layer)
                     },
-                    ranks.value ? (standing.rank + 1).toLocaleString('en') : token(top.token)
+                    ranks.value ? text : token(text)
                 )
             );
         }
 
-        const pager = () =>
-            last.value > 0 &&
-            h('div', { class: 'row' }, [
-                iconButton('left', 'Earlier positions', () => (page.value = first.value / AT_ONCE - 1), {
-                    disabled: first.value === 0
-                }),
-                h(
-                    'span',
-                    { class: 'hint' },
-                    `${first.value} to ${Math.min(first.value + AT_ONCE, props.trace.tokens.length) - 1}`
-                ),
-                iconButton('right', 'Later positions', () => (page.value = first.value / AT_ONCE + 1), {
-                    disabled: first.value / AT_ONCE === last.value
-                })
-            ]);
+        const zoom = () =>
+            isLong.value &&
+            segments(
+                'Zoom',
+                [
+                    [false, 'all positions'],
+                    [true, 'those nearby']
+                ],
+                near.value,
+                value => (near.value = value)
+            );
 
         return () => {
-            const positions = props.trace.tokens.map((_, index) => index).slice(first.value, first.value + AT_ONCE);
+            const first = isLong.value ? Math.max(0, Math.min(chosen.value - NEARBY / 2, props.trace.tokens.length - NEARBY)) : 0;
+            const positions = props.trace.tokens.map((_, index) => index).slice(first, isLong.value ? first + NEARBY : undefined);
             const followed = props.trace.clean[0].layers[0].chosen[0];
             return h('section', { class: 'panel heat', 'aria-label': 'Layers and positions' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', 'Layers × positions'),
                     h('div', { class: 'row' }, [
-                        pager(),
+                        zoom(),
                         segments(
                             null,
                             [
@@ -124,7 +139,15 @@ export const HeatMap = {
                             )
                     ])
                 ]),
-                h(
+                isLong.value && !near.value
+                    ? h(HeatCanvas, {
+                          layers: props.trace.clean[0].layers.length,
+                          positions: props.trace.tokens.length,
+                          chosen: [chosen.value, Math.min(state.layer, props.trace.clean[0].layers.length - 1)],
+                          cell: reading.value,
+                          onOpen: (position, layer, scrolls) => open(position, layer, !scrolls)
+                      })
+                    : h(
                     'div',
                     { class: 'scroll', tabindex: -1 },
                     h('table', { class: ['heat-map', { ranks: ranks.value }], ref: table, onKeydown: key }, [

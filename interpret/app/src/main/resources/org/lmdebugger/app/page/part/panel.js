@@ -5,6 +5,7 @@ import { label } from '../edits.js';
 import { useLoad } from '../load.js';
 import { link, nameOf, session } from '../state.js';
 import { fixed } from '../text.js';
+import { Coefficients } from './coefficients.js';
 import { iconButton } from './icon.js';
 import { interveneWords } from './neuron.js';
 import { busyLine, problemNotice } from './notice.js';
@@ -53,11 +54,12 @@ export const Panel = {
                         interveneWords(layer, neuron),
                         h('a', { href: link('value', label(session.panel)), onClick: () => (session.panel = null) }, 'Explore')
                     ]),
+                    h(Coefficients, { layer, neuron }),
                     shown && [
                         h(
                             'p',
                             { class: 'hint' },
-                            `Length ${fixed(shown.norm)}; logits that one unit of its coefficient adds, without the final normalisation.`
+                            `Norm ${fixed(shown.norm)}; logits that one unit of its coefficient adds, without the final normalisation.`
                         ),
                         h('div', { class: 'halves' }, [bars(shown.top, 'promotes'), bars(shown.bottom, 'suppresses')])
                     ]

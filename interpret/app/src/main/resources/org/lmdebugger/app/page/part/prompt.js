@@ -61,7 +61,9 @@ export const Prompt = {
                     class: ['chip', { added: isAdded(position) }],
                     key: position,
                     type: 'button',
-                    title: `token ${each.id} at position ${position}` + (isAdded(position) ? ', added by the tokenizer' : ''),
+                    title:
+                        `token ${each.id} at position ${position}` +
+                        (each.text.includes('\ufffd') ? `, bytes of a part of a character: ${each.raw}` : '') + (isAdded(position) ? ', added by the tokenizer' : ''),
                     disabled: !props.traced,
                     tabindex: position === chosen.value ? 0 : -1,
                     'aria-pressed': props.traced ? String(position === chosen.value) : undefined,
@@ -113,7 +115,8 @@ export const Prompt = {
                         h('label', { class: 'unseen', for: 'prompt' }, 'Prompt'),
                         h('textarea', {
                             id: 'prompt',
-                            rows: Math.min(6, Math.ceil(draft.value.length / 100) || 1),
+                            rows: Math.min(8, draft.value.split('\n').reduce((rows, line) => rows + (Math.ceil(line.length / 100) || 1), 0)),
+                            dir: 'auto',
                             value: draft.value,
                             spellcheck: false,
                             placeholder: 'Write a text whose continuation you wonder about',

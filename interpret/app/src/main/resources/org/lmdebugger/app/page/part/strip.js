@@ -4,6 +4,7 @@ import { canRedo, canUndo, redo, undo } from '../history.js';
 import { enabledEdits } from '../state.js';
 import { percent, plural, token } from '../text.js';
 import { iconButton } from './icon.js';
+import { Share } from './share.js';
 
 const isTyping = element => element.closest('input, textarea, select') !== null;
 
@@ -26,13 +27,13 @@ export function headline(clean, edited) {
 }
 
 /** The properties of a strip above a trace of one position. */
-export function glance({ data, isOutdated }) {
+export function glance({ data, isOutdated, request }) {
     const shown = isOutdated.value ? null : data.value;
-    return { tokens: shown?.tokens, clean: shown?.clean[0], edited: shown?.edited?.[0] };
+    return { tokens: shown?.tokens, clean: shown?.clean[0], edited: shown?.edited?.[0], request };
 }
 
 export const Strip = {
-    props: { tokens: { type: Array, default: null }, clean: { type: Object, default: null }, edited: { type: Object, default: null } },
+    props: { tokens: { type: Array, default: null }, clean: { type: Object, default: null }, edited: { type: Object, default: null }, request: { type: Function, required: true } },
     setup(props, { slots }) {
         onMounted(() => window.addEventListener('keydown', key));
         onUnmounted(() => window.removeEventListener('keydown', key));
@@ -47,7 +48,8 @@ export const Strip = {
                 h('div', { class: 'row' }, [
                     h('span', { class: 'hint' }, plural(enabledEdits().length, 'intervention')),
                     iconButton('undo', 'Undo (Ctrl+Z)', undo, { disabled: !canUndo() }),
-                    iconButton('redo', 'Redo (Ctrl+Shift+Z)', redo, { disabled: !canRedo() })
+                    iconButton('redo', 'Redo (Ctrl+Shift+Z)', redo, { disabled: !canRedo() }),
+                    props.clean && h(Share, { position: props.clean, request: props.request() })
                 ])
             ]);
     }

@@ -131,8 +131,8 @@ export const SweepForm = {
                 [
                     h('div', { class: 'row wrap bottom' }, [
                         field(
-                            'neurons',
-                            'all; L0-3; L2D5,L3D7; L2D5-99; or dominant:20, of each layer those that weigh most',
+                            'neurons or parts',
+                            'all; L0-3; L2D5,L3D7; L2D5-99; dominant:20, of each layer those that weigh most; or parts: heads, heads:L2-4, L1H3, attention, ffn',
                             h('input', {
                                 type: 'text',
                                 list: 'choices',
@@ -144,7 +144,7 @@ export const SweepForm = {
                         h(
                             'datalist',
                             { id: 'choices' },
-                            ['all', 'dominant:20', `L0-${(session.model?.layers ?? 1) - 1}`, 'L0'].map(value =>
+                            ['all', 'dominant:20', `L0-${(session.model?.layers ?? 1) - 1}`, 'L0', 'heads', 'attention', 'ffn'].map(value =>
                                 h('option', { value })
                             )
                         ),

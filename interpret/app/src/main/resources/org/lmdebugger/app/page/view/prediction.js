@@ -5,7 +5,7 @@ import { useLoad } from '../load.js';
 import { enabledTexts, state } from '../state.js';
 import { token } from '../text.js';
 import { atPosition, followed, isFollowed, positionText, useTrace } from '../trace.js';
-import { HeatMap } from '../part/heat-map.js';
+import { HeatMap, heightOf } from '../part/heat-map.js';
 import { Interventions } from '../part/interventions.js';
 import { journey } from '../part/journey.js';
 import { dominant, ORDERS } from '../part/dominant.js';
@@ -38,7 +38,7 @@ export function outcome(tokens, clean, edited) {
     ]);
 }
 
-/** Results, out of sight while they are those of another prompt or position. */
+/** A stack of results, out of sight while they are those of another prompt or position. */
 export const results = (trace, content) =>
     h('div', { class: ['stack', { outdated: trace.isOutdated.value }], inert: trace.isOutdated.value }, content);
 
@@ -103,16 +103,20 @@ export const Prediction = {
 
         const content = ({ tokens, clean: [clean], edited: edits }, edited = edits?.[0]) => [
             h('div', { class: 'overview' }, [
-                h('div', { class: 'stack' }, [outcome(tokens, clean, edited), neurons(tokens, clean, edited)]),
+                results(detail, [outcome(tokens, clean, edited), neurons(tokens, clean, edited)]),
                 h('div', { class: 'stack' }, [
                     h(
                         'div',
-                        { class: 'reserved', style: { '--rows': clean.layers.length } },
+                        { style: { minHeight: `${heightOf(clean.layers.length, tokens.length)}px` } },
                         overview.data.value && !overview.isOutdated.value && h(HeatMap, { trace: overview.data.value })
                     ),
-                    ways(clean, edited)
+                    results(detail, [ways(clean, edited)])
                 ])
             ]),
+            results(detail, layersOf(tokens, clean, edited))
+        ];
+
+        const layersOf = (tokens, clean, edited) => [
             h('div', { class: 'row spread layers-head' }, [
                 h('h2', ['Layers at position ', String(clean.position), ', ', token(tokens[clean.position].text)]),
                 h('div', { class: 'row wrap' }, [order(), density()])
@@ -146,7 +150,7 @@ export const Prediction = {
                 }),
                 state.prompt === ''
                     ? welcome()
-                    : detail.data.value && !detail.clean.problem && results(detail, content(detail.data.value))
+                    : detail.data.value && !detail.clean.problem && content(detail.data.value)
             ]);
     }
 };

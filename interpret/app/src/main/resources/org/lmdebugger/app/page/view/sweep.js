@@ -10,6 +10,7 @@ import { Interventions } from '../part/interventions.js';
 import { neuronLink } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice, progressBar } from '../part/notice.js';
 import { Prompt } from '../part/prompt.js';
+import { segments } from '../part/segments.js';
 import { SweepForm } from '../part/sweep-form.js';
 import { SweepMap } from '../part/sweep-map.js';
 import { tokens } from '../part/values.js';
@@ -19,6 +20,9 @@ function difference(measure, change, isAnother, digits) {
     const tone = change === 0 ? '' : change < 0 ? 'against' : 'for';
     return isAnother && h('span', { class: ['difference', tone] }, changeOf(measure, change, digits));
 }
+
+/** Whether a selection is of other parts than neurons, such as heads. */
+const isSites = text => /^(heads|[qkv]|pattern|links|pre|mid|post|attention|ffn)\b|^L\d+(H|\.)/.test(text);
 
 /** The edit that a sweep made of a neuron. */
 function editOf({ mode, operations, at }, neuron) {
@@ -32,22 +36,22 @@ function editOf({ mode, operations, at }, neuron) {
 
 export const Sweep = {
     setup() {
-        const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure', began: null });
+        const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure', change: 'any', began: null });
         let controller = null;
         const path = () => '/api/v1/sweeps/' + encodeURIComponent(state.sweep);
-        const ready = () => (run.job?.state === 'done' && run.measure !== null ? { path: path(), measure: run.measure } : null);
+        const ready = () => (run.job?.state === 'done' && run.measure !== null ? { path: path(), measure: run.measure, change: run.change } : null);
         const part =
             name =>
-            ({ path, measure }, signal) =>
-                get(`${path}/${name}?top=50&measure=${encodeURIComponent(measure)}`, signal);
+            ({ path, measure, change }, signal) =>
+                get(`${path}/${name}?top=50&measure=${encodeURIComponent(measure)}&change=${change}`, signal);
         const strongest = useLoad(ready, part('strongest'), ({ path }) => path);
-        const map = useLoad(ready, part('map'), ({ path }) => path);
+        const map = useLoad(() => ready() && { ...ready(), change: 'any' }, part('map'), ({ path }) => path);
 
         /** What the form asks for. */
         const wanted = () => ({
             prompts: [state.prompt],
             mode: state.mode,
-            neurons: state.neurons,
+            ...(isSites(state.neurons) ? { sites: state.neurons } : { neurons: state.neurons }),
             edits: state.onTop ? enabledTexts() : [],
             operations: [state.operation],
             at: state.at,
@@ -60,11 +64,11 @@ export const Sweep = {
 
         /** Makes the form that of the sweep which is shown. */
         function takeOver() {
-            const { prompts, mode, neurons, edits, operations, at, measures } = run.job.request;
+            const { prompts, mode, neurons, sites, edits, operations, at, measures } = run.job.request;
             Object.assign(state, {
                 prompt: prompts[0],
                 mode: mode ?? 'exact',
-                neurons: neurons ?? 'all',
+                neurons: neurons ?? sites ?? 'all',
                 operation: operations?.[0] ?? 'off',
                 at: at ?? 'last',
                 measures: measures ?? ['kl'],
@@ -151,11 +155,11 @@ export const Sweep = {
 
         /** What the results are of; where the form asks for something else, that is said. */
         const of = () => {
-            const { prompts, neurons, edits, operations, at } = run.job.request;
+            const { prompts, neurons, sites, edits, operations, at } = run.job.request;
             return h('section', { class: ['panel', 'of'], 'aria-label': 'What was measured' }, [
                 h('p', [
                     h('b', `“${prompts[0]}”`),
-                    `: neurons ${neurons}, ${operations.join(', ')} at ${at}`,
+                    `: ${sites ? `parts ${sites}` : `neurons ${neurons}`}, ${operations.join(', ')} at ${at}`,
                     edits?.length > 0 ? `, on top of ${edits.join('  ')}` : ', with no other interventions'
                 ]),
                 differs() &&
@@ -181,6 +185,16 @@ export const Sweep = {
             h('section', { class: 'panel', 'aria-label': 'Causes' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', `The ${strongest.data.effects.length} strongest causes`),
+                    segments(
+                        'Change of the measure',
+                        [
+                            ['any', 'all'],
+                            ['raises', 'raise it'],
+                            ['lowers', 'lower it']
+                        ],
+                        run.change,
+                        change => (run.change = change)
+                    ),
                     h(
                         'div',
                         { class: 'row' },
@@ -224,7 +238,7 @@ export const Sweep = {
                             'tbody',
                             sorted().map(each =>
                                 h('tr', { key: each.edits[0] }, [
-                                    h('th', { scope: 'row' }, neuronLink(each.layer, each.neuron)),
+                                    h('th', { scope: 'row' }, each.layer < 0 ? each.edits[0] : neuronLink(each.layer, each.neuron)),
                                     h('td', { class: 'promotes' }, tokens(each.says)),
                                     each.values.map((value, index) =>
                                         h(
@@ -246,7 +260,7 @@ export const Sweep = {
                                     h(
                                         'td',
                                         { class: 'end' },
-                                        iconButton('add', `Add ${label(each)} to the interventions`, () =>
+                                        iconButton('add', `Add ${each.layer < 0 ? each.edits[0] : label(each)} to the interventions`, () =>
                                             addText(each.edits[0])
                                         )
                                     )
@@ -284,6 +298,7 @@ export const Sweep = {
                     run.job && of(),
                     map.data &&
                         !map.problem &&
+                        run.job.request.neurons !== undefined &&
                         h(SweepMap, { map: map.data, onPick: neuron => addText(editOf(run.job.request, neuron)) }),
                     strongest.data && !strongest.problem && causes()
                 ]

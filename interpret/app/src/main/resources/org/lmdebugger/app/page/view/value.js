@@ -6,6 +6,7 @@ import { useLoad } from '../load.js';
 import { link, nameOf, session, state } from '../state.js';
 import { fixed } from '../text.js';
 import { cloud } from '../part/cloud.js';
+import { Coefficients } from '../part/coefficients.js';
 import { interveneWords, neuronLink } from '../part/neuron.js';
 import { busyLine, problemNotice } from '../part/notice.js';
 import { Rename } from '../part/rename.js';
@@ -64,7 +65,7 @@ export const Value = {
                 h('div', { class: 'row wrap' }, [
                     h(Rename, { layer: value.data.layer, neuron: value.data.neuron }),
                     interveneWords(value.data.layer, value.data.neuron),
-                    h('span', { class: 'hint' }, `length ${fixed(value.data.norm)}`)
+                    h('span', { class: 'hint' }, `norm ${fixed(value.data.norm)}`)
                 ])
             ]);
 
@@ -115,6 +116,8 @@ export const Value = {
                 value.data &&
                     !value.problem && [
                         head(),
+                        state.prompt !== '' &&
+                            h('section', { class: 'panel' }, h(Coefficients, { layer: value.data.layer, neuron: value.data.neuron })),
                         h('div', { class: 'value-columns' }, [
                             h('section', { class: 'panel' }, [
                                 h('div', { class: 'row spread' }, [h('h2', 'What it says'), readings()]),
