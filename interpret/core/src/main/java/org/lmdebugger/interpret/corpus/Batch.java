@@ -13,13 +13,10 @@ import org.lmdebugger.interpret.corpus.Corpus.Window;
  *
  * @param ids      of the tokens, [R]
  * @param frequent number of each token among the frequent ones, −1 for others, [R]
- * @param kept     the rows that are kept as tokens around those that were drawn: by row, where
+ * @param slots    the places of {@link Shape.Section#SAMPLES} that each row goes to, [R][any]
  */
-record Batch(List<Window> windows, int length, int[] ids, int[] frequent, Map<Integer, List<Integer>> kept) {
-    /** Returns the places of {@link Shape.Section#SAMPLES} that a row goes to. */
-    List<Integer> slots(int row) {
-        return kept.getOrDefault(row, List.of());
-    }
+record Batch(List<Window> windows, int length, int[] ids, int[] frequent, int[][] slots) {
+    private static final int[] NO_SLOTS = {};
 
     int rows() {
         return ids.length;
@@ -71,22 +68,25 @@ record Batch(List<Window> windows, int length, int[] ids, int[] frequent, Map<In
 
         private Batch of(List<Window> windows, int length) {
             var ids = windows.stream().flatMapToInt(window -> Arrays.stream(corpus.ids(window))).toArray();
-            var kept = new HashMap<Integer, List<Integer>>();
+            var slots = new int[ids.length][];
+            Arrays.fill(slots, NO_SLOTS);
             for (int w = 0; w < windows.size(); w++) {
                 for (int sample : drawn.getOrDefault(windows.get(w), List.of())) {
-                    keep(sample, windows.get(w), w * length, kept);
+                    keep(sample, windows.get(w), w * length, slots);
                 }
             }
             return new Batch(windows, length, ids,
-                    Arrays.stream(ids).map(id -> frequent.getOrDefault(id, -1)).toArray(), kept);
+                    Arrays.stream(ids).map(id -> frequent.getOrDefault(id, -1)).toArray(), slots);
         }
 
-        private void keep(int sample, Window window, int firstRow, Map<Integer, List<Integer>> kept) {
+        private void keep(int sample, Window window, int firstRow, int[][] slots) {
             int position = samples.get(sample).position() - window.start();
             for (int i = 0; i < Shape.SPAN; i++) {
                 int token = position + i - Shape.CONTEXT;
                 if (token >= 0 && token < window.length()) {
-                    kept.computeIfAbsent(firstRow + token, row -> new ArrayList<>()).add(sample * Shape.SPAN + i);
+                    int row = firstRow + token;
+                    slots[row] = Arrays.copyOf(slots[row], slots[row].length + 1);
+                    slots[row][slots[row].length - 1] = sample * Shape.SPAN + i;
                 }
             }
         }

@@ -30,6 +30,12 @@ final class Extremes {
         Arrays.fill(documents, NONE);
     }
 
+    /** Returns whether {@link #offer} may take a coefficient. */
+    boolean mayTake(int side, int neuron, float value) {
+        int last = (side * neurons + neuron + 1) * K - 1;
+        return documents[last] == NONE || (side == LARGEST ? value >= values[last] : value <= values[last]);
+    }
+
     /**
      * Takes the best coefficient of a window, if it belongs to the best of all documents.
      *

@@ -13,7 +13,7 @@ import org.lmdebugger.model.Site;
  * among threads.
  */
 final class LayerSums {
-    private static final int CHUNK = 256; // columns that one thread takes at a time
+    private static final int CHUNK = 128; // columns that one thread takes at a time
 
     private final Shape shape;
     private final double[] positions;
@@ -103,23 +103,23 @@ final class LayerSums {
         private final float[] rows;
         private final int from;
         private final int to;
-        private final int[] largest; // row of each neuron's largest coefficient in a window
-        private final int[] smallest;
+        private final float[] high; // each neuron's largest coefficient in a window
+        private final float[] low;
 
         NeuronChunk(Batch batch, float[] rows, int from, int to) {
             this.batch = batch;
             this.rows = rows;
             this.from = from;
             this.to = to;
-            largest = new int[to - from];
-            smallest = new int[to - from];
+            high = new float[to - from];
+            low = new float[to - from];
         }
 
         void add() {
             for (int w = 0; w < batch.windows().size(); w++) {
                 int first = w * batch.length();
-                Arrays.fill(largest, first);
-                Arrays.fill(smallest, first);
+                Arrays.fill(high, Float.NEGATIVE_INFINITY);
+                Arrays.fill(low, Float.POSITIVE_INFINITY);
                 for (int row = first; row < first + batch.length(); row++) {
                     addRow(row);
                 }
@@ -140,31 +140,35 @@ final class LayerSums {
                 tokens[token + c] += rows[at + c];
             }
             for (int c = from; c < to; c++) {
-                float x = rows[at + c];
-                histograms[c * Histogram.BINS + Histogram.bin(x)]++;
-                if (x > rows[largest[c - from] * f + c]) {
-                    largest[c - from] = row;
-                }
-                if (x < rows[smallest[c - from] * f + c]) {
-                    smallest[c - from] = row;
-                }
+                high[c - from] = Math.max(high[c - from], rows[at + c]);
+                low[c - from] = Math.min(low[c - from], rows[at + c]);
             }
-            for (int slot : batch.slots(row)) {
+            for (int c = from; c < to; c++) {
+                histograms[c * Histogram.BINS + Histogram.bin(rows[at + c])]++;
+            }
+            for (int slot : batch.slots()[row]) {
                 System.arraycopy(rows, at + from, samples, slot * f + from, to - from);
             }
         }
 
         private void keepExamples(Window window, int first) {
-            int f = shape.neurons();
             for (int c = from; c < to; c++) {
-                int high = largest[c - from];
-                int low = smallest[c - from];
-                float most = rows[high * f + c];
-                float least = rows[low * f + c];
-                max[c] = Math.max(max[c], most);
-                min[c] = Math.min(min[c], least);
-                extremes.offer(Extremes.LARGEST, c, most, window, high - first, rows, first * f, f);
-                extremes.offer(Extremes.SMALLEST, c, least, window, low - first, rows, first * f, f);
+                max[c] = Math.max(max[c], high[c - from]);
+                min[c] = Math.min(min[c], low[c - from]);
+                offer(Extremes.LARGEST, c, high[c - from], window, first);
+                offer(Extremes.SMALLEST, c, low[c - from], window, first);
+            }
+        }
+
+        /** Finds the position of a window's extreme, if it belongs to the examples: few do. */
+        private void offer(int side, int c, float value, Window window, int first) {
+            if (extremes.mayTake(side, c, value)) {
+                int f = shape.neurons();
+                int position = 0;
+                while (position < window.length() - 1 && rows[(first + position) * f + c] != value) {
+                    position++;
+                }
+                extremes.offer(side, c, value, window, position, rows, first * f, f);
             }
         }
     }
