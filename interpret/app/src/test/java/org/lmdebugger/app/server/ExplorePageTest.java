@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.lmdebugger.interpret.corpus.Corpora;
+import org.lmdebugger.interpret.corpus.Corpus;
+import org.lmdebugger.progress.Progress;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 
@@ -99,6 +103,27 @@ class ExplorePageTest extends PageTest {
         browser.untilText("h1 .name", SCRIPT);
         browser.type(".rename input", Keys.DELETE, Keys.ENTER);
         browser.until("no name", () -> browser.all("h1 .name").isEmpty());
+    }
+
+    @Test
+    void aNeuronHasExamplesOfACorpus() {
+        browser.open("#/value/L2D253");
+        browser.named("Read “stories”");
+        var model = server.debugger.model();
+        new Corpora(server.options.cache(), model).build("tales", Corpus.of(model,
+                Stream.of("The king was in his castle.", "A little dog ran to the river."), 16), Progress.NONE);
+        browser.open("#/value/L2D253?" + PROMPT);
+        browser.find(".examples-of li");
+        browser.settle();
+        var examples = TestServer.json(server.get("/api/v1/values/L2D253/examples?corpus=tales&top=5"));
+        assertThat(browser.texts(".examples-of:first-of-type .figure").getFirst()).isEqualTo(String
+                .format(Locale.ROOT, "%.2f", examples.at("/largest/0/coefficient").doubleValue()).replace('-', '−'));
+        assertThat(browser.texts(".passage .at").getFirst()).isEqualTo(
+                examples.at("/largest/0/tokens").get(examples.at("/largest/0/at").intValue()).textValue()
+                        .replace(' ', '␣'));
+        assertThat(browser.all(".activity .chip")).hasSize(8);
+        assertThat(browser.faintTexts()).isEmpty();
+        browser.screenshots("examples");
     }
 
     /** A character may be two units of JavaScript's texts. */

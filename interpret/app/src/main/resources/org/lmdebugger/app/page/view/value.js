@@ -7,6 +7,7 @@ import { link, nameOf, session, state } from '../state.js';
 import { fixed } from '../text.js';
 import { cloud } from '../part/cloud.js';
 import { Coefficients } from '../part/coefficients.js';
+import { Examples } from '../part/examples.js';
 import { interveneWords, neuronLink } from '../part/neuron.js';
 import { busyLine, problemNotice } from '../part/notice.js';
 import { Rename } from '../part/rename.js';
@@ -128,7 +129,8 @@ export const Value = {
                                 ])
                             ]),
                             h('div', { class: 'stack' }, [alike(), family()])
-                        ])
+                        ]),
+                        h(Examples, { layer: value.data.layer, neuron: value.data.neuron })
                     ]
             ]);
     }
