@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -151,8 +152,19 @@ public final class CompiledIntervention {
 
     /** Returns the highest layer where anything changes; −1 if nothing does. */
     public int lastLayer() {
-        return Stream.of(layers.keySet().stream(), rows.values().stream().flatMap(steps -> steps.keySet().stream()),
-                patterns.keySet().stream()).flatMap(s -> s).mapToInt(layer -> layer).max().orElse(-1);
+        int last = highest(layers.keySet(), highest(patterns.keySet(), -1));
+        for (var steps : rows.values()) {
+            last = highest(steps.keySet(), last);
+        }
+        return last;
+    }
+
+    private static int highest(Set<Integer> layers, int least) {
+        int highest = least;
+        for (int layer : layers) {
+            highest = Math.max(highest, layer);
+        }
+        return highest;
     }
 
     /** Returns whether anything changes at positions from … to−1. */

@@ -32,4 +32,10 @@ public record Neuron(int layer, int neuron) implements Part {
     public String toString() {
         return "L" + layer + "D" + neuron;
     }
+
+    /** Spreads neurons of neighbouring layers: a sweep has tens of thousands in a table. */
+    @Override
+    public int hashCode() {
+        return layer * 0x9e3779b9 + neuron;
+    }
 }

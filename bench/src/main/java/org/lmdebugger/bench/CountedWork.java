@@ -1,0 +1,167 @@
+package org.lmdebugger.bench;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.lang.reflect.Proxy;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.Device;
+import org.lmdebugger.device.DeviceTraits;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Memory;
+import org.lmdebugger.device.Operations;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.device.Tensor;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.model.Gpt2;
+
+/**
+ * The work that the library gives to a device, counted on one that computes nothing: for each job and operation, its
+ * shape and how often it is called, as lines of {@code job, operation, shape, count}; and the processor's time that the
+ * host takes for a job, in milliseconds, warm.
+ */
+public final class CountedWork {
+    private static final String PROMPT = "Once" + " a".repeat(9);
+
+    private CountedWork() {
+    }
+
+    /** @param arguments {@code gpu} or {@code cpu}: the device whose sizes of chunks and tiles are taken */
+    public static void main(String[] arguments) throws Exception {
+        var traits = arguments[0].equals("gpu") ? new DeviceTraits(2L << 30, 1024, 64, true, true)
+                : new DeviceTraits(256 << 20, 256, 1, false, false);
+        var device = new Counter(traits);
+        try (var model = Gpt2.load(Checkpoints.of("gpt2"), device)) {
+            var debugger = new Debugger(model);
+            var sweep = Sweep.of(PROMPT).allNeurons().off().atLast().measure(Measure.kl());
+            job("sweep", device, 15, () -> debugger.sweep(sweep, effects -> true));
+            job("trace", device, 200, () -> debugger.trace(PROMPT));
+            job("decode 1", device, 100, () -> debugger.generate(PROMPT, 1));
+            job("decode 33", device, 100, () -> debugger.generate(PROMPT, 33));
+        }
+    }
+
+    private static void job(String name, Counter device, int rounds, Runnable work) {
+        device.counts.clear();
+        work.run();
+        var counts = new TreeMap<>(device.counts);
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        var times = new double[rounds];
+        for (int i = 0; i < rounds; i++) {
+            long start = threads.getCurrentThreadCpuTime();
+            work.run();
+            times[i] = (threads.getCurrentThreadCpuTime() - start) / 1e6;
+        }
+        Arrays.sort(times);
+        counts.forEach((operation, count) -> System.out.printf("%s\t%s\t%d%n", name, operation, count));
+        System.out.printf("%s\thost\t\t%.3f%n", name, times[rounds / 2]);
+    }
+
+    private record Block(Device device, long byteSize) implements Memory {
+        @Override
+        public void close() {
+        }
+    }
+
+    /** A device without memory or arithmetic, whose results are zeros. */
+    private static final class Counter implements Device {
+        private final DeviceTraits traits;
+        private final Map<String, Integer> counts = new TreeMap<>(); // by operation and shape
+        private final Operations operations = (Operations) Proxy.newProxyInstance(Operations.class.getClassLoader(),
+                new Class<?>[] {Operations.class}, (proxy, method, arguments) -> run(method.getName(), arguments));
+
+        Counter(DeviceTraits traits) {
+            this.traits = traits;
+        }
+
+        private Object run(String name, Object[] arguments) {
+            if (name.equals("record")) {
+                var work = (Runnable) arguments[0];
+                return new Operations.Replay() {
+                    @Override
+                    public void run() {
+                        counts.merge("replay\t", 1, Integer::sum);
+                        work.run();
+                    }
+
+                    @Override
+                    public void close() {
+                    }
+                };
+            }
+            counts.merge(name + "\t" + shape(name, arguments), 1, Integer::sum);
+            return null;
+        }
+
+        private static String shape(String name, Object[] arguments) {
+            if (name.equals("attention")) {
+                var context = (AttentionContext) arguments[2];
+                return "%s %d %d".formatted(shape(arguments[0]), context.heads(),
+                        context.prefixKeys().rows() + context.keys().rows() / context.sequences());
+            }
+            return switch (name) {
+                case "await" -> "";
+                case "multiply", "multiplyTransposed", "innerProducts" ->
+                        "%s %d %d".formatted(shape(arguments[0]), ((Tensor) arguments[1]).columns(),
+                                ((Tensor) arguments[0]).stride());
+                case "measure", "fetch", "download" -> shape(arguments[1]);
+                case "topK", "bottomK", "sample" -> shape(arguments[2]);
+                case "dominant" -> shape(arguments[3]);
+                default -> shape(arguments[0]);
+            };
+        }
+
+        private static String shape(Object tensor) {
+            return ((Tensor) tensor).rows() + " " + ((Tensor) tensor).columns();
+        }
+
+        @Override
+        public String name() {
+            return "counter";
+        }
+
+        @Override
+        public String description() {
+            return "a device that counts";
+        }
+
+        @Override
+        public Precision precision() {
+            return Precision.FP32;
+        }
+
+        @Override
+        public DeviceTraits traits() {
+            return traits;
+        }
+
+        @Override
+        public Tensor allocate(ElementType type, long rows, long columns) {
+            return Tensor.owning(new Block(this, Math.max(1, rows * columns * type.bytes())), type, rows, columns);
+        }
+
+        @Override
+        public Tensor load(ElementType type, long rows, long columns, MemorySegment data) {
+            return allocate(ElementType.F32, rows, columns);
+        }
+
+        @Override
+        public <T> T call(Function<Operations, T> work) {
+            counts.merge("call\t", 1, Integer::sum);
+            return work.apply(operations);
+        }
+
+        @Override
+        public void awaitCalls() {
+        }
+
+        @Override
+        public void close() {
+        }
+    }
+}
