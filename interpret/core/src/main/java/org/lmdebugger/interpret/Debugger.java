@@ -436,6 +436,16 @@ public final class Debugger {
     }
 
     /**
+     * Patches a pair in several ways, which differ in the kind of parts, together: equal interventions are computed once.
+     *
+     * @param progress of the cells of all grids
+     * @throws IllegalArgumentException as {@link Grid#of(Gpt2, Pair, List, Progress)}
+     */
+    public List<Grid> patch(Pair pair, List<Patching> patchings, Progress progress) {
+        return Grid.of(model, pair, patchings, progress);
+    }
+
+    /**
      * Patches each pair of a data set, and averages the results.
      *
      * @param progress of the pairs

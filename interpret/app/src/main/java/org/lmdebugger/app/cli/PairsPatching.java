@@ -18,6 +18,7 @@ import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
+import org.lmdebugger.progress.Progress;
 
 /** Patching of a data set of pairs, one pair after the other: each pair's grids are kept in the output and averaged. */
 final class PairsPatching {
@@ -70,7 +71,7 @@ final class PairsPatching {
                     grids = PatchTable.read(kept.get(), patchings, baselines.get(p));
                     there++;
                 } else {
-                    grids = patchings.stream().map(patching -> debugger.patch(pair, patching)).toList();
+                    grids = debugger.patch(pair, patchings, Progress.NONE);
                     if (results != null) {
                         results.add(p, new Patched(p, pair, grids));
                     }

@@ -157,11 +157,9 @@ final class PatchCommand extends ModelCommand {
         List<Grid> grids;
         try (var results = output.<PatchTable.Patched>open(debugger, List.of(), Map.of(),
                 place -> new PatchTable(false, place))) {
-            grids = patchings.stream().map(patching -> {
-                try (var bar = new BuildBar(patching.parts().toString())) {
-                    return debugger.patch(pair, patching, bar);
-                }
-            }).toList();
+            try (var bar = new BuildBar("patching")) {
+                grids = debugger.patch(pair, patchings, bar);
+            }
             if (results != null) {
                 results.add(0, new PatchTable.Patched(0, pair, grids));
                 results.complete();

@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.edit;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.lmdebugger.text.Shown;
@@ -38,6 +39,22 @@ public sealed interface PartSelection
         ATTENTION,
         /** The output of each feed-forward layer. */
         FFN;
+
+        /** Returns the kind of a part; neurons have none. */
+        public static Optional<Kind> of(Part part) {
+            return switch (part) {
+                case Neuron neuron -> Optional.empty();
+                case Link link -> Optional.of(LINKS);
+                case Residual residual -> Optional.of(valueOf(residual.point().name()));
+                case Head head -> Optional.of(switch (head.vector()) {
+                    case Z -> HEADS;
+                    case QUERY -> Q;
+                    case KEY -> K;
+                    case VALUE -> V;
+                    case PATTERN -> PATTERN;
+                });
+            };
+        }
 
         @Override
         public String toString() {

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -85,6 +87,34 @@ class PatchingTest {
             assertThat(cell.normalised()).as("%s", edit).isCloseTo((difference - corrupted) / (clean - corrupted),
                     within(3 * DIFFERENCE / Math.abs(clean - corrupted)));
         }
+    }
+
+    @Test
+    void severalKindsTogetherGiveWhatEachGivesAlone() {
+        for (var columns : List.of(Columns.POSITIONS, Columns.ALL)) {
+            var patchings = Stream.of(Kind.PRE, Kind.POST, Kind.HEADS, Kind.Q)
+                    .map(kind -> Patching.denoise(kind).by(columns)).collect(Collectors.toCollection(ArrayList::new));
+            patchings.add(new Patching(NeuronSelection.parse("L2D3-9"), Direction.DENOISE, columns));
+            var together = debugger.patch(PAIR, patchings, Progress.NONE);
+            for (int i = 0; i < patchings.size(); i++) {
+                var alone = debugger.patch(PAIR, patchings.get(i));
+                assertThat(together.get(i).patching()).isEqualTo(patchings.get(i));
+                assertThat(together.get(i).parts()).isEqualTo(alone.parts());
+                for (int r = 0; r < alone.parts().size(); r++) {
+                    for (int c = 0; c < alone.columns().size(); c++) {
+                        assertThat(together.get(i).cells().get(r).get(c).effect())
+                                .as("%s, %s", alone.parts().get(r), alone.columns().get(c))
+                                .isCloseTo(alone.cells().get(r).get(c).effect(), within(2 * DIFFERENCE));
+                    }
+                }
+            }
+        }
+        assertThatThrownBy(() -> debugger.patch(PAIR,
+                List.of(Patching.denoise(Kind.PRE), Patching.denoise(Kind.PRE)), Progress.NONE))
+                        .hasMessageStartingWith("patchings: ").hasMessageEndingWith("each kind of parts once)");
+        assertThatThrownBy(() -> debugger.patch(PAIR,
+                List.of(Patching.denoise(Kind.PRE), Patching.denoise(Kind.MID).by(Columns.ALL)), Progress.NONE))
+                        .hasMessageContaining("with the same columns");
     }
 
     @Test
