@@ -49,11 +49,12 @@ class Passing(Gpt2):
         """ids [B, T]"""
         w, (B, T) = self.w, ids.shape
         x = w["wte.weight"][ids] + w["wpe.weight"][:T]
+        mask = torch.full((T, T), float("-inf")).triu(1)
         for l in range(self.L):
             p = f"h.{l}."
             qkv = self.linear(self.ln(x, p + "ln_1"), p + "attn.c_attn")
             q, k, v = (t.view(B, T, self.H, -1).transpose(1, 2) for t in qkv.split(self.d, 2))
-            z = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            z = self.attend(q, k, v, mask)
             x = x + self.linear(z.transpose(1, 2).reshape(B, T, self.d), p + "attn.c_proj")
             m = F.gelu(self.linear(self.ln(x, p + "ln_2"), p + "mlp.c_fc"), approximate="tanh")
             statistics.add(l, m, first)
