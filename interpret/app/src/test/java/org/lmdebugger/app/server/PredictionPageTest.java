@@ -204,6 +204,16 @@ class PredictionPageTest extends PageTest {
         assertThat(browser.texts(".layer .dominant tbody tr:not(:has(.is-new)) th")).isEqualTo(rows);
         browser.untilText(".strip", "1 intervention");
         browser.untilText(".strip", "→");
+        for (int width : new int[] {1280, 390}) {
+            browser.size(width, 844);
+            assertThat(browser.script("""
+                    window.scrollTo(0, 1500);
+                    const box = document.querySelector('.strip').getBoundingClientRect();
+                    return document.elementFromPoint(box.left + 20, box.top + 6)?.closest('.strip') != null;"""))
+                    .as("the strip in sight, %d wide", width).isEqualTo(true);
+        }
+        browser.size(1280, 900);
+        browser.script("window.scrollTo(0, 0)");
         browser.click("Remove L1D483 from the interventions");
         browser.until("none", () -> browser.all(".edit").isEmpty() && !browser.address().contains("edit="));
         browser.click("Undo (Ctrl+Z)");
