@@ -55,6 +55,7 @@ public final class OpenBlas {
         }
     }
 
+    /** Refuses sizes that are negative. */
     static void check(int m, int n, int k) {
         if (m < 0 || n < 0 || k < 0) {
             throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
