@@ -10,9 +10,9 @@ function matches(query) {
 
 export const isDark = matches('(prefers-color-scheme: dark)');
 export const isNarrow = matches('(max-width: 760px)');
-const isStill = matches('(prefers-reduced-motion: reduce)');
+const STILL = '(prefers-reduced-motion: reduce)';
 
 /** Brings an element into sight, at once where motion is not wanted. */
 export function show(element, block = 'center') {
-    element?.scrollIntoView({ block, behavior: isStill.value ? 'instant' : 'smooth' });
+    element?.scrollIntoView({ block, behavior: window.matchMedia(STILL).matches ? 'instant' : 'smooth' });
 }

@@ -130,7 +130,7 @@ test('what has no on or off is not in force in LM-Debugger’s mode, and stays i
 });
 
 test('prompts and interventions are undone and done again, and the browser goes back to them', async () => {
-    const settled = async hash => until(() => location.hash === hash);
+    const settled = async hash => until(() => location.hash === hash && link('prediction') === hash);
     await open('#/prediction?prompt=a');
     const pause = () => new Promise(resolve => setTimeout(resolve, 700));
     const steps = [link('prediction')];
