@@ -18,6 +18,5 @@ void lmdebugger_cpu_sgemm(uint64_t c, uint64_t a, uint64_t b, int64_t m, int64_t
     const Product product {reinterpret_cast<float *>(c), reinterpret_cast<const float *>(a),
             reinterpret_cast<const float *>(b), m, n, k, c_stride, a_stride, b_stride, transposed != 0, accumulate != 0,
             reinterpret_cast<float *>(scratch)};
-    // Few rows of A·Bᵀ: the smaller vectors take fewer shuffles to transpose B, and give the same bits.
-    (lanes == 16 && !(transposed && m <= 16) ? multiply16 : multiply8)(product);
+    (lanes == 16 ? multiply16 : multiply8)(product);
 }

@@ -1,9 +1,10 @@
 // Matrix products with vectors of LANES floats; compiled once for each width.
 //
 // Few rows: B is read where it lies, sixteen rows side by side from one end to the other, and the next sixteen are
-// fetched ahead; the sums, which are few, are read and written again for each sixteen. More rows: blocks of B are copied
-// so that they stay in the L2 cache in the order in which a tile of C reads them, while the next block is fetched ahead.
-// Both add the products of an element in the order of k, each with one rounding, so that they give the same bits.
+// fetched ahead; the sums, which are few, are read and written again for each sixteen. With Bᵀ, as many rows of B as a
+// vector has lanes are transposed in registers, and the sums stay there. More rows: blocks of B are copied so that they
+// stay in the L2 cache in the order in which a tile of C reads them, while the next block is fetched ahead. All add the
+// products of an element in the order of k, each with one rounding, so that they give the same bits.
 #include "products.h"
 
 #include <cstring>
@@ -25,6 +26,7 @@ static_assert(WIDTH % COLUMNS == 0 && HEIGHT % ROWS == 0);
 static_assert(4 * (int64_t(DEPTH) * WIDTH + int64_t(DEPTH) * HEIGHT) <= SCRATCH);
 
 constexpr int FEW = 20;                          // rows of A, for which B is read where it lies
+constexpr int FEW_TRANSPOSED = LANES;            // the same for Bᵀ; their sums fill half of the registers
 constexpr int SIDE_BY_SIDE = 16;                 // rows of B
 constexpr int LINES = LINE / LANES;              // vectors of a cache line
 constexpr int STRIP_ROWS = LANES == 16 ? 16 : 6; // of A, that are computed together
@@ -109,9 +111,6 @@ void pack_transposed(float *to, const float *b, int64_t stride, int k, int rows)
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) {
                 x[i] = load(b + (r + i) * stride + l);
-                if (l % LINE == 0) {
-                    __builtin_prefetch(b + (r + i + COLUMNS) * stride + l, 0, 2);
-                }
             }
             transpose(x);
 #pragma GCC unroll 16
@@ -127,10 +126,11 @@ void pack_transposed(float *to, const float *b, int64_t stride, int k, int rows)
     }
 }
 
-/** Where the next block of B lies, to be fetched ahead; null: nowhere. */
+/** Where the next columns of B, or rows of Bᵀ, lie that are fetched ahead; null: nowhere. */
 struct Ahead {
     const float *from;
     int64_t stride;
+    bool transposed;
 };
 
 /** Computes a tile of M rows and COLUMNS columns: c = a·b, or c += a·b. Packed: a [k, M], b [k, COLUMNS]. */
@@ -161,7 +161,14 @@ void tile(float *c, int64_t c_stride, const float *a, const float *b, int k, boo
             }
         }
     };
-    if (ahead.from) {
+    if (ahead.from && ahead.transposed) {
+        for (int l = 0; l < k; l++) {
+            for (int r = 0; r < COLUMNS; r += LINE) {
+                __builtin_prefetch(ahead.from + (r + l % LINE) * ahead.stride + l / LINE * LINE, 0, 2);
+            }
+            step(l);
+        }
+    } else if (ahead.from) {
         for (int l = 0; l < k; l++) {
             for (int j = 0; j < COLUMNS; j += LINE) {
                 __builtin_prefetch(ahead.from + l * ahead.stride + j, 0, 2);
@@ -207,6 +214,7 @@ void narrow_tile(Tile whole, float *c, int64_t c_stride, const float *a, const f
 /** Computes a product by blocks of B that are copied. */
 void by_blocks(const Product &p) {
     float *const left = p.scratch, *const right = left + int64_t(DEPTH) * HEIGHT;
+    const int width = p.transposed ? COLUMNS : WIDTH; // of a block of B
     for (int64_t top = 0; top < p.m; top += HEIGHT) {
         const int m = least(HEIGHT, p.m - top);
         const int tiles = (m + ROWS - 1) / ROWS, height = (m + tiles - 1) / tiles;
@@ -216,8 +224,8 @@ void by_blocks(const Product &p) {
             for (int i = 0; i < m; i += height) {
                 pack_a(left + int64_t(i) * k, p.a + (top + i) * p.a_stride + at, p.a_stride, least(height, m - i), k);
             }
-            for (int64_t first = 0; first < p.n; first += WIDTH) {
-                const int n = least(WIDTH, p.n - first);
+            for (int64_t first = 0; first < p.n; first += width) {
+                const int n = least(width, p.n - first);
                 for (int j = 0; j < n; j += COLUMNS) {
                     float *const to = right + int64_t(j) * k;
                     const int columns = least(COLUMNS, n - j);
@@ -227,9 +235,10 @@ void by_blocks(const Product &p) {
                         pack_b(to, p.b + at * p.b_stride + first + j, p.b_stride, k, columns);
                     }
                 }
-                Ahead ahead {};
-                if (!p.transposed) {
-                    ahead.stride = p.b_stride;
+                Ahead ahead {nullptr, p.b_stride, p.transposed};
+                if (p.transposed) {
+                    ahead.from = first + 2 * n <= p.n ? p.b + (first + n) * p.b_stride + at : nullptr;
+                } else {
                     ahead.from = first + n < p.n ? p.b + at * p.b_stride + first + n
                             : at + k < p.k       ? p.b + (at + k) * p.b_stride
                                                  : nullptr;
@@ -244,7 +253,8 @@ void by_blocks(const Product &p) {
                             narrow_tile(whole, c, p.c_stride, a, b, rows, n - j, k, accumulate);
                         } else {
                             whole(c, p.c_stride, a, b, k, accumulate,
-                                    i == 0 && ahead.from ? Ahead {ahead.from + j, ahead.stride} : Ahead {}, c + COLUMNS);
+                                    i == 0 && ahead.from ? Ahead {ahead.from + j, ahead.stride, ahead.transposed} : Ahead {},
+                                    c + COLUMNS);
                         }
                     }
                 }
@@ -328,6 +338,60 @@ void by_strips(const Product &p) {
     }
 }
 
+/** Computes a product with Bᵀ of M rows: LANES rows of B at a time are transposed, while the next are fetched. */
+template <int M>
+void by_transposed_strips(const Product p) { // a copy, which no store can change
+    const int64_t whole = p.k / LANES * LANES;
+    for (int64_t j = 0; j < p.n; j += LANES) {
+        const float *const b = p.b + j * p.b_stride;
+        const int64_t ahead = j + 2 * LANES <= p.n ? LANES * p.b_stride : 0;
+        Vector sums[M];
+        for (int i = 0; i < M; i++) {
+            sums[i] = p.accumulate ? load(p.c + i * p.c_stride + j) : Vector {};
+        }
+        const auto step = [&](int64_t l, Vector x) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+            for (int i = 0; i < M; i++) {
+                sums[i] += p.a[i * p.a_stride + l] * x;
+            }
+        };
+        for (int64_t l = 0; l < whole; l += LANES) {
+            Vector x[LANES];
+#pragma GCC unroll 16
+            for (int r = 0; r < LANES; r++) {
+                x[r] = load(b + r * p.b_stride + l);
+                __builtin_prefetch(b + r * p.b_stride + l + ahead, 0, 2);
+            }
+            transpose(x);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) {
+                step(l + i, x[i]);
+            }
+        }
+        for (int64_t l = whole; l < p.k; l++) {
+            Vector x;
+            for (int r = 0; r < LANES; r++) {
+                x[r] = b[r * p.b_stride + l];
+            }
+            step(l, x);
+        }
+        for (int i = 0; i < M; i++) {
+            store(p.c + i * p.c_stride + j, sums[i]);
+        }
+    }
+}
+
+using TransposedStrips = void (*)(Product);
+
+template <int M>
+TransposedStrips transposed_strips_of(int rows) {
+    if constexpr (M == 0) {
+        return nullptr;
+    } else {
+        return rows == M ? by_transposed_strips<M> : transposed_strips_of<M - 1>(rows);
+    }
+}
+
 } // namespace
 
 #define NAME(lanes) NAME_OF(lanes)
@@ -340,16 +404,22 @@ void NAME(LANES)(const Product &p) {
         }
         return;
     }
-    const int64_t lines = p.transposed || p.m > FEW ? 0 : p.n / LINE * LINE;
-    Product part = p;
-    part.n = lines;
-    if (lines > 0) {
-        by_strips(part);
+    Product few = p, rest = p; // columns that are computed with B where it lies, and the others
+    if (p.transposed) {
+        few.n = p.m > FEW_TRANSPOSED ? 0 : p.n / LANES * LANES;
+        rest.b += few.n * p.b_stride;
+    } else {
+        few.n = p.m > FEW ? 0 : p.n / LINE * LINE;
+        rest.b += few.n;
     }
-    part.n = p.n - lines;
-    part.b += lines;
-    part.c += lines;
-    if (part.n > 0) {
-        by_blocks(part);
+    if (few.n > 0 && p.transposed) {
+        transposed_strips_of<FEW_TRANSPOSED>(int(p.m))(few);
+    } else if (few.n > 0) {
+        by_strips(few);
+    }
+    rest.n = p.n - few.n;
+    rest.c += few.n;
+    if (rest.n > 0) {
+        by_blocks(rest);
     }
 }
