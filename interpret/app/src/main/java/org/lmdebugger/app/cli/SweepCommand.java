@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -73,10 +74,10 @@ final class SweepCommand extends ModelCommand {
             return;
         }
         var measures = sweep.measures().stream().filter(measure -> !(measure instanceof Measure.Top)).toList();
-        var strongest = measures.isEmpty() ? null : new StrongestEffects(top, measures.getFirst(), Change.ANY);
+        var strongest = measures.isEmpty() ? null : new StrongestEffects(top, measures.getFirst(), Change.ANY, options.means(measures));
         var tokenizer = debugger.model().tokenizer();
         try (var results = output.<Effects>open(debugger, plan.chunks().stream().map(SweepPlan.Chunk::count).toList(),
-                settings(sweep), place -> new EffectTable(sweep.measures(), tokenizer, place))) {
+                settings(plan), place -> new EffectTable(sweep.measures(), tokenizer, place))) {
             var missing = new BitSet();
             for (int chunk = 0; chunk < plan.chunks().size(); chunk++) {
                 missing.set(chunk, results == null || results.kept(chunk).isEmpty());
@@ -141,11 +142,14 @@ final class SweepCommand extends ModelCommand {
     }
 
     /** Returns all but the model that the results depend on. */
-    private static Map<String, Object> settings(Sweep sweep) {
+    private static Map<String, Object> settings(SweepPlan plan) {
+        var sweep = plan.sweep();
+        var corpora = new TreeMap<String, String>();
+        sweep.corpora().forEach(name -> corpora.put(name, plan.references().find(name).hash()));
         return Json.object("prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
                 "targets", Targets.tokens(sweep.targets()), "against", Targets.against(sweep.targets()), "neurons",
                 String.valueOf(sweep.parts()),
-                "edits", sweep.base().texts(),
+                "corpora", corpora, "edits", sweep.base().texts(),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
                 "at", sweep.positions().toString(), "measures",

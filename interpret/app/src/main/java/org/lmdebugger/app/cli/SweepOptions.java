@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lmdebugger.app.json.Targets;
@@ -13,6 +14,7 @@ import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.SampleMeans;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.Target;
 import picocli.CommandLine.Option;
@@ -56,6 +58,11 @@ final class SweepOptions {
                     + "from:\"other prompt\", or mean:NAME, mean-at:NAME or resample:NAME#SEED of a corpus; on or off in "
                     + "mode lm-debugger. Repeatable.")
     private List<String> operations = new ArrayList<>();
+
+    @Option(names = "--samples", paramLabel = "N",
+            description = "Does each operation resample:NAME with N texts of the corpus, and shows means and standard "
+                    + "errors. Files have a row for each text.")
+    private Integer samples;
 
     @Option(names = "--interventions", paramLabel = "FILE",
             description = "Interventions of your own, one a line, each of one or "
@@ -105,8 +112,19 @@ final class SweepOptions {
             throw new IllegalArgumentException(
                     "--op: no parts (expected: --neurons, such as all, or --sites, such as heads)");
         }
+        sweep = samples == null ? sweep : sweep.samples(samples);
         sweep = sweep.base(Intervention.parse(mode, edits));
+        if (samples != null && interventionFile != null) {
+            throw new IllegalArgumentException(
+                    "--samples: %d beside --interventions (expected: one of them; seeds are written in the file)"
+                            .formatted(samples));
+        }
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
+    }
+
+    /** Returns means over the samples of a corpus' texts, if several of them were asked for. */
+    Optional<SampleMeans> means(List<Measure> of) {
+        return Optional.ofNullable(samples).map(count -> new SampleMeans(of, count));
     }
 
     private Sweep ofPrompts() {

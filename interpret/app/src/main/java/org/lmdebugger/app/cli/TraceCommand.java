@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.TraceJson;
+import org.lmdebugger.app.json.TraceSamples;
 import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Measure.Token;
@@ -78,6 +79,12 @@ final class TraceCommand extends ModelCommand {
             + "that position.")
     private boolean total;
 
+    @Option(names = "--samples", paramLabel = "N",
+            description = "Takes N texts for each edit =resample:NAME, and shows "
+                    + "means and standard errors of KL and of the followed tokens' probabilities after the prompt; the tables are "
+                    + "those of the first.")
+    private Integer samples;
+
     @Mixin
     private JsonOption json;
 
@@ -90,11 +97,17 @@ final class TraceCommand extends ModelCommand {
             var scope = new TraceAttributions.Scope(attribution, attention, top, neurons);
             var trace = debugger.trace(prompt, wanted, options);
             var attributions = TraceAttributions.of(debugger, trace, Prompt.of(prompt), wanted, scope, Progress.NONE);
+            var sampled = samples == null ? null
+                    : TraceSamples.of(debugger, trace, Prompt.of(prompt), wanted, samples);
             if (json.isGiven()) {
-                out.println(Json.print(TraceJson.of(trace, attributions)));
+                out.println(Json.print(TraceJson.of(trace, attributions).with(sampled)));
             } else {
-                new TraceTable(out, spec.commandLine().getColorScheme().ansi(), names.names(debugger).all())
-                        .print(trace, attributions);
+                var table = new TraceTable(out, spec.commandLine().getColorScheme().ansi(),
+                        names.names(debugger).all());
+                table.print(trace, attributions);
+                if (sampled != null) {
+                    table.print(sampled);
+                }
             }
             return 0;
         });

@@ -4,8 +4,10 @@ import java.io.PrintWriter;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.lmdebugger.app.json.TraceSamples;
 import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.interpret.edit.Neuron;
+import org.lmdebugger.interpret.sweep.SampleMeans;
 import org.lmdebugger.interpret.trace.Trace;
 import picocli.CommandLine.Help.Ansi;
 
@@ -49,6 +51,19 @@ final class TraceTable {
             }
         }
         out.flush();
+    }
+
+    /** Prints means over samples. */
+    void print(TraceSamples samples) {
+        out.println();
+        out.println("over %d samples: kl %s".formatted(samples.count(), mean(samples.kl())));
+        samples.tokens().forEach(token -> out.println("  %s clean %.4g   edited %s".formatted(
+                Text.fit(Text.visible(token.token()), 14), token.clean(), mean(token.edited()))));
+        out.flush();
+    }
+
+    private static String mean(SampleMeans.Mean mean) {
+        return "%.3g ± %.1g".formatted(mean.mean(), mean.standardError());
     }
 
     private void layer(Trace.Layer layer) {

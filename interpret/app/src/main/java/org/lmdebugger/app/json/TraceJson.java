@@ -16,10 +16,12 @@ import org.lmdebugger.interpret.trace.Trace;
  * @param positions    empty if the edited run alone was traced
  * @param edited       null without edits
  * @param coefficients of the edited neurons; null where they are not asked for
+ * @param samples      null where they are not asked for
  */
 public record TraceJson(String model, String device, String precision, String mode, String prompt,
         List<Trace.Token> tokens, List<Integer> added, @JsonInclude(NON_EMPTY) List<Position> positions,
-        @JsonInclude(NON_NULL) Edited edited, @JsonInclude(NON_NULL) List<Coefficients> coefficients) {
+        @JsonInclude(NON_NULL) Edited edited, @JsonInclude(NON_NULL) List<Coefficients> coefficients,
+        @JsonInclude(NON_NULL) TraceSamples samples) {
     /** @param attributions that are shown in its positions */
     public static TraceJson of(Trace trace, TraceAttributions attributions) {
         var scope = attributions.scope();
@@ -28,12 +30,18 @@ public record TraceJson(String model, String device, String precision, String mo
                 Position.of(trace.positions(), attributions.clean(), scope, trace.tokens()),
                 trace.edited().map(edited -> new Edited(
                         Position.of(edited, attributions.edited(), scope, trace.tokens()))).orElse(null),
-                null);
+                null, null);
     }
 
     /** Returns the same with the text of the prompt, of which only ids were traced, and with coefficients. */
     public TraceJson with(String text, List<Coefficients> clean) {
-        return new TraceJson(model, device, precision, mode, text, tokens, added, positions, edited, clean);
+        return new TraceJson(model, device, precision, mode, text, tokens, added, positions, edited, clean, samples);
+    }
+
+    /** Returns the same with the means over samples. */
+    public TraceJson with(TraceSamples means) {
+        return new TraceJson(model, device, precision, mode, prompt, tokens, added, positions, edited, coefficients,
+                means);
     }
 
     /** The positions under the edits. */

@@ -1,6 +1,7 @@
 package org.lmdebugger.app.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -11,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -155,6 +157,48 @@ class CorpusCommandTest {
         assertThat(refused("trace", "The king", "--edit", "L3D521=mean:none")).contains("corpus: none: not built");
         assertThat(refused("trace", "a ".repeat(14), "--edit", "L3D521=mean-at:tales"))
                 .contains("position 12 (expected: one of the 12 that corpus tales has)");
+    }
+
+    @Test
+    void samplesHaveMeansAndStandardErrors() throws IOException {
+        var file = folder.resolve("samples.jsonl");
+        assertThat(run("sweep", "The king was", "--sites", "L2H3,L1D5", "--op", "resample:tales#1", "--op", "off",
+                "--samples", "4", "--out", file.toString())).as(err).isZero();
+        assertThat(out.lines().filter(line -> line.contains("=resample:tales@last "))).hasSize(2)
+                .allMatch(line -> line.matches(".*@last +[0-9.e-]+ ± [0-9.e-]+( .*)?"));
+        assertThat(out).contains("L2H3=0@last").doesNotContain("#");
+        assertThat(Files.readAllLines(file)).hasSize(10).anyMatch(line -> line.contains("\"value\":4.0"));
+
+        var edit = List.of("trace", "The king was", "--edit", "L2H3=resample:tales#1@last", "--samples", "3");
+        assertThat(run(edit.toArray(String[]::new))).as(err).isZero();
+        assertThat(out).containsPattern("over 3 samples: kl [0-9.e-]+ ± ")
+                .containsPattern("␣\\S+ +clean [0-9.e-]+ +edited [0-9.e-]+ ± ");
+        assertThat(run(Stream.concat(edit.stream(), Stream.of("--json", "--token", " sad")).toArray(String[]::new)))
+                .isZero();
+        assertThat(json().at("/samples/count").asInt()).isEqualTo(3);
+        assertThat(json().at("/samples/kl/standard_error").asDouble()).isPositive();
+        assertThat(json().at("/samples/tokens/0/token").asText()).isEqualTo(" sad");
+        assertThat(json().at("/samples/tokens/0/clean").floatValue()).isEqualTo(
+                json().at("/positions/0/layers/3/chosen/0/after/probability").floatValue(), within(1e-6f));
+        assertThat(refused("trace", "The king", "--edit", "L2H3=0", "--samples", "3"))
+                .contains("samples: 3 without =resample:NAME");
+        assertThat(refused("trace", "The king", "--edit", "L2H3=resample:tales", "--samples", "3", "--position", "0"))
+                .contains("samples: 3 of position [0] (expected: the last one alone)");
+        assertThat(refused("sweep", "The king", "--sites", "heads", "--samples", "3")).contains("samples: 3 of no");
+    }
+
+    @Test
+    void aSweepIsOnlyResumedWithTheSameCorpus(@TempDir Path own) throws IOException {
+        var text = Files.writeString(own.resolve("other.txt"), "A little dog.").toString();
+        String[] sweep = {"sweep", "The king", "--sites", "heads", "--op", "mean:other", "--out", own + "/effects/",
+                "--resume"};
+        assertThat(runWith(own, "corpus", "build", text)).as(err).isZero();
+        assertThat(runWith(own, sweep)).as(err).isZero();
+        assertThat(runWith(own, sweep)).as(err).isZero();
+        Files.writeString(Path.of(text), "A big dog.");
+        assertThat(runWith(own, "corpus", "build", text)).as(err).isZero();
+        assertThat(runWith(own, sweep)).isEqualTo(1);
+        assertThat(err).contains("manifest.json: corpora.other is ", "(expected: ");
     }
 
     @Test

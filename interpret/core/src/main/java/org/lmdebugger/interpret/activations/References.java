@@ -16,6 +16,9 @@ public interface References {
 
     /** Means of a model's activations over a corpus, and its texts. */
     interface Reference {
+        /** Returns a hash of the texts, equal for equal corpora. */
+        String hash();
+
         /** Returns the number of positions that there are means of. */
         int positions();
 

@@ -207,6 +207,11 @@ public final class CorpusStatistics implements References.Reference {
     }
 
     @Override
+    public String hash() {
+        return corpus.hash();
+    }
+
+    @Override
     public int positions() {
         return shape.positions();
     }

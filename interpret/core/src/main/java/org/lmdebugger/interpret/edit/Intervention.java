@@ -3,8 +3,11 @@ package org.lmdebugger.interpret.edit;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.function.LongUnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.lmdebugger.interpret.edit.Edit.Operation.Resample;
 import org.lmdebugger.text.Shown;
 
 /** An intervention: edits that hold together, in the order given, as an immutable value. */
@@ -12,6 +15,7 @@ public record Intervention(List<Edit> list) {
     /** No intervention. */
     public static final Intervention NONE = of();
 
+    private static final int MOST_SAMPLES = 10_000;
     private static final Pattern SWITCH = Pattern.compile("\\s*L\\d{1,9}D\\d{1,9}\\s*=\\s*(on|off)\\s*");
 
     public Intervention {
@@ -59,6 +63,40 @@ public record Intervention(List<Edit> list) {
     /** Returns the edits in their text form. */
     public List<String> texts() {
         return list.stream().map(Edit::toString).toList();
+    }
+
+    /**
+     * Returns samples of an intervention that takes texts from corpora: the same edits with other seeds, sample i with i
+     * added to the seed of each {@link Edit.Operation.Resample}.
+     *
+     * @throws IllegalArgumentException if {@code count} is not 2 to 10,000
+     */
+    public List<Intervention> samples(int count) {
+        checkSamples(count);
+        return IntStream.range(0, count).mapToObj(i -> withSeeds(seed -> seed + i)).toList();
+    }
+
+    /** @throws IllegalArgumentException if a number of samples is not 2 to 10,000 */
+    public static void checkSamples(int count) {
+        if (count < 2 || count > MOST_SAMPLES) {
+            throw new IllegalArgumentException("samples: %d (expected: 2 to %,d)".formatted(count, MOST_SAMPLES));
+        }
+    }
+
+    /** Returns the same edits with all seeds 0: equal for all samples of one intervention. */
+    public Intervention withoutSeeds() {
+        return withSeeds(_ -> 0);
+    }
+
+    private Intervention withSeeds(LongUnaryOperator change) {
+        return new Intervention(list.stream().map(edit -> edit.operation() instanceof Resample(var corpus, long seed)
+                ? new Edit(edit.part(), new Resample(corpus, change.applyAsLong(seed)), edit.positions())
+                : edit).toList());
+    }
+
+    /** Returns whether an edit takes a text from a corpus. */
+    public boolean isSampled() {
+        return list.stream().anyMatch(edit -> edit.operation() instanceof Resample);
     }
 
     /** Returns these edits, and after them those of {@code more}. */

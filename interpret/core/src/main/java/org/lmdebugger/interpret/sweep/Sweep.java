@@ -3,10 +3,16 @@ package org.lmdebugger.interpret.sweep;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.DeviceTraits;
 import org.lmdebugger.interpret.edit.Edit;
+import org.lmdebugger.interpret.edit.Edit.Operation.Mean;
+import org.lmdebugger.interpret.edit.Edit.Operation.Resample;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.PartSelection;
@@ -147,6 +153,39 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection pa
     /** On or off as LM-Debugger does it, at all positions. */
     public Sweep lmDebugger(boolean on) {
         return operation(on ? new Edit.Operation.On() : new Edit.Operation.Off());
+    }
+
+    /**
+     * Does each operation that takes a text from a corpus {@code count} times, with as many seeds, from the operation's
+     * own on. {@link SampleMeans} averages the effects.
+     *
+     * @throws IllegalArgumentException if there is no such operation, or there are two of one corpus, or the count is not 2
+     *                                  to 10,000
+     */
+    public Sweep samples(int count) {
+        Intervention.checkSamples(count);
+        var sampled = operations.stream().filter(Resample.class::isInstance).map(Resample.class::cast).toList();
+        if (sampled.isEmpty() || sampled.stream().map(Resample::corpus).distinct().count() < sampled.size()) {
+            throw new IllegalArgumentException(
+                    "samples: %d of %s (expected: one operation resample:NAME of each corpus)".formatted(count,
+                            sampled.isEmpty() ? "no operation" : sampled));
+        }
+        var repeated = operations.stream().flatMap(operation -> operation instanceof Resample(var corpus, long seed)
+                ? LongStream.range(seed, seed + count).mapToObj(each -> new Resample(corpus, each))
+                : Stream.of(operation)).toList();
+        return new Sweep(prompts, targets, parts, repeated, interventions, base, positions, measures, memory);
+    }
+
+    /** Returns the names of the corpora that means and texts are taken from. */
+    public SortedSet<String> corpora() {
+        var all = Stream.of(operations.stream(), base.list().stream().map(Edit::operation),
+                interventions.stream().flatMap(each -> each.list().stream()).map(Edit::operation))
+                .flatMap(each -> each);
+        return all.flatMap(operation -> switch (operation) {
+            case Mean(var corpus, _) -> Stream.of(corpus);
+            case Resample(var corpus, _) -> Stream.of(corpus);
+            default -> Stream.<String>empty();
+        }).collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** Adds interventions, each of one or more edits that hold together. */

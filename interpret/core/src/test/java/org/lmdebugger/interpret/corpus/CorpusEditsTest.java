@@ -2,10 +2,12 @@ package org.lmdebugger.interpret.corpus;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
@@ -27,6 +29,7 @@ import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.SampleMeans;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
@@ -143,6 +146,62 @@ class CorpusEditsTest {
         assertThat(Mode.EXACT.operation("resample:words#12")).isEqualTo(new Operation.Resample("words", 12));
         assertThat(Edit.parse("L1H3.pattern=resample:words#12@last"))
                 .hasToString("L1H3.pattern=resample:words#12@last");
+    }
+
+    @Test
+    void samplesHaveTheMeanAndTheStandardErrorOfTheirSweeps() {
+        var heads = Sweep.of(PROMPT, "a little girl").parts(PartSelection.parse("heads,L1D5+L1D7")).off()
+                .operation(new Operation.Resample("words", 4)).measure(Measure.kl(), Measure.entropy());
+        var sampled = heads.samples(3);
+        assertThat(sampled.operations()).containsExactly(new Operation.Set(0), new Operation.Resample("words", 4),
+                new Operation.Resample("words", 5), new Operation.Resample("words", 6));
+        var numbers = new HashMap<String, List<Float>>(); // by prompt and intervention
+        var means = new SampleMeans(sampled.measures(), 3);
+        var checked = new int[1];
+        debugger.sweep(sampled.memory(1), effects -> { // samples of one part are in different chunks
+            for (int i = 0; i < effects.size(); i++) {
+                if (effects.edits(i).isSampled()) {
+                    var own = numbers.computeIfAbsent(effects.prompt() + " " + effects.edits(i).withoutSeeds(),
+                            _ -> new ArrayList<>());
+                    own.add(effects.values(Measure.entropy())[i]);
+                    means.add(effects, i).ifPresent(mean -> {
+                        assertThat(mean.prompt()).isEqualTo(effects.prompt());
+                        assertThat(own).as("%s", mean).hasSize(3);
+                        check(mean.values().get(Measure.entropy()), own);
+                        checked[0]++;
+                    });
+                }
+            }
+            return true;
+        });
+        assertThat(checked[0]).isEqualTo(2 * (model.config().layers() * model.config().heads() + 1));
+    }
+
+    private static void check(SampleMeans.Mean mean, List<Float> three) {
+        double m = ((double) three.get(0) + three.get(1) + three.get(2)) / 3;
+        double variance = (Math.pow(three.get(0) - m, 2) + Math.pow(three.get(1) - m, 2)
+                + Math.pow(three.get(2) - m, 2))
+                / 2;
+        assertThat(mean.mean()).isCloseTo(m, within(1e-12));
+        assertThat(mean.standardError()).isCloseTo(Math.sqrt(variance / 3), within(1e-12)).isPositive();
+    }
+
+    @Test
+    void samplesOfNothingAreRefused() {
+        var sweep = Sweep.of(PROMPT).parts(PartSelection.parse("heads")).measure(Measure.kl());
+        assertThatThrownBy(() -> sweep.off().samples(3))
+                .hasMessage("samples: 3 of no operation (expected: one operation resample:NAME of each corpus)");
+        var resampled = sweep.operation(new Operation.Resample("words", 1));
+        assertThatThrownBy(() -> resampled.operation(new Operation.Resample("words", 7)).samples(3))
+                .hasMessageContaining(
+                        "samples: 3 of [resample:words#1, resample:words#7] (expected: one operation");
+        for (int count : new int[] {-1, 0, 1, 10_001}) {
+            assertThatThrownBy(() -> resampled.samples(count))
+                    .hasMessage("samples: %d (expected: 2 to 10,000)".formatted(count));
+        }
+        assertThat(resampled.operation(new Operation.Mean("same", true))
+                .interventions(List.of(Intervention.parse("L1D2=mean:short"))).corpora())
+                        .containsExactly("same", "short", "words");
     }
 
     private void assertWrong(String edit, String message) {
