@@ -53,7 +53,14 @@ final class CpuOperations implements Operations {
     @Override
     public void download(float[] to, Tensor from) {
         Arguments.download(from, F32, to.length);
-        Rows.download(MemorySegment.ofArray(to), from);
+        var segment = MemorySegment.ofArray(to);
+        if (to.length < MIN_PARALLEL_ELEMENTS) {
+            Rows.download(segment, from);
+        } else {
+            long bytes = from.columns() * Float.BYTES;
+            share(from.rows(), (first, end) -> Rows.download(segment.asSlice(first * bytes, (end - first) * bytes),
+                    from.rows(first, end - first)));
+        }
     }
 
     @Override

@@ -134,8 +134,15 @@ public final class Corpora implements References {
     }
 
     private Optional<CorpusStatistics> read(String name, Path file) throws IOException {
-        return CorpusFile.read(file, corpus -> Shape.of(model.config(), corpus))
-                .map(content -> new CorpusStatistics(name, model.config(), content));
+        return CorpusFile.read(file, this::shape).map(content -> statistics(name, content));
+    }
+
+    private CorpusStatistics statistics(String name, CorpusFile.Content content) {
+        return new CorpusStatistics(name, model.config(), content);
+    }
+
+    private Shape shape(Corpus corpus) {
+        return Shape.of(model.config(), corpus);
     }
 
     /**
@@ -156,6 +163,7 @@ public final class Corpora implements References {
             if (!(Files.exists(file) && CorpusFile.head(file).filter(wanted::isLike).isPresent()
                     && read(name, file).isPresent())) {
                 compute(corpus, file, file.resolveSibling(name + ".building"), progress);
+                CorpusFile.readOwn(file, this::shape).ifPresent(own -> opened.put(name, statistics(name, own)));
             }
         } catch (IOException failure) {
             throw new UncheckedIOException(file + ": cannot be written (see --cache)", failure);
@@ -169,7 +177,7 @@ public final class Corpora implements References {
     }
 
     private void compute(Corpus corpus, Path file, Path building, Progress progress) throws IOException {
-        var shape = Shape.of(model.config(), corpus);
+        var shape = shape(corpus);
         var layers = IntStream.range(0, shape.layers()).mapToObj(l -> new LayerSums(shape)).toList();
         var memory = layers.stream().map(LayerSums::memory).toList();
         int done = resume(corpus, building, memory);
@@ -206,7 +214,7 @@ public final class Corpora implements References {
         if (!Files.exists(building) || CorpusFile.head(building).filter(head(corpus, 0)::isLike).isEmpty()) {
             return 0;
         }
-        var state = CorpusFile.read(building, read -> Shape.of(model.config(), read));
+        var state = CorpusFile.read(building, this::shape);
         state.ifPresent(content -> IntStream.range(0, memory.size())
                 .forEach(l -> CorpusFile.copy(content.layers().get(l), memory.get(l))));
         return state.map(content -> content.head().done()).orElse(0);
@@ -214,7 +222,7 @@ public final class Corpora implements References {
 
     /** Returns the host memory that building a corpus takes, and its file, in bytes. */
     public long bytes(Corpus corpus) {
-        var shape = Shape.of(model.config(), corpus);
+        var shape = shape(corpus);
         return shape.layers() * shape.layerBytes();
     }
 

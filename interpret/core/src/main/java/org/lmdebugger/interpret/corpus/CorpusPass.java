@@ -21,6 +21,7 @@ final class CorpusPass {
     private final List<LayerSums> layers;
     private final List<float[]> attentionBiases; // by layer
     private final List<float[]> ffnBiases;
+    private final List<float[]> headFactors;
     private final Map<Integer, float[]> memory = new HashMap<>(); // on the host, by size
 
     CorpusPass(Gpt2 model, List<LayerSums> layers) {
@@ -29,6 +30,7 @@ final class CorpusPass {
         var all = IntStream.range(0, layers.size()).mapToObj(model::layer).toList();
         attentionBiases = all.stream().map(layer -> layer.attentionBias().toFloats()).toList();
         ffnBiases = all.stream().map(layer -> layer.ffnOutBias().toFloats()).toList();
+        headFactors = IntStream.range(0, all.size()).mapToObj(l -> HeadFactors.of(model, l)).toList();
     }
 
     /** Adds the activations of a batch. @throws IllegalArgumentException if they are not finite */
@@ -53,7 +55,9 @@ final class CorpusPass {
         var block = BlockRows.of(x, queryKeyValue, scope.allocate(ElementType.F32, rows, d),
                 scope.allocate(ElementType.F32, rows, d),
                 scope.allocate(ElementType.F32, rows, config.feedForwardWidth()), context);
-        var head = scope.allocate(ElementType.F32, rows, d);
+        long width = d / config.heads();
+        var factors = scope.allocate(ElementType.F32, d, width);
+        var head = scope.allocate(ElementType.F32, rows, width);
         var norms = scope.allocate(ElementType.F32, config.heads(), rows);
         model.embed(session, x, scope.vector(session, batch.ids()),
                 scope.vector(session, IntStream.range(0, rows).map(r -> r % batch.length()).toArray()));
@@ -61,7 +65,10 @@ final class CorpusPass {
             var numbers = download(session, at);
             layers.get(l).add(site, batch, numbers);
             switch (site) {
-                case Z -> addHeads(session, l, at, head, norms);
+                case Z -> {
+                    session.upload(factors, headFactors.get(l));
+                    addHeads(session, l, at, factors, head, norms);
+                }
                 case ATTENTION_OUT -> layers.get(l).addNorms(config.heads(),
                         norms(numbers, attentionBiases.get(l)));
                 case FFN_OUT -> layers.get(l).addNorms(config.heads() + 1,
@@ -79,11 +86,11 @@ final class CorpusPass {
     }
 
     /** Adds the norms of what each head writes to the residual stream, ‖z·W_O‖. */
-    private void addHeads(Operations session, int l, Tensor z, Tensor head, Tensor norms) {
+    private void addHeads(Operations session, int l, Tensor z, Tensor factors, Tensor head, Tensor norms) {
         int heads = model.config().heads();
-        long width = model.config().width() / heads;
+        long width = head.columns();
         for (int h = 0; h < heads; h++) {
-            session.multiply(head, z.columns(h * width, width), model.layer(l).attentionOut().rows(h * width, width));
+            session.multiply(head, z.columns(h * width, width), factors.rows(h * width, width));
             session.rowNorms(norms.row(h), head);
         }
         for (int h = 0; h < heads; h++) {

@@ -19,9 +19,11 @@ public final class Histogram {
 
     /** Returns the bin of a number that is not NaN. */
     static int bin(float x) {
-        int size = ((Float.floatToRawIntBits(x) & Integer.MAX_VALUE) >>> HALF_OCTAVE) - FIRST + 1;
+        int bits = Float.floatToRawIntBits(x);
+        int size = ((bits & Integer.MAX_VALUE) >>> HALF_OCTAVE) - FIRST + 1;
         int bin = Math.min(Math.max(size, 0), SIDE - 1);
-        return x > 0 ? SIDE + bin : SIDE - 1 - bin;
+        int notPositive = (bits | bits - 1) >> 31; // all bits or none: a branch would often be mispredicted
+        return SIDE + (bin ^ notPositive); // the bin, or −1 − bin
     }
 
     /**

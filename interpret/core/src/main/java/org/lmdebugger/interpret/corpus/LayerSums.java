@@ -13,7 +13,7 @@ import org.lmdebugger.model.Site;
  * among threads.
  */
 final class LayerSums {
-    private static final int CHUNK = 128; // columns that one thread takes at a time
+    private static final int CHUNK = 256; // columns that one thread takes at a time
 
     private final Shape shape;
     private final double[] positions;
@@ -56,26 +56,22 @@ final class LayerSums {
      * @param rows [R, n], as {@link Site} has them
      */
     void add(Site site, Batch batch, float[] rows) {
-        int columns = shape.columns(site);
-        int chunks = (columns + CHUNK - 1) / CHUNK;
-        IntStream.range(0, chunks).parallel().forEach(chunk -> {
-            int from = chunk * CHUNK;
-            int to = Math.min(columns, from + CHUNK);
-            addPositions(shape.firstColumn(site), batch, rows, columns, from, to);
-            if (site == Site.COEFFICIENTS) {
-                new NeuronChunk(batch, rows, from, to).add();
-            }
-        });
+        if (site == Site.COEFFICIENTS) {
+            int columns = shape.neurons();
+            IntStream.range(0, (columns + CHUNK - 1) / CHUNK).parallel().forEach(chunk -> new NeuronChunk(batch, rows,
+                    chunk * CHUNK, Math.min(columns, (chunk + 1) * CHUNK)).add());
+        } else {
+            IntStream.range(0, batch.length()).parallel().forEach(position -> addPosition(site, batch, rows, position));
+        }
     }
 
-    private void addPositions(int first, Batch batch, float[] rows, int columns, int from, int to) {
-        for (int p = 0; p < batch.length(); p++) {
-            int sum = p * shape.columns() + first;
-            for (int w = 0; w < batch.windows().size(); w++) {
-                int row = (w * batch.length() + p) * columns;
-                for (int c = from; c < to; c++) {
-                    positions[sum + c] += rows[row + c];
-                }
+    private void addPosition(Site site, Batch batch, float[] rows, int position) {
+        int columns = shape.columns(site);
+        int sum = position * shape.columns() + shape.firstColumn(site);
+        for (int w = 0; w < batch.windows().size(); w++) {
+            int row = (w * batch.length() + position) * columns;
+            for (int c = 0; c < columns; c++) {
+                positions[sum + c] += rows[row + c];
             }
         }
     }
@@ -121,18 +117,20 @@ final class LayerSums {
                 Arrays.fill(high, Float.NEGATIVE_INFINITY);
                 Arrays.fill(low, Float.POSITIVE_INFINITY);
                 for (int row = first; row < first + batch.length(); row++) {
-                    addRow(row);
+                    addRow(row, row - first);
                 }
                 keepExamples(batch.windows().get(w), first);
             }
         }
 
-        private void addRow(int row) {
+        private void addRow(int row, int position) {
             int f = shape.neurons();
             int at = row * f;
+            int sum = position * shape.columns() + shape.firstColumn(Site.COEFFICIENTS);
             int token = batch.frequent()[row] * f; // negative for none
             for (int c = from; c < to; c++) {
                 double x = rows[at + c];
+                positions[sum + c] += x;
                 sums[c] += x;
                 squares[c] += x * x;
             }
