@@ -3,7 +3,6 @@ package org.lmdebugger.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -77,9 +76,7 @@ public class CorpusBenchmark {
     public void close() throws IOException {
         model.close();
         device.close();
-        try (var files = Files.walk(folder)) {
-            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
-        }
+        Files.deleteIfExists(folder);
     }
 
     @Benchmark

@@ -136,6 +136,11 @@ public final class CountedWork {
         }
 
         @Override
+        public String arithmetic() {
+            return "none";
+        }
+
+        @Override
         public DeviceTraits traits() {
             return traits;
         }

@@ -15,6 +15,13 @@ public interface Device extends AutoCloseable {
     /** Returns one line for people: the hardware, the libraries and their versions. */
     String description();
 
+    /**
+     * Returns one line that is equal for devices on which the same call gives the same bits in the same precision: the kind
+     * of the device, the width of vectors and the libraries that multiply, but neither a number of threads nor which card of
+     * a kind it is.
+     */
+    String arithmetic();
+
     /** Returns the arithmetic of GEMMs on this device; part of every result's description. */
     Precision precision();
 

@@ -47,6 +47,11 @@ public class DelegatingDevice implements Device {
     }
 
     @Override
+    public String arithmetic() {
+        return device.arithmetic();
+    }
+
+    @Override
     public Precision precision() {
         return device.precision();
     }

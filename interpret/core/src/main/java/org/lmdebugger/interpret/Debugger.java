@@ -25,7 +25,6 @@ import org.lmdebugger.interpret.patch.Averages;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
-import org.lmdebugger.interpret.patch.PatchPlan;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
@@ -392,6 +391,22 @@ public final class Debugger {
         sweep(plan(sweep), 0, listener);
     }
 
+    /**
+     * Computes one chunk of a plan by itself: the same bits in whatever order, and in whatever process on a device of the
+     * same {@link org.lmdebugger.device.Device#arithmetic arithmetic}.
+     *
+     * @throws IndexOutOfBoundsException if the plan has no such chunk
+     */
+    public Effects effects(SweepPlan plan, int chunk) {
+        Objects.checkIndex(chunk, plan.chunks().size());
+        var computed = new Effects[1];
+        sweep(plan, chunk, effects -> {
+            computed[0] = effects;
+            return false;
+        });
+        return computed[0];
+    }
+
     /** Computes a plan from chunk {@code firstChunk} on, for example to resume it. */
     public void sweep(SweepPlan plan, int firstChunk, Effects.Listener listener) {
         SweepEngine.run(model, plan, firstChunk, listener);
@@ -400,15 +415,16 @@ public final class Debugger {
     /**
      * Computes a plan on several devices at once: each takes the next chunk that is left, and effects come in order.
      *
-     * @param debuggers of the same checkpoint in the same precision, each on a device of its own
+     * @param debuggers of the same checkpoint in the same precision, each on a device of its own, all of one kind
      */
     public static void sweep(List<Debugger> debuggers, SweepPlan plan, int firstChunk, Effects.Listener listener) {
         Objects.checkIndex(firstChunk, plan.chunks().size() + 1);
-        var kinds = debuggers.stream().map(d -> d.model.fingerprint() + " in " + d.model.device().precision())
-                .distinct().toList();
+        var kinds = debuggers.stream().map(d -> d.model.fingerprint() + " in " + d.model.device().precision() + " on "
+                + d.model.device().arithmetic()).distinct().toList();
         if (kinds.size() != 1) {
             throw new IllegalArgumentException(
-                    "debuggers: %s (expected: of one checkpoint in one precision)".formatted(kinds));
+                    "debuggers: %s (expected: of one checkpoint in one precision, on devices of one kind)"
+                            .formatted(kinds));
         }
         if (debuggers.size() == 1) {
             debuggers.getFirst().sweep(plan, firstChunk, listener);
@@ -440,15 +456,10 @@ public final class Debugger {
      * Patches a pair in several ways, which differ in the kind of parts, together: equal interventions are computed once.
      *
      * @param progress of the cells of all grids
-     * @throws IllegalArgumentException as {@link PatchPlan#of}
+     * @throws IllegalArgumentException as {@link Grid#of(Gpt2, Pair, List, Progress)}
      */
     public List<Grid> patch(Pair pair, List<Patching> patchings, Progress progress) {
-        return plan(pair, patchings, Sweep.AS_SUITS).grids(progress);
-    }
-
-    /** Plans the same without computing it, with {@code memory} bytes of device memory at a time. */
-    public PatchPlan plan(Pair pair, List<Patching> patchings, long memory) {
-        return PatchPlan.of(model, pair, patchings, memory);
+        return Grid.of(model, pair, patchings, progress);
     }
 
     /**

@@ -59,6 +59,14 @@ public final class CpuDevice implements Device {
                         : "kernels for " + (CpuKernels.lanes() == 16 ? "AVX-512" : "AVX2"));
     }
 
+    /** The kernels have the same bits by AVX2 and by AVX-512; sums of rows are those of the JDK's widest vectors. */
+    @Override
+    public String arithmetic() {
+        return "CPU, %s, Java %d, %d-bit vectors, products by %s".formatted(System.getProperty("os.arch"),
+                Runtime.version().feature(), Layouts.SPECIES.vectorBitSize(),
+                CpuKernels.lanes() == 0 ? OpenBlas.description() : "fused multiply-adds in order");
+    }
+
     @Override
     public Precision precision() {
         return Precision.FP32;

@@ -90,6 +90,13 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public String arithmetic() {
+        return call(session -> "%s, compute capability %.1f, CUDA %d, cuBLAS %d".formatted(CudaDevices.name(ordinal),
+                CudaDevices.computeCapability(ordinal) / 10.0, CudaDevices.runtimeVersion(),
+                ((CudaOperations) session).blasVersion()));
+    }
+
+    @Override
     public Precision precision() {
         return precision;
     }

@@ -1,5 +1,6 @@
 package org.lmdebugger.app.cli;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,10 +14,14 @@ import org.lmdebugger.app.store.ResultDirectory;
 import org.lmdebugger.app.store.ResultFile;
 import org.lmdebugger.app.store.ResultOutput;
 import org.lmdebugger.app.store.ResultTable;
+import org.lmdebugger.app.store.Share;
+import org.lmdebugger.checkpoint.Digests;
 import org.lmdebugger.interpret.Debugger;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** The place where a command keeps all its results. */
 final class OutputOptions {
@@ -28,6 +33,11 @@ final class OutputOptions {
     @Option(names = "--resume", description = "Goes on where the command that wrote DIR was interrupted.")
     private boolean resume;
 
+    @Option(names = "--part", paramLabel = "K/N", converter = ShareConverter.class,
+            description = "Computes one of N parts, each of about the same work, for processes side by side; keeps it in "
+                    + "DIR/K-of-N. lmdebug query DIR reads all parts together.")
+    private Share share = Share.WHOLE;
+
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
@@ -35,6 +45,9 @@ final class OutputOptions {
     void check() {
         if (resume && !isDirectory()) {
             throw new IllegalArgumentException("--resume: no directory (expected: --out DIR/)");
+        }
+        if (!share.isWhole() && !isDirectory()) {
+            throw new IllegalArgumentException("--part: no directory (expected: --out DIR/)");
         }
         if (out != null && !isDirectory() && EffectFormat.of(out).isEmpty()) {
             throw new IllegalArgumentException(
@@ -48,29 +61,57 @@ final class OutputOptions {
         return out != null && (out.endsWith("/") || !out.isEmpty() && Files.isDirectory(Path.of(out)));
     }
 
+    /** Returns the chunks that this process computes. @param work of each chunk */
+    Share.Range own(List<? extends Number> work) {
+        return share.range(work);
+    }
+
     /**
      * Opens the output; null if none was asked for.
      *
      * @param chunks   the number of effects in each
+     * @param own      those that this process computes
      * @param settings all but the model that the results depend on: a resumed command must have all of it equal
      * @param table    makes a table whose rows are in that file, or in memory
      */
-    <T> ResultOutput<T> open(Debugger debugger, List<? extends Number> chunks, Map<String, Object> settings,
+    <T> ResultOutput<T> open(Debugger debugger, List<? extends Number> chunks, Share.Range own,
+            Map<String, Object> settings,
             Function<Optional<Path>, ResultTable<T>> table) {
         if (out == null) {
             return null;
         }
         return isDirectory()
-                ? ResultDirectory.open(Path.of(out), chunks, manifest(debugger, settings), resume, table,
+                ? ResultDirectory.open(share.in(Path.of(out)), chunks, share, own, manifest(debugger, settings), resume,
+                        table,
                         spec.commandLine().getErr()::println)
                 : ResultFile.open(Path.of(out), table);
     }
 
+    static final class ShareConverter implements ITypeConverter<Share> {
+        @Override
+        public Share convert(String text) {
+            try {
+                return Share.parse(text);
+            } catch (IllegalArgumentException wrong) {
+                throw new TypeConversionException(wrong.getMessage());
+            }
+        }
+    }
+
+    /**
+     * Returns all that results depend on. {@code bits} is one fingerprint of all that their bits depend on beside the
+     * settings.
+     */
     private static Map<String, Object> manifest(Debugger debugger, Map<String, Object> settings) {
         var model = debugger.model();
+        var precision = model.device().precision().toString();
+        var arithmetic = model.device().arithmetic();
+        var bits = Digests.sha256();
+        for (var each : List.of(Version.NUMBER, model.fingerprint(), precision, arithmetic)) {
+            bits.update((each + "\n").getBytes(StandardCharsets.UTF_8));
+        }
         var manifest = Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint",
-                model.fingerprint(), "device", model.device().name() + ": " + model.device().description(), "precision",
-                model.device().precision().toString());
+                model.fingerprint(), "arithmetic", arithmetic, "precision", precision, "bits", Digests.hex(bits));
         manifest.putAll(settings);
         return manifest;
     }

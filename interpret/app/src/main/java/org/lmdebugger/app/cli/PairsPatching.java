@@ -11,6 +11,7 @@ import org.lmdebugger.app.json.PairLine;
 import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.app.store.PatchTable.Patched;
 import org.lmdebugger.app.store.ResultOutput;
+import org.lmdebugger.app.store.Share;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.patch.Averages;
 import org.lmdebugger.interpret.patch.Averaging;
@@ -36,16 +37,17 @@ final class PairsPatching {
         this.notes = notes;
     }
 
-    /** Returns the averages of each patching; only pairs that the output does not hold yet are patched. */
+    /** Returns the averages of each patching over the pairs that this process computes; only pairs that the output does not hold yet are patched. */
     List<Averages> averages(Debugger debugger) {
         var averagings = averagings(debugger);
         long cells = averagings.stream().mapToLong(Averaging::cells).sum();
-        int count = pairs.values().size();
-        try (var results = output.<Patched>open(debugger, Collections.nCopies(count, cells), settings(),
+        var chunks = Collections.nCopies(pairs.values().size(), cells);
+        var own = output.own(chunks);
+        try (var results = output.<Patched>open(debugger, chunks, own, settings(),
                 place -> new PatchTable(true, place))) {
             var baselines = pairs.map(debugger::baseline).list();
             notes.println(PatchPrinter.right(baselines)); // before it takes long
-            patch(debugger, baselines, results, averagings);
+            patch(debugger, own, baselines, results, averagings);
         }
         return averagings.stream().map(Averaging::averages).toList();
     }
@@ -58,12 +60,12 @@ final class PairsPatching {
         return patchings.stream().map(patching -> new Averaging(debugger.model(), all, patching)).toList();
     }
 
-    private void patch(Debugger debugger, List<Baseline> baselines, ResultOutput<Patched> results,
+    private void patch(Debugger debugger, Share.Range own, List<Baseline> baselines, ResultOutput<Patched> results,
             List<Averaging> averagings) {
         var all = pairs.list();
         int there = 0;
         try (var bar = new BuildBar("pairs")) {
-            for (int p = 0; p < baselines.size(); p++) {
+            for (int p = own.from(); p < own.to(); p++) {
                 var pair = all.get(p);
                 var kept = results == null ? Optional.<Path>empty() : results.kept(p);
                 List<Grid> grids;
@@ -79,14 +81,14 @@ final class PairsPatching {
                 for (int i = 0; i < grids.size(); i++) {
                     averagings.get(i).add(grids.get(i));
                 }
-                bar.report(p + 1, baselines.size());
+                bar.report(p + 1 - own.from(), own.to() - own.from());
             }
         }
         if (results != null) {
             results.complete();
         }
         if (there > 0) {
-            notes.println("%,d of %,d pairs were there already".formatted(there, baselines.size()));
+            notes.println("%,d of %,d pairs were there already".formatted(there, own.to() - own.from()));
         }
     }
 

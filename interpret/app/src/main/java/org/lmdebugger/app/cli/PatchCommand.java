@@ -10,6 +10,7 @@ import org.lmdebugger.app.json.JsonReader;
 import org.lmdebugger.app.json.PairLine;
 import org.lmdebugger.app.json.PatchJson;
 import org.lmdebugger.app.store.PatchTable;
+import org.lmdebugger.app.store.Share;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.patch.Grid;
@@ -130,17 +131,33 @@ final class PatchCommand extends ModelCommand {
     }
 
     private Pair pair(Debugger debugger) {
-        return Pair.completed(debugger.model(), Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()),
-                tokens(answers), tokens(wrong));
+        var right = tokens(answers, debugger, prompts.getFirst());
+        var others = tokens(wrong, debugger, prompts.getLast());
+        if (answers.isEmpty() && right.equals(others)) {
+            throw new IllegalArgumentException(
+                    "--answer: none, and the likeliest token is the same after both prompts, \"%s\" "
+                            .formatted(Shown.of(debugger.model().tokenizer()
+                                    .text(right.getFirst().idIn(debugger.model().tokenizer()))))
+                            + "(expected: --answer and --wrong, such as --answer \" girl\")");
+        }
+        return new Pair(Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()), right, others, Map.of());
     }
 
-    private static List<Measure.Token.Fixed> tokens(List<String> texts) {
-        return texts.stream().map(Measure.Token::ofTextOrId).toList();
+    /** Returns the tokens that are given, else the likeliest one after the prompt. */
+    private static List<Measure.Token.Fixed> tokens(List<String> given, Debugger debugger, String prompt) {
+        if (!given.isEmpty()) {
+            return given.stream().map(Measure.Token::ofTextOrId).toList();
+        }
+        try (var run = debugger.run(prompt)) {
+            var last = run.residualPost(debugger.model().config().layers() - 1).row(run.length() - 1);
+            return List.of(Measure.Token.ofId(debugger.lens().tokens(last, 1).getFirst().getFirst().id()));
+        }
     }
 
     private int one(Debugger debugger, Pair pair, List<Patching> patchings) {
         List<Grid> grids;
-        try (var results = output.<PatchTable.Patched>open(debugger, List.of(), Map.of(),
+        try (var results = output.<PatchTable.Patched>open(debugger, List.of(), new Share.Range(0, 1),
+                Map.of(),
                 place -> new PatchTable(false, place))) {
             try (var bar = new BuildBar("patching")) {
                 grids = debugger.patch(pair, patchings, bar);

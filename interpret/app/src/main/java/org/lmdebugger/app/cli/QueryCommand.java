@@ -20,25 +20,29 @@ import picocli.CommandLine.Spec;
         description = "Runs SQL (DuckDB's) over results of sweep or patch: the table is called effects.",
         footerHeading = "%nExamples:%n", footer = {
                 "  lmdebug query results \"select * from effects order by kl desc limit 10\"",
+                "  lmdebug query results/1-of-2 results/2-of-2 \"select count(*) from effects\"",
                 "  lmdebug query effects.csv \"select layer, max(kl) from effects group by layer order by layer\""})
 final class QueryCommand implements Callable<Integer> {
     private static final int WIDEST = 40;
 
-    @Parameters(paramLabel = "DIR|FILE", description = "What sweep --out or patch --out wrote.")
-    private Path results;
-
-    @Parameters(paramLabel = "SQL", description = "A query over the table effects.")
-    private String sql;
+    @Parameters(paramLabel = "DIR|FILE... SQL", arity = "2..*",
+            description = "What sweep --out or patch --out wrote, of "
+                    + "parts (--part) also several directories; and a query over the table effects.")
+    private List<String> arguments = new ArrayList<>();
 
     @Spec
     private CommandSpec spec;
 
     @Override
     public Integer call() {
-        if (!Files.exists(results)) {
-            throw new IllegalArgumentException(results + ": not there (expected: what --out wrote)");
+        var results = arguments.subList(0, arguments.size() - 1).stream().map(Path::of).toList();
+        for (var each : results) {
+            if (!Files.exists(each)) {
+                throw new IllegalArgumentException(each + ": not there (expected: what --out wrote)");
+            }
         }
-        var effects = table();
+        var sql = arguments.getLast();
+        var effects = table(results);
         try (var database = DriverManager.getConnection("jdbc:duckdb:"); var statement = database.createStatement()) {
             statement.execute("create view effects as select * from " + effects);
             if (statement.execute(sql)) {
@@ -50,14 +54,19 @@ final class QueryCommand implements Callable<Integer> {
         return 0;
     }
 
-    private String table() {
-        if (Files.isDirectory(results)) {
+    private String table(List<Path> results) {
+        if (results.stream().allMatch(Files::isDirectory)) {
             return EffectFormat.PARQUET.table(ResultDirectory.parts(results, spec.commandLine().getErr()::println));
         }
-        return EffectFormat.of(results.toString()).orElseThrow(() -> new IllegalArgumentException(
-                "%s: not what --out wrote (expected: a directory, or a name that ends in %s)".formatted(results,
+        if (results.size() > 1) {
+            throw new IllegalArgumentException(
+                    "query: %d files and directories (expected: one file, or directories)".formatted(results.size()));
+        }
+        var file = results.getFirst();
+        return EffectFormat.of(file.toString()).orElseThrow(() -> new IllegalArgumentException(
+                "%s: not what --out wrote (expected: a directory, or a name that ends in %s)".formatted(file,
                         EffectFormat.ENDINGS)))
-                .table(List.of(results));
+                .table(results);
     }
 
     private void print(ResultSet results) throws SQLException {

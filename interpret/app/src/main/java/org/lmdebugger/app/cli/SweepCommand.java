@@ -69,21 +69,26 @@ final class SweepCommand extends ModelCommand {
         var sweep = asked.memory(asked.memoryOn(debugger.model().device()));
         var plan = debugger.plan(sweep);
         var printer = spec.commandLine().getOut();
+        var own = output.own(plan.chunks().stream().map(SweepPlan.Chunk::flop).toList());
+        var chunks = plan.chunks().subList(own.from(), own.to());
         if (dryRun) {
-            print(printer, plan);
+            print(printer, chunks, plan.bytes());
             return;
         }
+        long all = chunks.stream().mapToLong(SweepPlan.Chunk::count).sum();
         var measures = sweep.measures().stream().filter(measure -> !(measure instanceof Measure.Top)).toList();
-        var strongest = measures.isEmpty() ? null : new StrongestEffects(top, measures.getFirst(), Change.ANY, options.means(measures));
+        var strongest = measures.isEmpty() ? null
+                : new StrongestEffects(top, measures.getFirst(), Change.ANY, options.means(measures));
         var tokenizer = debugger.model().tokenizer();
         try (var results = output.<Effects>open(debugger, plan.chunks().stream().map(SweepPlan.Chunk::count).toList(),
+                own,
                 settings(plan), place -> new EffectTable(sweep.measures(), tokenizer, place))) {
             var missing = new BitSet();
-            for (int chunk = 0; chunk < plan.chunks().size(); chunk++) {
+            for (int chunk = own.from(); chunk < own.to(); chunk++) {
                 missing.set(chunk, results == null || results.kept(chunk).isEmpty());
             }
-            long done = plan.effects() - missing.stream().mapToLong(chunk -> plan.chunks().get(chunk).count()).sum();
-            try (var bar = bar(plan, done)) {
+            long done = all - missing.stream().mapToLong(chunk -> plan.chunks().get(chunk).count()).sum();
+            try (var bar = bar(chunks.size(), all, done)) {
                 compute(debuggers, plan, missing, effects -> {
                     if (strongest != null) {
                         strongest.add(effects);
@@ -101,7 +106,7 @@ final class SweepCommand extends ModelCommand {
             }
             if (done > 0) {
                 printer.println(
-                        "%,d of %,d effects were there already; of the others:".formatted(done, plan.effects()));
+                        "%,d of %,d effects were there already; of the others:".formatted(done, all));
             }
         }
         if (strongest != null) {
@@ -121,17 +126,18 @@ final class SweepCommand extends ModelCommand {
     }
 
     /** Returns a bar of the progress, speed and remaining time; null for a single chunk. */
-    private static ProgressBar bar(SweepPlan plan, long done) {
-        return plan.chunks().size() == 1 ? null
+    private static ProgressBar bar(int chunks, long effects, long done) {
+        return chunks <= 1 ? null
                 : Bars.build(new ProgressBarBuilder().setTaskName("sweep")
-                        .setInitialMax(plan.effects()).startsFrom(done, Duration.ZERO).setUnit(" effects", 1)
+                        .setInitialMax(effects).startsFrom(done, Duration.ZERO).setUnit(" effects", 1)
                         .showSpeed());
     }
 
-    private static void print(PrintWriter out, SweepPlan plan) {
+    private static void print(PrintWriter out, List<SweepPlan.Chunk> chunks, long bytes) {
         out.println("%,d effects: %,d rows in %,d chunk%s, %,.1f GFLOP, %,.0f MB beside the model".formatted(
-                plan.effects(), plan.rows(),
-                plan.chunks().size(), plan.chunks().size() == 1 ? "" : "s", plan.flop() / 1e9, plan.bytes() / 1e6));
+                chunks.stream().mapToLong(SweepPlan.Chunk::count).sum(),
+                chunks.stream().mapToLong(SweepPlan.Chunk::rows).sum(), chunks.size(), chunks.size() == 1 ? "" : "s",
+                chunks.stream().mapToDouble(SweepPlan.Chunk::flop).sum() / 1e9, bytes / 1e6));
     }
 
     private static Object json(Prompt prompt) {

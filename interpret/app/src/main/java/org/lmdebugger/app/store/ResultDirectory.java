@@ -2,6 +2,7 @@ package org.lmdebugger.app.store;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -21,6 +23,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.checkpoint.Digests;
 import org.lmdebugger.files.AtomicFile;
@@ -35,6 +38,8 @@ import org.lmdebugger.text.Shown;
 public final class ResultDirectory<T> implements ResultOutput<T> {
     private static final String MANIFEST = "manifest.json";
     private static final String CHUNKS = "chunks"; // of the manifest
+    private static final String PART = "part"; // of the manifest: the share that is here, if it is not the whole
+    private static final String OWN = "own"; // of the manifest: its chunks
     private static final String CHECKSUMS = "SHA256SUMS"; // as sha256sum writes and checks it
     private static final Pattern CHECKSUM = Pattern.compile("([0-9a-f]{64}) [ *](part-\\d{6,10}\\.parquet)");
     private static final String LOCK = ".lock";
@@ -54,15 +59,18 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
      * Makes the directory, or finds it as an interrupted process left it. Parts that are damaged, or without a checksum,
      * are deleted: they are computed again.
      *
-     * @param chunks   the number of effects in each
+     * @param chunks   the number of effects in each, also in those of other shares
+     * @param share    whose results are kept there
+     * @param own      its chunks
      * @param manifest all else that the results depend on
      * @param notes    takes a sentence about damaged parts
      * @throws IllegalArgumentException if it holds results and {@code resume} is false, or results of something else,
      *     or if another process writes there
      * @throws UncheckedIOException if it cannot be used
      */
-    public static <T> ResultDirectory<T> open(Path directory, List<? extends Number> chunks,
-            Map<String, Object> manifest, boolean resume, Function<Optional<Path>, ResultTable<T>> table,
+    public static <T> ResultDirectory<T> open(Path directory, List<? extends Number> chunks, Share share,
+            Share.Range own, Map<String, Object> manifest, boolean resume,
+            Function<Optional<Path>, ResultTable<T>> table,
             Consumer<String> notes) {
         try {
             Files.createDirectories(directory);
@@ -76,8 +84,12 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
             try {
                 var all = new LinkedHashMap<>(manifest);
                 all.put(CHUNKS, chunks);
+                if (!share.isWhole()) {
+                    all.put(PART, share.toString());
+                    all.put(OWN, List.of(own.from(), own.to()));
+                }
                 opened.begin(all, resume);
-                opened.check(chunks.size(), notes);
+                opened.check(own, notes);
             } catch (Throwable failure) {
                 opened.close();
                 throw failure;
@@ -103,25 +115,26 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
             throw new IllegalArgumentException(
                     directory + ": holds results (expected: a new directory, or --resume to go on)");
         } else {
-            compare(manifest(directory), Json.tree(Json.line(manifest).getBytes(StandardCharsets.UTF_8)));
+            compare(directory, manifest(directory), Json.tree(Json.line(manifest).getBytes(StandardCharsets.UTF_8)));
         }
     }
 
-    private void compare(JsonNode found, JsonNode expected) {
-        expected.properties().forEach(field -> compare(field.getKey(), found.path(field.getKey()), field.getValue()));
+    private static void compare(Path directory, JsonNode found, JsonNode expected) {
+        expected.properties().forEach(
+                field -> compare(directory, field.getKey(), found.path(field.getKey()), field.getValue()));
     }
 
     /** Names the first element that differs, within lists and objects of equally many. */
-    private void compare(String name, JsonNode found, JsonNode expected) {
+    private static void compare(Path directory, String name, JsonNode found, JsonNode expected) {
         if (found.equals(expected)) {
             return;
         }
         if (found.size() == expected.size()) {
             for (int i = 0; expected.isArray() && i < expected.size(); i++) {
-                compare(name + "." + i, found.path(i), expected.path(i));
+                compare(directory, name + "." + i, found.path(i), expected.path(i));
             }
-            expected.properties().forEach(
-                    field -> compare(name + "." + field.getKey(), found.path(field.getKey()), field.getValue()));
+            expected.properties().forEach(field -> compare(directory, name + "." + field.getKey(),
+                    found.path(field.getKey()), field.getValue()));
         }
         throw new IllegalArgumentException(
                 "%s: %s is %s (expected: %s; other results are not mixed with these, use another directory)".formatted(
@@ -129,10 +142,10 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
     }
 
     /** Keeps whole parts and deletes damaged ones. */
-    private void check(int chunks, Consumer<String> notes) throws IOException {
+    private void check(Share.Range own, Consumer<String> notes) throws IOException {
         var checksums = checksums(directory);
         int deleted = 0;
-        for (int chunk = 0; chunk < chunks; chunk++) {
+        for (int chunk = own.from(); chunk < own.to(); chunk++) {
             var part = part(directory, chunk);
             if (!Files.exists(part)) {
                 continue;
@@ -202,56 +215,108 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
     }
 
     /**
-     * Returns the parts of a directory.
+     * Returns the parts of directories, in order.
      *
-     * @param notes takes a sentence if they are not complete
-     * @throws IllegalArgumentException if a part is damaged, or there is none
-     * @throws UncheckedIOException     if the directory cannot be read
+     * @param directories of all results of a command, or those of its shares, or that in which these are
+     * @param notes       takes sentences about what is missing
+     * @throws IllegalArgumentException if a part is damaged, there is none, a share is there twice, or the directories are
+     *                                  of different commands, models or arithmetic
+     * @throws UncheckedIOException     if a directory cannot be read
      */
-    public static List<Path> parts(Path directory, Consumer<String> notes) {
+    public static List<Path> parts(List<Path> directories, Consumer<String> notes) {
         try {
-            var counts = manifest(directory).path(CHUNKS);
-            var checksums = checksums(directory);
             var parts = new ArrayList<Path>();
-            long effects = 0;
-            long all = 0;
-            for (int chunk = 0; chunk < counts.size(); chunk++) {
-                var part = part(directory, chunk);
-                all += counts.get(chunk).asLong();
-                if (Files.exists(part)
-                        && (checksums.isEmpty() || checksums.get().containsKey(part.getFileName().toString()))) {
-                    if (checksums.isPresent() && !isWhole(part, checksums.get())) {
-                        throw new IllegalArgumentException(
-                                part + ": damaged (expected: what --out wrote; --resume computes it again)");
-                    }
-                    parts.add(part);
-                    effects += counts.get(chunk).asLong();
-                }
+            for (var directory : shares(directories, notes)) {
+                parts.addAll(parts(directory, manifest(directory), notes));
             }
             if (parts.isEmpty()) {
-                throw new IllegalArgumentException(
-                        "%s: none of %,d effects is there yet (expected: some; --resume computes them)"
-                                .formatted(directory, all));
-            }
-            if (effects < all) {
-                notes.accept("%s: %,d of %,d effects are there (--resume computes the others)"
-                        .formatted(directory, effects, all));
+                throw new IllegalArgumentException("%s: no effect is there yet (expected: some; --resume computes them)"
+                        .formatted(directories.getFirst()));
             }
             return parts;
         } catch (IOException failure) {
-            throw new UncheckedIOException(directory + ": cannot be read", failure);
+            throw new UncheckedIOException(directories.getFirst() + ": cannot be read", failure);
         }
     }
 
-    private static JsonNode manifest(Path directory) throws IOException {
+    /** Returns the directories of the shares, in order, after comparing them. */
+    private static Collection<Path> shares(List<Path> directories, Consumer<String> notes) throws IOException {
+        var found = new ArrayList<Path>();
+        for (var directory : directories) {
+            found.addAll(Files.exists(directory.resolve(MANIFEST)) ? List.of(directory) : sharesIn(directory));
+        }
+        var first = found.getFirst();
+        var expected = manifest(first).without(List.of(PART, OWN));
+        var shares = new TreeMap<Integer, Path>();
+        int count = share(first).count();
+        for (var directory : found) {
+            compare(directory, manifest(directory), expected);
+            var share = share(directory);
+            var other = shares.put(share.number(), directory);
+            if (other != null || share.count() != count) {
+                throw new IllegalArgumentException(
+                        "%s: part %s, beside %s: part %s (expected: each part once, of one command)"
+                                .formatted(directory, share, other == null ? first : other,
+                                        share(other == null ? first : other)));
+            }
+        }
+        var missing = IntStream.rangeClosed(1, count).filter(number -> !shares.containsKey(number))
+                .mapToObj(number -> new Share(number, count).toString()).toList();
+        if (!missing.isEmpty()) {
+            notes.accept("%s: missing: part %s".formatted(directories.getFirst(), String.join(", ", missing)));
+        }
+        return shares.values();
+    }
+
+    private static List<Path> sharesIn(Path directory) throws IOException {
+        try (var inside = Files.list(directory)) {
+            var shares = inside.filter(each -> Share.isNamed(each) && Files.exists(each.resolve(MANIFEST))).sorted()
+                    .toList();
+            return shares.isEmpty() ? List.of(directory) : shares;
+        }
+    }
+
+    private static Share share(Path directory) throws IOException {
+        var text = manifest(directory).path(PART);
+        return text.isMissingNode() ? Share.WHOLE : Share.parse(text.asText());
+    }
+
+    /** Returns the parts of one directory. */
+    private static List<Path> parts(Path directory, JsonNode manifest, Consumer<String> notes) throws IOException {
+        var counts = manifest.path(CHUNKS);
+        var own = manifest.path(OWN);
+        var checksums = checksums(directory);
+        var parts = new ArrayList<Path>();
+        long effects = 0;
+        long all = 0;
+        for (int chunk = own.path(0).asInt(0); chunk < own.path(1).asInt(counts.size()); chunk++) {
+            var part = part(directory, chunk);
+            all += counts.get(chunk).asLong();
+            if (Files.exists(part)
+                    && (checksums.isEmpty() || checksums.get().containsKey(part.getFileName().toString()))) {
+                if (checksums.isPresent() && !isWhole(part, checksums.get())) {
+                    throw new IllegalArgumentException(
+                            part + ": damaged (expected: what --out wrote; --resume computes it again)");
+                }
+                parts.add(part);
+                effects += counts.get(chunk).asLong();
+            }
+        }
+        if (effects < all) {
+            notes.accept("%s: %,d of %,d effects are there (--resume computes the others)"
+                    .formatted(directory, effects, all));
+        }
+        return parts;
+    }
+
+    private static ObjectNode manifest(Path directory) throws IOException {
         var file = directory.resolve(MANIFEST);
         if (!Files.exists(file)) {
             throw new IllegalArgumentException(
                     directory + ": no manifest.json (expected: a directory that --out wrote)");
         }
         try {
-            var manifest = Json.tree(Files.readAllBytes(file));
-            if (manifest.path(CHUNKS).isArray()) {
+            if (Json.tree(Files.readAllBytes(file)) instanceof ObjectNode manifest && manifest.path(CHUNKS).isArray()) {
                 return manifest;
             }
         } catch (JsonProcessingException damaged) {
