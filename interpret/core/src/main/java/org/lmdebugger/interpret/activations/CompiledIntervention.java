@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -34,6 +33,13 @@ public final class CompiledIntervention {
         Affine then(Affine next) {
             return next.scale == 0 ? next : new Affine(next.scale * scale, next.scale * shift + next.shift);
         }
+    }
+
+    /** The change of the coefficients of a layer by one operation. */
+    @FunctionalInterface
+    public interface LayerChange {
+        /** Returns the map of a neuron's coefficient at a position. */
+        Affine at(int position, int neuron);
     }
 
     private record Step(Positions positions, IntFunction<Affine> change) {
@@ -67,6 +73,7 @@ public final class CompiledIntervention {
     private final Map<Integer, Map<Integer, List<Step>>> layers = new TreeMap<>(); // by layer, then neuron
     private final Map<Site, Map<Integer, List<RowStep>>> rows = new EnumMap<>(Site.class); // by layer
     private final Map<Integer, List<PatternStep>> patterns = new HashMap<>(); // by layer
+    private int lastLayer = -1;
 
     public CompiledIntervention(int promptLength) {
         this.promptLength = promptLength;
@@ -75,14 +82,17 @@ public final class CompiledIntervention {
     public void add(int layer, int neuron, Positions positions, IntFunction<Affine> change) {
         layers.computeIfAbsent(layer, l -> new TreeMap<>()).computeIfAbsent(neuron, n -> new ArrayList<>())
                 .add(new Step(positions, change));
+        lastLayer = Math.max(lastLayer, layer);
     }
 
     void add(Site site, int layer, RowStep step) {
         rows.computeIfAbsent(site, s -> new HashMap<>()).computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
+        lastLayer = Math.max(lastLayer, layer);
     }
 
     void add(int layer, PatternStep step) {
         patterns.computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
+        lastLayer = Math.max(lastLayer, layer);
     }
 
     /** Returns the edited neurons of a layer. */
@@ -152,19 +162,7 @@ public final class CompiledIntervention {
 
     /** Returns the highest layer where anything changes; −1 if nothing does. */
     public int lastLayer() {
-        int last = highest(layers.keySet(), highest(patterns.keySet(), -1));
-        for (var steps : rows.values()) {
-            last = highest(steps.keySet(), last);
-        }
-        return last;
-    }
-
-    private static int highest(Set<Integer> layers, int least) {
-        int highest = least;
-        for (int layer : layers) {
-            highest = Math.max(highest, layer);
-        }
-        return highest;
+        return lastLayer;
     }
 
     /** Returns whether anything changes at positions from … to−1. */

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.checkpoint.MatrixFile;
@@ -14,6 +13,7 @@ import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.CompiledIntervention.Affine;
+import org.lmdebugger.interpret.activations.CompiledIntervention.LayerChange;
 import org.lmdebugger.interpret.activations.CompiledIntervention.PatternStep;
 import org.lmdebugger.interpret.activations.CompiledIntervention.RowChange;
 import org.lmdebugger.interpret.activations.CompiledIntervention.RowStep;
@@ -146,8 +146,10 @@ public final class Resolver implements AutoCloseable {
         var config = model.config();
         int d = config.width();
         switch (edit.part()) {
-            case Neuron neuron -> intervention.add(neuron.layer(), neuron.neuron(), edit.positions(),
-                    change(edit, neuron));
+            case Neuron(int layer, int neuron) -> {
+                var change = coefficients(edit);
+                intervention.add(layer, neuron, edit.positions(), position -> change.at(position, neuron));
+            }
             case Link link -> intervention.add(link.layer(), new PatternStep(link.head(), edit.positions(), link.key(),
                     p -> new float[0]));
             case Head head when head.vector() == Head.Vector.PATTERN -> addPattern(intervention, edit, head);
@@ -309,15 +311,26 @@ public final class Resolver implements AutoCloseable {
                 })));
     }
 
-    private IntFunction<Affine> change(Edit edit, Neuron neuron) {
+    /** Returns what an edit of a neuron does at its positions, and would do to each neuron of the layer. */
+    public LayerChange change(Edit edit) {
+        check(edit);
+        return coefficients(edit);
+    }
+
+    private LayerChange coefficients(Edit edit) {
         return switch (edit.operation()) {
             case Operation.Set set -> always(new Affine(0, set.value()));
             case Operation.Scale scale -> always(new Affine(scale.factor(), 0));
             case Operation.Add add -> always(new Affine(1, add.amount()));
-            case Operation.From _,Operation.Resample _ -> from(edit, neuron);
+            case Operation.From _,Operation.Resample _ -> {
+                int width = model.config().feedForwardWidth();
+                var values = numbers.computeIfAbsent(new Source(source(edit), Site.COEFFICIENTS, edit.layer()),
+                        key -> key.run().coefficients(key.layer()).toFloats());
+                yield (position, neuron) -> new Affine(0, values[position * width + neuron]);
+            }
             case Operation.Mean mean -> {
                 var rows = means(edit, mean, Site.COEFFICIENTS);
-                yield position -> new Affine(0, rows[mean.atPosition() ? position : 0][neuron.neuron()]);
+                yield (position, neuron) -> new Affine(0, rows[mean.atPosition() ? position : 0][neuron]);
             }
             case Operation.On _ -> always(new Affine(0, valuesWhenOn.computeIfAbsent(edit.layer(), this::valueWhenOn)));
             case Operation.Off _ -> always(new Affine(0, 0)); // GELU(0)
@@ -325,15 +338,8 @@ public final class Resolver implements AutoCloseable {
         };
     }
 
-    private static IntFunction<Affine> always(Affine change) {
-        return position -> change;
-    }
-
-    private IntFunction<Affine> from(Edit edit, Neuron neuron) {
-        int width = model.config().feedForwardWidth();
-        var values = numbers.computeIfAbsent(new Source(source(edit), Site.COEFFICIENTS, edit.layer()),
-                key -> key.run().coefficients(key.layer()).toFloats());
-        return position -> new Affine(0, values[position * width + neuron.neuron()]);
+    private static LayerChange always(Affine change) {
+        return (position, neuron) -> change;
     }
 
     /** Returns the run of another prompt or of a corpus' text, which must have the positions of the edit. */

@@ -1,9 +1,8 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.Arrays;
-import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -17,7 +16,8 @@ import org.lmdebugger.text.Shown;
 public final class Effects {
     private final SweepPlan plan;
     private final int chunk;
-    private final List<SweepItem> items;
+    private final SweepItems items;
+    private final int from; // in the items
     private final int[] layers;
     private final int[] neurons;
     private final float[][] values; // by measure
@@ -55,14 +55,20 @@ public final class Effects {
         boolean take(Effects effects);
     }
 
-    /** @param clean the unedited prompt's, as one row; null for that itself */
-    Effects(SweepPlan plan, int chunk, List<SweepItem> items, int size, Effects clean) {
+    /**
+     * Makes room for the effects of some interventions.
+     *
+     * @param from  the first of them
+     * @param clean the unedited prompt's, as one row; null for that itself
+     */
+    Effects(SweepPlan plan, int chunk, SweepItems items, int from, int size, Effects clean) {
         this.plan = plan;
         this.chunk = chunk;
         this.items = items;
+        this.from = from;
         this.clean = clean;
-        layers = items.stream().mapToInt(item -> edited(item, Neuron::layer)).toArray();
-        neurons = items.stream().mapToInt(item -> edited(item, Neuron::neuron)).toArray();
+        layers = IntStream.range(from, from + size).map(items::layer).toArray();
+        neurons = IntStream.range(from, from + size).map(items::neuron).toArray();
         values = new float[plan.sweep().measures().size()][size];
         top = plan.sweep().measures().stream().mapToInt(m -> m instanceof Measure.Top(int count) ? count : 0).max()
                 .orElse(0);
@@ -135,7 +141,7 @@ public final class Effects {
 
     /** Number of interventions. */
     public int size() {
-        return items.size();
+        return layers.length;
     }
 
     /** Returns the effects one by one, for programs that do not want columns. */
@@ -145,7 +151,7 @@ public final class Effects {
 
     /** Intervention {@code i}. */
     public Intervention edits(int i) {
-        return items.get(i).edits(plan.sweep());
+        return items.edits(from + Objects.checkIndex(i, size()));
     }
 
     /** Returns the layer of each intervention's edit; −1 if it is not exactly one, of a neuron. */
@@ -156,11 +162,6 @@ public final class Effects {
     /** Returns the neuron of each intervention's edit; −1 if it is not exactly one, of a neuron. */
     public int[] neurons() {
         return neurons;
-    }
-
-    private int edited(SweepItem item, ToIntFunction<Neuron> number) {
-        var edits = item.edits(plan.sweep()).list();
-        return edits.size() == 1 && edits.getFirst().part() instanceof Neuron neuron ? number.applyAsInt(neuron) : -1;
     }
 
     /**

@@ -1,9 +1,9 @@
 package org.lmdebugger.interpret.sweep;
 
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
@@ -12,7 +12,8 @@ import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Link;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.Part;
-import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Gpt2Config;
+import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.Site;
 
 /**
@@ -34,15 +35,24 @@ record Entry(int position, int layer, Site site) implements Comparable<Entry> {
     private record Effective(Edit edit, int position) {
     }
 
-    static Entry of(Gpt2 model, Sweep sweep, Intervention edits, int[] ids) {
+    /**
+     * Returns where an intervention of a sweep enters.
+     *
+     * @param length of the prompt
+     * @param agree  the number of positions from the first on where the prompt has the tokens of another
+     */
+    static Entry of(Gpt2Config config, Sweep sweep, Intervention edits, int length, ToIntFunction<Prompt> agree) {
+        boolean alone = edits.list().size() == 1 && sweep.base().isEmpty();
         var effective = edits.list().stream()
-                .map(edit -> first(model, edit, edits.list().size() == 1 && sweep.base().isEmpty(), ids)
-                        .map(position -> new Effective(edit, position)))
+                .map(edit -> first(config, edit,
+                        alone && edit.operation() instanceof Operation.From(var other) ? agree.applyAsInt(other) : 0,
+                        length)
+                                .map(position -> new Effective(edit, position)))
                 .flatMap(Optional::stream).toList();
         int layer = effective.stream().mapToInt(each -> each.edit().layer()).min().orElse(0);
         boolean shift = isNotEdited(edits, layer, Site.FFN_OUT) && isNotEdited(sweep.base(), layer, Site.FFN_OUT)
                 && isNotEdited(sweep.base(), layer, Site.RESIDUAL_POST);
-        return new Entry(effective.stream().mapToInt(Effective::position).min().orElse(ids.length), layer,
+        return new Entry(effective.stream().mapToInt(Effective::position).min().orElse(length), layer,
                 effective.stream().map(Effective::edit).filter(edit -> edit.layer() == layer)
                         .map(edit -> site(edit.part(), shift)).min(Comparator.naturalOrder())
                         .orElse(Site.RESIDUAL_POST));
@@ -64,17 +74,13 @@ record Entry(int position, int layer, Site site) implements Comparable<Entry> {
     /**
      * Returns the first position where an edit changes anything that the last position's prediction depends on.
      *
-     * @param alone whether nothing else is edited: then what an edit takes from another prompt's run is the same as long
-     *              as the two prompts agree
+     * @param from the first position where it can: an edit alone changes nothing while the prompt from whose run it
+     *             takes a part agrees
      */
-    private static Optional<Integer> first(Gpt2 model, Edit edit, boolean alone, int[] ids) {
-        int agree = alone && edit.operation() instanceof Operation.From(var other)
-                ? Arrays.mismatch(ids, model.encode(other))
-                : 0;
-        int from = agree < 0 ? ids.length : agree;
-        boolean lastOnly = edit.layer() == model.config().layers() - 1 && !isReadByLaterRows(edit.part());
-        OptionalInt first = IntStream.range(lastOnly ? Math.max(from, ids.length - 1) : from, ids.length)
-                .filter(p -> edit.positions().contains(p, ids.length)).findFirst();
+    private static Optional<Integer> first(Gpt2Config config, Edit edit, int from, int length) {
+        boolean lastOnly = edit.layer() == config.layers() - 1 && !isReadByLaterRows(edit.part());
+        OptionalInt first = IntStream.range(lastOnly ? Math.max(from, length - 1) : from, length)
+                .filter(p -> edit.positions().contains(p, length)).findFirst();
         return first.isPresent() ? Optional.of(first.getAsInt()) : Optional.empty();
     }
 

@@ -47,6 +47,7 @@ final class MeasureReader {
         private final boolean normalised;
         private final boolean ranked;
         private final boolean whole; // needs every logit
+        private final long rowBytes; // of the numbers of a row, beside its logits
 
         /** @throws IllegalArgumentException if a measure does not fit the model, or needs a target that the prompt lacks */
         Layout(Gpt2 model, Sweep sweep, int prompt) {
@@ -86,6 +87,7 @@ final class MeasureReader {
             whole = ranked || normalised || measures.stream().anyMatch(Measure.Own.class::isInstance)
                     || ownOnDevice().count() > 0
                     || measures.contains(Measure.kl()) || measures.contains(Measure.entropy());
+            rowBytes = 4 * (3 + 2L * tokens.size() + 2L * top + ownOnDevice().count());
         }
 
         private void add(Measure measure, Measure.Token token) {
@@ -128,8 +130,8 @@ final class MeasureReader {
 
         /** Device memory of so many rows. */
         long bytes(long rows) {
-            return 4L * (Math.min(rows, model.device().traits().logitRows()) * (whole ? vocabulary : 0)
-                    + rows * (3 + 2L * tokens.size() + 2L * top + ownOnDevice().count()));
+            return 4L * Math.min(rows, model.device().traits().logitRows()) * (whole ? vocabulary : 0)
+                    + rows * rowBytes;
         }
     }
 

@@ -2,7 +2,7 @@ package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -14,10 +14,11 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
+import org.lmdebugger.interpret.activations.CompiledIntervention.LayerChange;
 import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.activations.SiteEdits;
-import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
@@ -37,7 +38,8 @@ public final class SweepEngine implements AutoCloseable {
     private final Resolver resolver;
     private final TensorScope scope;
     private final Activations clean; // under the edits that always hold
-    private final List<SweepItem> items;
+    private final SweepItems items;
+    private final CompiledIntervention base;
     private final float[][] cleanCoefficients; // [T·f] of each layer where an intervention begins
     private final Tensor cleanLogits; // [1, V]; null unless KL is measured
     private final Effects cleanEffects;
@@ -58,13 +60,14 @@ public final class SweepEngine implements AutoCloseable {
         resolver = new Resolver(model, plan.references(), ids, length);
         scope = new TensorScope(model.device());
         try {
-            items = SweepItem.of(model, plan.sweep(), resolver, ids);
+            items = SweepItems.of(model, plan.sweep(), resolver, ids);
+            base = resolver.resolve(plan.sweep().base());
             clean = cleanRun(ids);
             cleanCoefficients = new float[model.config().layers()][];
             cleanLogits = plan.sweep().measures().contains(Measure.kl())
                     ? scope.allocate(ElementType.F32, 1, model.config().vocabularySize())
                     : null;
-            cleanEffects = new Effects(plan, 0, List.of(), 1, null);
+            cleanEffects = new Effects(plan, 0, items, 0, 1, null);
             readClean();
         } catch (Throwable failure) {
             close();
@@ -73,11 +76,11 @@ public final class SweepEngine implements AutoCloseable {
     }
 
     private Activations cleanRun(int[] ids) {
-        boolean shifts = items.stream().allMatch(item -> item.entry().site() == Site.RESIDUAL_POST);
+        boolean shifts = items.entries().stream().allMatch(entry -> entry.site() == Site.RESIDUAL_POST);
         if (shifts && plan.sweep().base().isEmpty()) {
             return resolver.cleanRun();
         }
-        return Activations.forward(model, ids, resolver.resolve(plan.sweep().base()),
+        return Activations.forward(model, ids, base,
                 shifts ? Activations.Keep.NEURONS : Activations.Keep.ALL);
     }
 
@@ -106,7 +109,7 @@ public final class SweepEngine implements AutoCloseable {
                 }
                 new MeasureReader(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed,
                         List.of(), cleanEffects, 0);
-                items.stream().map(SweepItem::entry).filter(entry -> entry.site() == Site.RESIDUAL_POST)
+                items.entries().stream().filter(entry -> entry.site() == Site.RESIDUAL_POST)
                         .mapToInt(Entry::layer).distinct().forEach(l -> {
                             var coefficients = clean.coefficients(l);
                             cleanCoefficients[l] = new float[Math
@@ -126,8 +129,7 @@ public final class SweepEngine implements AutoCloseable {
      */
     Effects compute(int index) {
         var chunk = plan.chunks().get(index);
-        var chunkItems = items.subList(chunk.from(), chunk.from() + chunk.count());
-        var effects = new Effects(plan, index, chunkItems, chunk.count(), cleanEffects);
+        var effects = new Effects(plan, index, items, chunk.from(), chunk.count(), cleanEffects);
         if (chunk.firstPosition() == length) {
             effects.putClean();
             return effects;
@@ -135,7 +137,7 @@ public final class SweepEngine implements AutoCloseable {
         for (int from = 0; from < chunk.count();) {
             int count = Math.min(most, chunk.count() - from);
             try {
-                compute(chunkItems.subList(from, from + count), effects, from);
+                compute(chunk.from() + from, count, effects, from);
                 from += count;
             } catch (OutOfDeviceMemoryException failure) {
                 if (count == 1) {
@@ -149,46 +151,115 @@ public final class SweepEngine implements AutoCloseable {
     }
 
     /** Computes each different intervention once. */
-    private void compute(List<SweepItem> items, Effects effects, int at) {
-        var part = new ArrayList<SweepItem>();
-        var numbers = new LinkedHashMap<Intervention, Integer>();
-        int[] same = items.stream().mapToInt(item -> numbers
-                .computeIfAbsent(item.computed(plan.sweep(), model.config().layers()), computed -> {
-                    part.add(item);
-                    return part.size() - 1;
-                })).toArray();
-        computeEach(part, List.copyOf(numbers.keySet()), effects, at);
-        if (part.size() < items.size()) {
+    private void compute(int from, int count, Effects effects, int at) {
+        var different = new int[count];
+        var same = new int[count]; // place of each intervention among the different ones
+        int computed = 0;
+        for (int i = 0; i < count; i++) {
+            int earlier = items.repeated(from + i);
+            if (earlier >= from) {
+                same[i] = same[earlier - from];
+            } else {
+                same[i] = computed;
+                different[computed++] = from + i;
+            }
+        }
+        computeEach(Arrays.copyOf(different, computed), effects, at);
+        if (computed < count) {
             effects.repeat(at, same);
         }
     }
 
     /** Computes interventions beside one without edits for each place where some of them enter, if the plan has these. */
-    private void computeEach(List<SweepItem> part, List<Intervention> edits, Effects effects, int at) {
-        var base = plan.sweep().base();
+    private void computeEach(int[] interventions, Effects effects, int at) {
         var unedited = new ArrayList<Integer>(); // of each place of entry, the first
-        var items = new ArrayList<SweepItem>();
-        var own = new ArrayList<CompiledIntervention>();
-        var all = new ArrayList<CompiledIntervention>();
-        for (int i = 0; i < part.size(); i++) {
-            var item = part.get(i);
-            if (plan.hasUnedited() && (i == 0 || !item.entry().equals(part.get(i - 1).entry()))) {
-                unedited.add(items.size());
-                items.add(SweepItem.unedited(item.entry()));
-                own.add(CompiledIntervention.NONE);
-                all.add(base.isEmpty() ? CompiledIntervention.NONE : resolver.resolve(base));
+        var sequences = new int[interventions.length + (plan.hasUnedited() ? items.entries().size() : 0)];
+        int count = 0;
+        for (int i = 0; i < interventions.length; i++) {
+            int item = interventions[i];
+            if (plan.hasUnedited() && (i == 0 || !items.entry(item).equals(items.entry(interventions[i - 1])))) {
+                unedited.add(count);
+                sequences[count++] = -1 - item;
             }
-            items.add(item);
-            own.add(resolver.resolve(edits.get(i)));
-            all.add(base.isEmpty() ? own.getLast() : resolver.resolve(base.and(edits.get(i))));
+            sequences[count++] = item;
         }
-        reserve(items.size(), length - part.getFirst().entry().position());
+        var part = new Sequences(Arrays.copyOf(sequences, count));
+        reserve(count, length - part.entry(0).position());
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
-                var walk = new Walk(session, temporary, items, own, all);
-                readout.read(session, walk.run(), buffers.normed().rows(0, items.size()), unedited, effects, at);
+                var walk = new Walk(session, temporary, part);
+                readout.read(session, walk.run(), buffers.normed().rows(0, part.size()), unedited, effects, at);
                 return null;
             });
+        }
+    }
+
+    /** The sequences of one part of a chunk: each a copy of the prompt under an intervention, or under none. */
+    private final class Sequences {
+        private final int[] interventions; // −1 − i: none, entering where i does
+        private final LayerChange[] shifts; // of sequences that are only shifted where they enter; null of others
+        private final List<CompiledIntervention> own; // edits but for such shifts
+        private final List<CompiledIntervention> all; // with the edits that always hold
+        private final int[] lastLayers; // the highest that is edited in the first s + 1 sequences
+
+        Sequences(int[] interventions) {
+            this.interventions = interventions;
+            int size = interventions.length;
+            shifts = new LayerChange[size];
+            own = new ArrayList<>(Collections.nCopies(size, CompiledIntervention.NONE));
+            all = new ArrayList<>(Collections.nCopies(size, base));
+            lastLayers = new int[size];
+            var latest = new int[plan.sweep().operations().size()]; // sequence that each operation shifts, plus 1
+            int lastLayer = base.lastLayer();
+            for (int s = 0; s < size; s++) {
+                int i = interventions[s];
+                if (i >= 0 && items.isShift(i)) {
+                    int like = latest[items.operation(i)] - 1;
+                    shifts[s] = like >= 0 && items.differInNeuron(i, interventions[like]) ? shifts[like]
+                            : change(items.edits(i).list().getFirst());
+                    latest[items.operation(i)] = s + 1;
+                } else if (i >= 0) {
+                    var edits = items.computed(i);
+                    own.set(s, resolver.resolve(edits));
+                    all.set(s, plan.sweep().base().isEmpty() ? own.get(s)
+                            : resolver.resolve(plan.sweep().base().and(edits)));
+                    lastLayer = Math.max(lastLayer, all.get(s).lastLayer());
+                }
+                lastLayers[s] = lastLayer;
+            }
+        }
+
+        /** Returns what an edit does to the neurons of its layer; null at positions where it does not hold. */
+        private LayerChange change(Edit edit) {
+            var change = resolver.change(edit);
+            var holds = new boolean[length];
+            for (int position = 0; position < length; position++) {
+                holds[position] = edit.positions().contains(position, length);
+            }
+            return (position, neuron) -> holds[position] ? change.at(position, neuron) : null;
+        }
+
+        int size() {
+            return interventions.length;
+        }
+
+        Entry entry(int s) {
+            return items.entry(interventions[s] < 0 ? -1 - interventions[s] : interventions[s]);
+        }
+
+        /** Returns how many neurons of a layer are changed in a sequence that enters after it. */
+        int neurons(int s, int layer) {
+            return shifts[s] == null ? own.get(s).neurons(layer).size() : 1;
+        }
+
+        /** Returns the k-th of them. */
+        int neuron(int s, int layer, int k) {
+            return shifts[s] == null ? own.get(s).neurons(layer).get(k) : items.neuron(interventions[s]);
+        }
+
+        /** Returns the change of such neurons; null at positions where there is none. */
+        LayerChange change(int s, int layer) {
+            return shifts[s] == null ? (position, neuron) -> own.get(s).at(layer, neuron, position) : shifts[s];
         }
     }
 
@@ -216,9 +287,7 @@ public final class SweepEngine implements AutoCloseable {
     private final class Walk {
         private final Operations session;
         private final TensorScope scope;
-        private final List<SweepItem> part;
-        private final List<CompiledIntervention> own;
-        private final List<CompiledIntervention> all; // with the edits that always hold
+        private final Sequences part;
         private final SiteEdits edits;
         private final int first; // position of a sequence's first row
         private final int top = model.config().layers() - 1;
@@ -230,18 +299,12 @@ public final class SweepEngine implements AutoCloseable {
         private BlockRows rows; // of the sequences that have entered
         private int rowsLayer = -1;
         private int rowsEntered;
-        private final int[] lastLayers; // the highest that is edited in the first s + 1 sequences
 
-        Walk(Operations session, TensorScope scope, List<SweepItem> part, List<CompiledIntervention> own,
-                List<CompiledIntervention> all) {
+        Walk(Operations session, TensorScope scope, Sequences part) {
             this.session = session;
             this.scope = scope;
             this.part = part;
-            this.own = own;
-            this.all = all;
             edits = new SiteEdits(model, session, scope);
-            lastLayers = all.stream().mapToInt(CompiledIntervention::lastLayer).toArray();
-            Arrays.parallelPrefix(lastLayers, Math::max);
             first = length - positions;
             zero = scope.vector(session, 0);
             lastOwn = scope.vector(session, positions - 1);
@@ -253,7 +316,7 @@ public final class SweepEngine implements AutoCloseable {
         public Tensor run() {
             session.upload(buffers.rows(),
                     IntStream.range(0, part.size() * positions).map(r -> first + r % positions).toArray());
-            var lowest = part.getFirst().entry();
+            var lowest = part.entry(0);
             boolean above = lowest.site() == Site.RESIDUAL_POST;
             if (above) {
                 enter(Site.RESIDUAL_POST, lowest.layer());
@@ -268,7 +331,7 @@ public final class SweepEngine implements AutoCloseable {
         }
 
         private void at(Site site, int layer, Tensor at) {
-            if (entered > 0 && lastLayers[entered - 1] >= layer) {
+            if (entered > 0 && part.lastLayers[entered - 1] >= layer) {
                 edit(site, layer, at);
             }
             enter(site, layer);
@@ -281,19 +344,19 @@ public final class SweepEngine implements AutoCloseable {
             if (site == Site.KEY || site == Site.VALUE) { // others are in clean rows already but for their own edits
                 whole = entered - enteredAtQuery;
                 edits.apply(site, layer, at.rows((long) whole * n, (long) enteredAtQuery * n),
-                        own.subList(whole, entered), length - n);
+                        part.own.subList(whole, entered), length - n);
             }
             if (site == Site.Z) {
-                edits.applyToAttention(layer, rows(layer), all.subList(0, entered), length - n, n);
+                edits.applyToAttention(layer, rows(layer), part.all.subList(0, entered), length - n, n);
             }
-            edits.apply(site, layer, at.rows(0, (long) whole * n), all.subList(0, whole), length - n);
+            edits.apply(site, layer, at.rows(0, (long) whole * n), part.all.subList(0, whole), length - n);
         }
 
         /** Adds the rows of the sequences whose place it is: those of the clean run, then edited. */
         private void enter(Site site, int layer) {
             int from = entered;
             int to = from;
-            while (to < part.size() && part.get(to).entry().layer() == layer && part.get(to).entry().site() == site) {
+            while (to < part.size() && part.entry(to).layer() == layer && part.entry(to).site() == site) {
                 to++;
             }
             enteredAtQuery = site == Site.QUERY ? to - from
@@ -326,7 +389,9 @@ public final class SweepEngine implements AutoCloseable {
             if (site == Site.RESIDUAL_POST) {
                 shift(layer, from, to, n, newcomers);
             }
-            edits.apply(site, layer, newcomers, own.subList(from, to), length - n);
+            if (IntStream.range(from, to).anyMatch(s -> part.own.get(s) != CompiledIntervention.NONE)) {
+                edits.apply(site, layer, newcomers, part.own.subList(from, to), length - n);
+            }
         }
 
         /** Fills the rows of the sequences from {@code from} on at a site with those of the clean run. */
@@ -344,20 +409,21 @@ public final class SweepEngine implements AutoCloseable {
             int count = (to - from) * n;
             var m = cleanCoefficients[layer];
             int width = model.config().feedForwardWidth();
-            boolean more = own.subList(from, to).stream().anyMatch(each -> !each.neurons(layer).isEmpty());
-            for (int pass = 0; more; pass++) { // the k-th edited neuron of each intervention
+            int passes = IntStream.range(from, to).map(s -> part.neurons(s, layer)).max().orElse(0);
+            for (int pass = 0; pass < passes; pass++) { // the k-th edited neuron of each intervention
                 var neurons = new int[count];
                 var shifts = new float[count];
-                more = false;
                 for (int s = from; s < to; s++) {
-                    var edited = own.get(s).neurons(layer);
-                    more |= edited.size() > pass + 1;
-                    for (int p = 0; p < n && pass < edited.size(); p++) {
+                    if (pass >= part.neurons(s, layer)) {
+                        continue;
+                    }
+                    int neuron = part.neuron(s, layer, pass);
+                    var changes = part.change(s, layer);
+                    for (int p = 0, row = (s - from) * n; p < n; p++, row++) {
                         int position = length - n + p;
-                        var change = own.get(s).at(layer, edited.get(pass), position);
-                        int row = (s - from) * n + p;
-                        neurons[row] = edited.get(pass);
-                        float coefficient = m[position * width + neurons[row]];
+                        var change = changes.at(position, neuron);
+                        float coefficient = m[position * width + neuron];
+                        neurons[row] = neuron;
                         shifts[row] = change == null ? 0 : change.apply(coefficient) - coefficient;
                     }
                 }

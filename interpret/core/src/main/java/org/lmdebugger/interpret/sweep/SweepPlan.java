@@ -1,13 +1,11 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
-import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
@@ -76,8 +74,8 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
             var ids = model.encode(prompt);
             prompts.add(ids);
             try (var resolver = new Resolver(model, references, ids, ids.length)) {
-                var items = SweepItem.of(model, sweep, resolver, ids);
-                SweepItem.check(sweep, items, resolver);
+                var items = SweepItems.of(model, sweep, resolver, ids);
+                items.check(resolver);
                 bytes = Math.max(bytes,
                         chunks(model, readout, sweep, prompts.size() - 1, ids.length, items, unedited, chunks));
             }
@@ -106,31 +104,33 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
 
     /** Divides one prompt's interventions; returns the bytes of its largest chunk. */
     private static long chunks(Gpt2 model, MeasureReader.Layout readout, Sweep sweep, int prompt, int length,
-            List<SweepItem> items, boolean unedited, List<Chunk> chunks) {
+            SweepItems items, boolean unedited, List<Chunk> chunks) {
         var config = model.config();
         long memory = sweep.memoryOn(model.device());
         long largest = 0;
-        for (int from = 0; from < items.size();) {
-            int first = items.get(from).entry().position();
+        for (int from = 0; from < items.count();) {
+            int first = items.entry(from).position();
             int positions = length - first;
             int to = from;
             long tables = 0;
             long bytes = 0;
             long sequences = 0;
             double flop = 0;
-            var computed = new HashSet<Intervention>();
-            while (to < items.size() && items.get(to).entry().position() == first) {
-                tables += items.get(to).tableBytes(config, sweep, length);
-                var item = items.get(to);
-                boolean enters = unedited && (to == from || !item.entry().equals(items.get(to - 1).entry()));
-                long withNext = SweepBuffers.bytes(config, sequences + (enters ? 2 : 1), positions)
-                        + readout.bytes(sequences + (enters ? 2 : 1)) + tables;
+            double one = 0;
+            while (to < items.count() && items.entry(to).position() == first) {
+                boolean elsewhere = to == from || !items.entersWithPrevious(to);
+                long next = sequences + (unedited && elsewhere ? 2 : 1);
+                tables += items.tableBytes(to);
+                long withNext = SweepBuffers.bytes(config, next, positions) + readout.bytes(next) + tables;
                 if (to > from && withNext > memory) {
                     break;
                 }
-                double one = flop(config, readout, item.entry(), positions, length);
-                flop += (computed.add(item.computed(sweep, config.layers())) ? one : 0) + (enters ? one : 0);
-                sequences += enters ? 2 : 1;
+                if (elsewhere) {
+                    one = flop(config, readout, items.entry(to), positions, length);
+                    flop += unedited ? one : 0;
+                }
+                flop += items.repeated(to) < from ? one : 0;
+                sequences = next;
                 bytes = withNext;
                 to++;
             }
