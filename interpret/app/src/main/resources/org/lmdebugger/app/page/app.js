@@ -10,6 +10,7 @@ import { Cluster } from './view/cluster.js';
 import { Experiments } from './view/experiments.js';
 import { Explore } from './view/explore.js';
 import { Generation } from './view/generation.js';
+import { Patching } from './view/patching.js';
 import { Prediction } from './view/prediction.js';
 import { Step } from './view/step.js';
 import { Sweep } from './view/sweep.js';
@@ -20,6 +21,7 @@ const VIEWS = {
     step: Step,
     attribution: Attribution,
     attention: Attention,
+    patching: Patching,
     generation: Generation,
     explore: Explore,
     value: Value,
@@ -32,12 +34,13 @@ const TABS = {
     step: 'Step',
     attribution: 'Attribution',
     attention: 'Attention',
+    patching: 'Patching',
     generation: 'Generation',
     explore: 'Exploration',
     sweep: 'Sweep',
     experiments: 'Experiments'
 };
-const WITH_PROMPT = ['prediction', 'step', 'attribution', 'attention', 'generation', 'sweep'];
+const WITH_PROMPT = ['prediction', 'step', 'attribution', 'attention', 'patching', 'generation', 'sweep'];
 const PARENTS = { value: 'explore', cluster: 'explore' };
 
 /** On a narrow screen the current tab may be out of sight. */

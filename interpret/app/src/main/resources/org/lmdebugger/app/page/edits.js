@@ -3,6 +3,8 @@
 
 const NEURON = /^[ \t-\r]*L(\d{1,9})D(\d{1,9})[ \t-\r]*/;
 const FROM = /^=[ \t-\r]*from:"(?<from>.*)"(?<where>[^"]*)$/s;
+const OF_CORPUS =
+    /^=[ \t-\r]*(?<operation>mean|mean-at|resample):(?<corpus>[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:#\d{1,18})?)(?<where>.*)$/s;
 const SWITCH = /^=[ \t-\r]*(?<operation>on|off)(?<where>.*)$/s;
 const CHANGE =
     /^(?<operation>=|\*=|\+=)[ \t-\r]*(?<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?<where>.*)$/s;
@@ -11,7 +13,8 @@ const RANGE = /^(\d{1,9})(?:\.\.(\d{1,9}))?$/;
 const PART = /^[ \t-\r]*L(?<layer>\d{1,9})(?:H(?:\d{1,9}|\*)|\.(?:pre|mid|post|attention|ffn)\b)/;
 
 export const FORM =
-    'L12D34 (switch it off), L12D34=3.5, L12D34*=2, L12D34+=1, or LM-Debugger’s L12D34=on or L12D34=off, ' +
+    'L12D34 (switch it off), L12D34=3.5, L12D34*=2, L12D34+=1, L12D34=from:"other prompt", L12D34=mean:CORPUS, ' +
+    '=mean-at:CORPUS or =resample:CORPUS#SEED, or LM-Debugger’s L12D34=on or L12D34=off, ' +
     'then @last, @3 or @2..5 if not all positions are meant; or of another part, such as the head L1H3=0';
 let lastKey = 0;
 
@@ -20,6 +23,9 @@ export const OPERATIONS = {
     '*=': 'times',
     '+=': 'plus',
     from: 'as in',
+    mean: 'corpus mean',
+    'mean-at': 'corpus mean at position',
+    resample: 'drawn from corpus',
     off: 'LM-Debugger’s off',
     on: 'LM-Debugger’s on'
 };
@@ -34,7 +40,8 @@ export function newEdit(layer, neuron, changes = {}) {
         enabled: true,
         operation: '=',
         value: 0,
-        from: '',
+        from: '', // the other prompt, of the operation from
+        corpus: '', // its name, of the operations of a corpus; of resample with the seed, as in stories#7
         at: 'all',
         ...changes
     };
@@ -72,20 +79,30 @@ export function parseEdit(text) {
     if (rest === '') {
         return edit;
     }
-    const match = FROM.exec(rest) ?? SWITCH.exec(rest) ?? CHANGE.exec(rest);
+    const match = FROM.exec(rest) ?? OF_CORPUS.exec(rest) ?? SWITCH.exec(rest) ?? CHANGE.exec(rest);
     const where = match && WHERE.exec(match.groups.where);
-    if (!where) {
+    if (!where || (match.groups.corpus?.includes('#') && match.groups.operation !== 'resample')) {
         return null;
     }
-    const { operation = 'from', from = '', value = 0 } = match.groups;
+    const { operation = 'from', from = '', corpus = '', value = 0 } = match.groups;
     const at = where[1] ?? 'all';
     const isFloat = Number.isFinite(Math.fround(value));
-    return isFloat && isPositions(at) ? { ...edit, operation, from, value: Number(value), at } : null;
+    return isFloat && isPositions(at) ? { ...edit, operation, from, corpus, value: Number(value), at } : null;
 }
 
 /** Whether an intervention is LM-Debugger's switch, on or off, and thus has no value. */
 export function isSwitch(edit) {
     return edit.operation === 'on' || edit.operation === 'off';
+}
+
+/** Whether an intervention takes its value from a corpus. */
+export function isOfCorpus({ operation }) {
+    return ['mean', 'mean-at', 'resample'].includes(operation);
+}
+
+/** Whether a text names a corpus, and for `resample` it may be a seed. */
+export function isCorpus(operation, text) {
+    return parseEdit(`L0D0=${operation}:${text}`)?.corpus === text;
 }
 
 /** Whether an intervention still lacks the prompt that it takes a coefficient from. */
@@ -112,6 +129,9 @@ export function kindOf(text) {
 function change(edit) {
     if (edit.operation === 'from') {
         return `=from:"${edit.from}"`;
+    }
+    if (isOfCorpus(edit)) {
+        return `=${edit.operation}:${edit.corpus}`;
     }
     return isSwitch(edit) ? '=' + edit.operation : edit.operation + edit.value;
 }

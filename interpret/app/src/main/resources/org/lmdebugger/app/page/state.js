@@ -11,6 +11,11 @@ const DEFAULTS = {
     token: '', // followed
     against: '', // the token whose logit is subtracted from it
     head: 0,
+    other: '', // the prompt whose activations are taken
+    direction: 'denoise',
+    sites: ['pre', 'attention', 'ffn', 'heads'],
+    columns: 'each', // position by itself, or all
+    number: 'normalised',
     top: 5,
     order: 'score', // of neurons
     heat: 'top',
@@ -33,7 +38,7 @@ const DEFAULTS = {
     suppress: false,
     reading: 'raw'
 };
-const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
+const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'patching', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
 
 export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
 

@@ -90,6 +90,13 @@ class PageModulesTest extends PageTest {
             "\"\u00c7a va ? \u8a9e \ud83d\udc69\u200d\ud83d\udd2c\"", "\" a \"", "\"\\\"", "\"L1D2=0\"@3",
             "\u201ca\u201d");
 
+    private static final List<String> CORPORA = List.of("stories", "a", "A-b_c.9", "007", "", ".a", "-a", "_a", " a",
+            "a ",
+            "a b", "\"a\"", "\u00e7a", "a/b", "a".repeat(64), "a".repeat(65), "a@last", "a @3", "a@", "a@5..2", "a#",
+            "a#7",
+            "a#007", "a#-1", "a #7", "a# 7", "a#1.5", "a#123456789012345678", "a#1234567890123456789", "a#7@last",
+            "a#7 @2..5", "a@3#7", "a#7#8");
+
     private static final List<String> OTHERS = List.of("L1D2==0", "L1D2-=1", "L1D2/=2", "L1D2* =2", "L1D2:0",
             "L1D2=0 L1D3=0", "L1D2=0;L1D3=0", "=0", "L1D2=0@1@2", "L1D2@last", "L1D2=0last", "L1D2 = 3 @last ",
             "\tL1D2\n*=\r2\f@3", "L1D2=\u00a03", "L1D2\u00a0=3", "L1D2=3 @ last", "L1D2=3@\u00a0last");
@@ -98,13 +105,15 @@ class PageModulesTest extends PageTest {
             combined(List.of("L1D2=3@", "L1D2=from:\"a\"@"), POSITIONS),
             combined(List.of("L1D2=", "L1D2*=", "L1D2+="), NUMBERS),
             combined(List.of("L1D2=", "L1D2= ", "L1D2*="), SWITCHES),
+            combined(List.of("L1D2=mean:", "L1D2= mean-at:", "L1D2=resample:", "L1D2=Mean:", "L1D2*=mean:"), CORPORA),
             combined(List.of("L1D2=from:", "L1D2= from:", "L1D2=FROM:", "L1D2*=from:"), PROMPTS), OTHERS.stream())
             .flatMap(texts -> texts).filter(text -> !isNeuron(text)).toList();
 
     private static final List<String> STARTS = List.of("L1D2", "L1D2=", "L1D2*=", "L1D2+=", "L0D9 =", "L0D9=from:\"",
-            " ", "");
+            "L0D9=mean:", "L0D9=resample:", " ", "");
     private static final List<String> PIECES = List.of("L1D2", "L1D2=3", "from:", "\"", "=", "on", "off", "*", "+", "@",
-            "0", "12", "-1.5", ".", "e3", "E39", ",", "..", "all", "last", "L", "D", "l", " ", "\t", "\n", "\u00a0",
+            "0", "12", "-1.5", ".", "e3", "E39", ",", "..", "all", "last", "mean:", "stories", "#", "L", "D", "l", " ",
+            "\t", "\n", "\u00a0",
             "\u0661", "x", "\ud83d\ude42");
 
     private static Stream<String> combined(List<String> starts, List<String> ends) {

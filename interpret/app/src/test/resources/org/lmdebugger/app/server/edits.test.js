@@ -1,6 +1,7 @@
 // edits.js: the page's own forms; those that the server has too are compared with its parsers.
 const {
     copyOf,
+    isCorpus,
     editText,
     isPositions,
     isSwitch,
@@ -50,12 +51,16 @@ test('each operation is read into what the page shows', () => {
     equal(read('L12D345*=2@last'), { ...off, operation: '*=', value: 2, at: 'last' });
     equal(read('L12D345 += -1.5e-3 @2..5,9'), { ...off, operation: '+=', value: -0.0015, at: '2..5,9' });
     equal(read('L12D345=from:"a "b" @c"@prompt'), { ...off, operation: 'from', from: 'a "b" @c', at: 'prompt' });
+    equal(read('L12D345=mean:stories@last'), { ...off, operation: 'mean', corpus: 'stories', at: 'last' });
+    equal(read('L12D345= mean-at:my-texts.2'), { ...off, operation: 'mean-at', corpus: 'my-texts.2' });
+    equal(read('L12D345=resample:stories#7 @3'), { ...off, operation: 'resample', corpus: 'stories#7', at: '3' });
+    equal(['L1D2=mean:stories#7', 'L1D2=mean:', 'L1D2=resample:a b'].map(read), [null, null, null]);
     equal(read('L12D345=on'), { ...off, operation: 'on' });
     equal(read('L12D345= off @last'), { ...off, operation: 'off', at: 'last' });
 });
 
 test('each operation has a name, and two of them have no value', () => {
-    const texts = ['L1D2', 'L1D2*=2', 'L1D2+=1', 'L1D2=from:"a"', 'L1D2=off', 'L1D2=on'];
+    const texts = ['L1D2', 'L1D2*=2', 'L1D2+=1', 'L1D2=from:"a"', 'L1D2=mean:a', 'L1D2=mean-at:a', 'L1D2=resample:a', 'L1D2=off', 'L1D2=on'];
     const operations = texts.map(text => read(text).operation);
     equal(Object.keys(OPERATIONS), operations);
     equal(operations.filter(operation => isSwitch({ operation })), ['off', 'on']);
@@ -64,7 +69,7 @@ test('each operation has a name, and two of them have no value', () => {
 test('in LM-Debugger’s mode there are on and off alone, at all positions; an amount is neither', () => {
     const written = text => switchText(read(text));
     equal(['L1D2=0@last', 'L1D2=on@last', 'L1D2=off'].map(written), ['L1D2=off', 'L1D2=on', 'L1D2=off']);
-    equal(['L1D2=3', 'L1D2*=5', 'L1D2*=0', 'L1D2+=0', 'L1D2=from:"a"', 'L1H2=0'].map(written), Array(6).fill(null));
+    equal(['L1D2=mean:a', 'L1D2=3', 'L1D2*=5', 'L1D2*=0', 'L1D2+=0', 'L1D2=from:"a"', 'L1H2=0'].map(written), Array(7).fill(null));
 });
 
 test('an intervention in another part is what was written, and the server reads it', () => {
@@ -78,7 +83,7 @@ test('an intervention in another part is what was written, and the server reads 
 
 test('an intervention is of the same kind as its amount changes', () => {
     equal(['L1D2=3@last', 'L1D2=-0.5@last'].map(kindOf), ['L1D2=@last', 'L1D2=@last']);
-    equal(['L1D2*=1e-3', 'L1D2=on', 'L1D2=from:"3"'].map(kindOf), ['L1D2*=', 'L1D2=on', 'L1D2=from:"3"']);
+    equal(['L1D2*=1e-3', 'L1D2=on', 'L1D2=from:"3"', 'L1D2=resample:a#7'].map(kindOf), ['L1D2*=', 'L1D2=on', 'L1D2=from:"3"', 'L1D2=resample:a#7']);
 });
 
 test('the text form is read as the same intervention', () => {
@@ -90,6 +95,12 @@ test('the text form is read as the same intervention', () => {
             }
         }
     }
+    for (const [operation, corpus] of [['mean', 'a'], ['mean-at', 'a-b.c_9'], ['resample', 'a#007']]) {
+        const edit = { ...off, operation, corpus, at: 'last' };
+        equal(read(editText(edit)), edit);
+        equal(isCorpus(operation, corpus), true, corpus);
+    }
+    equal(['', 'a b', 'a@last', 'a#7', '-'].map(text => isCorpus('mean', text)), Array(5).fill(false));
     for (const operation of ['on', 'off']) {
         const edit = { ...off, operation, at: '3' };
         equal(read(editText(edit)), edit);

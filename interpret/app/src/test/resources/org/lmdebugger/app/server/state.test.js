@@ -45,7 +45,7 @@ test('an unknown view is the prediction', async () => {
 });
 
 test('every view and its id come back', async () => {
-    for (const view of ['prediction', 'step', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments']) {
+    for (const view of ['prediction', 'step', 'patching', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments']) {
         for (const id of ['', '7', 'L1D2', HARD, 'a/b?c']) {
             await roundTrip(view, id, {});
         }
@@ -68,6 +68,7 @@ test('settings of each kind come back', async () => {
     await roundTrip('explore', '', { words: HARD, weigh: true, suppress: true, tokens: [HARD, ' girl', ' girl'] });
     await roundTrip('sweep', '', { neurons: 'L0-3', operation: 'set:3', measures: ['entropy', 'logit:" a,b"'] });
     await roundTrip('sweep', '', { at: '', onTop: false });
+    await roundTrip('patching', '', { other: HARD, direction: 'noise', sites: ['q'], columns: 'all', number: 'kl' });
 });
 
 test('a list from which all is removed comes back empty', async () => {

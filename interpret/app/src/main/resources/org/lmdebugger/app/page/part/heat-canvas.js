@@ -1,22 +1,27 @@
-// Layers × positions as small cells on a canvas, for prompts too long for a table.
+// Rows × columns as small cells on a canvas: layers × positions of a long prompt, parts of the network × positions.
 import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { isDark } from '../media.js';
-import { visible } from '../text.js';
 
-const LEFT = 34; // for the layers' names
-const READABLE = 46; // pixels of a cell that its token fits into
+const LETTER = 7; // pixels, about
+const LINE = 12; // pixels of a row or column that has its name beside it
+const READABLE = 46; // pixels of a cell that its text fits into
+const TALLEST = 96; // pixels of the columns' names where they stand upright
 
 /** Pixels of a cell. */
-export const cellHeight = layers => Math.max(6, Math.min(24, 336 / layers));
+export const cellHeight = rows => Math.max(6, Math.min(24, 336 / rows));
+
+const longest = names => Math.max(...names.map(name => name.length)) * LETTER + 8;
 
 export const HeatCanvas = {
     props: {
-        layers: { type: Number, required: true },
-        positions: { type: Number, required: true },
-        chosen: { type: Array, required: true }, // [position, layer]
-        cell: { type: Function, required: true } // (position, layer) => {heat, text, says, changed}
+        name: { type: String, required: true },
+        rows: { type: Array, required: true }, // their names
+        columns: { type: Array, required: true }, // their names
+        headed: { type: Boolean, default: false }, // with the columns' names above
+        chosen: { type: Array, required: true }, // [column, row]
+        cell: { type: Function, required: true } // (column, row) => {heat, text, says, changed}; heat is −1 to 1, or null
     },
-    emits: ['open'],
+    emits: ['open'], // column, row, and by what: click, tap or key
     setup(props, { emit }) {
         const canvas = ref(null);
         const pointed = ref(null);
@@ -26,10 +31,14 @@ export const HeatCanvas = {
             const element = canvas.value;
             const width = element.parentElement.clientWidth;
             const ratio = window.devicePixelRatio;
-            size = { width: (width - LEFT) / props.positions, height: cellHeight(props.layers) };
+            const left = longest(props.rows);
+            const column = (width - left) / props.columns.length;
+            const top = !props.headed || column < LINE ? 0 : column >= READABLE ? 20 : Math.min(TALLEST, longest(props.columns));
+            size = { left, top, width: column, height: cellHeight(props.rows.length) };
+            const height = top + size.height * props.rows.length;
             element.width = width * ratio;
-            element.height = size.height * props.layers * ratio;
-            Object.assign(element.style, { width: `${width}px`, height: `${size.height * props.layers}px` });
+            element.height = height * ratio;
+            Object.assign(element.style, { width: `${width}px`, height: `${height}px` });
             const pen = element.getContext('2d');
             pen.scale(ratio, ratio);
             paint(pen, getComputedStyle(element));
@@ -37,51 +46,73 @@ export const HeatCanvas = {
 
         function paint(pen, style) {
             const of = name => style.getPropertyValue(name).trim();
-            const colour = window.d3.scaleLinear([0, 1], [of('--raised'), of('--heat')]);
+            const colour = window.d3.scaleLinear([-1, 0, 1], [of('--cold'), of('--raised'), of('--heat')]);
             const edge = size.width > 4 ? 1 : 0;
+            const [isReadable, named] = [size.width >= READABLE, Math.ceil(LINE / size.height)];
             pen.font = `11px ${style.fontFamily}`;
             pen.textBaseline = 'middle';
-            for (let layer = 0; layer < props.layers; layer++) {
-                for (let position = 0; position < props.positions; position++) {
-                    const { heat, text, changed } = props.cell(position, layer);
-                    const [x, y] = [LEFT + position * size.width, layer * size.height];
-                    pen.fillStyle = colour(heat);
+            props.rows.forEach((name, row) => {
+                const y = size.top + row * size.height;
+                props.columns.forEach((_, column) => {
+                    const { heat, text, changed } = props.cell(column, row);
+                    const x = size.left + column * size.width;
+                    pen.fillStyle = heat === null ? of('--page') : colour(heat);
                     pen.fillRect(x, y, size.width - edge, size.height - 1);
                     if (changed) {
                         pen.fillStyle = of('--edited-bar');
                         pen.fillRect(x, y + size.height - 4, size.width - edge, 3);
                     }
-                    if (size.width >= READABLE) {
+                    if (isReadable && size.height >= LINE) {
                         pen.fillStyle = style.color;
-                        pen.fillText(visible(text), x + 3, y + size.height / 2, size.width - 6);
+                        pen.fillText(text, x + 3, y + size.height / 2, size.width - 6);
                     }
-                }
-                if (size.height >= 11 || layer % 4 === 0) {
+                });
+                if (row % named === 0) {
                     pen.fillStyle = style.color;
-                    pen.fillText(`L${layer}`, 2, layer * size.height + size.height / 2);
+                    pen.fillText(name, 2, y + size.height / 2);
                 }
+            });
+            if (size.top > 0) {
+                pen.fillStyle = style.color;
+                props.columns.forEach((name, column) => head(pen, name, size.left + column * size.width, isReadable));
             }
-            const [position, layer] = props.chosen;
+            const [column, row] = props.chosen;
             pen.strokeStyle = of('--ink');
             pen.lineWidth = 2;
-            pen.strokeRect(LEFT + position * size.width, layer * size.height, Math.max(3, size.width), size.height - 1);
+            pen.strokeRect(size.left + column * size.width, size.top + row * size.height, Math.max(3, size.width), size.height - 1);
         }
+
+        /** Writes a column's name; where the column is narrow, upright. */
+        function head(pen, name, x, isReadable) {
+            if (isReadable) {
+                pen.fillText(name, x + 3, size.top / 2, size.width - 6);
+                return;
+            }
+            pen.save();
+            pen.translate(x + size.width / 2, size.top - 4);
+            pen.rotate(-Math.PI / 2);
+            pen.fillText(name, 0, 0, size.top - 6);
+            pen.restore();
+        }
+
+        const isInside = ([column, row]) => column >= 0 && column < props.columns.length && row >= 0 && row < props.rows.length;
 
         function at(event) {
             const box = canvas.value.getBoundingClientRect();
-            const position = Math.floor((event.clientX - box.left - LEFT) / size.width);
-            const layer = Math.floor((event.clientY - box.top) / size.height);
-            const isInside = position >= 0 && position < props.positions && layer >= 0 && layer < props.layers;
-            return isInside ? [position, layer] : null;
+            const cell = [
+                Math.floor((event.clientX - box.left - size.left) / size.width),
+                Math.floor((event.clientY - box.top - size.top) / size.height)
+            ];
+            return isInside(cell) ? cell : null;
         }
 
         function key(event) {
             const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-            if (step) {
+            if (step || event.key === 'Enter') {
                 event.preventDefault();
-                const [position, layer] = props.chosen.map((each, index) => each + step[index]);
-                if (position >= 0 && position < props.positions && layer >= 0 && layer < props.layers) {
-                    emit('open', position, layer, false);
+                const cell = props.chosen.map((each, index) => each + (step?.[index] ?? 0));
+                if (isInside(cell)) {
+                    emit('open', ...cell, step ? 'key' : 'click');
                 }
             }
         }
@@ -92,8 +123,7 @@ export const HeatCanvas = {
         watch([() => props.cell, () => props.chosen.join(), isDark], draw);
 
         return () => {
-            const [position, layer] = pointed.value ?? props.chosen;
-            const says = `Layer ${layer}, position ${position}: ${props.cell(position, layer).says}`;
+            const { says } = props.cell(...(pointed.value ?? props.chosen));
             return [
                 h(
                     'div',
@@ -102,11 +132,11 @@ export const HeatCanvas = {
                         ref: canvas,
                         tabindex: 0,
                         role: 'application',
-                        'aria-label': `Layers and positions; arrow keys move. ${says}`,
+                        'aria-label': `${props.name}; arrow keys move, Enter opens. ${says}`,
                         onKeydown: key,
                         onMousemove: event => (pointed.value = at(event)),
                         onMouseleave: () => (pointed.value = null),
-                        onClick: event => at(event) && emit('open', ...at(event), true)
+                        onClick: event => at(event) && emit('open', ...at(event), event.pointerType === 'touch' ? 'tap' : 'click')
                     })
                 ),
                 h('p', { class: 'hint readout' }, says)

@@ -52,6 +52,12 @@ export const HeatMap = {
 
         const reading = computed(() => reader(sides.value.clean, sides.value[side.value], ranks.value));
 
+        /** The same as a canvas shows it, with the place in words. */
+        const drawn = computed(() => (position, layer) => {
+            const { text, says, ...rest } = reading.value(position, layer);
+            return { ...rest, text: visible(text), says: `Layer ${layer}, position ${position}: ${says}` };
+        });
+
         function open(position, layer, focus = false) {
             state.position = position === props.trace.tokens.length - 1 ? -1 : position;
             state.layer = layer;
@@ -141,11 +147,12 @@ export const HeatMap = {
                 ]),
                 isLong.value && !near.value
                     ? h(HeatCanvas, {
-                          layers: props.trace.clean[0].layers.length,
-                          positions: props.trace.tokens.length,
+                          name: 'Layers and positions',
+                          rows: props.trace.clean[0].layers.map((_, layer) => `L${layer}`),
+                          columns: props.trace.tokens.map(each => visible(each.text)),
                           chosen: [chosen.value, Math.min(state.layer, props.trace.clean[0].layers.length - 1)],
-                          cell: reading.value,
-                          onOpen: (position, layer, scrolls) => open(position, layer, !scrolls)
+                          cell: drawn.value,
+                          onOpen: (position, layer, by) => open(position, layer, by === 'key')
                       })
                     : h(
                     'div',

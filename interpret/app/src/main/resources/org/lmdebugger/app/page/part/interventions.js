@@ -1,7 +1,20 @@
 // The interventions: what happens to which coefficients, and where.
 import { computed, h, ref } from '/lib/vue.js';
 import { post } from '../api.js';
-import { copyOf, editText, FORM, isPositions, isSwitch, label, NAMED_POSITIONS, OPERATIONS, parseEdit, switchText } from '../edits.js';
+import {
+    copyOf,
+    editText,
+    FORM,
+    isCorpus,
+    isOfCorpus,
+    isPositions,
+    isSwitch,
+    label,
+    NAMED_POSITIONS,
+    OPERATIONS,
+    parseEdit,
+    switchText
+} from '../edits.js';
 import { useLoad } from '../load.js';
 import { session, state } from '../state.js';
 import { fixed } from '../text.js';
@@ -12,6 +25,7 @@ import { problemNotice } from './notice.js';
 import { segments } from './segments.js';
 
 const FOLDED = 6; // rows; the others are shown on demand
+const BUNDLED = 'stories'; // the corpus that comes along
 const LM_DEBUGGER =
     'Overwrites the neuron before the activation, at every position: with 0 for off, with more than the layer’s largest score for on';
 
@@ -68,14 +82,47 @@ export const Interventions = {
                     onChange: event => {
                         edit.operation = event.target.value;
                         edit.value = { '=': 0, '*=': 2, '+=': 1 }[edit.operation] ?? 0;
+                        edit.corpus = isOfCorpus(edit) ? BUNDLED : '';
                     }
                 },
                 Object.entries(OPERATIONS).map(([value, text]) => h('option', { value }, text))
             );
 
+        /** A field that keeps what it had if what is typed is `wrong`, a problem. */
+        function take(event, edit, field, problem) {
+            const text = event.target.value.trim();
+            wrong.value = problem(text);
+            if (wrong.value) {
+                event.target.value = edit[field];
+            } else {
+                edit[field] = text;
+            }
+        }
+
+        const corpus = (edit, name) =>
+            h('input', {
+                class: 'corpus',
+                type: 'text',
+                value: edit.corpus,
+                spellcheck: false,
+                'aria-label': `Corpus for ${name}`,
+                title: 'A corpus that lmdebug corpus build has made, or stories, which comes along' + (edit.operation === 'resample' ? '; then it may be # and a seed' : ''),
+                onChange: event =>
+                    take(event, edit, 'corpus', text =>
+                        isCorpus(edit.operation, text)
+                            ? null
+                            : {
+                                  title: 'Not a corpus.',
+                                  message: `${text} (expected: a name such as stories${edit.operation === 'resample' ? ', or with a seed, stories#7' : ''})`
+                              }
+                    )
+            });
+
         const amount = (edit, name) =>
             !isSwitch(edit) &&
-            (edit.operation === 'from'
+            (isOfCorpus(edit)
+                ? corpus(edit, name)
+                : edit.operation === 'from'
                 ? h('input', {
                       class: 'other-prompt',
                       type: 'text',
@@ -104,20 +151,15 @@ export const Interventions = {
                 value: edit.at,
                 'aria-label': `Positions at which ${name} is changed`,
                 title: 'all, prompt, generated, last, or indices: 3, 1,4 or 2..5',
-                onChange: event => {
-                    const text = event.target.value.trim();
-                    wrong.value = isPositions(text)
-                        ? null
-                        : {
-                              title: 'Not positions.',
-                              message: `${text} (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)`
-                          };
-                    if (wrong.value) {
-                        event.target.value = edit.at;
-                    } else {
-                        edit.at = text;
-                    }
-                }
+                onChange: event =>
+                    take(event, edit, 'at', text =>
+                        isPositions(text)
+                            ? null
+                            : {
+                                  title: 'Not positions.',
+                                  message: `${text} (expected: all, prompt, generated, last, or indices such as 3 or 1,4 or 2..5)`
+                              }
+                    )
             });
 
         const switched = (edit, name) =>

@@ -30,14 +30,14 @@ export function interveneButton(layer, neuron, at = 'all') {
         : iconButton('add', `Add ${name} to the interventions`, () => addEdit(layer, neuron, { at }));
 }
 
-/** Adds an intervention in its text form, such as a head's, or takes it away again. */
-export function textButton(text, name) {
+/** Adds an intervention in its text form, such as a head's, or takes it away again. @param verb what it does to `name` */
+export function textButton(text, name, verb = 'Switch off') {
     const isThere = state.edits.some(edit => edit.part === text);
     return isThere
         ? iconButton('remove', `Remove ${name} from the interventions`, () => removeEdits(edit => edit.part === text, text), {
               class: ['icon', 'on']
           })
-        : iconButton('add', `Switch off ${name}`, () => addText(text));
+        : iconButton('add', `${verb} ${name}`, () => addText(text));
 }
 
 /** The same in words, where there is room. */

@@ -1,6 +1,5 @@
 // What is looked at, elsewhere: as a link, as a command, as Java, as JSON.
 import { h, ref } from '/lib/vue.js';
-import { post } from '../api.js';
 import { enabledTexts, say, session, state } from '../state.js';
 import { problemNotice } from './notice.js';
 
@@ -34,6 +33,28 @@ export function java({ against }) {
     return `debugger.trace(${JSON.stringify(state.prompt)}, ${edits}, ${options})`;
 }
 
+/** The command that patches the same pair. @param tokens {target, against} as traced */
+export function patchCommand({ clean, corrupted, answers, wrong, sites, direction, at }, { target, against }) {
+    const options = [
+        ...(session.model ? [`--model ${quoted(session.model.model)}`] : []),
+        ...(answers.length === 0 ? [] : [`--answer ${quoted(target.token)}`]),
+        ...(wrong.length === 0 ? [] : [`--wrong ${quoted(against.token)}`]),
+        `--sites ${sites.join(',')}`,
+        ...(direction === 'denoise' ? [] : [`--direction ${direction}`]),
+        ...(at === 'each' ? [] : [`--at ${at}`])
+    ];
+    return ['lmdebug patch', quoted(clean), quoted(corrupted), ...options].join(' ');
+}
+
+/** The call of the library that patches the same pair. */
+export function patchJava({ clean, corrupted, answers, wrong, sites, direction, at }) {
+    const list = ids => `List.of(${ids.map(id => `Measure.Token.ofId(${id.slice(1)})`).join(', ')})`;
+    const prompts = [clean, corrupted].map(text => `Prompt.of(${JSON.stringify(text)})`).join(', ');
+    const how = `Direction.${direction.toUpperCase()}, Columns.${at === 'each' ? 'POSITIONS' : 'ALL'}`;
+    const patchings = sites.map(site => `new Patching(PartSelection.parse("${site}"), ${how})`).join(', ');
+    return `debugger.patch(Pair.completed(debugger.model(), ${prompts}, ${list(answers)}, ${list(wrong)}), List.of(${patchings}), Progress.NONE)`;
+}
+
 /** Has the browser keep a text as a file. */
 export function download(text, name, type) {
     const address = URL.createObjectURL(new Blob([text], { type }));
@@ -42,13 +63,18 @@ export function download(text, name, type) {
 }
 
 export const Share = {
-    props: { position: { type: Object, required: true }, request: { type: Object, required: true } },
+    props: {
+        command: { type: String, required: true },
+        java: { type: String, required: true },
+        file: { type: String, required: true }, // the name of the JSON
+        load: { type: Function, required: true } // returns the JSON, or a promise of it
+    },
     setup(props) {
         const problem = ref(null);
 
         async function json() {
             try {
-                download(JSON.stringify(await post('/api/v1/trace', props.request), null, 2), 'trace.json', 'application/json');
+                download(JSON.stringify(await props.load(), null, 2), props.file, 'application/json');
                 problem.value = null;
             } catch (failure) {
                 problem.value = failure;
@@ -77,8 +103,8 @@ export const Share = {
                 h('summary', 'Share'),
                 h('div', { class: 'panel stack' }, [
                     line('link', location.origin + '/' + location.hash),
-                    line('command', command(props.position)),
-                    line('Java', java(props.position)),
+                    line('command', props.command),
+                    line('Java', props.java),
                     h('button', { type: 'button', onClick: json }, 'Download JSON'),
                     problemNotice(problem.value)
                 ])

@@ -1,10 +1,11 @@
 // The strip that stays in sight: the prediction, clean and edited, the interventions, undo and redo.
 import { h, onMounted, onUnmounted } from '/lib/vue.js';
+import { post } from '../api.js';
 import { canRedo, canUndo, redo, undo } from '../history.js';
 import { enabledEdits } from '../state.js';
 import { percent, plural, token } from '../text.js';
 import { iconButton } from './icon.js';
-import { Share } from './share.js';
+import { command, java, Share } from './share.js';
 
 const isTyping = element => element.closest('input, textarea, select') !== null;
 
@@ -49,7 +50,13 @@ export const Strip = {
                     h('span', { class: 'hint' }, plural(enabledEdits().length, 'intervention')),
                     iconButton('undo', 'Undo (Ctrl+Z)', undo, { disabled: !canUndo() }),
                     iconButton('redo', 'Redo (Ctrl+Shift+Z)', redo, { disabled: !canRedo() }),
-                    props.clean && h(Share, { position: props.clean, request: props.request() })
+                    props.clean &&
+                        h(Share, {
+                            command: command(props.clean),
+                            java: java(props.clean),
+                            file: 'trace.json',
+                            load: () => post('/api/v1/trace', props.request())
+                        })
                 ])
             ]);
     }
