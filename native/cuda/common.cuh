@@ -37,6 +37,7 @@ View<T> view(const lmdebugger_matrix* m) {
 // W neighbouring elements, read or written at once.
 template <class T, int W>
 struct alignas(sizeof(T) * W) Pack {
+    static constexpr int WIDTH = W;
     T at[W];
 };
 
@@ -71,6 +72,30 @@ __device__ Pack<T, W> load(const T* from) {
 template <int W, class T>
 __device__ void store(T* to, const Pack<T, W>& pack) {
     storeWhole<sizeof(pack)>(to, &pack);
+}
+
+// Calls f(pack, column) for a row in packs of W elements, and of one at its end. A thread reads several packs before it
+// uses the first, so that it waits for memory once.
+template <int W, class T, class F>
+__device__ void eachPack(const T* row, int columns, F f) {
+    constexpr int AHEAD = 4, STEP = THREADS * W;
+    int whole = columns / W * W;
+    int c = threadIdx.x * W;
+    for (; c < whole - (AHEAD - 1) * STEP; c += AHEAD * STEP) {
+        Pack<T, W> packs[AHEAD];
+        for (int i = 0; i < AHEAD; i++) {
+            packs[i] = load<W>(row + c + i * STEP);
+        }
+        for (int i = 0; i < AHEAD; i++) {
+            f(packs[i], c + i * STEP);
+        }
+    }
+    for (; c < whole; c += STEP) {
+        f(load<W>(row + c), c);
+    }
+    for (c = whole + threadIdx.x; c < columns; c += THREADS) {
+        f(load<1>(row + c), c);
+    }
 }
 
 __device__ inline float number(float value) { return value; }
@@ -129,9 +154,21 @@ static __device__ inline float blockMax(float value) {
     return max;
 }
 
-// Returns whether rows can be read in packs of four elements.
+// Returns whether rows begin where packs of four elements can be read.
+inline bool aligned(const lmdebugger_matrix* m) {
+    return (m->stride % 4 == 0 || m->rows == 1) && m->address % 16 == 0;
+}
+
+// Returns whether rows can be read in packs of four elements throughout.
 inline bool fours(const lmdebugger_matrix* m) {
-    return m->columns % 4 == 0 && (m->stride % 4 == 0 || m->rows == 1) && m->address % 16 == 0;
+    return m->columns % 4 == 0 && aligned(m);
+}
+
+// Calls f with the width of the packs that eachPack can read of each row of these matrices; those that are null have none.
+template <class F, class... M>
+int32_t byAlignment(F f, const M*... matrices) {
+    return ((matrices == nullptr || aligned(matrices)) && ...) ? f(std::integral_constant<int, 4>())
+                                                                : f(std::integral_constant<int, 1>());
 }
 
 // Calls f with the pack's width as a constant.

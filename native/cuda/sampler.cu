@@ -5,16 +5,16 @@
 
 struct Row {
     const float* x;
-    int64_t columns;
+    int columns;
     float max;
     float temperature;
 
-    __device__ double weight(int64_t c) const { return expf((x[c] - max) / temperature); }
+    __device__ double weight(int c) const { return expf((x[c] - max) / temperature); }
 
     // Returns the number of tokens that have at least this key.
-    __device__ int64_t count(Key least) const {
+    __device__ int count(Key least) const {
         int count = 0;
-        for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        for (int c = threadIdx.x; c < columns; c += THREADS) {
             count += keyOf(x[c], c) >= least;
         }
         return blockSum(count);
@@ -22,7 +22,7 @@ struct Row {
 
     __device__ double mass(Key least) const {
         double mass = 0;
-        for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        for (int c = threadIdx.x; c < columns; c += THREADS) {
             mass += keyOf(x[c], c) >= least ? weight(c) : 0;
         }
         return blockSum(mass);
@@ -43,14 +43,14 @@ __device__ Key largestKey(Key least, F enough) {
 }
 
 // Returns the first candidate, lowest id first, at which the running sum exceeds u times the sum of all, else -1.
-static __device__ int64_t draw(const Row& row, Key least, float uniform) {
+static __device__ int draw(const Row& row, Key least, float uniform) {
     __shared__ double sums[THREADS];
-    __shared__ long long chosen;
-    int64_t part = (row.columns + THREADS - 1) / THREADS;
-    int64_t from = threadIdx.x * part;
-    int64_t to = from + part < row.columns ? from + part : row.columns;
+    __shared__ int chosen;
+    int part = (row.columns + THREADS - 1) / THREADS;
+    int from = threadIdx.x * part;
+    int to = from + part < row.columns ? from + part : row.columns;
     double sum = 0;
-    for (int64_t c = from; c < to; c++) {
+    for (int c = from; c < to; c++) {
         sum += keyOf(row.x[c], c) >= least ? row.weight(c) : 0;
     }
     sums[threadIdx.x] = sum;
@@ -66,8 +66,8 @@ static __device__ int64_t draw(const Row& row, Key least, float uniform) {
     double target = uniform * total;
     if (before <= target && before + sum > target) { // one thread alone
         double running = 0;
-        int64_t last = -1;
-        for (int64_t c = from; c < to && before + running <= target; c++) {
+        int last = -1;
+        for (int c = from; c < to && before + running <= target; c++) {
             if (keyOf(row.x[c], c) >= least) {
                 running += row.weight(c);
                 last = c;
@@ -79,18 +79,28 @@ static __device__ int64_t draw(const Row& row, Key least, float uniform) {
     return chosen;
 }
 
+template <int W>
 __global__ void __launch_bounds__(THREADS)
 sample(int32_t* ids, float* logProbabilities, View<const float> logits, View<const float> uniforms,
-       const int32_t* step, int64_t columns, float temperature, int32_t topK, float topP) {
+       const int32_t* step, int columns, float temperature, int32_t topK, float topP) {
     const float* x = logits.row(blockIdx.x);
+    Exponentials own;
     Key best = 0;
-    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
-        Key key = keyOf(x[c], c);
-        best = key > best ? key : best;
-    }
-    int64_t id = indexOf(blockMaxKey(best));
+    float largest = NAN; // which no number is below or equal to, so that the first is taken
+    eachPack<W>(x, columns, [&](auto pack, int c) {
+        own.add(pack);
+        for (int i = 0; i < pack.WIDTH; i++) {
+            if (!(pack.at[i] <= largest)) {
+                Key key = keyOf(pack.at[i], c + i);
+                best = key > best ? key : best;
+                largest = fmaxf(largest, pack.at[i]);
+            }
+        }
+    });
+    Softmax softmax(own);
+    int id = indexOf(blockMaxKey(best));
     if (temperature != 0) {
-        Row row{x, columns, rowMax(x, columns), temperature};
+        Row row{x, columns, softmax.own.max, temperature};
         Key least = 0;
         if (topK > 0 && topK < columns) {
             least = largestKey(0, [&](Key key) { return row.count(key) >= topK; });
@@ -99,13 +109,12 @@ sample(int32_t* ids, float* logProbabilities, View<const float> logits, View<con
             double wanted = topP * row.mass(least);
             least = largestKey(least, [&](Key key) { return row.mass(key) >= wanted; });
         }
-        int64_t drawn = draw(row, least, uniforms.row(step[0])[blockIdx.x]);
+        int drawn = draw(row, least, uniforms.row(step[0])[blockIdx.x]);
         id = drawn < 0 ? id : drawn;
     }
-    double normaliser = logSumExp(x, columns);
     if (threadIdx.x == 0) {
-        ids[blockIdx.x] = static_cast<int32_t>(id);
-        logProbabilities[blockIdx.x] = static_cast<float>(x[id] - normaliser);
+        ids[blockIdx.x] = id;
+        logProbabilities[blockIdx.x] = static_cast<float>(x[id] - softmax.logSumExp());
     }
 }
 
@@ -116,7 +125,10 @@ int32_t lmdebugger_sample(const lmdebugger_matrix* ids, const lmdebugger_matrix*
     if (logits->rows == 0) {
         return cudaSuccess;
     }
-    return LAUNCH(stream, static_cast<unsigned>(logits->rows), THREADS, sample, view<int32_t>(ids).data,
-                  view<float>(log_probabilities).data, view<const float>(logits), view<const float>(uniforms),
-                  view<const int32_t>(step).data, logits->columns, temperature, top_k, top_p);
+    return byAlignment([&](auto width) {
+        auto kernel = sample<width>;
+        return LAUNCH(stream, static_cast<unsigned>(logits->rows), THREADS, kernel, view<int32_t>(ids).data,
+                      view<float>(log_probabilities).data, view<const float>(logits), view<const float>(uniforms),
+                      view<const int32_t>(step).data, logits->columns, temperature, top_k, top_p);
+    }, logits);
 }

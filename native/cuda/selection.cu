@@ -41,26 +41,45 @@ __device__ inline Key compact(Key* keys, int* filled, int want) {
     return count < want ? 0 : keys[want - 1];
 }
 
-// Leaves the `want` largest keys below `limit` in keys, in order; number(i) is element i.
-template <class F>
-__device__ void selectKeys(Key* keys, int* filled, F number, int64_t columns, int want, Key limit) {
+// Leaves the `want` largest keys below `limit` in keys, in order, of numbers(c), the pack of W elements from c on.
+template <int W, class F>
+__device__ void selectKeys(Key* keys, int* filled, F numbers, int columns, int want, Key limit) {
+    constexpr int AHEAD = 2; // packs that a thread reads before it uses the first
+    constexpr int STEP = THREADS * W;
+    static_assert(STEP <= KEPT);
     if (threadIdx.x == 0) {
         *filled = 0;
     }
     Key threshold = 0;
+    auto offer = [&](Key key) {
+        if (key > threshold && key < limit) {
+            keys[atomicAdd(filled, 1)] = key; // in any order: they are sorted later, and no two are equal
+        }
+    };
     __syncthreads();
-    for (int64_t first = 0; first < columns; first += KEPT) {
-        for (int64_t c = first + threadIdx.x; c < first + KEPT && c < columns; c += THREADS) {
-            Key key = keyOf(number(c), c);
-            if (key > threshold && key < limit) {
-                keys[atomicAdd(filled, 1)] = key; // in any order: they are sorted later, and no two are equal
+    int whole = columns / W * W;
+    for (int c = whole + threadIdx.x; c < columns; c += THREADS) {
+        offer(keyOf(numbers(c, std::integral_constant<int, 1>()).at[0], c));
+    }
+    for (int first = 0; first < whole; first += AHEAD * STEP) {
+        Pack<float, W> packs[AHEAD];
+        for (int i = 0; i < AHEAD; i++) {
+            int c = first + i * STEP + threadIdx.x * W;
+            if (c < whole) {
+                packs[i] = numbers(c, std::integral_constant<int, W>());
             }
         }
-        __syncthreads();
-        bool full = *filled > KEPT; // the next step may not fit
-        __syncthreads();
-        if (full) {
-            threshold = compact(keys, filled, want);
+        for (int i = 0; i < AHEAD; i++) {
+            int c = first + i * STEP + threadIdx.x * W;
+            for (int j = 0; j < W; j++) {
+                offer(c < whole ? keyOf(packs[i].at[j], c + j) : 0);
+            }
+            __syncthreads();
+            bool full = *filled > KEPT; // the next step may not fit
+            __syncthreads();
+            if (full) {
+                threshold = compact(keys, filled, want);
+            }
         }
     }
     compact(keys, filled, want);
@@ -70,7 +89,8 @@ struct Plain {
     View<const float> x;
     View<float> values;
 
-    __device__ float number(int64_t r, int64_t c) const { return x.row(r)[c]; }
+    template <int W>
+    __device__ Pack<float, W> numbers(int64_t r, int64_t c) const { return load<W>(x.row(r) + c); }
     __device__ void put(int64_t r, int64_t j, int64_t c) const { values.row(r)[j] = x.row(r)[c]; }
 };
 
@@ -78,7 +98,14 @@ struct Smallest {
     View<const float> x;
     View<float> values;
 
-    __device__ float number(int64_t r, int64_t c) const { return -x.row(r)[c]; }
+    template <int W>
+    __device__ Pack<float, W> numbers(int64_t r, int64_t c) const {
+        auto pack = load<W>(x.row(r) + c);
+        for (int i = 0; i < W; i++) {
+            pack.at[i] = -pack.at[i];
+        }
+        return pack;
+    }
     __device__ void put(int64_t r, int64_t j, int64_t c) const { values.row(r)[j] = x.row(r)[c]; }
 };
 
@@ -88,22 +115,31 @@ struct Dominant {
     View<float> coefficients;
     View<float> scores;
 
-    __device__ float number(int64_t r, int64_t c) const { return fabsf(m.row(r)[c]) * norms[c]; }
+    template <int W>
+    __device__ Pack<float, W> numbers(int64_t r, int64_t c) const {
+        auto pack = load<W>(m.row(r) + c);
+        auto norm = load<W>(norms + c);
+        for (int i = 0; i < W; i++) {
+            pack.at[i] = fabsf(pack.at[i]) * norm.at[i];
+        }
+        return pack;
+    }
     __device__ void put(int64_t r, int64_t j, int64_t c) const {
         coefficients.row(r)[j] = m.row(r)[c];
-        scores.row(r)[j] = number(r, c);
+        scores.row(r)[j] = numbers<1>(r, c).at[0];
     }
 };
 
-template <class S>
-__global__ void __launch_bounds__(THREADS) selectLargest(View<int32_t> indices, S source, int64_t columns, int64_t k) {
+template <int W, class S>
+__global__ void __launch_bounds__(THREADS, 4) selectLargest(View<int32_t> indices, S source, int columns, int64_t k) {
     __shared__ Key keys[BUFFER];
     __shared__ int filled;
     int64_t r = blockIdx.x;
     Key limit = ~static_cast<Key>(0);
     for (int64_t done = 0; done < k; done += KEPT) {
         int want = static_cast<int>(k - done < KEPT ? k - done : KEPT);
-        selectKeys(keys, &filled, [&](int64_t c) { return source.number(r, c); }, columns, want, limit);
+        auto numbers = [&](int c, auto width) { return source.template numbers<width>(r, c); };
+        selectKeys<W>(keys, &filled, numbers, columns, want, limit);
         for (int j = threadIdx.x; j < want; j += THREADS) {
             int32_t index = indexOf(keys[j]);
             indices.row(r)[done + j] = index;
@@ -113,24 +149,27 @@ __global__ void __launch_bounds__(THREADS) selectLargest(View<int32_t> indices, 
     }
 }
 
-template <class S>
-static int32_t launchSelection(const lmdebugger_matrix* indices, S source, int64_t columns, lmdebugger_stream* stream) {
+template <class S, class... M>
+static int32_t launchSelection(const lmdebugger_matrix* indices, S source, int64_t columns, lmdebugger_stream* stream,
+                               const M*... read) {
     if (indices->rows == 0 || indices->columns == 0) {
         return cudaSuccess;
     }
-    auto kernel = selectLargest<S>;
-    return LAUNCH(stream, static_cast<unsigned>(indices->rows), THREADS, kernel, view<int32_t>(indices), source,
-                  columns, indices->columns);
+    return byAlignment([&](auto width) {
+        auto kernel = selectLargest<width, S>;
+        return LAUNCH(stream, static_cast<unsigned>(indices->rows), THREADS, kernel, view<int32_t>(indices), source,
+                      columns, indices->columns);
+    }, read...);
 }
 
 int32_t lmdebugger_top_k(const lmdebugger_matrix* indices, const lmdebugger_matrix* values, const lmdebugger_matrix* x,
                          lmdebugger_stream* stream) {
-    return launchSelection(indices, Plain{view<const float>(x), view<float>(values)}, x->columns, stream);
+    return launchSelection(indices, Plain{view<const float>(x), view<float>(values)}, x->columns, stream, x);
 }
 
 int32_t lmdebugger_bottom_k(const lmdebugger_matrix* indices, const lmdebugger_matrix* values,
                             const lmdebugger_matrix* x, lmdebugger_stream* stream) {
-    return launchSelection(indices, Smallest{view<const float>(x), view<float>(values)}, x->columns, stream);
+    return launchSelection(indices, Smallest{view<const float>(x), view<float>(values)}, x->columns, stream, x);
 }
 
 int32_t lmdebugger_dominant(const lmdebugger_matrix* neurons, const lmdebugger_matrix* coefficients,
@@ -138,5 +177,5 @@ int32_t lmdebugger_dominant(const lmdebugger_matrix* neurons, const lmdebugger_m
                             const lmdebugger_matrix* norms, lmdebugger_stream* stream) {
     Dominant source{view<const float>(m), view<const float>(norms).data, view<float>(coefficients),
                     view<float>(scores)};
-    return launchSelection(neurons, source, m->columns, stream);
+    return launchSelection(neurons, source, m->columns, stream, m, norms);
 }

@@ -5,7 +5,9 @@ import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -109,5 +111,62 @@ class AlignmentContractTest extends ContractTest {
         assertClose(normed, 1e-5, 1e-5,
                 (r, i) -> (x.at(r, i) - means[r]) / deviations[r] * gain.at(0, i) + bias.at(0, i));
         nothingElseIsWritten();
+    }
+
+    /** Rows that begin where a pack can be read need not end there: GPT-2's logits are 50,257 columns, 50,304 apart. */
+    @ParameterizedTest
+    @CsvSource({
+            // columns before and after
+            "3, 4, 0, 0", "1, 7, 4, 0", "3, 5, 4, 3", "3, 5, 3, 0", "2, 4099, 0, 1", "2, 4099, 4, 2", "2, 5123, 0, 5",
+            "1, 3587, 0, 1", "1, 9002, 0, 2"})
+    void rowsOfLogitsAnywhere(int rows, int n, int left, int right) {
+        this.left = left;
+        this.right = right;
+        windows.clear();
+        var x = Matrix.random(rows, n, 1);
+        var clean = Matrix.random(1, n, 2);
+        var norms = Matrix.of(1, n, (r, i) -> 1 + i % 3);
+        int last = n - 1;
+        var logSumExp = scope.allocate(ElementType.F32, 1, rows);
+        var entropy = scope.allocate(ElementType.F32, 1, rows);
+        var kl = scope.allocate(ElementType.F32, 1, rows);
+        var ranks = scope.allocate(ElementType.I32, rows, 1);
+        var top = scope.allocate(ElementType.I32, rows, 3);
+        var bottom = scope.allocate(ElementType.I32, rows, 3);
+        var dominant = scope.allocate(ElementType.I32, rows, 3);
+        var chosen = scope.allocate(ElementType.I32, 1, rows);
+        var logP = scope.allocate(ElementType.F32, 1, rows);
+        run(s -> {
+            var logits = window(x);
+            var values = scope.allocate(ElementType.F32, rows, 3);
+            s.measure(new LogitStatistics(ints(last), window(clean), logSumExp, entropy, kl, null, ranks), logits);
+            s.topK(top, values, logits);
+            s.bottomK(bottom, values, logits);
+            s.dominant(dominant, values, scope.allocate(ElementType.F32, rows, 3), logits, window(norms));
+            s.sample(chosen, logP, logits, Sampling.GREEDY, scope.allocate(ElementType.F32, 1, rows), ints(0));
+        });
+        assertClose(logSumExp, 1e-5, 1e-6, (z, r) -> OperationsContractTest.logSumExp(x, r));
+        assertClose(entropy, 1e-5, 1e-5, (z, r) -> {
+            double normaliser = OperationsContractTest.logSumExp(x, r);
+            return -IntStream.range(0, n)
+                    .mapToDouble(i -> Math.exp(x.at(r, i) - normaliser) * (x.at(r, i) - normaliser)).sum();
+        });
+        assertClose(kl, 1e-7, 1e-5, (z, r) -> OperationsContractTest.kl(clean, x, r));
+        for (int r = 0; r < rows; r++) {
+            int row = r;
+            assertThat(ranks.toInts()[r])
+                    .isEqualTo((int) IntStream.range(0, n).filter(i -> x.at(row, i) > x.at(row, last)).count());
+            assertThat(top.row(r).toInts()).isEqualTo(first(n, i -> -x.at(row, i)));
+            assertThat(bottom.row(r).toInts()).isEqualTo(first(n, i -> x.at(row, i)));
+            assertThat(dominant.row(r).toInts()).isEqualTo(first(n, i -> -Math.abs(x.at(row, i)) * norms.at(0, i)));
+            assertThat(chosen.toInts()[r]).isEqualTo(first(n, i -> -x.at(row, i))[0]);
+        }
+        nothingElseIsWritten();
+    }
+
+    /** The three columns with the smallest of these numbers. */
+    private static int[] first(int n, IntToDoubleFunction number) {
+        return IntStream.range(0, n).boxed().sorted(Comparator.comparingDouble(number::applyAsDouble)).limit(3)
+                .mapToInt(i -> i).toArray();
     }
 }

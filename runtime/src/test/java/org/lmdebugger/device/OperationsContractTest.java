@@ -679,13 +679,37 @@ class OperationsContractTest extends ContractTest {
         assertClose(kl, 1e-13, 1e-3, (x, r) -> expected);
     }
 
-    private static double kl(Matrix clean, Matrix logits, int row) {
+    /**
+     * Differences from the clean logits that are the same everywhere, at the likeliest tokens, at all others, at one
+     * token, and at random: KL is within 1e-7 + 1e-3·KL.
+     */
+    @ParameterizedTest
+    @ValueSource(floats = {0.01f, 8})
+    void divergencesOfAllKinds(float spread) {
+        int vocabulary = 3000;
+        var noise = Matrix.random(1, vocabulary, 9);
+        var other = Matrix.random(1, vocabulary, 10);
+        var clean = Matrix.of(1, vocabulary, (r, i) -> spread * noise.at(0, i) + (i % 12 == 0 ? 5 * spread : 0));
+        double[] shifts = {7.3, -20, 3, -0.01, 12};
+        var logits = Matrix.of(16, vocabulary, (r, i) -> clean.at(0, i) + switch (r / 5) {
+            case 0 -> shifts[r % 5];
+            case 1 -> i % 12 == 0 ? shifts[r % 5] : 0;
+            case 2 -> i == 24 ? shifts[r % 5] : 0;
+            default -> other.at(0, i);
+        });
+        var kl = empty(1, 16);
+        run(s -> s.measure(new LogitStatistics(null, clean.on(device, scope), null, null, kl, null, null),
+                logits.on(device, scope)));
+        assertClose(kl, 1e-7, 1e-3, (x, r) -> kl(clean, logits, r));
+    }
+
+    static double kl(Matrix clean, Matrix logits, int row) {
         double q = logSumExp(clean, 0);
         double p = logSumExp(logits, row);
         return sum(clean.columns(), i -> Math.exp(clean.at(0, i) - q) * (clean.at(0, i) - q - logits.at(row, i) + p));
     }
 
-    private static double logSumExp(Matrix logits, int row) {
+    static double logSumExp(Matrix logits, int row) {
         double max = IntStream.range(0, logits.columns()).mapToDouble(i -> logits.at(row, i)).max().orElseThrow();
         return max + Math.log(sum(logits.columns(), i -> Math.exp(logits.at(row, i) - max)));
     }
