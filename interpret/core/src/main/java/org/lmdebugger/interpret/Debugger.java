@@ -25,6 +25,7 @@ import org.lmdebugger.interpret.patch.Averages;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.PatchPlan;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
@@ -456,10 +457,15 @@ public final class Debugger {
      * Patches a pair in several ways, which differ in the kind of parts, together: equal interventions are computed once.
      *
      * @param progress of the cells of all grids
-     * @throws IllegalArgumentException as {@link Grid#of(Gpt2, Pair, List, Progress)}
+     * @throws IllegalArgumentException as {@link PatchPlan#of}
      */
     public List<Grid> patch(Pair pair, List<Patching> patchings, Progress progress) {
-        return Grid.of(model, pair, patchings, progress);
+        return plan(pair, patchings, Sweep.AS_SUITS).grids(progress);
+    }
+
+    /** Plans the same without computing it, with {@code memory} bytes of device memory at a time. */
+    public PatchPlan plan(Pair pair, List<Patching> patchings, long memory) {
+        return PatchPlan.of(model, pair, patchings, memory);
     }
 
     /**

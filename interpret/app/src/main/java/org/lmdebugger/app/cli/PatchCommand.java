@@ -131,27 +131,12 @@ final class PatchCommand extends ModelCommand {
     }
 
     private Pair pair(Debugger debugger) {
-        var right = tokens(answers, debugger, prompts.getFirst());
-        var others = tokens(wrong, debugger, prompts.getLast());
-        if (answers.isEmpty() && right.equals(others)) {
-            throw new IllegalArgumentException(
-                    "--answer: none, and the likeliest token is the same after both prompts, \"%s\" "
-                            .formatted(Shown.of(debugger.model().tokenizer()
-                                    .text(right.getFirst().idIn(debugger.model().tokenizer()))))
-                            + "(expected: --answer and --wrong, such as --answer \" girl\")");
-        }
-        return new Pair(Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()), right, others, Map.of());
+        return Pair.completed(debugger.model(), Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()),
+                tokens(answers), tokens(wrong));
     }
 
-    /** Returns the tokens that are given, else the likeliest one after the prompt. */
-    private static List<Measure.Token.Fixed> tokens(List<String> given, Debugger debugger, String prompt) {
-        if (!given.isEmpty()) {
-            return given.stream().map(Measure.Token::ofTextOrId).toList();
-        }
-        try (var run = debugger.run(prompt)) {
-            var last = run.residualPost(debugger.model().config().layers() - 1).row(run.length() - 1);
-            return List.of(Measure.Token.ofId(debugger.lens().tokens(last, 1).getFirst().getFirst().id()));
-        }
+    private static List<Measure.Token.Fixed> tokens(List<String> texts) {
+        return texts.stream().map(Measure.Token::ofTextOrId).toList();
     }
 
     private int one(Debugger debugger, Pair pair, List<Patching> patchings) {

@@ -14,7 +14,7 @@ import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Prompt;
 
-/** Results of patching as {@code patch --json} prints them; the keys are part of the command's interface. */
+/** Results of patching as {@code patch --json} prints them and the server answers them; the keys are part of both. */
 public final class PatchJson {
     private PatchJson() {
     }

@@ -30,6 +30,7 @@ import org.lmdebugger.app.server.routes.ExperimentRoutes;
 import org.lmdebugger.app.server.routes.GenerateRoutes;
 import org.lmdebugger.app.server.routes.Limits;
 import org.lmdebugger.app.server.routes.ModelRoutes;
+import org.lmdebugger.app.server.routes.PatchRoutes;
 import org.lmdebugger.app.server.routes.SearchRoutes;
 import org.lmdebugger.app.server.routes.SweepRoutes;
 import org.lmdebugger.app.server.routes.TraceRoutes;
@@ -99,6 +100,7 @@ public final class Server implements AutoCloseable {
         new ActivationRoutes(inference).add(routes);
         new GenerateRoutes(inference).add(routes);
         new SweepRoutes(inference).add(routes);
+        new PatchRoutes(inference).add(routes);
         new ExperimentRoutes(inference, options.data().resolve("experiments")).add(routes);
         new ValueRoutes(inference, values).add(routes);
         new SearchRoutes(inference, values).add(routes);

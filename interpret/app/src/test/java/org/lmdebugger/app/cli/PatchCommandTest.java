@@ -323,7 +323,7 @@ class PatchCommandTest {
         refused("patch: 2 prompts, --pairs", CLEAN, CORRUPTED, "--pairs", "pairs.jsonl");
         refused("pair: prompts of 10 and 9 tokens, which differ from position 8 on: \" girl\" and \" named\" "
                 + "(expected: equal lengths)", CLEAN, "Once upon a time there was a little named", "--answer", " a");
-        refused("--answer: none, and the likeliest token is the same after both prompts, \" ", CLEAN, CLEAN);
+        refused("answers: none, and the likeliest token is the same after both prompts, \" ", CLEAN, CLEAN);
         refused("token: \" Rumpelstiltskin\" (expected: one token, but it is ", CLEAN, CORRUPTED, "--answer",
                 " Rumpelstiltskin");
         refused("sites: links (expected: neurons, heads", CLEAN, CORRUPTED, "--sites", "pre,links");

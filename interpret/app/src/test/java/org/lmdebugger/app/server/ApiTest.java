@@ -45,8 +45,8 @@ class ApiTest {
                 """
                         {"body_bytes":4194304,"prompt_characters":32768,"edits":256,"generated_tokens":512,"continuations":8,\
                         "top":100,"followed_tokens":32,"trace_cells":300000,"trace_total_effects":10000,"attention_weights":1000000,\
-                        "sweep_prompts":64,"sweep_operations":8,"sweep_effects":1000000,"sweep_numbers":4000000,"search_characters":1000,\
-                        "name_characters":100,"queued_requests":128,"sweeps":32}""");
+                        "sweep_prompts":64,"sweep_operations":8,"sweep_effects":1000000,"sweep_numbers":4000000,"patch_cells":100000,\
+                        "search_characters":1000,"name_characters":100,"queued_requests":128,"sweeps":32}""");
     }
 
     @Test

@@ -102,6 +102,20 @@ class CancellationTest {
     }
 
     @Test
+    void patchingLetsOthersHaveTheirTurnAndEndsWithItsClient() throws Exception {
+        var client = send("/api/v1/patch", """
+                {"clean": "The %1$s", "corrupted": "A %1$s", "answers": [" a"], "wrong": [" the"], "sites": ["neurons"],
+                 "at": "all"}""".formatted(LONG));
+        assertThat(client.getInputStream().read()).isPositive();
+        var job = running();
+        assertThat(server.post("/api/v1/trace", "{\"prompt\": \"a\"}").statusCode()).isEqualTo(200);
+        assertThat(job.result().isDone()).isFalse();
+        client.close();
+        await(() -> job.result().isDone());
+        assertThat(job.result().isCompletedExceptionally()).isTrue();
+    }
+
+    @Test
     void aContinuationForThePageOfLmDebuggerEndsWithItsClient() throws Exception {
         block();
         var client = send("/generate", "{\"prompt\": \"a\", \"generate_k\": 100, \"interventions\": []}");

@@ -48,6 +48,9 @@ class FuzzTest {
             List.of("POST", "/api/v1/experiments",
                     "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D5=2\"], \"view\": {\"b\": 1.5}, "
                             + "\"results\": [\"c\"]}"),
+            List.of("POST", "/api/v1/patch",
+                    "{\"clean\": \"a b\", \"corrupted\": \"a c\", \"answers\": [\" boy\"], \"wrong\": [\"#12\"], "
+                            + "\"sites\": [\"heads:L1\"], \"direction\": \"noise\", \"positions\": {\"end\": 1}}"),
             List.of("POST", "/get_data",
                     "{\"prompt\": \"a b\", \"interventions\": [{\"layer\": 1, \"dim\": 5, \"coeff\": 1.0}]}"),
             List.of("POST", "/generate",

@@ -5,6 +5,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CompiledIntervention;
+import org.lmdebugger.interpret.activations.Lens;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Prompt;
@@ -37,6 +40,40 @@ public record Pair(Prompt clean, Prompt corrupted, List<Measure.Token.Fixed> ans
     public static Pair of(String clean, String corrupted, String answer, String wrong) {
         return new Pair(Prompt.of(clean), Prompt.of(corrupted), List.of(Measure.Token.of(answer)),
                 List.of(Measure.Token.of(wrong)), Map.of());
+    }
+
+    /**
+     * Returns a pair without roles, where the likeliest token after a prompt stands for tokens that are not given.
+     *
+     * @param answers the right tokens after the clean prompt; empty for the likeliest one
+     * @param wrong   those that they are compared with; empty for the likeliest one after the corrupted prompt
+     * @throws IllegalArgumentException if neither is given and the likeliest tokens are the same
+     */
+    public static Pair completed(Gpt2 model, Prompt clean, Prompt corrupted, List<Measure.Token.Fixed> answers,
+            List<Measure.Token.Fixed> wrong) {
+        var right = answers.isEmpty() ? likeliest(model, clean) : answers;
+        var others = wrong.isEmpty() ? likeliest(model, corrupted) : wrong;
+        if (answers.isEmpty() && right.equals(others)) {
+            var tokenizer = model.tokenizer();
+            throw new IllegalArgumentException(
+                    "answers: none, and the likeliest token is the same after both prompts, \"%s\" (expected: answers and wrong tokens, such as \" girl\" and \" boy\")"
+                            .formatted(Shown.of(tokenizer.text(right.getFirst().idIn(tokenizer)))));
+        }
+        return new Pair(clean, corrupted, right, others, Map.of());
+    }
+
+    private static List<Measure.Token.Fixed> likeliest(Gpt2 model, Prompt prompt) {
+        var ids = model.encode(prompt);
+        try (var run = Activations.forward(model, ids, CompiledIntervention.NONE,
+                Activations.Keep.KEYS_AND_VALUES)) {
+            var last = run.residualPost(model.config().layers() - 1).row(ids.length - 1);
+            return List.of(Measure.Token.ofId(Lens.of(model).tokens(last, 1).getFirst().getFirst().id()));
+        }
+    }
+
+    /** Returns the same pair with other roles. */
+    public Pair roles(Map<String, Integer> positions) {
+        return new Pair(clean, corrupted, answers, wrong, positions);
     }
 
     /** Returns the number of tokens of each prompt. @throws IllegalArgumentException if the pair does not fit the model */

@@ -5,17 +5,9 @@ import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.lmdebugger.app.server.http.ClientConnection;
-import org.lmdebugger.app.server.http.EventStream;
-import org.lmdebugger.app.server.http.Problem;
+import org.lmdebugger.app.server.work.EventAnswer;
 import org.lmdebugger.app.server.work.Inference;
-import org.lmdebugger.app.server.work.Job;
 import org.lmdebugger.device.Sampling;
 import org.lmdebugger.interpret.generate.Continuation;
 import org.lmdebugger.interpret.generate.Generation;
@@ -70,66 +62,13 @@ public final class GenerateRoutes {
         var sampling = new Sampling(Objects.requireNonNullElse(request.temperature(), 0f),
                 Objects.requireNonNullElse(request.topK(), 0),
                 Objects.requireNonNullElse(request.topP(), 1f));
-        var events = new LinkedBlockingQueue<Optional<Token>>();
-        Job<List<Generation>> job = inference.queue()
-                .interactive(running -> inference.debugger().generate(prompt, continuations,
+        EventAnswer.<List<Generation>>send(context, inference.queue()::interactive,
+                (job, events) -> inference.debugger().generate(prompt, continuations,
                         new GenerationOptions(tokens, sampling), (continuation, token) -> {
-                            events.add(Optional.of(Token.of(continuation, token)));
-                            return !running.isCancelled();
-                        }));
-        job.result().whenComplete((generations, failure) -> events.add(Optional.empty()));
-        try {
-            stream(context, continuations, job, events);
-        } catch (CancellationException gone) {
-            job.cancel();
-        }
-    }
-
-    /**
-     * Sends the tokens as they come; an empty one is the end. A problem with the request is known before the first
-     * token, and answered as a problem.
-     */
-    private static void stream(Context context, List<Continuation> continuations, Job<List<Generation>> job,
-            BlockingQueue<Optional<Token>> events) {
-        var client = new ClientConnection(context);
-        EventStream stream = null;
-        while (true) {
-            var event = next(events);
-            if (event == null) {
-                if (client.hasGone()) {
-                    throw new CancellationException();
-                }
-                continue;
-            }
-            if (event.isEmpty() && stream == null && job.result().isCompletedExceptionally()) {
-                job.await(client); // throws
-            }
-            stream = stream == null ? new EventStream(context) : stream;
-            if (event.isEmpty()) {
-                end(context, continuations, job, stream);
-                return;
-            }
-            stream.send("token", event.get());
-        }
-    }
-
-    private static Optional<Token> next(BlockingQueue<Optional<Token>> events) {
-        try {
-            return events.poll(ClientConnection.POLL_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-            throw new CancellationException();
-        }
-    }
-
-    private static void end(Context context, List<Continuation> continuations, Job<List<Generation>> job,
-            EventStream stream) {
-        if (job.result().isCompletedExceptionally()) {
-            stream.send("problem", Problem.of(job.result().exceptionNow(), "generate").details());
-            return;
-        }
-        var generations = job.result().resultNow();
-        stream.send("end", new End(IntStream.range(0, generations.size())
-                .mapToObj(i -> Generated.of(continuations.get(i), generations.get(i))).toList()));
+                            events.accept("token", Token.of(continuation, token));
+                            return !job.isCancelled();
+                        }),
+                generations -> new End(IntStream.range(0, generations.size())
+                        .mapToObj(i -> Generated.of(continuations.get(i), generations.get(i))).toList()));
     }
 }

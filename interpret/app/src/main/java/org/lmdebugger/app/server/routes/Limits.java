@@ -27,6 +27,7 @@ public final class Limits {
     static final int OPERATIONS = 8;
     static final int EFFECTS = 1_000_000;
     static final int NUMBERS = 4_000_000; // effects × numbers of each, which the server keeps
+    static final int PATCHED = 100_000; // cells of grids, of four numbers each
     static final int WORDS = 1000; // characters of a search
     public static final int QUEUE = 128; // requests that wait
     static final int SWEEPS = 32; // that are kept
@@ -37,13 +38,11 @@ public final class Limits {
     /** The limits as the server answers them. */
     record Answer(int bodyBytes, int promptCharacters, int edits, int generatedTokens, int continuations, int top,
             int followedTokens, int traceCells, int traceTotalEffects, int attentionWeights, int sweepPrompts,
-            int sweepOperations,
-            int sweepEffects, int sweepNumbers, int searchCharacters, int nameCharacters, int queuedRequests,
-            int sweeps) {
+            int sweepOperations, int sweepEffects, int sweepNumbers, int patchCells, int searchCharacters,
+            int nameCharacters, int queuedRequests, int sweeps) {
         Answer() {
             this(BODY, PROMPT, EDITS, TOKENS, CONTINUATIONS, TOP, FOLLOWED, CELLS, TOTAL_EFFECTS, WEIGHTS, PROMPTS,
-                    OPERATIONS,
-                    EFFECTS, NUMBERS, WORDS, Names.LENGTH, QUEUE, SWEEPS);
+                    OPERATIONS, EFFECTS, NUMBERS, PATCHED, WORDS, Names.LENGTH, QUEUE, SWEEPS);
         }
     }
 
@@ -90,12 +89,17 @@ public final class Limits {
 
     /** Returns {@code prompt} if it is there and not too long. */
     static String prompt(String prompt) {
+        return prompt("prompt", prompt);
+    }
+
+    /** Returns the prompt of that name if it is there and not too long. */
+    static String prompt(String name, String prompt) {
         if (prompt == null) {
-            throw new IllegalArgumentException("prompt: missing (expected: a text)");
+            throw new IllegalArgumentException(name + ": missing (expected: a text)");
         }
         if (prompt.length() > PROMPT) {
-            throw new IllegalArgumentException("prompt: %,d characters (expected: at most %,d)"
-                    .formatted(prompt.length(), PROMPT));
+            throw new IllegalArgumentException("%s: %,d characters (expected: at most %,d)"
+                    .formatted(name, prompt.length(), PROMPT));
         }
         return prompt;
     }

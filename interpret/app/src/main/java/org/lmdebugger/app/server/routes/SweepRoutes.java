@@ -27,6 +27,7 @@ import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.server.work.SweepJob;
 import org.lmdebugger.app.store.EffectTable;
 import org.lmdebugger.bindings.TemporaryFolders;
+import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.PartSelection;
@@ -113,7 +114,7 @@ public final class SweepRoutes {
 
     private void start(Context context) {
         var request = Requests.read(context, SweepRequest.class);
-        var sweep = request.sweep().memory(inference.debugger().model().device().traits().chunkBytes() / SHARE);
+        var sweep = request.sweep().memory(memory(inference.debugger()));
         var plan = inference.call(context, debugger -> debugger.plan(sweep));
         if (plan.effects() > Limits.EFFECTS) {
             throw Problem.badRequest("neurons: %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
@@ -133,6 +134,11 @@ public final class SweepRoutes {
         }
         context.status(201).header("Location", "/api/v1/sweeps/" + job.id());
         Responses.json(context, job.progress());
+    }
+
+    /** Returns the bytes of device memory that a chunk may take. */
+    static long memory(Debugger debugger) {
+        return debugger.model().device().traits().chunkBytes() / SHARE;
     }
 
     private static int numbers(Measure measure) {

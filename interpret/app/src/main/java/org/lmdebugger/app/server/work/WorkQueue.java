@@ -35,8 +35,8 @@ public final class WorkQueue implements AutoCloseable {
         return add(work, true);
     }
 
-    /** Adds a sweep: other work may be done between its chunks ({@link #yield}). */
-    <T> Job<T> background(Job.Work<T> work) {
+    /** Adds a sweep or patching: other work may be done between its chunks ({@link #yield}). @throws Problem as {@link #interactive} */
+    public <T> Job<T> background(Job.Work<T> work) {
         return add(work, false);
     }
 
@@ -96,7 +96,7 @@ public final class WorkQueue implements AutoCloseable {
     }
 
     /** Does the interactive work that waits now; called on the inference thread by work that can bear a break. */
-    void yield() {
+    public void yield() {
         for (Job<?> job; !closed && (job = waiting.peek()) != null && job.isInteractive();) {
             if (waiting.remove(job)) { // else it was cancelled just now
                 start(job);
