@@ -3,10 +3,12 @@ package org.lmdebugger.bench;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.lang.reflect.Proxy;
+import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.DeviceTraits;
@@ -16,9 +18,12 @@ import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.corpus.Corpora;
+import org.lmdebugger.interpret.corpus.Corpus;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.progress.Progress;
 
 /**
  * The work that the library gives to a device, counted on one that computes nothing: for each job and operation, its
@@ -43,6 +48,14 @@ public final class CountedWork {
             job("trace", device, 200, () -> debugger.trace(PROMPT));
             job("decode 1", device, 100, () -> debugger.generate(PROMPT, 1));
             job("decode 33", device, 100, () -> debugger.generate(PROMPT, 33));
+            var corpora = new Corpora(Files.createTempDirectory("lmdebugger-bench"), model);
+            for (int batches : new int[] {1, 2}) {
+                var texts = Corpus.ofIds(model, Stream.generate(() -> new int[128]).limit(8 * batches), 128);
+                job("corpus " + batches, device, 1, () -> {
+                    corpora.build("zeros", texts, Progress.NONE);
+                    corpora.delete("zeros");
+                });
+            }
         }
     }
 
