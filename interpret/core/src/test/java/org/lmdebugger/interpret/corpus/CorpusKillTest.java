@@ -2,12 +2,16 @@ package org.lmdebugger.interpret.corpus;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.TestDevice;
@@ -15,7 +19,7 @@ import org.lmdebugger.interpret.RandomCheckpoint;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.progress.Progress;
 
-/** A build that is killed again and again has, in the end, the bytes of one that was not. */
+/** A build that is killed again and again, or meets a full disk, has in the end the bytes of one that was not. */
 @Tag("slow")
 class CorpusKillTest {
     private static final int KILLS = Integer.getInteger("test.kills", 3);
@@ -43,13 +47,45 @@ class CorpusKillTest {
                 .isEqualTo(Files.readAllBytes(files(whole, ".corpus").getFirst()));
     }
 
-    /** Kills a build {@code millis} after it has saved so many states. */
-    private static void killAfterStates(int states, int millis, Path model, Path cache) throws Exception {
-        var log = cache.resolve("log");
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/java").toString(),
+    /** A limit on the size of files stands for a full disk: it, too, makes a write fail in the middle. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aFullDiskEndsTheBuildAndLosesNothing(@TempDir Path model, @TempDir Path whole, @TempDir Path full)
+            throws Exception {
+        new RandomCheckpoint(2, 2, 32, 64, 8192).write(model, 1);
+        main(new String[] {model.toString(), whole.toString()});
+        killAfterStates(2, 0, model, full);
+        var state = files(full, ".building").getFirst();
+        var saved = Files.readAllBytes(state);
+        assertThat(saved.length).isGreaterThan(100 << 10);
+
+        var process = start(model, full, "bash", "-c", "ulimit -f 100; exec \"$@\"", "bash"); // KiB
+        assertThat(process.waitFor()).isNotZero();
+        assertThat(full.resolve("log")).content().contains("UncheckedIOException")
+                .contains("cannot be written (see --cache)").contains("File too large");
+        assertThat(Files.readAllBytes(state)).isEqualTo(saved);
+        assertThat(files(full, ".corpus")).isEmpty();
+        assertThat(files(full, ".part")).isEmpty();
+
+        main(new String[] {model.toString(), full.toString()});
+        assertThat(Files.readAllBytes(files(full, ".corpus").getFirst()))
+                .isEqualTo(Files.readAllBytes(files(whole, ".corpus").getFirst()));
+    }
+
+    /** Starts a build in a process. @param before the words before the command */
+    private static Process start(Path model, Path cache, String... before) throws IOException {
+        var command = new ArrayList<>(List.of(before));
+        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(), "-XX:-UsePerfData",
                 "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-cp",
                 System.getProperty("java.class.path"), CorpusKillTest.class.getName(), model.toString(),
-                cache.toString()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+                cache.toString()));
+        return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(cache.resolve("log").toFile())
+                .start();
+    }
+
+    /** Kills a build {@code millis} after it has saved so many states. */
+    private static void killAfterStates(int states, int millis, Path model, Path cache) throws Exception {
+        var process = start(model, cache);
         try {
             Object last = key(cache);
             for (int seen = 0; process.isAlive() && seen < states;) {
@@ -59,7 +95,7 @@ class CorpusKillTest {
                 Thread.sleep(1);
             }
             Thread.sleep(millis);
-            assertThat(process.isAlive()).as("%s", Files.readString(log)).isTrue();
+            assertThat(process.isAlive()).as("%s", Files.readString(cache.resolve("log"))).isTrue();
         } finally {
             process.destroyForcibly().waitFor(); // SIGKILL
         }
