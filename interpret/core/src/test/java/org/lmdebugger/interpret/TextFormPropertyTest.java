@@ -38,6 +38,23 @@ class TextFormPropertyTest {
         assertThat(Edit.parse("\t" + edit + " \n")).isEqualTo(edit);
     }
 
+    @Property(tries = 500, seed = "7")
+    void anOperationIsReadAsItIsPrinted(@ForAll("edits") Edit edit) {
+        var operation = edit.operation();
+        var mode = operation.isSwitch() ? Mode.LM_DEBUGGER : Mode.EXACT;
+        if (!(operation instanceof Operation.From(Prompt.Text(var text)) && text.isEmpty())) { // an empty prompt is none
+            assertThat(mode.operation(Mode.text(operation))).isEqualTo(operation);
+        }
+    }
+
+    @Example
+    void directionsOfASweepAreReadAsTheyArePrinted() {
+        for (var text : List.of("add:4*L3D42", "add:-0.5*norm*L3D42", "project-out:token:\" king\"", "add:2*v.npy#3")) {
+            var operation = Mode.EXACT.operation(text);
+            assertThat(Mode.EXACT.operation(Mode.text(operation))).isEqualTo(operation);
+        }
+    }
+
     @Property(tries = 500, seed = "2")
     void neuronsAreReadAsTheyArePrinted(@ForAll("neurons") NeuronSelection neurons) {
         assertThat(NeuronSelection.parse(neurons.toString())).isEqualTo(neurons);

@@ -1,6 +1,11 @@
 package org.lmdebugger.app.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
@@ -10,10 +15,12 @@ import java.util.function.Consumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.SweepPlanJson;
 import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.ranking.StrongestEffects;
 import org.lmdebugger.app.ranking.StrongestEffects.Change;
 import org.lmdebugger.app.store.EffectTable;
+import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
@@ -50,28 +57,67 @@ final class SweepCommand extends ModelCommand {
     @Option(names = "--dry-run", description = "Prints the size of the sweep and computes nothing.")
     private boolean dryRun;
 
+    @Option(names = "--save-plan", paramLabel = "FILE",
+            description = "Writes the sweep and its units of work as JSON, and "
+                    + "computes nothing.")
+    private Path savedPlan;
+
+    @Option(names = "--plan", paramLabel = "FILE",
+            description = "Computes the sweep of a plan that --save-plan wrote, instead of one that options describe.")
+    private Path plan;
+
     @Override
     public Integer call() {
-        var sweep = options.sweep();
+        var read = plan == null ? null : readPlan();
+        var sweep = read == null ? options.sweep() : read.sweep().read();
         options.showPrompts(spec.commandLine().getErr());
         output.check();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
         return model.withAll(debuggers -> {
-            run(debuggers, sweep);
+            run(debuggers, sweep, read);
             return 0;
         });
     }
 
-    private void run(List<Debugger> debuggers, Sweep asked) {
+    private SweepPlanJson readPlan() {
+        if (options.isGiven()) {
+            throw new IllegalArgumentException(
+                    "--plan: %s beside options of a sweep (expected: one or the other)".formatted(plan));
+        }
+        try {
+            return SweepPlanJson.read(Files.readAllBytes(plan));
+        } catch (IllegalArgumentException wrong) {
+            throw new IllegalArgumentException(plan + ": " + wrong.getMessage(), wrong);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(plan + ": cannot be read", failure);
+        }
+    }
+
+    private void savePlan(SweepPlan made) {
+        try {
+            AtomicFile.write(savedPlan, Json.print(SweepPlanJson.of(made)).getBytes(StandardCharsets.UTF_8));
+        } catch (IOException failure) {
+            throw new UncheckedIOException(savedPlan + ": cannot be written", failure);
+        }
+    }
+
+    /** @param read the plan that was read; null without one */
+    private void run(List<Debugger> debuggers, Sweep asked, SweepPlanJson read) {
         var debugger = debuggers.getFirst();
         var sweep = asked.memory(asked.memoryOn(debugger.model().device()));
         var plan = debugger.plan(sweep);
+        if (read != null) {
+            read.check(plan);
+        }
         var printer = spec.commandLine().getOut();
         var own = output.own(plan.chunks().stream().map(SweepPlan.Chunk::flop).toList());
         var chunks = plan.chunks().subList(own.from(), own.to());
-        if (dryRun) {
+        if (savedPlan != null) {
+            savePlan(plan);
+        }
+        if (dryRun || savedPlan != null) {
             print(printer, chunks, plan.bytes());
             return;
         }

@@ -4,9 +4,11 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
@@ -120,6 +122,13 @@ final class SweepOptions {
                             .formatted(samples));
         }
         return interventionFile == null ? sweep : sweep.interventions(EditOptions.read(interventionFile, mode));
+    }
+
+    /** Returns whether there is any option that defines a sweep. */
+    boolean isGiven() {
+        return Stream.of(prompts, targets, against, operations, edits, measures).anyMatch(list -> !list.isEmpty())
+                || Stream.of(promptFile, neurons, sites, samples, interventionFile, memory).anyMatch(Objects::nonNull)
+                || !at.equals("last") || mode != Mode.EXACT;
     }
 
     /** Returns means over the samples of a corpus' texts, if several of them were asked for. */

@@ -42,7 +42,7 @@ public final class Targets {
                 : tokens.stream().map(token -> token.map(Targets::text).orElse(null)).toList();
     }
 
-    private static String text(Token.Fixed token) {
+    static String text(Token.Fixed token) {
         return token instanceof Token.OfText(var text) ? text : token.toString();
     }
 }

@@ -81,6 +81,36 @@ class PartCommandTest {
     }
 
     @Test
+    void aPlanIsTheSameSweep() throws IOException {
+        var file = directory.resolve("plan.json");
+        assertThat(run(SWEEP, "--save-plan", file.toString())).as("%s", err).isZero();
+        assertThat(out.toString()).contains("800 effects: ");
+        var plan = new ObjectMapper().readTree(file.toFile());
+        assertThat(plan.at("/sweep/prompts/1/prompt").asText()).isEqualTo("The man is a");
+        assertThat(plan.at("/units")).hasSizeGreaterThan(3)
+                .allSatisfy(unit -> assertThat(unit.get("effects").asInt()).isPositive());
+        assertThat(run(SWEEP, "--out", directory + "/whole/")).as("%s", err).isZero();
+        for (var number : List.of("1/2", "2/2")) {
+            assertThat(lmdebug("sweep", "--plan", file.toString(), "--out", directory + "/parts/", "--part", number))
+                    .as("%s", err).isZero();
+        }
+        assertThat(results(directory.resolve("parts"))).isEqualTo(results(directory.resolve("whole")));
+
+        assertThat(run(SWEEP, "--plan", file.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("beside options of a sweep (expected: one or the other)");
+        var text = Files.readString(file);
+        Files.writeString(file, text.replaceFirst("\"effects\" ?: ?\\d+", "\"effects\":1"));
+        assertThat(lmdebug("sweep", "--plan", file.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("plan: unit 0: Unit[prompt=0, effects=1,", "as with this model)");
+        Files.writeString(file, text.replace("\"units\"", "\"unit\""));
+        assertThat(lmdebug("sweep", "--plan", file.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("plan.json: unit: unknown (expected: sweep, units)");
+        Files.writeString(file, "{\"units\": []}");
+        assertThat(lmdebug("sweep", "--plan", file.toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("plan.json: sweep: missing (expected: a plan that --save-plan wrote)");
+    }
+
+    @Test
     void partsOfAPatchingAreTheWholeTogether() throws IOException {
         var pairs = directory.resolve("pairs.jsonl");
         Files.write(pairs, Stream.of("Sara", "Lily", "Ben").map(name -> ("{\"clean\":\"One day %s was sad. Then\","

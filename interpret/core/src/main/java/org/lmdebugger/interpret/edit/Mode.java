@@ -36,6 +36,23 @@ public enum Mode {
         return this == LM_DEBUGGER ? switchTo(text) : change(text);
     }
 
+    /** Returns the text form of an operation, which its mode's {@link #operation} reads. */
+    public static String text(Edit.Operation operation) {
+        return switch (operation) {
+            case Edit.Operation.Set(float value) -> "set:" + value;
+            case Edit.Operation.Scale(float factor) -> "scale:" + factor;
+            case Edit.Operation.Add(float amount) -> "add:" + amount;
+            case Edit.Operation.AddDirection(float factor, boolean timesNorm, var direction) ->
+                    "add:" + factor + "*" + (timesNorm ? "norm*" : "") + direction;
+            case Edit.Operation.ProjectOut(var direction) -> "project-out:" + direction;
+            case Edit.Operation.From(var prompt) -> "from:" + prompt;
+            case Edit.Operation.Mean mean -> mean.toString();
+            case Edit.Operation.Resample resample -> resample.toString();
+            case Edit.Operation.On _ -> "on";
+            case Edit.Operation.Off _ -> "off";
+        };
+    }
+
     private static Edit.Operation switchTo(String text) {
         return switch (text) {
             case "on" -> new Edit.Operation.On();

@@ -119,6 +119,20 @@ class SweepTest {
                 .containsExactly(values(tall, Measure.logit(" girl")));
     }
 
+    @Test
+    void aChunkByItselfHasTheSameBits() {
+        var plan = debugger.plan(someNeurons().memory(500_000));
+        var whole = run(debugger, plan.sweep());
+        assertThat(whole).hasSameSizeAs(plan.chunks()).hasSizeGreaterThan(2);
+        for (int chunk = whole.size() - 1; chunk >= 0; chunk--) {
+            var alone = debugger.effects(plan, chunk);
+            assertThat(alone.chunk()).isEqualTo(chunk);
+            assertThat(alone.neurons()).isEqualTo(whole.get(chunk).neurons());
+            assertThat(alone.values(Measure.kl())).isEqualTo(whole.get(chunk).values(Measure.kl()));
+        }
+        assertThatThrownBy(() -> debugger.effects(plan, whole.size())).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
     /** More rows than there are logits at a time, alone and beside others. */
     @Test
     void aMeasureOfAProgramsOwnGetsTheLogitsOfEachRow() {
