@@ -54,7 +54,7 @@ function free(width, height, placed) {
 export function cloud(words, caption) {
     return h(
         'svg',
-        { class: 'cloud', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': caption },
+        { class: 'cloud picture', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': caption },
         place(words.filter(each => each.logit > 0)).map(each =>
             h(
                 'text',

@@ -5,6 +5,7 @@ import { label } from '../edits.js';
 import { useLoad } from '../load.js';
 import { state } from '../state.js';
 import { fixed, token } from '../text.js';
+import { Export } from './export.js';
 import { problemNotice } from './notice.js';
 
 export const Coefficients = {
@@ -22,15 +23,20 @@ export const Coefficients = {
             body => body
         );
         const largest = computed(() => Math.max(1e-9, ...(loaded.data?.values ?? []).map(Math.abs)));
+        const rows = () =>
+            loaded.data.tokens.map(({ id, text }, position) => ({ position, id, token: text, coefficient: loaded.data.values[position] }));
         return () =>
             loaded.problem
                 ? problemNotice(loaded.problem)
                 : loaded.data &&
                   h('section', { class: 'activity', 'aria-label': 'Coefficients on the prompt' }, [
-                      h('h3', 'On the prompt’s tokens'),
+                      h('div', { class: 'row spread' }, [
+                          h('h3', 'On the prompt’s tokens'),
+                          h(Export, { what: `coefficients of ${label(props)}`, rows })
+                      ]),
                       h(
                           'div',
-                          { class: 'attended', dir: 'auto' },
+                          { class: 'attended picture', dir: 'auto' },
                           loaded.data.tokens.map((each, position) => {
                               const value = loaded.data.values[position];
                               return h(

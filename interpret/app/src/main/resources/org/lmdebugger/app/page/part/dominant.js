@@ -44,6 +44,23 @@ const sorted = list => {
     return [...list].sort((a, b) => Math.abs(b[by]) - Math.abs(a[by]));
 };
 
+const listed = (clean, edited, count) => rowsOf(sorted(clean), edited && sorted(edited), count);
+
+const NUMBERS = ['coefficient', 'score', 'direct', 'total'];
+
+/** The rows as files have them. */
+export const dominantRows = (clean, edited, count) =>
+    listed(clean, edited, count).map(({ clean, edited: other }) => {
+        const { layer, neuron } = clean ?? other;
+        const numbers = (from, name) => NUMBERS.map(each => [name(each), from?.[each]]);
+        return {
+            layer,
+            neuron,
+            ...Object.fromEntries(numbers(clean, each => each)),
+            ...(edited ? Object.fromEntries(numbers(other, each => `edited_${each}`)) : {})
+        };
+    });
+
 /**
  * @param clean  of a layer, or of several: {layer, neuron, coefficient, score, direct, total}
  * @param edited the same under the edits; null without
@@ -52,11 +69,11 @@ const sorted = list => {
  */
 export function dominant(clean, edited, { count, at, extra = null }) {
     const both = edited !== undefined && edited !== null;
-    const rows = rowsOf(sorted(clean), edited && sorted(edited), count);
+    const rows = listed(clean, edited, count);
     const largest = Math.max(...clean.map(each => each.score), ...(edited ?? []).map(each => each.score), 1e-9);
     const totals = clean.some(each => each.total !== undefined);
     const head = text => h('th', { scope: 'col', class: text }, text);
-    return h('table', { class: 'dominant' }, [
+    return h('table', { class: 'dominant picture' }, [
         h('caption', { class: 'unseen' }, 'Dominant sub-updates'),
         h(
             'thead',

@@ -4,6 +4,7 @@ import { get, getBuilt } from '../api.js';
 import { label } from '../edits.js';
 import { useLoad } from '../load.js';
 import { fixed, percent, token } from '../text.js';
+import { Export } from './export.js';
 import { busyLine, problemNotice } from './notice.js';
 
 const STORIES = 'stories'; // the corpus that comes along
@@ -55,6 +56,18 @@ export const Examples = {
                 )
             ];
 
+        const rows = () =>
+            ['largest', 'smallest'].flatMap(list =>
+                loaded.data[list].map(({ document, position, coefficient, tokens, at }) => ({
+                    list,
+                    document,
+                    position,
+                    token: tokens[at],
+                    coefficient,
+                    passage: tokens.join('')
+                }))
+            );
+
         const content = ({ corpus, summary, tokens, largest, smallest }) => [
             h(
                 'p',
@@ -69,7 +82,10 @@ export const Examples = {
 
         return () =>
             h('section', { class: 'panel stack', 'aria-label': 'Examples' }, [
-                h('h2', 'In a corpus'),
+                h('div', { class: 'row spread' }, [
+                    h('h2', 'In a corpus'),
+                    loaded.data && h(Export, { what: `${label(props)} in ${loaded.data.corpus.name}`, picture: false, rows })
+                ]),
                 busyLine(loaded),
                 problemNotice(corpora.problem ?? loaded.problem, () => {
                     corpora.again++;

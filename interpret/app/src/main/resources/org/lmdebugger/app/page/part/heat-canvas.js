@@ -1,6 +1,7 @@
 // Rows × columns as small cells on a canvas: layers × positions of a long prompt, parts of the network × positions.
 import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { isDark } from '../media.js';
+import { draw as drawOn } from '../picture.js';
 
 const LETTER = 7; // pixels, about
 const LINE = 12; // pixels of a row or column that has its name beside it
@@ -30,18 +31,13 @@ export const HeatCanvas = {
         function draw() {
             const element = canvas.value;
             const width = element.parentElement.clientWidth;
-            const ratio = window.devicePixelRatio;
             const left = longest(props.rows);
             const column = (width - left) / props.columns.length;
             const top = !props.headed || column < LINE ? 0 : column >= READABLE ? 20 : Math.min(TALLEST, longest(props.columns));
             size = { left, top, width: column, height: cellHeight(props.rows.length) };
             const height = top + size.height * props.rows.length;
-            element.width = width * ratio;
-            element.height = height * ratio;
             Object.assign(element.style, { width: `${width}px`, height: `${height}px` });
-            const pen = element.getContext('2d');
-            pen.scale(ratio, ratio);
-            paint(pen, getComputedStyle(element));
+            drawOn(element, [width, height], window.devicePixelRatio, paint);
         }
 
         function paint(pen, style) {
@@ -127,7 +123,7 @@ export const HeatCanvas = {
             return [
                 h(
                     'div',
-                    { class: 'canvas' },
+                    { class: 'canvas picture' },
                     h('canvas', {
                         ref: canvas,
                         tabindex: 0,

@@ -3,6 +3,7 @@ import { computed, h, nextTick, ref } from '/lib/vue.js';
 import { show } from '../media.js';
 import { enabledEdits, say, state } from '../state.js';
 import { percent, rank, token, visible } from '../text.js';
+import { Export } from './export.js';
 import { cellHeight, HeatCanvas } from './heat-canvas.js';
 import { segments } from './segments.js';
 
@@ -103,6 +104,17 @@ export const HeatMap = {
             );
         }
 
+        /** Of each cell the numbers that it shows. */
+        const rows = () => {
+            const { tokens } = props.trace;
+            return tokens.flatMap((each, position) =>
+                sides.value[side.value][position].layers.map(({ layer, after, chosen }) => {
+                    const { token, rank, probability } = ranks.value ? { token: chosen[0].token, ...chosen[0].after } : after[0];
+                    return { layer, position, after: each.text, token, ...(ranks.value ? { rank: rank + 1 } : {}), probability };
+                })
+            );
+        };
+
         const zoom = () =>
             isLong.value &&
             segments(
@@ -142,7 +154,8 @@ export const HeatMap = {
                                 ],
                                 state.side,
                                 value => (state.side = value)
-                            )
+                            ),
+                        h(Export, { what: 'layers and positions', rows })
                     ])
                 ]),
                 isLong.value && !near.value
@@ -157,7 +170,7 @@ export const HeatMap = {
                     : h(
                     'div',
                     { class: 'scroll', tabindex: -1 },
-                    h('table', { class: ['heat-map', { ranks: ranks.value }], ref: table, onKeydown: key }, [
+                    h('table', { class: ['heat-map', 'picture', { ranks: ranks.value }], ref: table, onKeydown: key }, [
                         h(
                             'thead',
                             h('tr', [

@@ -1,5 +1,6 @@
 // The way of a followed token through the layers: its rank, clean and edited.
 import { h } from '/lib/vue.js';
+import { Export } from './export.js';
 import { isNarrow } from '../media.js';
 import { percent, rank, token } from '../text.js';
 
@@ -30,9 +31,23 @@ export function journey(clean, edited) {
         .join('; ');
     const ranks = [1, 10, 100, 1000, 10000].filter(each => each <= worst);
     const every = Math.ceil(clean.layers.length / (isNarrow.value ? 8 : 12));
+    const rows = () =>
+        lines.flatMap(([run, line]) =>
+            line.map(({ at, rank, probability }) => ({
+                run,
+                layer: Math.floor(at),
+                at: at % 1 < 0.5 ? 'before' : 'after',
+                token: chosen.token,
+                rank: rank + 1,
+                probability
+            }))
+        );
     return h('figure', { class: 'journey' }, [
-        h('figcaption', [h('span', ['Rank of ', token(chosen.token), ' through the layers'])]),
-        h('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': `Rank of the followed token, ${says}` }, [
+        h('figcaption', [
+            h('span', ['Rank of ', token(chosen.token), ' through the layers']),
+            h(Export, { what: `rank of ${chosen.token}`, rows })
+        ]),
+        h('svg', { class: 'picture', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': `Rank of the followed token, ${says}` }, [
             ranks.map(each =>
                 h('g', { class: 'grid', key: each }, [
                     h('line', { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(each), y2: y(each) }),

@@ -4,8 +4,9 @@ import { show } from '../media.js';
 import { enabledEdits, link, say, state } from '../state.js';
 import { isFollowed } from '../trace.js';
 import { percent, rank, token } from '../text.js';
-import { dominant } from './dominant.js';
-import { predictions } from './predictions.js';
+import { dominant, dominantRows } from './dominant.js';
+import { Export } from './export.js';
+import { predictionRows, predictions } from './predictions.js';
 import { targetText } from './target.js';
 
 /** The dominant value vectors of a traced layer, as {layer, neuron, …}. */
@@ -35,6 +36,11 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
     const other = edited?.layers[index];
     const edits = enabledEdits().filter(edit => edit.layer === index).length;
     const chosen = isFollowed() && layer.chosen[0];
+    const rows = () => [
+        ...predictionRows(layer.before, other?.before, state.top).map(row => ({ table: 'before', ...row })),
+        ...dominantRows(neuronsOf(layer), other && neuronsOf(other), state.top).map(row => ({ table: 'neurons', ...row })),
+        ...predictionRows(layer.after, other?.after, state.top).map(row => ({ table: 'after', ...row }))
+    ];
     return h(
         'article',
         {
@@ -56,9 +62,12 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
                         standing(chosen, 'clean'),
                         other?.chosen[0] && standing(other.chosen[0], 'edited')
                     ]),
-                step && h('a', { class: 'quiet', href: link('step', '', { layer: index }) }, 'Step from here')
+                h('div', { class: 'row' }, [
+                    step && h('a', { class: 'quiet', href: link('step', '', { layer: index }) }, 'Step from here'),
+                    h(Export, { what: `layer ${index}`, rows })
+                ])
             ]),
-            h('div', { class: 'columns' }, [
+            h('div', { class: 'columns picture' }, [
                 h('section', [
                     h('h4', 'Before'),
                     predictions(layer.before, other?.before, state.top, `Likeliest tokens before layer ${index}`)

@@ -1,6 +1,7 @@
 // The numbers of patching each part of a kind: parts × positions, or layers × heads where all positions are patched at once.
 import { computed, h, ref } from '/lib/vue.js';
 import { fixed, signed, visible } from '../text.js';
+import { Export } from './export.js';
 import { HeatCanvas } from './heat-canvas.js';
 import { textButton } from './neuron.js';
 
@@ -92,11 +93,13 @@ export const PatchGrid = {
             return h('section', { class: 'panel patch-grid', 'aria-label': props.grid.sites }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', props.grid.sites),
-                    props.from !== null &&
-                        h('div', { class: 'row' }, [
+                    h('div', { class: 'row' }, [
+                        props.from !== null && [
                             h('span', { class: 'hint' }, placeOf(cells[row][column])),
                             textButton(textOf(cells[row][column], props.from), placeOf(cells[row][column]), 'Patch')
-                        ])
+                        ],
+                        h(Export, { what: `patching of ${props.grid.sites}`, rows: () => cells.flat() })
+                    ])
                 ]),
                 h(HeatCanvas, {
                     name: `Effects of ${props.grid.sites}`,

@@ -1,6 +1,7 @@
 // Attention weights of a head, position × position, drawn on a canvas: a row for each token that reads.
 import { h, onMounted, ref, watch } from '/lib/vue.js';
 import { isDark } from '../media.js';
+import { draw as drawOn } from '../picture.js';
 
 export const Pattern = {
     props: {
@@ -16,23 +17,26 @@ export const Pattern = {
         function draw() {
             const length = props.rows.length;
             const scale = Math.max(1, Math.ceil((props.size * window.devicePixelRatio) / length));
-            const element = canvas.value;
-            element.width = element.height = length * scale;
-            const style = getComputedStyle(element);
-            const pen = element.getContext('2d');
+            drawOn(canvas.value, [length, length], scale, paint);
+        }
+
+        /** A unit is a token. */
+        function paint(pen, style) {
+            const length = props.rows.length;
             const colour = window.d3.scaleLinear([0, 1], ['--raised', '--accent'].map(name => style.getPropertyValue(name).trim()));
             pen.fillStyle = style.getPropertyValue('--page').trim();
-            pen.fillRect(0, 0, element.width, element.height);
+            pen.fillRect(0, 0, length, length);
             props.rows.forEach((row, query) =>
                 row.forEach((weight, key) => {
                     pen.fillStyle = colour(Math.sqrt(weight ?? 0));
-                    pen.fillRect(key * scale, query * scale, scale, scale);
+                    pen.fillRect(key, query, 1, 1);
                 })
             );
             if (props.chosen >= 0) {
+                const line = length / props.size; // a pixel
                 pen.strokeStyle = style.getPropertyValue('--edited').trim();
-                pen.lineWidth = Math.max(1, window.devicePixelRatio);
-                pen.strokeRect(0.5, props.chosen * scale + 0.5, (props.chosen + 1) * scale - 1, scale - 1);
+                pen.lineWidth = line;
+                pen.strokeRect(line / 2, props.chosen + line / 2, props.chosen + 1 - line, 1 - line);
             }
         }
 

@@ -48,18 +48,30 @@ function bar(kind, each) {
 
 const isSame = ({ clean, edited }) => percent(clean?.probability) === percent(edited?.probability);
 
+/** The rows as files have them. */
+export const predictionRows = (clean, edited, count) =>
+    rowsOf(clean, edited, count).map(({ key, clean, edited: other }) => ({
+        id: key,
+        token: (clean ?? other).token,
+        clean: clean?.probability,
+        ...(edited ? { edited: other?.probability } : {})
+    }));
+
+const rowsOf = (clean, edited, count) =>
+    join(clean.slice(0, count), edited?.slice(0, count), each => each.id).map(row => ({
+        ...row,
+        clean: row.clean ?? clean.find(each => each.id === row.key),
+        listed: row.clean
+    }));
+
 /**
  * @param clean  a list of {id, token, probability}
  * @param edited the same, or null
  * @param count  of entries of each list
  */
 export function predictions(clean, edited, count, caption) {
-    const rows = join(clean.slice(0, count), edited?.slice(0, count), each => each.id).map(row => ({
-        ...row,
-        clean: row.clean ?? clean.find(each => each.id === row.key),
-        listed: row.clean
-    }));
-    return h('table', { class: ['predictions', { both: edited }] }, [
+    const rows = rowsOf(clean, edited, count);
+    return h('table', { class: ['predictions', 'picture', { both: edited }] }, [
         h('caption', { class: 'unseen' }, caption),
         h(
             'thead',

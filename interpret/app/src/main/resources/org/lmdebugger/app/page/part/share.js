@@ -1,6 +1,7 @@
 // What is looked at, elsewhere: as a link, as a command, as Java, as JSON.
 import { h, ref } from '/lib/vue.js';
 import { enabledTexts, say, session, state } from '../state.js';
+import { download } from './export.js';
 import { problemNotice } from './notice.js';
 
 const quoted = text => `'${text.replaceAll("'", "'\\''")}'`;
@@ -53,13 +54,6 @@ export function patchJava({ clean, corrupted, answers, wrong, sites, direction, 
     const how = `Direction.${direction.toUpperCase()}, Columns.${at === 'each' ? 'POSITIONS' : 'ALL'}`;
     const patchings = sites.map(site => `new Patching(PartSelection.parse("${site}"), ${how})`).join(', ');
     return `debugger.patch(Pair.completed(debugger.model(), ${prompts}, ${list(answers)}, ${list(wrong)}), List.of(${patchings}), Progress.NONE)`;
-}
-
-/** Has the browser keep a text as a file. */
-export function download(text, name, type) {
-    const address = URL.createObjectURL(new Blob([text], { type }));
-    Object.assign(document.createElement('a'), { href: address, download: name }).click();
-    URL.revokeObjectURL(address);
 }
 
 export const Share = {

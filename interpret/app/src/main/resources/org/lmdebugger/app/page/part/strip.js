@@ -4,6 +4,7 @@ import { post } from '../api.js';
 import { canRedo, canUndo, redo, undo } from '../history.js';
 import { enabledEdits } from '../state.js';
 import { percent, plural, token } from '../text.js';
+import { fileName } from './export.js';
 import { iconButton } from './icon.js';
 import { command, java, Share } from './share.js';
 
@@ -54,7 +55,7 @@ export const Strip = {
                         h(Share, {
                             command: command(props.clean),
                             java: java(props.clean),
-                            file: 'trace.json',
+                            file: fileName('trace', 'json'),
                             load: () => post('/api/v1/trace', props.request())
                         })
                 ])

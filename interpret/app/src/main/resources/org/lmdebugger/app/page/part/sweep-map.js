@@ -2,11 +2,14 @@
 import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { label } from '../edits.js';
 import { isDark } from '../media.js';
+import { draw as drawOn } from '../picture.js';
 import { measured, unitOf } from '../text.js';
+import { Export } from './export.js';
 import { nameOf } from '../state.js';
 import { segments } from './segments.js';
 
 const LEFT = 34; // for the layers' names
+const STEPS = Array.from({ length: 31 }, (_, step) => step / 15 - 1); // of the legend's colours
 
 export const SweepMap = {
     props: { map: { type: Object, required: true } },
@@ -41,16 +44,11 @@ export const SweepMap = {
             }
             const width = element.parentElement.clientWidth;
             const height = Math.max(8, Math.min(28, 320 / props.map.changes.length));
-            const ratio = window.devicePixelRatio;
             arrange(width - LEFT);
             const most = Math.max(1, ...rows.map(row => row.length));
             size = { height, cell: (width - LEFT) / most, width };
-            element.width = width * ratio;
-            element.height = height * rows.length * ratio;
             Object.assign(element.style, { width: `${width}px`, height: `${height * rows.length}px` });
-            const pen = element.getContext('2d');
-            pen.scale(ratio, ratio);
-            paint(pen, getComputedStyle(element));
+            drawOn(element, [width, height * rows.length], window.devicePixelRatio, paint);
         }
 
         function paint(pen, style) {
@@ -108,39 +106,51 @@ export const SweepMap = {
             `: ${props.map.measure} ${each.change < 0 ? '' : '+'}${measured(each.change)}`
         ];
 
+        /** The change by each neuron that was measured. */
+        const filed = () =>
+            props.map.changes.flatMap((changes, layer) =>
+                changes.map((change, neuron) => ({ layer, neuron, change })).filter(each => each.change !== null)
+            );
+
         const legend = () => {
             const largest = props.map.changes.flat().reduce((most, change) => Math.max(most, Math.abs(change ?? 0)), 0);
             const end = sign => `${sign}${measured(largest)} ${unitOf(props.map.measure)}`;
-            return h('p', { class: 'legend hint' }, [end('−'), h('span', { 'aria-hidden': 'true' }), end('+')]);
+            const scale = STEPS.map(share => h('span', { class: share < 0 ? 'against' : 'for', style: { '--heat-share': Math.abs(share) } }));
+            return h('p', { class: 'legend hint' }, [end('−'), h('span', { 'aria-hidden': 'true' }, scale), end('+')]);
         };
 
         return () =>
             h('section', { class: 'panel sweep-map', 'aria-label': 'Map of effects' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', ['Layers × neurons: change of ', props.map.measure]),
-                    segments(
-                        'Order of the neurons',
-                        [
-                            [false, 'by number'],
-                            [true, 'strongest first']
-                        ],
-                        sorted.value,
-                        value => (sorted.value = value)
-                    )
+                    h('div', { class: 'row' }, [
+                        segments(
+                            'Order of the neurons',
+                            [
+                                [false, 'by number'],
+                                [true, 'strongest first']
+                            ],
+                            sorted.value,
+                            value => (sorted.value = value)
+                        ),
+                        h(Export, { what: `map of ${props.map.measure}`, rows: filed })
+                    ])
                 ]),
-                h(
-                    'div',
-                    { class: 'canvas' },
-                    h('canvas', {
-                        ref: canvas,
-                        role: 'img',
-                        'aria-label': `Change of ${props.map.measure} by layer and neuron; the table below has the strongest`,
-                        onMousemove: event => (hovered.value = at(event)),
-                        onMouseleave: () => (hovered.value = null),
-                        onClick: pick
-                    })
-                ),
-                legend(),
+                h('div', { class: 'picture' }, [
+                    h(
+                        'div',
+                        { class: 'canvas' },
+                        h('canvas', {
+                            ref: canvas,
+                            role: 'img',
+                            'aria-label': `Change of ${props.map.measure} by layer and neuron; the table below has the strongest`,
+                            onMousemove: event => (hovered.value = at(event)),
+                            onMouseleave: () => (hovered.value = null),
+                            onClick: pick
+                        })
+                    ),
+                    legend()
+                ]),
                 h(
                     'p',
                     { class: 'hint' },

@@ -27,6 +27,12 @@ export function tokens(texts) {
     );
 }
 
+/** The tokens of a value vector as files have them, as many as the server gave. */
+export const logitRows = ({ top, bottom }) =>
+    [['promotes', top], ['suppresses', bottom]].flatMap(([list, tokens]) =>
+        tokens.map(({ id, token, logit }) => ({ list, id, token, logit }))
+    );
+
 /** Bars of logits to the right, or to the left where they are negative. */
 export function bars(list, caption) {
     const largest = Math.max(...list.map(each => Math.abs(each.logit)), 1e-9);

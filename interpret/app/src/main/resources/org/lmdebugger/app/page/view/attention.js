@@ -6,6 +6,7 @@ import { isNarrow } from '../media.js';
 import { enabledEdits, enabledTexts, session, state } from '../state.js';
 import { fixed, percent, signed, token, visible } from '../text.js';
 import { atPosition, followed, positionText, useTrace } from '../trace.js';
+import { Export } from '../part/export.js';
 import { Interventions } from '../part/interventions.js';
 import { textButton } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
@@ -50,12 +51,26 @@ export const Attention = {
             return at === 'all' ? '' : '@' + at;
         };
 
+        const headRow = ({ layer, head, direct, total, promotes }) => ({
+            layer,
+            head,
+            direct,
+            total,
+            promotes: promotes.map(each => each.token)
+        });
+
         /** The heads of all layers with the largest direct effects: which to look at. */
         const strongest = data => {
             const { attention } = data.clean[0];
             const heads = [...attention].sort((a, b) => Math.abs(b.direct) - Math.abs(a.direct)).slice(0, STRONGEST);
             return h('section', { class: 'panel', 'aria-label': 'Strongest heads' }, [
-                h('div', { class: 'row spread' }, [h('h2', 'Heads with the largest direct effects'), h(Target, { position: data.clean[0] })]),
+                h('div', { class: 'row spread' }, [
+                    h('h2', 'Heads with the largest direct effects'),
+                    h('div', { class: 'row wrap' }, [
+                        h(Target, { position: data.clean[0] }),
+                        h(Export, { what: 'strongest heads', rows: () => heads.map(headRow) })
+                    ])
+                ]),
                 h('p', { class: 'hint' }, [
                     h('b', 'Direct effect'),
                     ': the share of the head’s output in the logit of ',
@@ -67,7 +82,7 @@ export const Attention = {
                 h(
                     'div',
                     { class: 'scroll' },
-                    h('table', { class: 'causes' }, [
+                    h('table', { class: 'causes picture' }, [
                         h(
                             'thead',
                             h('tr', [
@@ -137,13 +152,54 @@ export const Attention = {
             ]);
         };
 
+        /** What a head reads at the chosen position, the strongest first. */
+        const sources = ({ layer, head, sources: list }, { position }, tokens) => {
+            const link = read => `L${layer}H${head}.link=off@${position}->${read}`;
+            return h('section', { class: 'stack', 'aria-label': 'Sources' }, [
+                h('div', { class: 'row spread' }, [
+                    h('h3', ['What ', token(tokens[position].text), ' reads here']),
+                    h(Export, { what: `sources of L${layer}H${head}`, rows: () => list })
+                ]),
+                h('table', { class: 'sources picture' }, [
+                    h(
+                        'thead',
+                        h('tr', [
+                            ...['token', 'weight', '‖A·v·W‖'].map(text => h('th', { scope: 'col' }, text)),
+                            h('th', h('span', { class: 'unseen' }, 'Tools'))
+                        ])
+                    ),
+                    h(
+                        'tbody',
+                        list.map(each =>
+                            h('tr', { key: each.position }, [
+                                h('th', { scope: 'row' }, [token(each.token), h('sub', each.position)]),
+                                h('td', percent(each.weight)),
+                                h('td', fixed(each.norm, 3)),
+                                h('td', { class: 'end' }, textButton(link(each.position), `the link to position ${each.position}`))
+                            ])
+                        )
+                    )
+                ]),
+                h('p', { class: 'hint' }, '‖A·v·W‖: the norm of what comes from there, weight × value × output weights. + switches the link off.')
+            ]);
+        };
+
         const one = (data, rows) => {
             const { tokens, clean } = data;
             const [chosen] = clean;
             const name = `L${layer()}H${head()}`;
             const found = chosen.attention.find(each => each.layer === layer() && each.head === head());
             const edited = data.edited?.[0].attention.find(each => each.layer === layer() && each.head === head());
-            const link = key => `${name}.link=off@${chosen.position}->${key}`;
+            const weightRows = () =>
+                rows.flatMap((row, position) =>
+                    row.slice(0, position + 1).map((weight, read) => ({
+                        position,
+                        token: tokens[position].text,
+                        read,
+                        read_token: tokens[read].text,
+                        weight
+                    }))
+                );
             const { query, key } = pointed.value ?? {};
             return h('section', { class: 'panel stack', 'aria-label': `Head ${name}` }, [
                 h('div', { class: 'row spread' }, [
@@ -154,10 +210,12 @@ export const Attention = {
                             found.total !== undefined && `, total ${signed(found.total)}`,
                             edited && `; edited: direct ${signed(edited.direct)}`
                         ]),
-                        textButton(`${name}=0${place(data)}`, name)
+                        textButton(`${name}=0${place(data)}`, name),
+                        h(Export, { what: `attention of ${name}`, rows: weightRows })
                     ])
                 ]),
                 h(Pattern, {
+                    class: 'picture',
                     rows,
                     size: isNarrow.value ? 300 : 420,
                     chosen: chosen.position,
@@ -173,28 +231,7 @@ export const Attention = {
                         : 'A row for each token that reads, a column for each that is read; square-root scale. Point to read, click to choose the position.'
                 ),
                 attended(tokens, rows, chosen.position),
-                h('h3', ['What ', token(tokens[chosen.position].text), ' reads here']),
-                h('table', { class: 'sources' }, [
-                    h(
-                        'thead',
-                        h('tr', [
-                            ...['token', 'weight', '‖A·v·W‖'].map(text => h('th', { scope: 'col' }, text)),
-                            h('th', h('span', { class: 'unseen' }, 'Tools'))
-                        ])
-                    ),
-                    h(
-                        'tbody',
-                        found.sources.map(each =>
-                            h('tr', { key: each.position }, [
-                                h('th', { scope: 'row' }, [token(each.token), h('sub', each.position)]),
-                                h('td', percent(each.weight)),
-                                h('td', fixed(each.norm, 3)),
-                                h('td', { class: 'end' }, textButton(link(each.position), `the link to position ${each.position}`))
-                            ])
-                        )
-                    )
-                ]),
-                h('p', { class: 'hint' }, '‖A·v·W‖: the norm of what comes from there, weight × value × output weights. + switches the link off.'),
+                sources(found, chosen, tokens),
                 h('p', ['Its output promotes ', words(found.promotes.map(each => each.token))])
             ]);
         };
@@ -207,16 +244,19 @@ export const Attention = {
                     h('section', { class: 'panel stack', 'aria-label': 'Heads of a layer' }, [
                         h('div', { class: 'row spread' }, [
                             h('h2', `Heads of layer ${weights.data.layer}`),
-                            enabledEdits().length > 0 &&
-                                segments(
-                                    null,
-                                    [
-                                        ['clean', 'clean'],
-                                        ['edited', 'edited']
-                                    ],
-                                    state.side,
-                                    value => (state.side = value)
-                                )
+                            h('div', { class: 'row' }, [
+                                enabledEdits().length > 0 &&
+                                    segments(
+                                        null,
+                                        [
+                                            ['clean', 'clean'],
+                                            ['edited', 'edited']
+                                        ],
+                                        state.side,
+                                        value => (state.side = value)
+                                    ),
+                                h(Export, { what: `heads of layer ${weights.data.layer}` })
+                            ])
                         ]),
                         h(
                             'div',
@@ -237,7 +277,7 @@ export const Attention = {
                         ),
                         h(
                             'div',
-                            { class: 'heads' },
+                            { class: 'heads picture' },
                             weights.data.heads.map((rows, each) =>
                                 h(
                                     'button',

@@ -4,6 +4,7 @@ import { state } from '../state.js';
 import { fixed, signed, token } from '../text.js';
 import { atPosition, followed, positionText, useTrace } from '../trace.js';
 import { parseNeuron } from '../edits.js';
+import { Export } from '../part/export.js';
 import { Interventions } from '../part/interventions.js';
 import { interveneButton, neuronLink, textButton } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
@@ -87,6 +88,23 @@ export const Attribution = {
                 : each.coefficient !== undefined && `coefficient ${fixed(each.coefficient)}`
         });
 
+        /** The rows as files have them: groups, their parts, the sum. */
+        const filed = (rows, clean, edited) => {
+            const numbers = each => ({
+                direct: each.direct,
+                ...(edited ? { edited_direct: each.edited } : {}),
+                total: each.total,
+                coefficient: each.coefficient
+            });
+            return [
+                ...rows.flatMap(row => [
+                    { group: row.name, part: '', ...numbers(row) },
+                    ...row.parts.map(each => ({ group: row.name, part: each.name, ...numbers(each) }))
+                ]),
+                { group: 'sum', part: '', ...numbers({ direct: clean.attribution.logit, edited: edited && edited.attribution.logit }) }
+            ];
+        };
+
         const content = ({ tokens, clean: [clean], edited }) => {
             const rows = joinGroups(groupsOf(clean.attribution), edited && groupsOf(edited[0].attribution));
             const ends = rows.flatMap(row => [row.from, row.from + row.direct, row.editedFrom, row.editedFrom + row.edited]);
@@ -97,7 +115,10 @@ export const Attribution = {
             return h('section', { class: 'panel', 'aria-label': 'Attribution' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', ['What the logit of ', targetText(clean), ' is made of']),
-                    h(Target, { position: clean })
+                    h('div', { class: 'row wrap' }, [
+                        h(Target, { position: clean }),
+                        h(Export, { what: 'attribution', rows: () => filed(rows, clean, both && edited[0]) })
+                    ])
                 ]),
                 h('p', { class: 'hint' }, [
                     h('b', 'Direct effect'),
@@ -108,7 +129,7 @@ export const Attribution = {
                 h(
                     'div',
                     { class: 'scroll' },
-                    h('table', { class: 'attribution' }, [
+                    h('table', { class: 'attribution picture' }, [
                         h('caption', { class: 'unseen' }, 'Direct effects by part of the network'),
                         h(
                             'thead',

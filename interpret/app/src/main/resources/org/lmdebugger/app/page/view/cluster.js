@@ -5,6 +5,7 @@ import { label } from '../edits.js';
 import { useLoad } from '../load.js';
 import { link, state } from '../state.js';
 import { cloud } from '../part/cloud.js';
+import { Export } from '../part/export.js';
 import { interveneButton } from '../part/neuron.js';
 import { busyLine, problemNotice } from '../part/notice.js';
 import { bars } from '../part/values.js';
@@ -31,7 +32,10 @@ export const Cluster = {
                 problemNotice(cluster.problem, () => cluster.again++),
                 cluster.data && [
                     h('section', { class: 'panel' }, [
-                        h('h1', `Cluster ${cluster.data.label}`),
+                        h('div', { class: 'row spread' }, [
+                            h('h1', `Cluster ${cluster.data.label}`),
+                            h(Export, { what: `cluster ${cluster.data.label}`, rows: () => cluster.data.tokens })
+                        ]),
                         h('p', { class: 'hint' }, [
                             `${cluster.data.size} value vectors; one of ${cluster.data.clusters} clusters by ${cluster.data.method.replaceAll('_', ' ')}; in its middle `,
                             h(

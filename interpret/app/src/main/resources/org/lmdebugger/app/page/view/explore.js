@@ -5,6 +5,7 @@ import { label, parseNeuron } from '../edits.js';
 import { useLoad } from '../load.js';
 import { go, session, state } from '../state.js';
 import { fixed, plural, token } from '../text.js';
+import { Export } from '../part/export.js';
 import { interveneButton, neuronLink } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { segments } from '../part/segments.js';
@@ -124,13 +125,25 @@ export const Explore = {
                   )
                 : tokens(each.tokens);
 
+        const rows = () =>
+            found.data.results.map(({ layer, neuron, name, score, tokens }) => ({
+                layer,
+                neuron,
+                name,
+                score,
+                tokens: tokens.map(each => each.token ?? each)
+            }));
+
         const results = () =>
             found.data.results.length === 0
                 ? emptyNotice(
                       'No value vector was found. Fewer or other words may say more: only tokens of the vocabulary are found, such as parts of rare words.'
                   )
                 : h('section', { class: 'panel', 'aria-label': 'Found' }, [
-                      h('h2', plural(found.data.results.length, 'value vector')),
+                      h('div', { class: 'row spread' }, [
+                          h('h2', plural(found.data.results.length, 'value vector')),
+                          h(Export, { what: 'found value vectors', picture: false, rows })
+                      ]),
                       h(
                           'ol',
                           { class: 'found listed' },

@@ -8,10 +8,11 @@ import { atPosition, followed, isFollowed, positionText, useTrace } from '../tra
 import { HeatMap, heightOf } from '../part/heat-map.js';
 import { Interventions } from '../part/interventions.js';
 import { journey } from '../part/journey.js';
-import { dominant, ORDERS } from '../part/dominant.js';
+import { dominant, dominantRows, ORDERS } from '../part/dominant.js';
+import { Export } from '../part/export.js';
 import { effectsHint, layerCard, neuronsOf, showLayer } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
-import { predictions } from '../part/predictions.js';
+import { predictionRows, predictions } from '../part/predictions.js';
 import { Prompt } from '../part/prompt.js';
 import { segments } from '../part/segments.js';
 import { glance, headline, Strip } from '../part/strip.js';
@@ -31,10 +32,14 @@ const welcome = () =>
 
 /** The likeliest next tokens, and in words what became of the first. */
 export function outcome(tokens, clean, edited) {
+    const shown = [clean.layers.at(-1).after, edited?.layers.at(-1).after, 10];
     return h('section', { class: 'panel outcome', 'aria-label': 'Prediction' }, [
-        h('h2', ['After ', token(tokens[clean.position].text)]),
+        h('div', { class: 'row spread' }, [
+            h('h2', ['After ', token(tokens[clean.position].text)]),
+            h(Export, { what: 'prediction', rows: () => predictionRows(...shown) })
+        ]),
         h('p', { class: 'headline' }, headline(clean, edited)),
-        predictions(clean.layers.at(-1).after, edited?.layers.at(-1).after, 10, 'Likeliest next tokens')
+        predictions(...shown, 'Likeliest next tokens')
     ]);
 }
 
@@ -92,14 +97,16 @@ export const Prediction = {
             ]);
         };
 
-        const neurons = (tokens, clean, edited) =>
-            h('section', { class: 'panel', 'aria-label': 'Neurons of all layers' }, [
-                h('h2', ['Neurons of all layers, by ', ORDERS[state.order]]),
-                dominant(clean.layers.flatMap(neuronsOf), edited?.layers.flatMap(neuronsOf), {
-                    count: state.top,
-                    at: positionText(clean.position, tokens.length)
-                })
+        const neurons = (tokens, clean, edited) => {
+            const all = [clean.layers.flatMap(neuronsOf), edited?.layers.flatMap(neuronsOf)];
+            return h('section', { class: 'panel', 'aria-label': 'Neurons of all layers' }, [
+                h('div', { class: 'row spread' }, [
+                    h('h2', ['Neurons of all layers, by ', ORDERS[state.order]]),
+                    h(Export, { what: 'neurons of all layers', rows: () => dominantRows(...all, state.top) })
+                ]),
+                dominant(...all, { count: state.top, at: positionText(clean.position, tokens.length) })
             ]);
+        };
 
         const content = ({ tokens, clean: [clean], edited: edits }, edited = edits?.[0]) => [
             h('div', { class: 'overview' }, [

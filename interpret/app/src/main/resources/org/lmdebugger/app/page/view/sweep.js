@@ -5,6 +5,7 @@ import { label, parseEdit } from '../edits.js';
 import { useLoad } from '../load.js';
 import { addText, enabledTexts, say, state } from '../state.js';
 import { changeOf, decimals, plural, unitOf, valueOf } from '../text.js';
+import { Export } from '../part/export.js';
 import { iconButton } from '../part/icon.js';
 import { Interventions } from '../part/interventions.js';
 import { neuronLink } from '../part/neuron.js';
@@ -181,6 +182,15 @@ export const Sweep = {
                 unit && h('span', { class: 'unit' }, ` ${unit}`)
             );
 
+        /** The rows as files have them. */
+        const filed = () =>
+            sorted().map(({ edits, layer, neuron, says, values }) => ({
+                edit: edits[0],
+                ...(layer < 0 ? {} : { layer, neuron }),
+                promotes: says,
+                ...Object.fromEntries(strongest.data.measures.map((measure, index) => [measure, values[index]]))
+            }));
+
         const causes = (columns = digits()) =>
             h('section', { class: 'panel', 'aria-label': 'Causes' }, [
                 h('div', { class: 'row spread' }, [
@@ -198,19 +208,19 @@ export const Sweep = {
                     h(
                         'div',
                         { class: 'row' },
-                        ['csv', 'parquet'].map(format =>
+                        [h(Export, { what: 'strongest causes', rows: filed }), ...['csv', 'parquet'].map(format =>
                             h(
                                 'a',
                                 { class: 'button', href: `${path()}/effects.${format}`, download: `effects.${format}` },
                                 `Download ${{ csv: 'CSV', parquet: 'Parquet' }[format]}`
                             )
-                        )
+                        )]
                     )
                 ]),
                 h(
                     'div',
                     { class: 'scroll' },
-                    h('table', { class: 'causes' }, [
+                    h('table', { class: 'causes picture' }, [
                         h('thead', [
                             h('tr', [
                                 heading('value vector', run.order === 'vector', () => (run.order = 'vector')),

@@ -7,12 +7,13 @@ import { link, nameOf, session, state } from '../state.js';
 import { fixed } from '../text.js';
 import { cloud } from '../part/cloud.js';
 import { Coefficients } from '../part/coefficients.js';
+import { Export } from '../part/export.js';
 import { Examples } from '../part/examples.js';
 import { interveneWords, neuronLink } from '../part/neuron.js';
 import { busyLine, problemNotice } from '../part/notice.js';
 import { Rename } from '../part/rename.js';
 import { segments } from '../part/segments.js';
-import { bars, tokens } from '../part/values.js';
+import { bars, logitRows, tokens } from '../part/values.js';
 
 const BARS = 40;
 
@@ -72,7 +73,10 @@ export const Value = {
 
         const alike = () =>
             h('section', { class: 'panel', 'aria-label': 'Similar' }, [
-                h('h2', 'Similar value vectors'),
+                h('div', { class: 'row spread' }, [
+                    h('h2', 'Similar value vectors'),
+                    similar.data && h(Export, { what: `similar to ${state.id}`, picture: false, rows: () => similar.data.similar })
+                ]),
                 busyLine(similar),
                 problemNotice(similar.problem, () => similar.again++),
                 similar.data &&
@@ -121,7 +125,13 @@ export const Value = {
                             h('section', { class: 'panel' }, h(Coefficients, { layer: value.data.layer, neuron: value.data.neuron })),
                         h('div', { class: 'value-columns' }, [
                             h('section', { class: 'panel' }, [
-                                h('div', { class: 'row spread' }, [h('h2', 'What it says'), readings()]),
+                                h('div', { class: 'row spread' }, [
+                                    h('h2', 'What it says'),
+                                    h('div', { class: 'row' }, [
+                                        readings(),
+                                        h(Export, { what: `tokens of ${state.id}`, rows: () => logitRows(value.data) })
+                                    ])
+                                ]),
                                 cloud(value.data.top, `The tokens that ${state.id} promotes, the larger the more`),
                                 h('div', { class: 'halves' }, [
                                     bars(value.data.top.slice(0, BARS), 'promotes'),
