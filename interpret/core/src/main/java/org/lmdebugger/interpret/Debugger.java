@@ -2,6 +2,7 @@ package org.lmdebugger.interpret;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -15,6 +16,9 @@ import org.lmdebugger.interpret.activations.Lens;
 import org.lmdebugger.interpret.activations.Overflow;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.edge.EdgeAverages;
+import org.lmdebugger.interpret.edge.EdgeEffects;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
 import org.lmdebugger.interpret.generate.Continuation;
@@ -476,6 +480,30 @@ public final class Debugger {
      */
     public Averages patch(List<Pair> pairs, Patching patching, Progress progress) {
         return Averages.of(model, pairs, patching, progress);
+    }
+
+    /**
+     * Patches edges of a pair, each by itself: in the run of one prompt, the edge's receiver alone reads its sender's output
+     * of the other prompt's run.
+     *
+     * @param edges    all of the model's if there is none
+     * @param progress of the edges
+     * @throws IllegalArgumentException if the pair or an edge does not fit the model
+     */
+    public EdgeEffects edges(Pair pair, Patching.Direction direction, Collection<Edge> edges, Progress progress) {
+        return EdgeEffects.of(model, pair, direction, edges, progress);
+    }
+
+    /**
+     * Patches edges of each pair of a data set, each by itself, and averages the effects.
+     *
+     * @param edges    all of the model's if there is none
+     * @param progress of the pairs
+     * @throws IllegalArgumentException if there is no pair, or one, or an edge, does not fit the model
+     */
+    public EdgeAverages edges(List<Pair> pairs, Patching.Direction direction, Collection<Edge> edges,
+            Progress progress) {
+        return EdgeAverages.of(model, pairs, direction, edges, progress);
     }
 
     /** Returns the logit lens: the model's head, to read any rows of the residual stream with. */

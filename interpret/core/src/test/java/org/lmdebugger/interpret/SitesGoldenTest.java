@@ -18,6 +18,9 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.TestDevice;
+import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.edge.Receiver;
+import org.lmdebugger.interpret.edge.Sender;
 import org.lmdebugger.interpret.edit.Direction;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
@@ -155,6 +158,41 @@ abstract class SitesGoldenTest {
                 }
             });
         }
+    }
+
+    @Test
+    void edgesAreThosePathsOfWholeForwards() {
+        for (var pair : pairs()) {
+            var prompts = new org.lmdebugger.interpret.patch.Pair(Prompt.ofIds(pair.clean()),
+                    Prompt.ofIds(pair.corrupted()), List.of(Measure.Token.ofId(pair.right())),
+                    List.of(Measure.Token.ofId(pair.wrong())), Map.of());
+            var expected = new HashMap<Edge, JsonNode>();
+            pair.values().get("edges").forEach(edge -> expected.put(edge(edge.get(0), edge.get(1)), edge));
+            var effects = new Debugger(model).edges(prompts, Patching.Direction.NOISE, expected.keySet(),
+                    Progress.NONE);
+            assertThat(effects.edges()).containsExactlyInAnyOrderElementsOf(expected.keySet());
+            for (int e = 0; e < effects.edges().size(); e++) {
+                var cell = effects.cells().get(e);
+                var values = expected.get(effects.edges().get(e));
+                assertEffect(effects.edges().get(e).toString(), new float[] {(float) cell.difference(),
+                        (float) cell.kl()}, values.get(2).asDouble(), values.get(3).asDouble());
+            }
+        }
+    }
+
+    private static Edge edge(JsonNode sender, JsonNode receiver) {
+        var from = switch (sender.get(0).asText()) {
+            case "embedding" -> Sender.EMBEDDING;
+            case "ffn" -> Sender.ffn(sender.get(1).asInt());
+            default -> Sender.head(sender.get(1).asInt(), sender.get(2).asInt());
+        };
+        var input = receiver.get(0).asText();
+        int layer = receiver.get(1).asInt();
+        return new Edge(from, switch (input) {
+            case "logits" -> Receiver.LOGITS;
+            case "ffn" -> Receiver.ffn(layer);
+            default -> Receiver.parse("L" + layer + "H" + receiver.get(2).asInt() + "." + input);
+        });
     }
 
     @TestFactory

@@ -46,7 +46,7 @@ final class PairsPatching {
         try (var results = output.<Patched>open(debugger, chunks, own, settings(),
                 place -> new PatchTable(true, place))) {
             var baselines = pairs.map(debugger::baseline).list();
-            notes.println(PatchPrinter.right(baselines)); // before it takes long
+            notes.println(PairText.right(baselines)); // before it takes long
             patch(debugger, own, baselines, results, averagings);
         }
         return averagings.stream().map(Averaging::averages).toList();

@@ -1,13 +1,9 @@
 package org.lmdebugger.app.cli;
 
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.lmdebugger.app.json.Json;
-import org.lmdebugger.app.json.JsonReader;
-import org.lmdebugger.app.json.PairLine;
 import org.lmdebugger.app.json.PatchJson;
 import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.app.store.Share;
@@ -18,13 +14,10 @@ import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Columns;
 import org.lmdebugger.interpret.patch.Patching.Direction;
-import org.lmdebugger.interpret.sweep.Measure;
-import org.lmdebugger.model.Prompt;
 import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 @Command(name = "patch", mixinStandardHelpOptions = true,
         description = "Activation patching: each part of the network, by itself, becomes in one prompt's run what it is in the "
@@ -37,24 +30,8 @@ import picocli.CommandLine.Parameters;
 final class PatchCommand extends ModelCommand {
     private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
 
-    @Parameters(paramLabel = "CLEAN CORRUPTED", arity = "0..2",
-            description = "Two prompts of equally many tokens, which differ in the information in question.")
-    private List<String> prompts = new ArrayList<>();
-
-    @Option(names = "--answer", paramLabel = "T",
-            description = "The right token after CLEAN; mind the leading space. Repeatable: their mean counts. "
-                    + "Default: the likeliest one.")
-    private List<String> answers = new ArrayList<>();
-
-    @Option(names = "--wrong", paramLabel = "T",
-            description = "The token that it is compared with. Repeatable. Default: the likeliest one after CORRUPTED.")
-    private List<String> wrong = new ArrayList<>();
-
-    @Option(names = "--pairs", paramLabel = "FILE",
-            description = "A data set instead of two prompts, averaged: on each line "
-                    + "{\"clean\":\"…\",\"corrupted\":\"…\",\"answers\":[\"…\"],\"wrong\":[\"…\"],\"positions\":{\"subject\":3}}; "
-                    + "positions, by role, are optional.")
-    private Path pairs;
+    @Mixin
+    private PairOptions pairs;
 
     @Option(names = "--sites", paramLabel = "S", split = ",", defaultValue = "pre,attention,ffn,heads",
             description = "Parts that are patched, one at a time: pre, mid, post (streams is all three), attention, ffn; "
@@ -92,21 +69,17 @@ final class PatchCommand extends ModelCommand {
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
-        if (pairs == null ? prompts.size() != 2 : !(prompts.isEmpty() && answers.isEmpty() && wrong.isEmpty())) {
-            throw new IllegalArgumentException("patch: %d prompts%s (expected: CLEAN and CORRUPTED; or --pairs alone)"
-                    .formatted(prompts.size(), pairs == null ? "" : ", --pairs and, it may be, answers"));
-        }
-        if (pairs == null) {
+        pairs.check();
+        if (!pairs.isDataSet()) {
             if (patchings.getFirst().columns() == Columns.ROLES) {
                 throw new IllegalArgumentException("--by: role (expected: --pairs, whose lines name roles)");
             }
             if (output.isDirectory()) {
                 throw new IllegalArgumentException("--out: a directory (expected: a file; or --pairs)");
             }
-            return model.with(debugger -> one(debugger, pair(debugger), patchings));
+            return model.with(debugger -> one(debugger, pairs.pair(debugger), patchings));
         }
-        var lines = Lines.read(pairs, line -> JsonReader.readLine(line, PairLine.class));
-        var dataSet = new PairsPatching(lines, patchings, output, spec.commandLine().getErr());
+        var dataSet = new PairsPatching(pairs.lines(), patchings, output, spec.commandLine().getErr());
         return model.with(debugger -> many(debugger, dataSet));
     }
 
@@ -122,21 +95,12 @@ final class PatchCommand extends ModelCommand {
                 .map(site -> new Patching(PartSelection.parse(site), way, columns)).toList();
     }
 
-    private static String choice(String option, String given, String... choices) {
+    static String choice(String option, String given, String... choices) {
         if (!List.of(choices).contains(given)) {
             throw new IllegalArgumentException("%s: %s (expected: %s)".formatted(option, Shown.of(given),
                     String.join(" or ", choices)));
         }
         return given;
-    }
-
-    private Pair pair(Debugger debugger) {
-        return Pair.completed(debugger.model(), Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()),
-                tokens(answers), tokens(wrong));
-    }
-
-    private static List<Measure.Token.Fixed> tokens(List<String> texts) {
-        return texts.stream().map(Measure.Token::ofTextOrId).toList();
     }
 
     private int one(Debugger debugger, Pair pair, List<Patching> patchings) {

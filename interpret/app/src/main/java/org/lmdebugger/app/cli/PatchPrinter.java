@@ -2,37 +2,32 @@ package org.lmdebugger.app.cli;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.patch.Averages;
-import org.lmdebugger.interpret.patch.Averages.Statistic;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Columns;
 import org.lmdebugger.interpret.patch.Patching.Direction;
-import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2;
 import picocli.CommandLine.Help.Ansi;
 
 /** Results of patching for people: a heat map of each grid, then the strongest effects of all of them as lines. */
 final class PatchPrinter {
-    private static final int WIDTH = 80;
     private static final String ONE = "%s %11s %10s %11s %10s";
     private static final String MEAN = "%s %18s %10s %18s %10s";
 
     private final PrintWriter out;
     private final Ansi ansi;
     private final Gpt2 model;
+    private final PairText text;
     private final int top;
     private final List<Line> lines = new ArrayList<>();
 
@@ -41,6 +36,7 @@ final class PatchPrinter {
         this.ansi = ansi;
         this.model = model;
         this.top = top;
+        text = new PairText(model);
     }
 
     /** A cell as a line. */
@@ -50,12 +46,9 @@ final class PatchPrinter {
     void print(Pair pair, List<Grid> grids) {
         var patching = grids.getFirst().patching();
         var baseline = grids.getFirst().baseline();
-        var clean = texts(model.encode(pair.clean()));
+        var clean = text.texts(model.encode(pair.clean()));
         head(patching);
-        out.println(prompt("clean", clean));
-        out.println(prompt("corrupted", texts(model.encode(pair.corrupted()))));
-        out.println("answer %s, wrong %s; logit difference: clean %+.4f, corrupted %+.4f".formatted(
-                tokens(pair.answers()), tokens(pair.wrong()), baseline.clean(), baseline.corrupted()));
+        text.print(out, pair, baseline);
         boolean normalised = !Double.isNaN(baseline.divisor());
         unit(normalised);
         boolean positions = patching.columns() == Columns.POSITIONS;
@@ -63,24 +56,17 @@ final class PatchPrinter {
             map(grid.patching(), grid.parts(), grid.columns(), positions ? clean : List.of(), normalised,
                     numbers(grid.cells(), normalised ? Grid.Cell::normalised : Grid.Cell::effect));
             lines(grid.parts(), grid.columns(), positions ? clean : List.of(), grid.cells(), Grid.Cell::effect,
-                    (name, cell) -> ONE.formatted(Text.fit(name, 24), number(cell.difference()),
-                            number(cell.effect()), number(cell.normalised()), "%.4g".formatted(cell.kl())));
+                    (name, cell) -> ONE.formatted(Text.fit(name, 24), PairText.number(cell.difference()),
+                            PairText.number(cell.effect()), PairText.number(cell.normalised()),
+                            "%.4g".formatted(cell.kl())));
         }
         strongest(ONE.formatted(Text.fit("strongest", 24), "logit diff.", "effect", "normalised", "KL"));
-    }
-
-    /** Prints how often the model is right, before anything is patched. */
-    static String right(List<Baseline> baselines) {
-        long right = baselines.stream().filter(Baseline::right).count();
-        return "the model is right on %,d of %,d pairs; mean logit difference: clean %+.4f, corrupted %+.4f".formatted(
-                right, baselines.size(), baselines.stream().mapToDouble(Baseline::clean).average().orElseThrow(),
-                baselines.stream().mapToDouble(Baseline::corrupted).average().orElseThrow());
     }
 
     void print(List<Averages> averages) {
         var first = averages.getFirst();
         head(first.patching());
-        out.println(right(first.baselines()));
+        out.println(PairText.right(first.baselines()));
         long divided = first.baselines().stream().filter(each -> !Double.isNaN(each.divisor())).count();
         unit(divided > 0);
         if (divided > 0 && divided < first.baselines().size()) {
@@ -92,8 +78,8 @@ final class PatchPrinter {
             map(average.patching(), average.parts(), average.columns(), List.of(), divided > 0, numbers(
                     average.cells(), cell -> (divided > 0 ? cell.normalised() : cell.effect()).mean()));
             lines(average.parts(), average.columns(), List.of(), average.cells(), cell -> cell.effect().mean(),
-                    (name, cell) -> MEAN.formatted(Text.fit(name, 16), number(cell.effect()),
-                            "%.0f %%".formatted(100 * cell.sameSign()), number(cell.normalised()),
+                    (name, cell) -> MEAN.formatted(Text.fit(name, 16), PairText.number(cell.effect()),
+                            "%.0f %%".formatted(100 * cell.sameSign()), PairText.number(cell.normalised()),
                             "%.4g".formatted(cell.kl().mean())));
         }
         strongest(MEAN.formatted(Text.fit("strongest", 16), "effect", "same sign", "normalised", "KL"));
@@ -101,9 +87,8 @@ final class PatchPrinter {
 
     private void head(Patching patching) {
         boolean denoise = patching.direction() == Direction.DENOISE;
-        out.println("%s on %s, %s, direction %s: the %s prompt runs, with activations of the %s one".formatted(
-                model.files().name(), model.device().name(),
-                model.device().precision().toString().toLowerCase(Locale.ROOT), patching.direction(),
+        out.println("%s, direction %s: the %s prompt runs, with activations of the %s one".formatted(
+                text.model(), patching.direction(),
                 denoise ? "corrupted" : "clean", denoise ? "clean" : "corrupted"));
     }
 
@@ -112,21 +97,6 @@ final class PatchPrinter {
                 ? "heat maps: logit difference, normalised: 1 as after the clean prompt, 0 as after the corrupted one"
                 : "heat maps: effect in logits; not normalised, as clean and corrupted differ by less than "
                         + Baseline.SMALLEST_DIVISOR);
-    }
-
-    private static String prompt(String name, List<String> texts) {
-        var words = new ArrayList<>(List.of(name));
-        IntStream.range(0, texts.size()).forEach(i -> words.add(i + ":" + texts.get(i)));
-        return Text.wrap(words, WIDTH);
-    }
-
-    private List<String> texts(int[] ids) {
-        return Arrays.stream(ids).mapToObj(id -> Text.visible(model.tokenizer().text(id))).toList();
-    }
-
-    private String tokens(List<Measure.Token.Fixed> tokens) {
-        return tokens.stream().map(token -> Text.visible(model.tokenizer().text(token.idIn(model.tokenizer()))))
-                .collect(Collectors.joining(" "));
     }
 
     private static <T> double[][] numbers(List<List<T>> cells, ToDoubleFunction<T> number) {
@@ -177,13 +147,5 @@ final class PatchPrinter {
                 .sorted(Comparator.comparingDouble(line -> -Math.abs(line.effect()))).limit(top)
                 .forEach(line -> out.println(line.text()));
         out.flush();
-    }
-
-    private static String number(double number) {
-        return "%+.4f".formatted(number);
-    }
-
-    private static String number(Statistic statistic) {
-        return "%+.4f ± %.4f".formatted(statistic.mean(), statistic.error());
     }
 }

@@ -21,14 +21,8 @@ public final class PatchJson {
 
     /** Returns the grids of one pair. */
     public static Map<String, Object> of(Debugger debugger, Pair pair, List<Grid> grids) {
-        var baseline = grids.getFirst().baseline();
-        var json = head(debugger, grids.getFirst().patching());
-        json.put("clean", prompt(debugger, pair.clean(), baseline.clean()));
-        json.put("corrupted", prompt(debugger, pair.corrupted(), baseline.corrupted()));
-        json.put("answers", tokens(debugger, pair.answers()));
-        json.put("wrong", tokens(debugger, pair.wrong()));
-        json.put("right", baseline.right());
-        json.put("divisor", baseline.divisor());
+        var json = head(debugger, grids.getFirst().patching().direction());
+        json.putAll(pair(debugger, pair, grids.getFirst().baseline()));
         json.put("grids", grids.stream().map(grid -> {
             var all = grid(grid.patching(), grid.parts(), grid.columns());
             all.put("difference", cells(grid.cells(), Grid.Cell::difference));
@@ -43,10 +37,8 @@ public final class PatchJson {
     /** Returns the averages of a data set. */
     public static Map<String, Object> of(Debugger debugger, List<Averages> averages) {
         var first = averages.getFirst();
-        var json = head(debugger, first.patching());
-        json.put("pairs", first.baselines().size());
-        json.put("right", first.right());
-        json.put("baselines", first.baselines().stream().map(PatchJson::baseline).toList());
+        var json = head(debugger, first.patching().direction());
+        json.putAll(pairs(first.baselines()));
         json.put("grids", averages.stream().map(average -> {
             var all = grid(average.patching(), average.parts(), average.columns());
             all.put("effect", cells(average.cells(), Averages.Cell::effect));
@@ -58,11 +50,23 @@ public final class PatchJson {
         return json;
     }
 
-    private static Map<String, Object> head(Debugger debugger, Patching patching) {
+    static Map<String, Object> pair(Debugger debugger, Pair pair, Baseline baseline) {
+        return Json.object("clean", prompt(debugger, pair.clean(), baseline.clean()),
+                "corrupted", prompt(debugger, pair.corrupted(), baseline.corrupted()),
+                "answers", tokens(debugger, pair.answers()), "wrong", tokens(debugger, pair.wrong()),
+                "right", baseline.right(), "divisor", baseline.divisor());
+    }
+
+    static Map<String, Object> pairs(List<Baseline> baselines) {
+        return Json.object("pairs", baselines.size(), "right", baselines.stream().filter(Baseline::right).count(),
+                "baselines", baselines.stream().map(PatchJson::baseline).toList());
+    }
+
+    static Map<String, Object> head(Debugger debugger, Patching.Direction direction) {
         var device = debugger.model().device();
         return Json.object("model", debugger.model().files().name(), "device", device.name(), "precision",
                 device.precision().toString().toLowerCase(Locale.ROOT), "direction",
-                patching.direction().toString());
+                direction.toString());
     }
 
     private static Map<String, Object> baseline(Baseline baseline) {

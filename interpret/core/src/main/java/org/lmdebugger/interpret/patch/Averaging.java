@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import org.lmdebugger.interpret.edit.Part;
-import org.lmdebugger.interpret.patch.Averages.Cell;
-import org.lmdebugger.interpret.patch.Averages.Statistic;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.model.Gpt2;
@@ -21,7 +19,7 @@ public final class Averaging {
     private final long cells;
     private final List<Baseline> baselines = new ArrayList<>();
     private List<Part> parts = List.of();
-    private List<List<Sums>> sums = List.of();
+    private List<List<CellSums>> sums = List.of();
 
     /**
      * Checks the pairs; none is computed.
@@ -45,7 +43,7 @@ public final class Averaging {
     public void add(Grid grid) {
         if (baselines.isEmpty()) {
             parts = grid.parts();
-            sums = parts.stream().map(part -> columns.stream().map(column -> new Sums()).toList()).toList();
+            sums = parts.stream().map(part -> columns.stream().map(column -> new CellSums()).toList()).toList();
         }
         for (int r = 0; r < sums.size(); r++) {
             for (int c = 0; c < columns.size(); c++) {
@@ -58,7 +56,7 @@ public final class Averaging {
     /** Returns the averages over the pairs so far. */
     public Averages averages() {
         return new Averages(patching, List.copyOf(baselines), parts, columns,
-                sums.stream().map(row -> row.stream().map(Sums::cell).toList()).toList());
+                sums.stream().map(row -> row.stream().map(CellSums::cell).toList()).toList());
     }
 
     private static List<String> columns(Gpt2 model, List<Pair> pairs, Patching patching) {
@@ -94,54 +92,6 @@ public final class Averaging {
             return pairs.get(pair).length(model);
         } catch (IllegalArgumentException wrong) {
             throw new IllegalArgumentException("pair %d: %s".formatted(pair + 1, wrong.getMessage()), wrong);
-        }
-    }
-
-    /** The numbers of one cell so far. */
-    private static final class Sums {
-        private final Moments effect = new Moments();
-        private final Moments normalised = new Moments();
-        private final Moments kl = new Moments();
-        private final int[] signs = new int[3]; // negative, zero, positive
-
-        void add(Grid.Cell cell) {
-            effect.add(cell.effect());
-            normalised.add(cell.normalised());
-            kl.add(cell.kl());
-            if (!Double.isNaN(cell.effect())) {
-                signs[sign(cell.effect())]++;
-            }
-        }
-
-        private static int sign(double number) {
-            return 1 + (int) Math.signum(number);
-        }
-
-        Cell cell() {
-            var mean = effect.statistic();
-            return new Cell(mean, mean.count() == 0 ? Double.NaN : (double) signs[sign(mean.mean())] / mean.count(),
-                    normalised.statistic(), kl.statistic());
-        }
-    }
-
-    /** Mean and sum of squared deviations of the numbers so far, by Welford's recurrence. */
-    private static final class Moments {
-        private int count;
-        private double mean;
-        private double squares;
-
-        void add(double number) {
-            if (!Double.isNaN(number)) {
-                count++;
-                double deviation = number - mean;
-                mean += deviation / count;
-                squares += deviation * (number - mean);
-            }
-        }
-
-        Statistic statistic() {
-            return new Statistic(count, count == 0 ? Double.NaN : mean,
-                    count < 2 ? Double.NaN : Math.sqrt(squares / (count - 1) / count));
         }
     }
 }

@@ -34,6 +34,12 @@ public record Grid(Patching patching, Baseline baseline, List<Part> parts, List<
      * @param kl         KL(without patching ‖ patched) of the next token's distribution, in nats
      */
     public record Cell(double difference, double effect, double normalised, double kl) {
+        /** Returns the result of a pair's patching in a direction. */
+        public static Cell of(Patching.Direction direction, Baseline baseline, double difference, double effect,
+                double kl) {
+            double unpatched = direction == Patching.Direction.DENOISE ? 0 : 1;
+            return new Cell(difference, effect, unpatched + effect / baseline.divisor(), kl);
+        }
     }
 
     /**

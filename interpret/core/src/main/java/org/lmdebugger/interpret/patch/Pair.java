@@ -82,13 +82,13 @@ public record Pair(Prompt clean, Prompt corrupted, List<Measure.Token.Fixed> ans
     }
 
     /** A pair in a model's tokens: prompts of equal length, and answers that are one token each. */
-    record Ids(int[] clean, int[] corrupted, int[] answers, int[] wrong) {
-        int length() {
+    public record Ids(int[] clean, int[] corrupted, int[] answers, int[] wrong) {
+        public int length() {
             return clean.length;
         }
 
         /** Returns mean logit of the answers − mean logit of the wrong tokens. */
-        double difference(Logits logits) {
+        public double difference(Logits logits) {
             return mean(answers, logits) - mean(wrong, logits);
         }
 
@@ -98,12 +98,13 @@ public record Pair(Prompt clean, Prompt corrupted, List<Measure.Token.Fixed> ans
     }
 
     /** The logits of tokens, but for a number that all of them share. */
-    interface Logits {
+    @FunctionalInterface
+    public interface Logits {
         double of(int token);
     }
 
-    /** @throws IllegalArgumentException if the pair does not fit the model */
-    Ids ids(Gpt2 model) {
+    /** Returns the pair in the model's tokens. @throws IllegalArgumentException if it does not fit the model */
+    public Ids ids(Gpt2 model) {
         var tokenizer = model.tokenizer();
         var ids = new Ids(model.encode(clean), model.encode(corrupted),
                 answers.stream().mapToInt(token -> token.idIn(tokenizer)).distinct().toArray(),

@@ -10,7 +10,6 @@ import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.patch.Grid.Cell;
-import org.lmdebugger.interpret.patch.Patching.Direction;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.SweepEngine;
@@ -118,9 +117,7 @@ public final class PatchPlan {
     private Cell cell(Baseline baseline, Effects effects, int index) {
         double unpatched = ids.difference(token -> effects.clean(logit(token)));
         double difference = ids.difference(token -> effects.values(logit(token))[index]);
-        double effect = difference - unpatched;
-        return new Cell(difference, effect,
-                (together.direction() == Direction.DENOISE ? 0 : 1) + effect / baseline.divisor(),
+        return Cell.of(together.direction(), baseline, difference, difference - unpatched,
                 effects.values(Measure.kl())[index]);
     }
 

@@ -18,10 +18,11 @@ import org.lmdebugger.model.Gpt2Config;
  * @param neurons       of the first edit of each row, [1, R]
  * @param shifts        how far it moves its coefficient, [1, R]
  */
-record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor queryKeyValue, Tensor coefficients,
+public record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor queryKeyValue, Tensor coefficients,
         Tensor rows, Tensor neurons, Tensor shifts) {
 
-    static SweepBuffers of(TensorScope scope, Gpt2Config config, int sequences, int positions) {
+    /** Reserves memory that is freed with {@code scope}. */
+    public static SweepBuffers of(TensorScope scope, Gpt2Config config, int sequences, int positions) {
         long r = (long) sequences * positions;
         long d = config.width();
         return new SweepBuffers(scope.allocate(ElementType.F32, r, d), scope.allocate(ElementType.F32, sequences, d),
@@ -33,7 +34,7 @@ record SweepBuffers(Tensor x, Tensor read, Tensor normed, Tensor out, Tensor que
     }
 
     /** Bytes of so many sequences of {@code positions} positions. */
-    static long bytes(Gpt2Config config, long sequences, int positions) {
+    public static long bytes(Gpt2Config config, long sequences, int positions) {
         return 4 * sequences * (positions * (6L * config.width() + config.feedForwardWidth() + 3) + config.width());
     }
 }

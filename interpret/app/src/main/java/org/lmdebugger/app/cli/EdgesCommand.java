@@ -1,0 +1,132 @@
+package org.lmdebugger.app.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.lmdebugger.app.json.EdgeJson;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.files.AtomicFile;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.model.Gpt2Config;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(name = "edges", mixinStandardHelpOptions = true,
+        description = "Path patching of single edges, exactly: one part's input alone reads one earlier part's output of the "
+                + "other prompt's run. Measures how much of the answers' logit difference that breaks or restores.",
+        footerHeading = "%nExamples:%n", footer = {
+                "  lmdebug edges \"Once upon a time there was a little girl named\" \\",
+                "      \"Once upon a time there was a little boy named\" --dot edges.dot",
+                "  lmdebug edges CLEAN CORRUPTED --select 'L2H5>*' --select '*>logits'",
+                "  lmdebug edges --pairs pairs.jsonl --edges edges.txt --out results/"})
+final class EdgesCommand extends ModelCommand {
+    @Mixin
+    private PairOptions pairs;
+
+    @Option(names = "--edges", paramLabel = "FILE",
+            description = "The edges that are patched, one a line: embedding>L1H2.q, L0H3>L2.ffn, L1.ffn>logits; "
+                    + "on either side, * stands for all. Default: all edges of the model.")
+    private Path file;
+
+    @Option(names = "--select", paramLabel = "EDGE",
+            description = "An edge, or with * several, as in a line of --edges. Repeatable.")
+    private List<String> selected = List.of();
+
+    @Option(names = "--direction", paramLabel = "D", defaultValue = "noise",
+            description = "noise: CLEAN runs, single inputs read outputs of CORRUPTED; or denoise, the other way round "
+                    + "(default: ${DEFAULT-VALUE}).")
+    private String direction;
+
+    @Option(names = "--top", paramLabel = "N", defaultValue = "20",
+            description = "How many of the strongest edges are listed and drawn (default: ${DEFAULT-VALUE}).")
+    private int top;
+
+    @Option(names = "--dot", paramLabel = "FILE",
+            description = "Draws the strongest edges as a graph in the DOT language of Graphviz.")
+    private Path dot;
+
+    @Mixin
+    private OutputOptions output;
+
+    @Mixin
+    private JsonOption json;
+
+    @Override
+    public Integer call() {
+        var way = Direction.valueOf(
+                PatchCommand.choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
+        output.check();
+        if (top < 0) {
+            throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
+        }
+        if (dot != null && !Files.isDirectory(dot.toAbsolutePath().getParent())) {
+            throw new IllegalArgumentException(
+                    "--dot: %s (expected: a file in a directory that is there)".formatted(dot));
+        }
+        pairs.check();
+        return model.with(debugger -> {
+            var patching = new EdgePatching(debugger, way, edges(debugger.model().config()), output,
+                    spec.commandLine().getErr());
+            return pairs.isDataSet() ? many(debugger, patching) : one(debugger, patching, pairs.pair(debugger));
+        });
+    }
+
+    /** Returns the edges that are chosen, each once. */
+    private List<Edge> edges(Gpt2Config config) {
+        if (file == null && selected.isEmpty()) {
+            return Edge.all(config);
+        }
+        var all = new TreeSet<Edge>();
+        selected.forEach(text -> all.addAll(Edge.select(config, text)));
+        if (file != null) {
+            Lines.read(file, line -> Edge.select(config, line)).list().forEach(all::addAll);
+        }
+        return List.copyOf(all);
+    }
+
+    private int one(Debugger debugger, EdgePatching patching, Pair pair) {
+        var effects = patching.effects(pair);
+        draw(effects.edges(), effects.cells().stream().map(cell -> cell.effect()).toList());
+        print(() -> EdgeJson.of(debugger, pair, effects), debugger, printer -> printer.print(pair, effects));
+        return 0;
+    }
+
+    private int many(Debugger debugger, EdgePatching patching) {
+        var averages = patching.averages(pairs.lines());
+        draw(averages.edges(), averages.cells().stream().map(cell -> cell.effect().mean()).toList());
+        print(() -> EdgeJson.of(debugger, averages), debugger, printer -> printer.print(averages));
+        return 0;
+    }
+
+    private void print(Supplier<Map<String, Object>> graph, Debugger debugger,
+            Consumer<EdgePrinter> printing) {
+        var out = spec.commandLine().getOut();
+        if (json.isGiven()) {
+            out.println(Json.print(graph.get()));
+        } else {
+            printing.accept(new EdgePrinter(out, debugger.model(), top));
+        }
+    }
+
+    private void draw(List<Edge> edges, List<Double> effects) {
+        if (dot != null) {
+            try {
+                AtomicFile.write(dot, EdgeDot.of(edges, effects, top).getBytes(StandardCharsets.UTF_8));
+            } catch (IOException failure) {
+                throw new UncheckedIOException(dot + ": cannot be written", failure);
+            }
+        }
+    }
+}

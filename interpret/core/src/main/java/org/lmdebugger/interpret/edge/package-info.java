@@ -1,0 +1,8 @@
+/**
+ * Path patching of single edges. An {@link org.lmdebugger.interpret.edge.Edge} leads from a
+ * {@link org.lmdebugger.interpret.edge.Sender}, which writes into the residual stream, to a
+ * {@link org.lmdebugger.interpret.edge.Receiver}, which reads it. {@link org.lmdebugger.interpret.edge.EdgePlan} divides the
+ * work on one pair of prompts, {@link org.lmdebugger.interpret.edge.EdgeEngine} computes it, and
+ * {@link org.lmdebugger.interpret.edge.EdgeEffects} are its results.
+ */
+package org.lmdebugger.interpret.edge;
