@@ -27,6 +27,7 @@ import org.lmdebugger.app.server.routes.ActivationRoutes;
 import org.lmdebugger.app.server.routes.CompatibleRoutes;
 import org.lmdebugger.app.server.routes.CorpusRoutes;
 import org.lmdebugger.app.server.routes.ExperimentRoutes;
+import org.lmdebugger.app.server.routes.FlowRoutes;
 import org.lmdebugger.app.server.routes.GenerateRoutes;
 import org.lmdebugger.app.server.routes.Limits;
 import org.lmdebugger.app.server.routes.ModelRoutes;
@@ -98,6 +99,7 @@ public final class Server implements AutoCloseable {
         new ModelRoutes(inference).add(routes);
         new TraceRoutes(inference).add(routes);
         new ActivationRoutes(inference).add(routes);
+        new FlowRoutes(inference).add(routes);
         new GenerateRoutes(inference).add(routes);
         new SweepRoutes(inference).add(routes);
         new PatchRoutes(inference).add(routes);

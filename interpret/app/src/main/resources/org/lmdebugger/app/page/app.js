@@ -9,6 +9,7 @@ import { Attribution } from './view/attribution.js';
 import { Cluster } from './view/cluster.js';
 import { Experiments } from './view/experiments.js';
 import { Explore } from './view/explore.js';
+import { Flow } from './view/flow.js';
 import { Generation } from './view/generation.js';
 import { Patching } from './view/patching.js';
 import { Prediction } from './view/prediction.js';
@@ -21,6 +22,7 @@ const VIEWS = {
     step: Step,
     attribution: Attribution,
     attention: Attention,
+    flow: Flow,
     patching: Patching,
     generation: Generation,
     explore: Explore,
@@ -34,13 +36,14 @@ const TABS = {
     step: 'Step',
     attribution: 'Attribution',
     attention: 'Attention',
+    flow: 'Flow',
     patching: 'Patching',
     generation: 'Generation',
     explore: 'Exploration',
     sweep: 'Sweep',
     experiments: 'Experiments'
 };
-const WITH_PROMPT = ['prediction', 'step', 'attribution', 'attention', 'patching', 'generation', 'sweep'];
+const WITH_PROMPT = ['prediction', 'step', 'attribution', 'attention', 'flow', 'patching', 'generation', 'sweep'];
 const PARENTS = { value: 'explore', cluster: 'explore' };
 
 /** On a narrow screen the current tab may be out of sight. */

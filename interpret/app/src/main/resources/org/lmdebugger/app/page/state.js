@@ -21,6 +21,8 @@ const DEFAULTS = {
     heat: 'top',
     side: 'clean',
     layer: 0,
+    share: 0.1, // of links of a flow that are shown
+    measured: false, // their effects
     length: 40,
     temperature: 0,
     topK: 0,
@@ -38,7 +40,7 @@ const DEFAULTS = {
     suppress: false,
     reading: 'raw'
 };
-const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'patching', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
+const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'flow', 'patching', 'generation', 'explore', 'value', 'cluster', 'sweep', 'experiments'];
 
 export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
 

@@ -1,6 +1,7 @@
 package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.lmdebugger.app.server.TestServer.PROMPT;
 import static org.lmdebugger.app.server.TestServer.json;
 
@@ -24,6 +25,7 @@ import org.lmdebugger.checkpoint.TestFiles;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Target;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.Flow;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
 
@@ -45,6 +47,7 @@ class ApiTest {
                 """
                         {"body_bytes":4194304,"prompt_characters":32768,"edits":256,"generated_tokens":512,"continuations":8,\
                         "top":100,"followed_tokens":32,"trace_cells":300000,"trace_total_effects":10000,"attention_weights":1000000,\
+                        "interventions":256,\
                         "sweep_prompts":64,"sweep_operations":8,"sweep_effects":1000000,"sweep_numbers":4000000,"patch_cells":100000,\
                         "search_characters":1000,"name_characters":100,"queued_requests":128,"sweeps":32}""");
     }
@@ -187,6 +190,58 @@ class ApiTest {
                 .get("detail").textValue()).contains("L9D0");
         assertThat(json(server.post("/api/v1/attention", "{\"prompt\": \"a\", \"layer\": 4}")).get("detail")
                 .textValue()).isEqualTo("layer: 4 (expected: 0 to 3)");
+    }
+
+    @Test
+    void routesAreThoseOfTheRunAndEffectsThoseOfEachIntervention() {
+        var flow = json(server.post("/api/v1/flow", "{\"prompt\": \"%s\", \"least\": 0.1}".formatted(PROMPT)));
+        try (var run = server.debugger.run(PROMPT)) {
+            var expected = Flow.of(run, Intervention.NONE, 7, 0.1);
+            assertThat(flow.get("nodes")).hasSize(expected.nodes().size());
+            assertThat(flow.get("links")).hasSize(expected.links().size());
+            var link = expected.links().getFirst();
+            assertThat(flow.at("/links/0/share").doubleValue()).isEqualTo(link.share());
+            assertThat(flow.at("/links/0/head").intValue()).isEqualTo(link.head());
+        }
+        var effects = json(server.post("/api/v1/effects",
+                """
+                        {"prompt": "%s", "target": " girl", "against": " boy", "edits": ["L1D483=0"],
+                         "interventions": [["L3H0=0@last"], [], ["L0.ffn=0@2", "L1.ffn=0@2"], ["L2H1.link=off@7->4"]]}"""
+                        .formatted(PROMPT))).get("effects");
+        assertThat(effects).hasSize(4);
+        assertThat(effects.get(0).floatValue()).isCloseTo(
+                difference("L1D483=0") - difference("L1D483=0", "L3H0=0@last"),
+                within(1e-4f));
+        assertThat(effects.get(1).floatValue()).isZero();
+        assertThat(effects.get(2).floatValue()).isCloseTo(
+                difference("L1D483=0") - difference("L1D483=0", "L0.ffn=0@2", "L1.ffn=0@2"), within(1e-4f));
+        assertThat(effects.get(3).floatValue()).isCloseTo(
+                difference("L1D483=0") - difference("L1D483=0", "L2H1.link=off@7->4"), within(1e-4f));
+    }
+
+    /** Returns the logit of " girl" minus that of " boy" after the prompt. */
+    private float difference(String... edits) {
+        try (var run = server.debugger.run(PROMPT, Intervention.parse(edits)); var logits = run.logits()) {
+            var row = logits.row(7).toFloats();
+            var tokenizer = server.debugger.model().tokenizer();
+            return row[tokenizer.single(" girl")] - row[tokenizer.single(" boy")];
+        }
+    }
+
+    @Test
+    void whatFlowAndEffectsCannotTakeIsSaid() {
+        for (var wrong : List.of(List.of("flow", "\"least\": 0.001", "least: 0.001 (expected: 0.01 to 1)"),
+                List.of("flow", "\"position\": 8", "position: 8 (expected: 0 to 7)"),
+                List.of("effects", "\"interventions\": [[]]", "target: missing (expected: a token)"),
+                List.of("effects", "\"target\": \"#1\"", "interventions: none (expected: at least one list of edits)"),
+                List.of("effects",
+                        "\"target\": \"#1\", \"interventions\": [[]], \"position\": 3, \"edits\": [\"L0D0=0\"]",
+                        "position: 3 under edits, which may name theirs by the prompt's end (expected: the last, 7; or no edits)"))) {
+            var answer = server.post("/api/v1/" + wrong.get(0),
+                    "{\"prompt\": \"%s\", %s}".formatted(PROMPT, wrong.get(1)));
+            assertThat(answer.statusCode()).as(wrong.get(1)).isEqualTo(400);
+            assertThat(json(answer).get("detail").textValue()).isEqualTo(wrong.get(2));
+        }
     }
 
     @Test

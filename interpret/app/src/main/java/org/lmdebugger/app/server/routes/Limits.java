@@ -23,6 +23,8 @@ public final class Limits {
     static final int CELLS = 300_000; // positions × layers × listed tokens of a trace
     static final int TOTAL_EFFECTS = 10_000; // positions × layers × listed sub-updates of a trace with total effects
     static final int WEIGHTS = 1_000_000; // of a layer's attention
+    static final double LEAST_SHARE = 0.01; // of a link that a flow follows
+    static final int INTERVENTIONS = 256; // whose effects are measured in one request
     static final int PROMPTS = 64; // of a sweep, and so on
     static final int OPERATIONS = 8;
     static final int EFFECTS = 1_000_000;
@@ -37,12 +39,12 @@ public final class Limits {
 
     /** The limits as the server answers them. */
     record Answer(int bodyBytes, int promptCharacters, int edits, int generatedTokens, int continuations, int top,
-            int followedTokens, int traceCells, int traceTotalEffects, int attentionWeights, int sweepPrompts,
-            int sweepOperations, int sweepEffects, int sweepNumbers, int patchCells, int searchCharacters,
-            int nameCharacters, int queuedRequests, int sweeps) {
+            int followedTokens, int traceCells, int traceTotalEffects, int attentionWeights, int interventions,
+            int sweepPrompts, int sweepOperations, int sweepEffects, int sweepNumbers, int patchCells,
+            int searchCharacters, int nameCharacters, int queuedRequests, int sweeps) {
         Answer() {
-            this(BODY, PROMPT, EDITS, TOKENS, CONTINUATIONS, TOP, FOLLOWED, CELLS, TOTAL_EFFECTS, WEIGHTS, PROMPTS,
-                    OPERATIONS, EFFECTS, NUMBERS, PATCHED, WORDS, Names.LENGTH, QUEUE, SWEEPS);
+            this(BODY, PROMPT, EDITS, TOKENS, CONTINUATIONS, TOP, FOLLOWED, CELLS, TOTAL_EFFECTS, WEIGHTS,
+                    INTERVENTIONS, PROMPTS, OPERATIONS, EFFECTS, NUMBERS, PATCHED, WORDS, Names.LENGTH, QUEUE, SWEEPS);
         }
     }
 
