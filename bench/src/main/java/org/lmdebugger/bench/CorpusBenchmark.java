@@ -45,7 +45,7 @@ public class CorpusBenchmark {
     private String shape;
 
     /** Tokens of each document, which is one window, and of all documents. */
-    @Param({"128:16384", "1024:16384"})
+    @Param({"128:32768", "1024:32768"})
     private String work;
 
     /** As the command line takes it. */

@@ -101,6 +101,7 @@ final class LayerSums {
         private final int to;
         private final float[] high; // each neuron's largest coefficient in a window
         private final float[] low;
+        private final int[] open; // columns whose extreme was not found yet
 
         NeuronChunk(Batch batch, float[] rows, int from, int to) {
             this.batch = batch;
@@ -109,6 +110,7 @@ final class LayerSums {
             this.to = to;
             high = new float[to - from];
             low = new float[to - from];
+            open = new int[to - from];
         }
 
         void add() {
@@ -153,20 +155,33 @@ final class LayerSums {
             for (int c = from; c < to; c++) {
                 max[c] = Math.max(max[c], high[c - from]);
                 min[c] = Math.min(min[c], low[c - from]);
-                offer(Extremes.LARGEST, c, high[c - from], window, first);
-                offer(Extremes.SMALLEST, c, low[c - from], window, first);
             }
+            offer(Extremes.LARGEST, high, window, first);
+            offer(Extremes.SMALLEST, low, window, first);
         }
 
-        /** Finds the position of a window's extreme, if it belongs to the examples: few do. */
-        private void offer(int side, int c, float value, Window window, int first) {
-            if (extremes.mayTake(side, c, value)) {
-                int f = shape.neurons();
-                int position = 0;
-                while (position < window.length() - 1 && rows[(first + position) * f + c] != value) {
-                    position++;
+        /** Offers a window's extremes that may belong to the examples, row by row, as columns lie far apart in memory. */
+        private void offer(int side, float[] values, Window window, int first) {
+            int f = shape.neurons();
+            int count = 0;
+            for (int c = from; c < to; c++) {
+                if (extremes.mayTake(side, c, values[c - from])) {
+                    open[count++] = c;
                 }
-                extremes.offer(side, c, value, window, position, rows, first * f, f);
+            }
+            for (int position = 0; count > 0 && position < window.length(); position++) {
+                int row = (first + position) * f;
+                int left = 0;
+                for (int i = 0; i < count; i++) {
+                    int c = open[i];
+                    float value = values[c - from];
+                    if (rows[row + c] == value) {
+                        extremes.offer(side, c, value, window, position, rows, first * f, f);
+                    } else {
+                        open[left++] = c;
+                    }
+                }
+                count = left;
             }
         }
     }
