@@ -25,7 +25,8 @@ class PatchApiTest {
     private static final String CORRUPTED = "Tom was sad. Then";
     private static final Pair PAIR = Pair.of(CLEAN, CORRUPTED, " she", " he");
     private static final String REQUEST = """
-            {"clean": "%s", "corrupted": "%s", "answers": [" she"], "wrong": [" he"], """.formatted(CLEAN, CORRUPTED);
+            {"clean": "%s", "corrupted": "%s", "answers": [" she"], "wrong": [" he"],\
+            """.formatted(CLEAN, CORRUPTED);
 
     @AutoClose
     private static final TestServer server = new TestServer();
