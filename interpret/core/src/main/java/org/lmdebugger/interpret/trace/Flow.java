@@ -11,7 +11,6 @@ import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
-import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Site;
 
 /**
