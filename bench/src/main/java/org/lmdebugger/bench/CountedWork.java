@@ -20,6 +20,8 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.corpus.Corpora;
 import org.lmdebugger.interpret.corpus.Corpus;
+import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
@@ -32,6 +34,7 @@ import org.lmdebugger.progress.Progress;
  */
 public final class CountedWork {
     private static final String PROMPT = "Once" + " a".repeat(9);
+    private static final String OTHER = "The" + " b".repeat(9);
 
     private CountedWork() {
     }
@@ -43,8 +46,16 @@ public final class CountedWork {
         var device = new Counter(traits);
         try (var model = Gpt2.load(Checkpoints.of("gpt2"), device)) {
             var debugger = new Debugger(model);
-            var sweep = Sweep.of(PROMPT).allNeurons().off().atLast().measure(Measure.kl());
-            job("sweep", device, 15, () -> debugger.sweep(sweep, effects -> true));
+            var sweep = Sweep.of(PROMPT).measure(Measure.kl());
+            var neurons = sweep.allNeurons().off().atLast();
+            var heads = sweep.parts(PartSelection.parse("heads")).off().at(Positions.EACH);
+            var links = sweep.parts(PartSelection.parse("links")).off().at(Positions.EACH);
+            var patch = sweep.parts(PartSelection.parse("pre,mid,post,attention,ffn,heads")).from(OTHER)
+                    .at(Positions.EACH);
+            job("sweep", device, 100, () -> debugger.sweep(neurons, effects -> true));
+            job("sweep of heads", device, 100, () -> debugger.sweep(heads, effects -> true));
+            job("sweep of links", device, 50, () -> debugger.sweep(links, effects -> true));
+            job("patch", device, 100, () -> debugger.sweep(patch, effects -> true));
             job("trace", device, 200, () -> debugger.trace(PROMPT));
             job("decode 1", device, 100, () -> debugger.generate(PROMPT, 1));
             job("decode 33", device, 100, () -> debugger.generate(PROMPT, 33));
@@ -63,6 +74,7 @@ public final class CountedWork {
         device.counts.clear();
         work.run();
         var counts = new TreeMap<>(device.counts);
+        device.counting = false; // which would take as long as the work
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         var times = new double[rounds];
         for (int i = 0; i < rounds; i++) {
@@ -70,6 +82,7 @@ public final class CountedWork {
             work.run();
             times[i] = (threads.getCurrentThreadCpuTime() - start) / 1e6;
         }
+        device.counting = true;
         Arrays.sort(times);
         counts.forEach((operation, count) -> System.out.printf("%s\t%s\t%d%n", name, operation, count));
         System.out.printf("%s\thost\t\t%.3f%n", name, times[rounds / 2]);
@@ -85,6 +98,7 @@ public final class CountedWork {
     private static final class Counter implements Device {
         private final DeviceTraits traits;
         private final Map<String, Integer> counts = new TreeMap<>(); // by operation and shape
+        private boolean counting = true;
         private final Operations operations = (Operations) Proxy.newProxyInstance(Operations.class.getClassLoader(),
                 new Class<?>[] {Operations.class}, (proxy, method, arguments) -> run(method.getName(), arguments));
 
@@ -98,7 +112,7 @@ public final class CountedWork {
                 return new Operations.Replay() {
                     @Override
                     public void run() {
-                        counts.merge("replay\t", 1, Integer::sum);
+                        count("replay\t");
                         work.run();
                     }
 
@@ -107,8 +121,16 @@ public final class CountedWork {
                     }
                 };
             }
-            counts.merge(name + "\t" + shape(name, arguments), 1, Integer::sum);
+            if (counting) {
+                count(name + "\t" + shape(name, arguments));
+            }
             return null;
+        }
+
+        private void count(String operation) {
+            if (counting) {
+                counts.merge(operation, 1, Integer::sum);
+            }
         }
 
         private static String shape(String name, Object[] arguments) {
@@ -170,7 +192,7 @@ public final class CountedWork {
 
         @Override
         public <T> T call(Function<Operations, T> work) {
-            counts.merge("call\t", 1, Integer::sum);
+            count("call\t");
             return work.apply(operations);
         }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,10 @@ class CountsTest {
     /** Weights of a block: d·3d, d·d, d·4d and 4d·d. */
     private static final long BLOCK_BYTES = 4 * 12 * WIDTH * WIDTH;
     private static final long HEAD_BYTES = 4 * VOCABULARY * WIDTH;
+    /** Operations of a block: two norms, four products, attention, GELU and three sums with biases. */
+    private static final int BLOCK = 11;
+    /** Operations of a forward pass up to the last residual stream. */
+    private static final int FORWARD = 1 + BLOCK * LAYERS;
 
     @Test
     void aDecodedTokenReadsEachWeightOnce() {
@@ -121,6 +126,56 @@ class CountsTest {
         }
     }
 
+    /** The clean run, then one walk up the layers, into which each layer's neurons enter by a shift. */
+    @Test
+    void aSweepOfAllNeuronsIsOneWalkUpTheLayers() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var plan = debugger.plan(Sweep.of(PROMPT).allNeurons().off().atLast().measure(Measure.kl()));
+            assertThat(plan.chunks()).hasSize(1);
+            int tiles = 12; // of 256 rows, for 4 · 768 neurons
+            int clean = FORWARD + 2 * LAYERS + 2 * 2 + 1; // two sites kept in each layer; logits twice; KL
+            assertThat(device.queue(() -> debugger.sweep(plan, 0, effects -> true))).isEqualTo(new Queue(
+                    clean + 2 * LAYERS + BLOCK * (LAYERS - 1) + 3 * tiles, 3 + 4 + 2 * LAYERS, 1 + LAYERS + 1, 2));
+        }
+    }
+
+    @Test
+    void aTraceIsAForwardAndWhatReadsIt() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            int readout = 6 + 3 * LAYERS; // rows gathered, then read together
+            int dominant = 2 * LAYERS;
+            assertThat(device.queue(() -> new Debugger(model).trace(PROMPT))).isEqualTo(
+                    new Queue(FORWARD + 2 * LAYERS + readout + dominant, 5, 7 + 3 * LAYERS, 2));
+        }
+    }
+
+    /** A forward that keeps keys and values, the head, a token that is drawn, and counters that go on. */
+    @Test
+    void aDecodedTokenQueuesNothingButItsForward() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var five = device.queue(() -> debugger.generate(PROMPT, 5));
+            var six = device.queue(() -> debugger.generate(PROMPT, 6));
+            assertThat(six.minus(five)).isEqualTo(new Queue(FORWARD + 2 * LAYERS + 3 + 4, 0, 2, 1));
+        }
+    }
+
+    /** Columns of numbers, some twice while they are sorted: no object for each neuron. */
+    @Test
+    void aPlanAllocatesLittleForEachIntervention() {
+        var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long thread = Thread.currentThread().threadId();
+        try (var device = new CpuDevice(1); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var sweep = Sweep.of(PROMPT).allNeurons().off().atLast().measure(Measure.kl());
+            debugger.plan(sweep); // which loads classes
+            long before = threads.getThreadAllocatedBytes(thread);
+            long effects = debugger.plan(sweep).effects();
+            assertThat((threads.getThreadAllocatedBytes(thread) - before) / effects).isLessThan(120);
+        }
+    }
+
     /** Ids and their log-probabilities; edits, random numbers and positions are there already. */
     @Test
     void ofAGenerationOnlyTokensCrossTheBus() {
@@ -192,6 +247,14 @@ class CountsTest {
     record Counts(long gemms, long weightBytes) {
     }
 
+    /** Operations of the device, uploads, downloads, and waits for these. */
+    record Queue(long operations, long uploads, long downloads, long waits) {
+        Queue minus(Queue other) {
+            return new Queue(operations - other.operations, uploads - other.uploads, downloads - other.downloads,
+                    waits - other.waits);
+        }
+    }
+
     /** The CPU, with its sessions' products counted. */
     private static final class CountingDevice extends DelegatingDevice {
         private long gemms;
@@ -214,6 +277,18 @@ class CountsTest {
             downloaded = 0;
             work.run();
             return new Counts(gemms, bytes);
+        }
+
+        /** Returns what some work queues; recorded work counts each time that it runs. */
+        Queue queue(Runnable work) {
+            operations.clear();
+            work.run();
+            long uploads = Collections.frequency(operations, "upload");
+            long downloads = Collections.frequency(operations, "fetch") + Collections.frequency(operations, "download");
+            long waits = Collections.frequency(operations, "await") + Collections.frequency(operations, "download");
+            long others = operations.stream().filter(name -> !List.of("upload", "fetch", "download", "await", "record")
+                    .contains(name)).count();
+            return new Queue(others, uploads, downloads, waits);
         }
 
         @Override

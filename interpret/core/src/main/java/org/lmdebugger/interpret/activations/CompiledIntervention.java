@@ -3,9 +3,11 @@ package org.lmdebugger.interpret.activations;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -21,6 +23,8 @@ import org.lmdebugger.model.Site;
  */
 public final class CompiledIntervention {
     public static final CompiledIntervention NONE = new CompiledIntervention(0);
+
+    private static final int SITES = Site.values().length;
 
     /** The map from m to scale·m + shift; exactly shift if scale is 0. */
     public record Affine(float scale, float shift) {
@@ -73,7 +77,7 @@ public final class CompiledIntervention {
     private final Map<Integer, Map<Integer, List<Step>>> layers = new TreeMap<>(); // by layer, then neuron
     private final Map<Site, Map<Integer, List<RowStep>>> rows = new EnumMap<>(Site.class); // by layer
     private final Map<Integer, List<PatternStep>> patterns = new HashMap<>(); // by layer
-    private int lastLayer = -1;
+    private int last = -1;
 
     public CompiledIntervention(int promptLength) {
         this.promptLength = promptLength;
@@ -82,17 +86,17 @@ public final class CompiledIntervention {
     public void add(int layer, int neuron, Positions positions, IntFunction<Affine> change) {
         layers.computeIfAbsent(layer, l -> new TreeMap<>()).computeIfAbsent(neuron, n -> new ArrayList<>())
                 .add(new Step(positions, change));
-        lastLayer = Math.max(lastLayer, layer);
+        last = Math.max(last, place(Site.COEFFICIENTS, layer));
     }
 
     void add(Site site, int layer, RowStep step) {
         rows.computeIfAbsent(site, s -> new HashMap<>()).computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
-        lastLayer = Math.max(lastLayer, layer);
+        last = Math.max(last, place(site, layer));
     }
 
     void add(int layer, PatternStep step) {
         patterns.computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
-        lastLayer = Math.max(lastLayer, layer);
+        last = Math.max(last, place(Site.Z, layer));
     }
 
     /** Returns the edited neurons of a layer. */
@@ -114,23 +118,35 @@ public final class CompiledIntervention {
 
     /** Returns the changes of rows at a site of a layer, in order. */
     public List<RowStep> rows(Site site, int layer) {
-        return rows.getOrDefault(site, Map.of()).getOrDefault(layer, List.of());
+        return rows.isEmpty() ? List.of() : rows.getOrDefault(site, Map.of()).getOrDefault(layer, List.of());
     }
 
     /** Returns the heads of a layer whose attention is changed. */
     public List<Integer> heads(int layer) {
-        return patterns(layer).map(PatternStep::head).distinct().sorted().toList();
+        var steps = patterns(layer);
+        return steps.isEmpty() ? List.of() : steps.stream().map(PatternStep::head).distinct().sorted().toList();
     }
 
     /** Returns the weights that replace those of a head at a position, if any: the last in order. */
     Optional<float[]> weights(int layer, int head, int position) {
-        return patterns(layer, head, position).filter(step -> step.key() < 0).reduce((a, b) -> b)
-                .map(step -> step.weights().apply(position));
+        float[] weights = null;
+        for (var step : patterns(layer)) {
+            if (step.head() == head && step.key() < 0 && step.positions().contains(position, promptLength)) {
+                weights = step.weights().apply(position);
+            }
+        }
+        return Optional.ofNullable(weights);
     }
 
     /** Returns the keys that a head's query at a position does not attend to. */
-    int[] keysOff(int layer, int head, int position) {
-        return patterns(layer, head, position).mapToInt(PatternStep::key).filter(key -> key >= 0).distinct().toArray();
+    Set<Integer> keysOff(int layer, int head, int position) {
+        var keys = new HashSet<Integer>();
+        for (var step : patterns(layer)) {
+            if (step.head() == head && step.key() >= 0 && step.positions().contains(position, promptLength)) {
+                keys.add(step.key());
+            }
+        }
+        return keys;
     }
 
     /**
@@ -145,24 +161,25 @@ public final class CompiledIntervention {
         for (int key : keys) {
             bias[at + key] = Float.NEGATIVE_INFINITY;
         }
-        return keys.length > 0;
+        return !keys.isEmpty();
     }
 
-    private Stream<PatternStep> patterns(int layer, int head, int position) {
-        return patterns(layer).filter(step -> step.head() == head && step.positions().contains(position, promptLength));
-    }
-
-    private Stream<PatternStep> patterns(int layer) {
-        return patterns.getOrDefault(layer, List.of()).stream();
+    private List<PatternStep> patterns(int layer) {
+        return patterns.getOrDefault(layer, List.of());
     }
 
     public boolean holds(RowStep step, int position) {
         return step.positions().contains(position, promptLength);
     }
 
-    /** Returns the highest layer where anything changes; −1 if nothing does. */
-    public int lastLayer() {
-        return lastLayer;
+    /** Returns the last {@link #place} where anything changes; −1 if nothing does. */
+    public int last() {
+        return last;
+    }
+
+    /** Returns the number of a site of a layer, in the order of the computation. */
+    public static int place(Site site, int layer) {
+        return layer * SITES + site.ordinal();
     }
 
     /** Returns whether anything changes at positions from … to−1. */

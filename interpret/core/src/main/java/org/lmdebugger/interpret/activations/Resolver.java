@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret.activations;
 
+import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -28,6 +29,7 @@ import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.Site;
 import org.lmdebugger.text.Shown;
 
@@ -41,6 +43,7 @@ public final class Resolver implements AutoCloseable {
     private final int[] prompt;
     private final int length; // positions that will be computed: the prompt's, and generated ones
     private final TensorScope scope;
+    private final Map<Prompt, int[]> prompts = new HashMap<>(); // ids
     private final Map<RunKey, Activations> runs = new HashMap<>(); // clean ones
     private final Map<Source, Tensor> tensors = new HashMap<>(); // that edits take vectors from
     private final Map<Source, float[]> numbers = new HashMap<>(); // that edits take from, on the host
@@ -50,7 +53,7 @@ public final class Resolver implements AutoCloseable {
     private final Map<Integer, Float> valuesWhenOn = new HashMap<>(); // by layer
     private final Map<VectorKey, Tensor> vectors = new HashMap<>(); // [1, n]
 
-    private record RunKey(List<Integer> ids, Activations.Keep keep) {
+    private record RunKey(IntBuffer ids, Activations.Keep keep) {
     }
 
     private record Source(Activations run, Site site, int layer) {
@@ -132,14 +135,16 @@ public final class Resolver implements AutoCloseable {
 
     /** A query must attend to something. */
     private void checkAttention(CompiledIntervention intervention, Intervention edits) {
-        edits.list().stream().map(Edit::part).filter(Link.class::isInstance).map(Link.class::cast)
-                .forEach(link -> IntStream.range(0, length).forEach(p -> {
-                    if (intervention.keysOff(link.layer(), link.head(), p).length > p) {
-                        throw new IllegalArgumentException(
-                                "edits: %s: position %d attends to nothing (expected: one link at least that stays)"
-                                        .formatted(link, p));
-                    }
-                }));
+        var links = edits.list().stream().map(Edit::part).filter(Link.class::isInstance).map(Link.class::cast).toList();
+        for (var link : links) {
+            for (int p = 0; p < Math.min(length, links.size()); p++) { // later positions have more keys than there are links
+                if (intervention.keysOff(link.layer(), link.head(), p).size() > p) {
+                    throw new IllegalArgumentException(
+                            "edits: %s: position %d attends to nothing (expected: one link at least that stays)"
+                                    .formatted(link, p));
+                }
+            }
+        }
     }
 
     private void add(CompiledIntervention intervention, Edit edit) {
@@ -346,7 +351,7 @@ public final class Resolver implements AutoCloseable {
     private Activations source(Edit edit) {
         var ids = switch (edit.operation()) {
             case Operation.From(var other) -> {
-                var encoded = model.encode(other);
+                var encoded = prompts.computeIfAbsent(other, model::encode);
                 checkPositions(edit, encoded.length, other);
                 yield encoded;
             }
@@ -376,7 +381,7 @@ public final class Resolver implements AutoCloseable {
     }
 
     private Activations cleanRun(int[] ids, Activations.Keep keep) {
-        return runs.computeIfAbsent(new RunKey(Arrays.stream(ids).boxed().toList(), keep),
+        return runs.computeIfAbsent(new RunKey(IntBuffer.wrap(ids), keep),
                 key -> Activations.forward(model, ids, CompiledIntervention.NONE, keep));
     }
 

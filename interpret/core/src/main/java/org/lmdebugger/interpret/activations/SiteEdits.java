@@ -71,9 +71,10 @@ public final class SiteEdits {
      * @param interventions one for each sequence
      */
     public static List<Group> groups(Site site, int layer, List<CompiledIntervention> interventions) {
-        int steps = interventions.stream().mapToInt(each -> each.rows(site, layer).size()).max().orElse(0);
         var groups = new ArrayList<Group>();
-        for (int k = 0; k < steps; k++) { // the k-th edit of each intervention
+        boolean more = true;
+        for (int k = 0; more; k++) { // the k-th edit of each intervention
+            more = false;
             var kinds = new LinkedHashMap<Kind, List<Member>>();
             for (int s = 0; s < interventions.size(); s++) {
                 var own = interventions.get(s).rows(site, layer);
@@ -81,6 +82,7 @@ public final class SiteEdits {
                     var change = own.get(k).change();
                     kinds.computeIfAbsent(new Kind(change.vectors(), change.width()), kind -> new ArrayList<>())
                             .add(new Member(s, own.get(k)));
+                    more |= k + 1 < own.size();
                 }
             }
             kinds.forEach((kind, members) -> groups.add(new Group(kind.vectors(), kind.width(), members)));

@@ -81,14 +81,12 @@ final class SelectedParts {
 
     /** Adds parts that are edited together. */
     private void add(List<Part> together) {
-        boolean neuron = together.size() == 1 && together.getFirst() instanceof Neuron(int layer, int index)
-                && layer < config.layers() && index < config.feedForwardWidth();
-        families.add(new Family(
-                new int[] {neuron ? number((Neuron) together.getFirst()) : numberOf(together)}, -1));
-    }
-
-    private int number(Neuron neuron) {
-        return neuron.layer() * config.feedForwardWidth() + neuron.neuron();
+        if (together.size() == 1 && together.getFirst() instanceof Neuron(int layer, int neuron)
+                && layer < config.layers() && neuron < config.feedForwardWidth()) {
+            addNeurons(layer, IntStream.of(neuron));
+        } else {
+            families.add(new Family(new int[] {numberOf(together)}, -1));
+        }
     }
 
     private int numberOf(List<Part> together) {
@@ -154,14 +152,14 @@ final class SelectedParts {
                     ofLayer.set(range.first(), range.last() + 1);
                 }
             }
-            addNeurons(layer, ofLayer.stream().toArray());
+            addNeurons(layer, ofLayer.stream());
         }
     }
 
-    private void addNeurons(int layer, int[] neurons) {
-        if (neurons.length > 0) {
-            families.add(new Family(
-                    Arrays.stream(neurons).map(neuron -> number(new Neuron(layer, neuron))).toArray(), -1));
+    private void addNeurons(int layer, IntStream neurons) {
+        var numbers = neurons.map(neuron -> layer * config.feedForwardWidth() + neuron).toArray();
+        if (numbers.length > 0) {
+            families.add(new Family(numbers, -1));
         }
     }
 
@@ -187,8 +185,7 @@ final class SelectedParts {
             });
         }
         for (int layer = 0; layer < layers; layer++) {
-            Arrays.sort(chosen[layer]);
-            addNeurons(layer, chosen[layer]);
+            addNeurons(layer, Arrays.stream(chosen[layer]).sorted());
         }
     }
 }

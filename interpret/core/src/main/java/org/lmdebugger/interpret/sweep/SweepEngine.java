@@ -200,7 +200,7 @@ public final class SweepEngine implements AutoCloseable {
         private final LayerChange[] shifts; // of sequences that are only shifted where they enter; null of others
         private final List<CompiledIntervention> own; // edits but for such shifts
         private final List<CompiledIntervention> all; // with the edits that always hold
-        private final int[] lastLayers; // the highest that is edited in the first s + 1 sequences
+        private final int[] last; // place that is edited in the first s + 1 sequences
 
         Sequences(int[] interventions) {
             this.interventions = interventions;
@@ -208,9 +208,8 @@ public final class SweepEngine implements AutoCloseable {
             shifts = new LayerChange[size];
             own = new ArrayList<>(Collections.nCopies(size, CompiledIntervention.NONE));
             all = new ArrayList<>(Collections.nCopies(size, base));
-            lastLayers = new int[size];
+            last = new int[size];
             var latest = new int[plan.sweep().operations().size()]; // sequence that each operation shifts, plus 1
-            int lastLayer = base.lastLayer();
             for (int s = 0; s < size; s++) {
                 int i = interventions[s];
                 if (i >= 0 && items.isShift(i)) {
@@ -223,10 +222,14 @@ public final class SweepEngine implements AutoCloseable {
                     own.set(s, resolver.resolve(edits));
                     all.set(s, plan.sweep().base().isEmpty() ? own.get(s)
                             : resolver.resolve(plan.sweep().base().and(edits)));
-                    lastLayer = Math.max(lastLayer, all.get(s).lastLayer());
                 }
-                lastLayers[s] = lastLayer;
+                last[s] = Math.max(s == 0 ? -1 : last[s - 1], all.get(s).last());
             }
+        }
+
+        /** Returns whether any of the first {@code count} sequences is edited at a site of a layer, or after it. */
+        boolean areEdited(int count, Site site, int layer) {
+            return count > 0 && last[count - 1] >= CompiledIntervention.place(site, layer);
         }
 
         /** Returns what an edit does to the neurons of its layer; null at positions where it does not hold. */
@@ -331,7 +334,7 @@ public final class SweepEngine implements AutoCloseable {
         }
 
         private void at(Site site, int layer, Tensor at) {
-            if (entered > 0 && part.lastLayers[entered - 1] >= layer) {
+            if (part.areEdited(entered, site, layer)) {
                 edit(site, layer, at);
             }
             enter(site, layer);
@@ -349,7 +352,9 @@ public final class SweepEngine implements AutoCloseable {
             if (site == Site.Z) {
                 edits.applyToAttention(layer, rows(layer), part.all.subList(0, entered), length - n, n);
             }
-            edits.apply(site, layer, at.rows(0, (long) whole * n), part.all.subList(0, whole), length - n);
+            if (part.areEdited(whole, site, layer)) {
+                edits.apply(site, layer, at.rows(0, (long) whole * n), part.all.subList(0, whole), length - n);
+            }
         }
 
         /** Adds the rows of the sequences whose place it is: those of the clean run, then edited. */

@@ -50,6 +50,7 @@ final class SweepItems {
     private final int[] parts; // their numbers
     private final int[] numbers; // of the operation that is done to the part, or of the user's intervention
     private final int[] positions; // where the operation is done; −1 for the sweep's positions
+    private final List<Positions> single; // each position of the prompt by itself
     private final int[] repeated; // the nearest earlier intervention that computes the same, or −1; null if all differ
 
     private SweepItems(Gpt2 model, Sweep sweep, SelectedParts selected, int[] ids) {
@@ -57,6 +58,7 @@ final class SweepItems {
         this.selected = selected;
         config = model.config();
         length = ids.length;
+        single = IntStream.range(0, length).mapToObj(Positions::at).toList();
         int size = countSelected();
         entryOf = new int[size];
         parts = new int[size];
@@ -274,7 +276,7 @@ final class SweepItems {
             return sweep.interventions().get(number);
         }
         var operation = sweep.operations().get(number);
-        var where = position < 0 ? sweep.positions(operation) : Positions.at(position);
+        var where = position < 0 ? sweep.positions(operation) : single.get(position);
         return new Intervention(selected.at(part).stream().map(each -> edit(each, operation, where)).toList());
     }
 
