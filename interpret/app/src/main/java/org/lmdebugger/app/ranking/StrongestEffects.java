@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.PriorityQueue;
+import java.util.function.IntPredicate;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
@@ -82,7 +83,15 @@ public final class StrongestEffects {
     }
 
     public void add(Effects chunk) {
+        add(chunk, _ -> true);
+    }
+
+    /** Adds the effects of a chunk, those alone whose index {@code isMeant}. */
+    public void add(Effects chunk, IntPredicate isMeant) {
         for (int i = 0; i < chunk.size(); i++) {
+            if (!isMeant.test(i)) {
+                continue;
+            }
             if (samples.isPresent() && chunk.edits(i).isSampled()) {
                 int last = i;
                 samples.get().add(chunk, i).ifPresent(means -> add(chunk, last, Optional.of(means)));

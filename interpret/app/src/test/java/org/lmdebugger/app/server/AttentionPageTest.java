@@ -60,4 +60,22 @@ class AttentionPageTest extends PageTest {
                 .filter(element -> element.getAccessibleName().isBlank()).map(WebElement::getTagName).toList();
         assertThat(nameless).isEmpty();
     }
+
+    @Test
+    void aHeadIsPatchedFromAnotherPrompt() {
+        browser.open("#/attention?" + PROMPT + "&layer=0&head=5");
+        browser.settle();
+        browser.type(".patch-from input", "My wife is working as a very old", Keys.ENTER);
+        browser.click("Patch L0H5 from the other prompt");
+        var text = "L0H5=from:\"My wife is working as a very old\"@last";
+        browser.untilText(".edit code", text);
+        var edited = server.debugger.trace(TestServer.PROMPT, Intervention.parse(text)).editedPosition(-1).layers()
+                .getLast().after().getFirst();
+        browser.untilText(".strip", percent(edited.probability()));
+        browser.click("Patch L0H5.pattern from the other prompt");
+        browser.until("both", () -> browser.all(".edit code").size() == 2);
+        browser.click("Patch every part");
+        browser.until("its view", () -> browser.address().contains("#/patching?prompt=Once"));
+        browser.untilText(".aligned", "wife");
+    }
 }

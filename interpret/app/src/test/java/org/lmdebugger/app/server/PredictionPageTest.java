@@ -6,6 +6,7 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -454,6 +455,24 @@ class PredictionPageTest extends PageTest {
     void textCanBeReadInLightAndDark() {
         open("&edit=L1D483%3D-9&edit=-L0D95%3D6&token=%23682&heat=rank");
         assertThat(browser.faintTexts()).isEmpty();
+    }
+
+    @Test
+    void openingThePageTakesFewBytesOnce() {
+        browser.driver.executeCdpCommand("Network.enable", Map.of());
+        browser.driver.executeCdpCommand("Network.clearBrowserCache", Map.of());
+        open("");
+        browser.settle();
+        assertThat(transferred()).as("bytes, with the trace").isBetween(100_000L, 300_000L);
+        open("");
+        browser.settle();
+        assertThat(transferred()).as("bytes of the second time").isLessThan(40_000);
+    }
+
+    /** The bytes, headers included, that the document and all that it asked for took. */
+    private long transferred() {
+        return ((Number) browser.script("return performance.getEntries().filter(each => 'transferSize' in each)"
+                + ".reduce((sum, each) => sum + each.transferSize, 0)")).longValue();
     }
 
     @Test

@@ -106,6 +106,14 @@ class StreamsTest {
         var lowered = json(server.get(path + "/strongest?top=3&measure=logit:%22%20girl%22&change=lowers"));
         lowered.get("effects").forEach(effect -> assertThat(effect.at("/values/1").doubleValue())
                 .isLessThan(lowered.at("/clean/1").doubleValue()));
+        for (var part : List.of("L2", "L2D30", "L2D304")) { // of a sweep of all neurons
+            var ofPart = json(server.get(path + "/strongest?top=1000&part=" + part)).get("effects");
+            assertThat(ofPart).hasSize(part.equals("L2") ? 768 : 1);
+            assertThat(ofPart).allSatisfy(
+                    effect -> assertThat(effect.at("/edits/0").textValue()).matches(part + "(D\\d+)?=0@last"));
+        }
+        assertThat(json(server.get(path + "/strongest?part=")).get("effects")).hasSize(50);
+        assertThat(json(server.get(path + "/strongest?part=L9")).get("effects")).isEmpty();
         assertThat(server.get(path + "/strongest?change=up").statusCode()).isEqualTo(400);
         assertThat(server.get(path + "/strongest?top=0").statusCode()).isEqualTo(400);
         assertThat(server.get(path + "/strongest?measure=entropy").statusCode()).isEqualTo(400);

@@ -55,6 +55,17 @@ class SweepPageTest extends PageTest {
         browser.until("an intervention", () -> browser.all(".edit").size() == 1);
         assertThat(browser.texts(".edit .neuron")).containsExactly(strongest.replaceFirst("=.*", ""));
 
+        browser.type("[type=search]", "L2D3", Keys.ENTER);
+        browser.untilText("h2", "The 1 strongest cause of “L2D3”");
+        assertThat(browser.texts(".causes tbody th")).containsExactly("L2D3");
+        browser.type("[type=search]", "LIKED", Keys.ENTER);
+        browser.untilText("h2", "of “LIKED”");
+        browser.untilText(".causes tbody tr:first-child", "L0D409");
+        assertThat(browser.texts(".causes tbody .promotes")).allSatisfy(each -> assertThat(each).contains("liked"));
+        browser.type("[type=search]", Keys.DELETE, Keys.ENTER);
+        browser.until("all again", () -> browser.all(".causes tbody tr").size() == 50);
+        browser.settle();
+
         var seen = browser.find("#main .causes").getText();
         browser.open(browser.address().replaceFirst("^[^#]*", ""));
         browser.find(".causes tbody tr");

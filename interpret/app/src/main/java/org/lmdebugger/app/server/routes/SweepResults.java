@@ -52,17 +52,30 @@ final class SweepResults {
     record Effect(int prompt, List<String> edits, int layer, int neuron, List<Float> values, List<String> says) {
     }
 
-    /** Returns the {@code top} effects that move the measure farthest from the unedited prompt's. */
-    Strongest strongest(Debugger debugger, String measureName, Change change, int top) {
+    /**
+     * Returns the {@code top} effects that move the measure farthest from the unedited prompt's.
+     *
+     * @param part a part, or the beginning of its name up to a number's end; null for all
+     */
+    Strongest strongest(Debugger debugger, String measureName, Change change, int top, String part) {
         var measure = measure(measureName);
         var strongest = new StrongestEffects(top, measure, change);
-        chunks.forEach(strongest::add);
+        chunks.forEach(chunk -> strongest.add(chunk,
+                index -> part == null || isOf(part, chunk.edits(index).list().getFirst().part().toString())));
         var effects = strongest.effects();
         var said = TopTokens.of(debugger, effects.stream().filter(effect -> effect.layer() >= 0)
                 .map(effect -> new Neuron(effect.layer(), effect.neuron())).toList(), SAID);
         return new Strongest(measures.stream().map(Measure::toString).toList(), measure.toString(),
                 chunks.isEmpty() ? List.of() : measures.stream().map(each -> chunks.getFirst().clean(each)).toList(),
                 effects.stream().map(effect -> effect(effect, said)).toList());
+    }
+
+    /** Returns whether a part's name begins with {@code start}, where no number is cut: L2D3 is not the start of L2D30. */
+    private static boolean isOf(String start, String part) {
+        boolean cutsNumber = !start.isEmpty() && part.length() > start.length()
+                && Character.isDigit(start.charAt(start.length() - 1))
+                && Character.isDigit(part.charAt(start.length()));
+        return part.startsWith(start) && !cutsNumber;
     }
 
     private Effect effect(StrongestEffects.Effect effect, Map<Neuron, List<TokenLogit>> said) {

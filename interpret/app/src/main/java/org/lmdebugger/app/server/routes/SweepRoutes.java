@@ -184,7 +184,8 @@ public final class SweepRoutes {
         int top = Requests.number(context, "top", 50, 1000);
         var change = change(context.queryParam("change"));
         Responses.json(context, inference.call(context,
-                debugger -> new SweepResults(job).strongest(debugger, context.queryParam("measure"), change, top)));
+                debugger -> new SweepResults(job).strongest(debugger, context.queryParam("measure"), change, top,
+                        context.queryParam("part"))));
     }
 
     private static Change change(String name) {

@@ -10,6 +10,7 @@ import { Export } from '../part/export.js';
 import { Interventions } from '../part/interventions.js';
 import { textButton } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
+import { patchFrom } from '../part/patch-from.js';
 import { Pattern } from '../part/pattern.js';
 import { Prompt } from '../part/prompt.js';
 import { segments } from '../part/segments.js';
@@ -232,7 +233,8 @@ export const Attention = {
                 ),
                 attended(tokens, rows, chosen.position),
                 sources(found, chosen, tokens),
-                h('p', ['Its output promotes ', words(found.promotes.map(each => each.token))])
+                h('p', ['Its output promotes ', words(found.promotes.map(each => each.token))]),
+                patchFrom([name, `${name}.pattern`], place(data))
             ]);
         };
 

@@ -3,7 +3,7 @@ import { h, onUnmounted, reactive, watch } from '/lib/vue.js';
 import { events, get, post, request } from '../api.js';
 import { label, parseEdit } from '../edits.js';
 import { useLoad } from '../load.js';
-import { addText, enabledTexts, say, state } from '../state.js';
+import { addText, enabledTexts, nameOf, say, state } from '../state.js';
 import { changeOf, decimals, plural, unitOf, valueOf } from '../text.js';
 import { Export } from '../part/export.js';
 import { iconButton } from '../part/icon.js';
@@ -25,6 +25,16 @@ function difference(measure, change, isAnother, digits) {
 /** Whether a selection is of other parts than neurons, such as heads. */
 const isSites = text => /^(heads|[qkv]|pattern|links|pre|mid|post|attention|ffn)\b|^L\d+(H|\.)/.test(text);
 
+const LISTED = 50; // effects
+const SEARCHED = 1000; // of the strongest, for names and words
+
+/** Whether a search is for a neuron, a head or a layer, by the beginning of its name. */
+const isPart = search => /^L\d/.test(search);
+
+/** Whether an effect's neuron has a name, or promotes a token, with these words in it. */
+const isNamed = ({ layer, neuron, says }, words) =>
+    [nameOf(layer, neuron) ?? '', ...says].some(text => text.toLowerCase().includes(words.toLowerCase()));
+
 /** The edit that a sweep made of a neuron. */
 function editOf({ mode, operations, at }, neuron) {
     const [name, amount] = (operations?.[0] ?? 'off').split(/:(.*)/s);
@@ -37,16 +47,17 @@ function editOf({ mode, operations, at }, neuron) {
 
 export const Sweep = {
     setup() {
-        const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure', change: 'any', began: null });
+        const run = reactive({ job: null, problem: null, starting: false, measure: null, order: 'measure', change: 'any', search: '', began: null });
         let controller = null;
         const path = () => '/api/v1/sweeps/' + encodeURIComponent(state.sweep);
         const ready = () => (run.job?.state === 'done' && run.measure !== null ? { path: path(), measure: run.measure, change: run.change } : null);
         const part =
             name =>
-            ({ path, measure, change }, signal) =>
-                get(`${path}/${name}?top=50&measure=${encodeURIComponent(measure)}&change=${change}`, signal);
-        const strongest = useLoad(ready, part('strongest'), ({ path }) => path);
-        const map = useLoad(() => ready() && { ...ready(), change: 'any' }, part('map'), ({ path }) => path);
+            ({ path, ...query }, signal) =>
+                get(`${path}/${name}?${new URLSearchParams(query)}`, signal);
+        const found = () => (run.search === '' ? { top: LISTED } : isPart(run.search) ? { top: LISTED, part: run.search } : { top: SEARCHED });
+        const strongest = useLoad(() => ready() && { ...ready(), ...found() }, part('strongest'), ({ path }) => path);
+        const map = useLoad(() => ready() && { path: path(), measure: run.measure }, part('map'), ({ path }) => path);
 
         /** What the form asks for. */
         const wanted = () => ({
@@ -143,10 +154,13 @@ export const Sweep = {
                 h('button', { type: 'button', class: 'danger', onClick: cancel }, 'Cancel')
             ]);
 
-        const sorted = () =>
-            run.order === 'measure'
+        const shown = () =>
+            run.search === '' || isPart(run.search)
                 ? strongest.data.effects
-                : [...strongest.data.effects].sort((a, b) => a.layer - b.layer || a.neuron - b.neuron);
+                : strongest.data.effects.filter(each => isNamed(each, run.search)).slice(0, LISTED);
+
+        const sorted = () =>
+            run.order === 'measure' ? shown() : [...shown()].sort((a, b) => a.layer - b.layer || a.neuron - b.neuron);
 
         /** Of each measure, how many decimals its column has. */
         const digits = () =>
@@ -194,7 +208,16 @@ export const Sweep = {
         const causes = (columns = digits()) =>
             h('section', { class: 'panel', 'aria-label': 'Causes' }, [
                 h('div', { class: 'row spread' }, [
-                    h('h2', `The ${strongest.data.effects.length} strongest causes`),
+                    h('h2', `The ${plural(shown().length, 'strongest cause')}${run.search === '' ? '' : ` of “${run.search}”`}`),
+                    h('input', {
+                        type: 'search',
+                        'aria-label': 'Search the effects',
+                        placeholder: 'L2D304, L2, a name, a token',
+                        title: `Neurons, heads or layers among all effects; names and promoted tokens among the ${SEARCHED} strongest`,
+                        value: run.search,
+                        spellcheck: false,
+                        onChange: event => (run.search = event.target.value.trim())
+                    }),
                     segments(
                         'Change of the measure',
                         [
