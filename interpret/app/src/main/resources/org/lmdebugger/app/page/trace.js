@@ -32,8 +32,11 @@ export const followed = () => ({
  *          not jump, but must not be seen then.
  */
 export function useTrace(options, texts = enabledTexts) {
+    const wanted = () => (state.prompt === '' || options() === null ? null : options() && { prompt: state.prompt, ...options() });
+    // Total effects take longer than all the rest together, so they follow, unless rows are in their order.
+    const isLate = () => Boolean(wanted()?.total) && state.order !== 'total';
     const clean = useLoad(
-        () => (state.prompt === '' || options() === null ? null : options() && { prompt: state.prompt, ...options() }),
+        () => wanted() && { ...wanted(), total: wanted().total && !isLate() },
         load,
         ({ prompt, positions }) => [prompt, positions]
     );
@@ -50,12 +53,17 @@ export function useTrace(options, texts = enabledTexts) {
         load,
         ({ prompt, positions, target, mode, edits }) => [prompt, positions, target, mode, edits.map(kindOf)]
     );
+    const total = useLoad(
+        () => (isLate() && clean.data !== null && !clean.busy ? wanted() : null),
+        load,
+        ({ prompt, positions, target, against }) => [prompt, positions, target, against]
+    );
     const data = shallowRef(null);
-    watch([() => clean.data, () => edited.data], () => {
+    watch([() => clean.data, () => edited.data, () => total.data], () => {
         if (clean.data) {
             data.value = {
                 tokens: clean.data.tokens,
-                clean: clean.data.positions,
+                clean: (total.data ?? clean.data).positions,
                 edited: edited.data?.edited.positions ?? null
             };
         }
@@ -67,11 +75,12 @@ export function useTrace(options, texts = enabledTexts) {
         edited,
         data,
         isOutdated: computed(() => clean.data === null),
-        busy: computed(() => clean.busy || edited.busy),
-        problem: computed(() => clean.problem ?? edited.problem),
+        busy: computed(() => clean.busy || edited.busy || total.busy),
+        problem: computed(() => clean.problem ?? edited.problem ?? total.problem),
         again() {
             clean.again++;
             edited.again++;
+            total.again++;
         }
     };
 }

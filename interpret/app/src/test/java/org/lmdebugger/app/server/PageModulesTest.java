@@ -127,7 +127,7 @@ class PageModulesTest extends PageTest {
 
     @TestFactory
     Stream<DynamicContainer> aModulePassesItsCases() {
-        return Stream.of("edits", "text", "state", "export", "routes").map(module -> {
+        return Stream.of("edits", "text", "scale", "state", "export", "routes").map(module -> {
             var results = run(CASES.formatted(resource(module + ".test.js")), null);
             assertThat(results).isNotEmpty();
             return dynamicContainer(module + ".js", results.stream().map(result -> passed((List<?>) result)));

@@ -35,7 +35,6 @@ public final class Assets {
         try {
             addFolder(Assets.class.getResource("/org/lmdebugger/app/page/").toURI());
             addLibrary("vue", "vue.runtime.esm-browser.prod.js", "/lib/vue.js");
-            addLibrary("d3", "d3.min.js", "/lib/d3.js");
             try (var description = resource("org/lmdebugger/app/openapi.yaml")) {
                 add(DESCRIPTION, description.readAllBytes());
             }

@@ -1,5 +1,6 @@
 // Tokens as a cloud of words, the heavier the larger, placed along a spiral from the middle without overlap.
 import { h } from '/lib/vue.js';
+import { linear } from '../scale.js';
 import { parts, visible } from '../text.js';
 
 const WIDTH = 640;
@@ -18,7 +19,7 @@ function place(words) {
 
 function placeAt(words, most) {
     const logits = words.map(each => each.logit);
-    const weight = window.d3.scaleLinear([Math.min(...logits) * 0.9, Math.max(...logits)], [0, 1]);
+    const weight = linear([Math.min(...logits) * 0.9, Math.max(...logits)], [0, 1]);
     const placed = [];
     for (const each of words) {
         const size = most * (0.3 + 0.7 * weight(each.logit));

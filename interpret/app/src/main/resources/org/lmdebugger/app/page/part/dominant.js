@@ -71,7 +71,6 @@ export function dominant(clean, edited, { count, at, extra = null }) {
     const both = edited !== undefined && edited !== null;
     const rows = listed(clean, edited, count);
     const largest = Math.max(...clean.map(each => each.score), ...(edited ?? []).map(each => each.score), 1e-9);
-    const totals = clean.some(each => each.total !== undefined);
     const head = text => h('th', { scope: 'col', class: text }, text);
     return h('table', { class: 'dominant picture' }, [
         h('caption', { class: 'unseen' }, 'Dominant sub-updates'),
@@ -83,7 +82,7 @@ export function dominant(clean, edited, { count, at, extra = null }) {
                 head('coeff.'),
                 head('score'),
                 head('direct'),
-                totals && head('total'),
+                head('total'),
                 h('th', h('span', { class: 'unseen' }, 'Change and tools'))
             ])
         ),
@@ -105,7 +104,7 @@ export function dominant(clean, edited, { count, at, extra = null }) {
                         h('span', fixed((row.edited ?? row.clean).score))
                     ]),
                     pair(...values('direct'), value => signed(value), direction),
-                    totals && pair(...values('total'), value => signed(value), direction),
+                    pair(...values('total'), value => signed(value), direction),
                     h('td', { class: 'end' }, [
                         both && change({ ...row, clean: row.listed, edited: row.stays }),
                         interveneButton(layer, neuron, at)

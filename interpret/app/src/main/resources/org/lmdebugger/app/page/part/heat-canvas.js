@@ -2,6 +2,7 @@
 import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { isDark } from '../media.js';
 import { draw as drawOn } from '../picture.js';
+import { colours } from '../scale.js';
 
 const LETTER = 7; // pixels, about
 const LINE = 12; // pixels of a row or column that has its name beside it
@@ -42,7 +43,7 @@ export const HeatCanvas = {
 
         function paint(pen, style) {
             const of = name => style.getPropertyValue(name).trim();
-            const colour = window.d3.scaleLinear([-1, 0, 1], [of('--cold'), of('--raised'), of('--heat')]);
+            const colour = colours(of('--cold'), of('--raised'), of('--heat'));
             const edge = size.width > 4 ? 1 : 0;
             const [isReadable, named] = [size.width >= READABLE, Math.ceil(LINE / size.height)];
             pen.font = `11px ${style.fontFamily}`;

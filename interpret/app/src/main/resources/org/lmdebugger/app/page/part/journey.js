@@ -2,6 +2,7 @@
 import { h } from '/lib/vue.js';
 import { Export } from './export.js';
 import { isNarrow } from '../media.js';
+import { linear, logarithmic, path } from '../scale.js';
 import { percent, rank, token } from '../text.js';
 
 const HEIGHT = 170;
@@ -15,16 +16,12 @@ function points(position) {
 }
 
 export function journey(clean, edited) {
-    const { d3 } = window;
     const width = isNarrow.value ? 340 : 760; // about that of the screen, so that texts are as large as elsewhere
     const lines = [['clean', points(clean)], edited && ['edited', points(edited)]].filter(Boolean);
     const worst = Math.max(10, ...lines.flatMap(([, line]) => line.map(each => each.rank + 1)));
-    const x = d3.scaleLinear([0, clean.layers.length], [MARGIN.left, width - MARGIN.right]);
-    const y = d3.scaleLog([1, worst], [MARGIN.top, HEIGHT - MARGIN.bottom]);
-    const path = d3.line(
-        each => x(each.at),
-        each => y(each.rank + 1)
-    );
+    const x = linear([0, clean.layers.length], [MARGIN.left, width - MARGIN.right]);
+    const y = logarithmic([1, worst], [MARGIN.top, HEIGHT - MARGIN.bottom]);
+    const way = line => path(line.map(each => [x(each.at), y(each.rank + 1)]));
     const chosen = clean.layers.at(-1).chosen[0];
     const says = lines
         .map(([kind, line]) => `${kind}: ${rank(line[0].rank)} at first, ${rank(line.at(-1).rank)} at last`)
@@ -61,7 +58,7 @@ export function journey(clean, edited) {
                 ),
             lines.map(([kind, line]) =>
                 h('g', { class: kind, key: kind }, [
-                    h('path', { d: path(line) }),
+                    h('path', { d: way(line) }),
                     line.map((each, index) =>
                         h(
                             'circle',

@@ -2,6 +2,7 @@
 import { h, onMounted, ref, watch } from '/lib/vue.js';
 import { isDark } from '../media.js';
 import { draw as drawOn } from '../picture.js';
+import { colours } from '../scale.js';
 
 export const Pattern = {
     props: {
@@ -23,7 +24,7 @@ export const Pattern = {
         /** A unit is a token. */
         function paint(pen, style) {
             const length = props.rows.length;
-            const colour = window.d3.scaleLinear([0, 1], ['--raised', '--accent'].map(name => style.getPropertyValue(name).trim()));
+            const colour = colours(...['--raised', '--raised', '--accent'].map(name => style.getPropertyValue(name).trim()));
             pen.fillStyle = style.getPropertyValue('--page').trim();
             pen.fillRect(0, 0, length, length);
             props.rows.forEach((row, query) =>

@@ -3,6 +3,7 @@ import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
 import { label } from '../edits.js';
 import { isDark } from '../media.js';
 import { draw as drawOn } from '../picture.js';
+import { colours } from '../scale.js';
 import { measured, unitOf } from '../text.js';
 import { Export } from './export.js';
 import { nameOf } from '../state.js';
@@ -53,15 +54,7 @@ export const SweepMap = {
 
         function paint(pen, style) {
             const largest = Math.max(1e-12, ...rows.flat().map(each => Math.abs(each.change ?? 0)));
-            const ends = {
-                more: style.getPropertyValue('--for'),
-                less: style.getPropertyValue('--against'),
-                none: style.getPropertyValue('--surface')
-            };
-            const colour = window.d3.scaleLinear(
-                [-1, 0, 1],
-                [ends.less, ends.none, ends.more].map(each => each.trim())
-            );
+            const colour = colours(...['--against', '--surface', '--for'].map(name => style.getPropertyValue(name).trim()));
             rows.forEach((row, layer) => {
                 row.forEach((each, column) => {
                     pen.fillStyle =
