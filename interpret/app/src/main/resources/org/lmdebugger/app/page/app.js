@@ -2,6 +2,8 @@
 import { createApp, h, nextTick, onMounted, watch } from '/lib/vue.js';
 import { Panel } from './part/panel.js';
 import { problemNotice } from './part/notice.js';
+import { Guide } from './part/guide.js';
+import { Shortcuts } from './part/shortcuts.js';
 import { link, loadModel, session, start, state } from './state.js';
 import { plural } from './text.js';
 import { Attention } from './view/attention.js';
@@ -106,13 +108,15 @@ const App = {
                 state.edits.length > 0 &&
                     !WITH_PROMPT.includes(state.view) &&
                     h('a', { class: 'badge', href: link('prediction') }, plural(state.edits.length, 'intervention')),
-                model()
+                model(),
+                h(Shortcuts, { views: Object.keys(TABS) })
             ]),
             h('main', { id: 'main', tabindex: -1 }, [
                 problemNotice(session.problem, loadModel),
                 PARENTS[state.view] === undefined && h('h1', { class: 'unseen' }, TABS[state.view]),
                 h(VIEWS[state.view], { key: `${state.view} ${state.id}` })
             ]),
+            h(Guide),
             h(Panel),
             h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite' }, session.said)
         ];

@@ -1,7 +1,7 @@
 // One layer at one position: before, what its feed-forward part adds, after.
 import { h } from '/lib/vue.js';
 import { show } from '../media.js';
-import { enabledEdits, link, say, state } from '../state.js';
+import { enabledEdits, link, say, session, state } from '../state.js';
 import { isFollowed } from '../trace.js';
 import { percent, rank, token } from '../text.js';
 import { dominant, dominantRows } from './dominant.js';
@@ -11,6 +11,18 @@ import { targetText } from './target.js';
 
 /** The dominant value vectors of a traced layer, as {layer, neuron, …}. */
 export const neuronsOf = ({ layer, dominant }) => dominant.map(each => ({ ...each, layer }));
+
+/** Whether only the head of a layer's card is shown. */
+export const isFolded = layer => session.folded.has(layer);
+
+function fold(layer, folded) {
+    folded ? session.folded.add(layer) : session.folded.delete(layer);
+}
+
+export function foldAll(layers, folded) {
+    session.folded = new Set(folded ? Array.from({ length: layers }, (_, layer) => layer) : []);
+    say(folded ? 'All layers collapsed' : 'All layers open');
+}
 
 /** How a followed token fares in this layer. */
 function standing(chosen, kind) {
@@ -53,7 +65,18 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
         [
             h('header', { class: 'row spread' }, [
                 h('h3', [
-                    `Layer ${index}`,
+                    step
+                        ? h(
+                              'button',
+                              {
+                                  type: 'button',
+                                  class: 'fold',
+                                  'aria-expanded': String(!isFolded(index)),
+                                  onClick: () => fold(index, !isFolded(index))
+                              },
+                              [h('span', { 'aria-hidden': 'true' }, isFolded(index) ? '▸' : '▾'), `Layer ${index}`]
+                          )
+                        : `Layer ${index}`,
                     edits > 0 && h('span', { class: 'badge' }, edits === 1 ? '1 edit' : `${edits} edits`)
                 ]),
                 chosen &&
@@ -64,10 +87,10 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
                     ]),
                 h('div', { class: 'row' }, [
                     step && h('a', { class: 'quiet', href: link('step', '', { layer: index }) }, 'Step from here'),
-                    h(Export, { what: `layer ${index}`, rows })
+                    h(Export, { what: `layer ${index}`, picture: !(step && isFolded(index)), rows })
                 ])
             ]),
-            h('div', { class: 'columns picture' }, [
+            !(step && isFolded(index)) && h('div', { class: 'columns picture' }, [
                 h('section', [
                     h('h4', 'Before'),
                     predictions(layer.before, other?.before, state.top, `Likeliest tokens before layer ${index}`)
@@ -88,6 +111,7 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
 /** Opens the card of a layer and brings it into sight. */
 export function showLayer(layer) {
     state.layer = layer;
+    fold(layer, false);
     say(`Layer ${layer}`);
     const card = document.getElementById(`layer-${layer}`);
     show(card, 'start');

@@ -2,15 +2,16 @@
 import { computed, h, nextTick, watch } from '/lib/vue.js';
 import { post } from '../api.js';
 import { useLoad } from '../load.js';
-import { enabledTexts, state } from '../state.js';
+import { enabledTexts, session, state } from '../state.js';
 import { token } from '../text.js';
 import { atPosition, followed, isFollowed, positionText, useTrace } from '../trace.js';
+import { decline, isOffered } from '../part/guide.js';
 import { HeatMap, heightOf } from '../part/heat-map.js';
 import { Interventions } from '../part/interventions.js';
 import { journey } from '../part/journey.js';
 import { dominant, dominantRows, ORDERS } from '../part/dominant.js';
 import { Export } from '../part/export.js';
-import { effectsHint, layerCard, neuronsOf, showLayer } from '../part/layer-card.js';
+import { effectsHint, foldAll, isFolded, layerCard, neuronsOf, showLayer } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { predictionRows, predictions } from '../part/predictions.js';
 import { Prompt } from '../part/prompt.js';
@@ -19,8 +20,18 @@ import { glance, headline, Strip } from '../part/strip.js';
 import { Target } from '../part/target.js';
 import { TokenInput } from '../part/token-input.js';
 
+/** On a first visit, one finding. */
+const offer = () =>
+    isOffered() &&
+    h('p', { class: 'row wrap offer' }, [
+        'Your first visit? See one finding, in five steps. ',
+        h('button', { type: 'button', class: 'primary', onClick: () => (session.guide = 0) }, 'Show me'),
+        h('button', { type: 'button', class: 'quiet', onClick: decline }, 'No, thanks')
+    ]);
+
 const welcome = () =>
     emptyNotice(
+        offer(),
         h('h2', 'How does the next token come about?'),
         h('p', 'Write a prompt, or try one above.'),
         h('ol', [
@@ -88,6 +99,12 @@ export const Prediction = {
                 count => (state.top = count)
             );
 
+        /** Collapses all layers, or opens them if all are collapsed. */
+        const folding = count => {
+            const isOpen = Array.from({ length: count }, (_, layer) => layer).some(layer => !isFolded(layer));
+            return h('button', { type: 'button', class: 'quiet', onClick: () => foldAll(count, isOpen) }, isOpen ? 'Collapse all' : 'Open all');
+        };
+
         const ways = (clean, edited) => {
             const first = chosenIn(clean) === undefined ? way.data?.positions[0] : clean;
             const second = chosenIn(edited) === chosenIn(first) ? edited : undefined; // else it is about to come
@@ -126,7 +143,7 @@ export const Prediction = {
         const layersOf = (tokens, clean, edited) => [
             h('div', { class: 'row spread layers-head' }, [
                 h('h2', ['Layers at position ', String(clean.position), ', ', token(tokens[clean.position].text)]),
-                h('div', { class: 'row wrap' }, [order(), density()])
+                h('div', { class: 'row wrap' }, [order(), density(), folding(clean.layers.length)])
             ]),
             h(Target, { position: clean, choose: false }),
             effectsHint(clean),
