@@ -111,6 +111,11 @@ __device__ T rounded(float value) {
     }
 }
 
+// Returns the nearest number with ten bits of mantissa, as TF32 has; of two, that with the larger magnitude.
+__device__ inline float tf32(float value) {
+    return fabsf(value) < INFINITY ? __uint_as_float((__float_as_uint(value) + 0x1000) & ~0x1fffu) : value;
+}
+
 template <class T>
 __device__ T warpSum(T value) {
     for (int other = 16; other > 0; other /= 2) {

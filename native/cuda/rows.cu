@@ -1,11 +1,6 @@
 // Kernels without arithmetic: moving rows, converting their types, and counting.
 #include "common.cuh"
 
-// Returns the nearest number with ten bits of mantissa, as TF32 has; of two, that with the larger magnitude.
-__device__ inline float tf32(float value) {
-    return fabsf(value) < INFINITY ? __uint_as_float((__float_as_uint(value) + 0x1000) & ~0x1fffu) : value;
-}
-
 template <int W, class T>
 __global__ void __launch_bounds__(THREADS)
 gatherRows(View<T> to, View<const T> from, const int32_t* rows, int64_t columns) {
@@ -60,7 +55,7 @@ static int32_t bySize(int32_t type, F f) {
 }
 
 int32_t lmdebugger_abi(void) {
-    return 5;
+    return 6;
 }
 
 int32_t lmdebugger_gather_rows(const lmdebugger_matrix* to, const lmdebugger_matrix* from,

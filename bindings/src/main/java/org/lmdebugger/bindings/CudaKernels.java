@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 5;
+    static final int ABI = 6;
 
     /** The type of a matrix's elements. */
     public enum Type {
@@ -90,6 +90,14 @@ public final class CudaKernels {
     public void biasResidual(Matrix x, Matrix y, Matrix bias) {
         check("lmdebugger_bias_residual", LmDebugger.lmdebugger_bias_residual(at(0, x), at(1, y), at(2, bias),
                 stream), x);
+    }
+
+    /** @param bias, residual absent if null; gelu is the header's number of an activation, 0 for none */
+    public void multiplyFew(Matrix c, Matrix residual, Matrix a, Matrix b, Matrix bias, boolean tf32, int gelu) {
+        check("lmdebugger_multiply_few",
+                LmDebugger.lmdebugger_multiply_few(at(0, c), at(1, residual), at(2, a), at(3, b),
+                        at(4, bias), tf32 ? 1 : 0, gelu, stream),
+                c);
     }
 
     public void attention(Matrix out, Matrix queries, Matrix prefixKeys, Matrix prefixValues, Matrix keys,

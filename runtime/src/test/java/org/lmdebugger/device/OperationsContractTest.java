@@ -142,36 +142,97 @@ class OperationsContractTest extends ContractTest {
         assertThat(c.toFloats()[0]).isEqualTo(1 + 0x1p-20f);
     }
 
-    /** Up to the number of rows where a batch is decoded together: on the CPU to the bit, on a card but for its sums. */
-    @Test
-    void aRowsProductDoesNotDependOnOtherRows() {
+    /** Up to the number of rows where a batch is decoded together: of a card's transposed products but for their sums. */
+    @ParameterizedTest
+    @ValueSource(ints = {77, 80})
+    void aRowsProductDoesNotDependOnOtherRows(int n) {
         try (var _ = Emulation.set("LMDEBUGGER_EMULATED_SHAPES", 1)) {
-            compareRows();
+            compareRows(n);
         }
     }
 
-    private void compareRows() {
-        var a = Matrix.random(12, 300, 1);
-        var b = Matrix.random(300, 77, 2).on(device, scope);
-        var bt = Matrix.random(77, 300, 2).on(device, scope);
-        var together = empty(12, 77);
-        var alone = empty(1, 77);
+    private void compareRows(int n) {
+        var a = Matrix.random(16, 300, 1);
+        var b = Matrix.random(300, n, 2).on(device, scope);
+        var bt = Matrix.random(n, 300, 2).on(device, scope);
+        var alone = empty(1, n);
         var as = a.on(device, scope);
-        for (int r = 0; r < 12; r++) {
-            int row = r;
-            run(s -> s.multiply(together, as, b));
+        for (int rows : new int[] {3, 7, 16}) {
+            var together = empty(rows, n);
+            int row = rows - 1;
+            run(s -> s.multiply(together, as.rows(0, rows), b));
             run(s -> s.multiply(alone, as.row(row), b));
-            assertSameRow(alone, together.row(r));
-            run(s -> s.multiplyTransposed(together, as, bt));
+            assertSameRow(alone, together.row(row), 0);
+            run(s -> s.multiplyTransposed(together, as.rows(0, rows), bt));
             run(s -> s.multiplyTransposed(alone, as.row(row), bt));
-            assertSameRow(alone, together.row(r));
+            // cuBLAS adds 300 products in an order of its own for each shape; each sum has the rounding of products
+            assertSameRow(alone, together.row(row), TestDevice.isCpu() ? 0 : 2 * (3 * 300 * 0x1p-24f + (float) FEW));
         }
     }
 
-    /** A card's cuBLAS adds 300 products in an order of its own for each shape; each sum has the rounding of products. */
-    private static void assertSameRow(Tensor alone, Tensor together) {
-        float rounding = TestDevice.isCpu() ? 0 : 2 * (3 * 300 * 0x1p-24f + (float) FEW);
+    private static void assertSameRow(Tensor alone, Tensor together, float rounding) {
         assertThat(alone.toFloats()).usingComparatorWithPrecision(rounding).containsExactly(together.toFloats());
+    }
+
+    /** A device may compute both at once; where the product is read in between, it cannot. */
+    @ParameterizedTest
+    @CsvSource({"1, 768, 64", "3, 30, 33", "5, 20, 40", "16, 48, 260", "17, 48, 260"})
+    void theOperationAfterAProduct(int m, int n, int k) {
+        var a = Matrix.random(m, k, 1).on(device, scope);
+        var b = Matrix.random(k, n, 2).on(device, scope);
+        var bias = Matrix.random(1, n, 3).on(device, scope);
+        for (int operation = 0; operation < 4; operation++) {
+            var results = new ArrayList<float[]>();
+            for (boolean read : new boolean[] {false, true}) {
+                var c = empty(m, n);
+                var x = Matrix.random(m, n, 4).on(device, scope);
+                var product = new float[m * n];
+                int chosen = operation;
+                run(s -> {
+                    s.multiply(c, a, b);
+                    if (read) {
+                        s.download(product, c);
+                    }
+                    switch (chosen) {
+                        case 0 -> s.addBias(c, bias);
+                        case 1 -> s.biasGelu(c, bias, Gelu.TANH);
+                        case 2 -> s.biasGelu(c, bias, Gelu.ERF);
+                        default -> s.biasResidual(x, c, bias);
+                    }
+                });
+                results.add(c.toFloats());
+                results.add(x.toFloats());
+                if (read && chosen == 3) {
+                    assertThat(results.get(0)).as("the product itself").isEqualTo(product);
+                }
+            }
+            float rounding = operation == 1 || operation == 2 ? (float) FEW : 0; // of two kernels' activations
+            assertThat(results.get(0)).usingComparatorWithPrecision(rounding).containsExactly(results.get(2));
+            assertThat(results.get(1)).isEqualTo(results.get(3));
+        }
+    }
+
+    /** The first operand itself, or a product that is not the latest. */
+    @Test
+    void theOperationAfterAProductMayBelongToAnother() {
+        var b = Matrix.random(20, 20, 2);
+        var bias = Matrix.random(1, 20, 3);
+        var a = Matrix.random(4, 20, 1);
+        var x = a.on(device, scope);
+        var first = empty(4, 20);
+        var second = empty(4, 20);
+        run(s -> {
+            s.multiply(first, x, b.on(device, scope));
+            s.multiply(second, x, b.on(device, scope));
+            s.addBias(first, bias.on(device, scope));
+            s.multiply(second, x, b.on(device, scope));
+            s.biasResidual(x, second, bias.on(device, scope));
+        });
+        ToDoubleBiFunction<Integer, Integer> product = (r, i) -> IntStream.range(0, 20)
+                .mapToDouble(j -> a.at(r, j) * b.at(j, i)).sum();
+        assertClose(first, 1e-5, 1e-5, (r, i) -> product.applyAsDouble(r, i) + bias.at(0, i));
+        assertClose(second, 1e-5, 1e-5, product);
+        assertClose(x, 1e-5, 1e-5, (r, i) -> a.at(r, i) + product.applyAsDouble(r, i) + bias.at(0, i));
     }
 
     @Test

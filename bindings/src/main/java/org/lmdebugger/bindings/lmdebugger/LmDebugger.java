@@ -746,6 +746,73 @@ public class LmDebugger extends LmDebugger$shared {
         }
     }
 
+    private static class lmdebugger_multiply_few {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_INT,
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_multiply_few");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_multiply_few$descriptor() {
+        return lmdebugger_multiply_few.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_multiply_few$handle() {
+        return lmdebugger_multiply_few.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_multiply_few$address() {
+        return lmdebugger_multiply_few.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_multiply_few(MemorySegment c, MemorySegment residual, MemorySegment a, MemorySegment b, MemorySegment bias, int tf32, int gelu, MemorySegment stream) {
+        var mh$ = lmdebugger_multiply_few.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_multiply_few", c, residual, a, b, bias, tf32, gelu, stream);
+            }
+            return (int)mh$.invokeExact(c, residual, a, b, bias, tf32, gelu, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lmdebugger_attention {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LmDebugger.C_INT,

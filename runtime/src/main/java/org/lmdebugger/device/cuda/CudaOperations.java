@@ -29,7 +29,10 @@ import org.lmdebugger.device.Sampling;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorAccess;
 
-/** Operations on a GPU, queued in this object's stream when they return. All memory is allocated by the constructor. */
+/**
+ * Operations on a GPU, queued in this object's stream when they return, products of few rows with the operation after
+ * them. All memory is allocated by the constructor.
+ */
 final class CudaOperations implements Operations, AutoCloseable {
     /** Size of the workspace that cuBLAS recommends for the largest GPUs, in bytes. */
     private static final long WORKSPACE = 32 << 20;
@@ -40,8 +43,9 @@ final class CudaOperations implements Operations, AutoCloseable {
     private final Deque<Runnable> owned = new ArrayDeque<>(); // resources to close, the newest first
     private final CudaStream stream;
     private final CublasHandle blas;
-    private final CudaKernels kernels;
+    private final CudaKernels kernels; // all three are used by way of methods that queue the pending product first
     private final Staging staging;
+    private final FewRows few;
     private final Arithmetic arithmetic; // of products with F32 weights
     private final long rounded; // copies of operands, rounded; 0 if there are none
     private final CudaPool freed = new CudaPool(Long.MAX_VALUE);
@@ -52,6 +56,7 @@ final class CudaOperations implements Operations, AutoCloseable {
         try {
             stream = own(CudaStream.create(), CudaStream::close);
             kernels = new CudaKernels(stream);
+            few = new FewRows(kernels, arithmetic == Arithmetic.TF32);
             staging = new Staging(stream, own(CudaEvent.create(), CudaEvent::close),
                     own(Arena.ofShared(), Arena::close));
             long workspace = ownBlock(device, WORKSPACE);
@@ -77,13 +82,28 @@ final class CudaOperations implements Operations, AutoCloseable {
         return own(device.block("a queue of work", bytes).address(), CudaMemory::free);
     }
 
+    private CudaKernels kernels() {
+        few.flush();
+        return kernels;
+    }
+
+    private CublasHandle blas() {
+        few.flush();
+        return blas;
+    }
+
+    private Staging staging() {
+        few.flush();
+        return staging;
+    }
+
     int blasVersion() {
         return blas.version();
     }
 
     /** Waits for all queued work, and delivers what was fetched. */
     void synchronize() {
-        staging.finish();
+        staging().finish();
     }
 
     /** Returns the blocks that were freed during the current call. */
@@ -94,6 +114,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     /** Waits for work queued before {@code failure}, and drops pending downloads, whose caller has failed. */
     void abandon(Throwable failure) {
         try {
+            few.abandon();
             staging.abandon();
         } catch (CudaException also) {
             failure.addSuppressed(also);
@@ -108,13 +129,13 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     /** Copies {@code data} as it is into a dense tensor, and returns the tensor. */
     Tensor uploadBytes(Tensor to, MemorySegment data) {
-        staging.upload(GpuMemory.address(to), data);
+        staging().upload(GpuMemory.address(to), data);
         return to;
     }
 
     /** Copies {@code from} to {@code to}, converted to its type. */
     void convert(Tensor to, Tensor from) {
-        kernels.convert(matrix(to), matrix(from));
+        kernels().convert(matrix(to), matrix(from));
     }
 
     @Override
@@ -164,7 +185,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void await() {
         notRecording("await");
-        staging.await();
+        staging().await();
     }
 
     @Override
@@ -175,17 +196,17 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     private void uploadRows(Tensor to, MemorySegment from) {
         notRecording("upload");
-        eachPiece(to, from, (piece, address) -> staging.upload(address, piece));
+        eachPiece(to, from, (piece, address) -> staging().upload(address, piece));
     }
 
     private void downloadRows(MemorySegment to, Tensor from) {
         fetchRows(to, from);
-        staging.finish();
+        staging().finish();
     }
 
     private void fetchRows(MemorySegment to, Tensor from) {
         notRecording("download");
-        eachPiece(from, to, staging::download);
+        eachPiece(from, to, staging()::download);
     }
 
     /** Calls {@code copy} with each piece of host memory and its address on the GPU: rows, or all rows if dense. */
@@ -201,49 +222,52 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     @Override
     public <T> T access(Tensor tensor, Function<TensorAccess, T> work) {
+        few.flush();
         return work.apply(new TensorAccess.Cuda(GpuMemory.address(tensor), tensor.stride(), stream.address()));
     }
 
     @Override
     public void copy(Tensor to, Tensor from) {
         Arguments.copy(to, from);
-        kernels.gatherRows(matrix(to), matrix(from), null);
+        kernels().gatherRows(matrix(to), matrix(from), null);
     }
 
     @Override
     public void gatherRows(Tensor to, Tensor from, Tensor rows) {
         Arguments.gatherRows(to, from, rows);
-        kernels.gatherRows(matrix(to), matrix(from), matrix(rows));
+        kernels().gatherRows(matrix(to), matrix(from), matrix(rows));
     }
 
     @Override
     public void scatterRows(Tensor to, Tensor from, Tensor rows) {
         Arguments.scatterRows(to, from, rows);
-        kernels.scatterRows(matrix(to), matrix(from), matrix(rows));
+        kernels().scatterRows(matrix(to), matrix(from), matrix(rows));
     }
 
     @Override
     public void increment(Tensor counters) {
         Arguments.increment(counters);
-        kernels.increment(matrix(counters));
+        kernels().increment(matrix(counters));
     }
 
     @Override
     public void embed(Tensor x, Tensor tokens, Tensor positions, Tensor ids, Tensor at) {
         Arguments.embed(x, tokens, positions, ids, at);
-        kernels.embed(matrix(x), matrix(tokens), matrix(positions), matrix(ids), matrix(at));
+        kernels().embed(matrix(x), matrix(tokens), matrix(positions), matrix(ids), matrix(at));
     }
 
     @Override
     public void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon) {
         Arguments.layerNorm(y, x, gain, bias);
-        kernels.layerNorm(matrix(y), matrix(x), matrix(gain), matrix(bias), epsilon);
+        kernels().layerNorm(matrix(y), matrix(x), matrix(gain), matrix(bias), epsilon);
     }
 
     @Override
     public void multiply(Tensor c, Tensor a, Tensor b) {
         Arguments.multiply(c, a, b);
-        gemm(c, a, b, false);
+        if (!few.multiply(c, a, b)) {
+            gemm(c, a, b, false);
+        }
     }
 
     @Override
@@ -274,7 +298,7 @@ final class CudaOperations implements Operations, AutoCloseable {
         for (long r = 0; r < a.rows(); r += most) {
             long count = Math.min(most, a.rows() - r);
             var copy = new CudaKernels.Matrix(type, rounded, count, a.columns(), a.columns());
-            kernels.convert(copy, matrix(a.rows(r, count)));
+            kernels().convert(copy, matrix(a.rows(r, count)));
             gemm(ofWeights, c.rows(r, count), a.rows(r, count),
                     new CublasHandle.Matrix(rounded, Math.toIntExact(Math.max(1, a.columns()))), b, transposed);
         }
@@ -282,7 +306,7 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b,
             boolean transposed) {
-        blas.gemm(arithmetic, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
+        blas().gemm(arithmetic, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
                 Math.toIntExact(a.columns()), operandA, operand(b), operand(c));
     }
 
@@ -293,28 +317,35 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void addBias(Tensor x, Tensor bias) {
         Arguments.addBias(x, bias);
-        kernels.addBias(matrix(x), matrix(bias));
+        if (!few.addBias(x, bias)) {
+            kernels().addBias(matrix(x), matrix(bias));
+        }
     }
 
     @Override
     public void biasGelu(Tensor m, Tensor bias, Gelu gelu) {
         Arguments.addBias(m, bias);
+        if (few.biasGelu(m, bias, gelu)) {
+            return;
+        }
         switch (gelu) {
-            case TANH -> kernels.biasGelu(matrix(m), matrix(bias));
-            case ERF -> kernels.biasGeluErf(matrix(m), matrix(bias));
+            case TANH -> kernels().biasGelu(matrix(m), matrix(bias));
+            case ERF -> kernels().biasGeluErf(matrix(m), matrix(bias));
         }
     }
 
     @Override
     public void biasResidual(Tensor x, Tensor y, Tensor bias) {
         Arguments.biasResidual(x, y, bias);
-        kernels.biasResidual(matrix(x), matrix(y), matrix(bias));
+        if (!few.biasResidual(x, y, bias)) {
+            kernels().biasResidual(matrix(x), matrix(y), matrix(bias));
+        }
     }
 
     @Override
     public void attention(Tensor out, Tensor queries, AttentionContext context, double divisor) {
         Arguments.attention(out, queries, context);
-        kernels.attention(matrix(out), matrix(queries), matrix(context.prefixKeys()), matrix(context.prefixValues()),
+        kernels().attention(matrix(out), matrix(queries), matrix(context.prefixKeys()), matrix(context.prefixValues()),
                 matrix(context.keys()), matrix(context.values()), matrix(context.length()), context.heads(),
                 context.sequences(), (float) divisor);
     }
@@ -323,7 +354,8 @@ final class CudaOperations implements Operations, AutoCloseable {
     public void attentionWeights(Tensor weights, Tensor queries, AttentionContext context, double divisor, Tensor rows,
             Tensor heads, Tensor bias) {
         Arguments.attentionWeights(weights, queries, context, rows, heads, bias);
-        kernels.attentionWeights(matrix(weights), matrix(queries), matrix(context.prefixKeys()), matrix(context.keys()),
+        kernels().attentionWeights(matrix(weights), matrix(queries), matrix(context.prefixKeys()),
+                matrix(context.keys()),
                 matrix(context.length()), matrix(rows), matrix(heads), matrix(bias), context.heads(),
                 context.sequences(), (float) divisor);
     }
@@ -331,62 +363,62 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void attentionMix(Tensor out, Tensor weights, AttentionContext context, Tensor rows, Tensor heads) {
         Arguments.attentionMix(out, weights, context, rows, heads);
-        kernels.attentionMix(matrix(out), matrix(weights), matrix(context.prefixValues()), matrix(context.values()),
+        kernels().attentionMix(matrix(out), matrix(weights), matrix(context.prefixValues()), matrix(context.values()),
                 matrix(context.length()), matrix(rows), matrix(heads), context.heads(), context.sequences());
     }
 
     @Override
     public void editCoefficients(Tensor m, Tensor rows, Tensor neurons, Tensor scales, Tensor shifts) {
         Arguments.editCoefficients(m, rows, neurons, scales, shifts);
-        kernels.editCoefficients(matrix(m), matrix(rows), matrix(neurons), matrix(scales), matrix(shifts));
+        kernels().editCoefficients(matrix(m), matrix(rows), matrix(neurons), matrix(scales), matrix(shifts));
     }
 
     @Override
     public void editRows(Tensor x, Tensor vectors, Tensor places, Tensor factors, long width) {
         Arguments.editRows(x, vectors, places, factors, width);
-        kernels.editRows(matrix(x), matrix(vectors), matrix(places), matrix(factors), width);
+        kernels().editRows(matrix(x), matrix(vectors), matrix(places), matrix(factors), width);
     }
 
     @Override
     public void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values) {
         Arguments.shiftResidual(x, shift, neurons, values);
-        kernels.shiftResidual(matrix(x), matrix(shift), matrix(neurons), matrix(values));
+        kernels().shiftResidual(matrix(x), matrix(shift), matrix(neurons), matrix(values));
     }
 
     @Override
     public void rowNorms(Tensor norms, Tensor x) {
         Arguments.rowNorms(norms, x);
-        kernels.rowNorms(matrix(norms), matrix(x));
+        kernels().rowNorms(matrix(norms), matrix(x));
     }
 
     @Override
     public void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
         Arguments.dominant(neurons, coefficients, scores, m, norms);
-        kernels.dominant(matrix(neurons), matrix(coefficients), matrix(scores), matrix(m), matrix(norms));
+        kernels().dominant(matrix(neurons), matrix(coefficients), matrix(scores), matrix(m), matrix(norms));
     }
 
     @Override
     public void topK(Tensor indices, Tensor values, Tensor x) {
         Arguments.topK(indices, values, x);
-        kernels.topK(matrix(indices), matrix(values), matrix(x));
+        kernels().topK(matrix(indices), matrix(values), matrix(x));
     }
 
     @Override
     public void bottomK(Tensor indices, Tensor values, Tensor x) {
         Arguments.topK(indices, values, x);
-        kernels.bottomK(matrix(indices), matrix(values), matrix(x));
+        kernels().bottomK(matrix(indices), matrix(values), matrix(x));
     }
 
     @Override
     public void linkClusters(Tensor s, long kept, long dropped) {
         Arguments.linkClusters(s, kept, dropped);
-        kernels.linkClusters(matrix(s), kept, dropped);
+        kernels().linkClusters(matrix(s), kept, dropped);
     }
 
     @Override
     public void measure(LogitStatistics measures, Tensor logits) {
         Arguments.measure(measures, logits);
-        kernels.measure(matrix(measures.logSumExp()), matrix(measures.entropy()), matrix(measures.kl()),
+        kernels().measure(matrix(measures.logSumExp()), matrix(measures.entropy()), matrix(measures.kl()),
                 matrix(measures.chosen()), matrix(measures.ranks()), matrix(logits), matrix(measures.clean()),
                 matrix(measures.tokens()));
     }
@@ -394,13 +426,13 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {
         Arguments.logitReader(reader, x, gain, head, tokens);
-        kernels.logitReader(matrix(reader), matrix(x), matrix(gain), matrix(head), matrix(tokens), epsilon);
+        kernels().logitReader(matrix(reader), matrix(x), matrix(gain), matrix(head), matrix(tokens), epsilon);
     }
 
     @Override
     public void contributions(Tensor contributions, Tensor neurons, Tensor coefficients, Tensor values, Tensor reader) {
         Arguments.contributions(contributions, neurons, coefficients, values, reader);
-        kernels.contributions(matrix(contributions), matrix(neurons), matrix(coefficients), matrix(values),
+        kernels().contributions(matrix(contributions), matrix(neurons), matrix(coefficients), matrix(values),
                 matrix(reader));
     }
 
@@ -408,11 +440,11 @@ final class CudaOperations implements Operations, AutoCloseable {
     public void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms,
             Tensor step) {
         Arguments.sample(ids, logProbabilities, logits, uniforms, step);
-        kernels.sample(matrix(ids), matrix(logProbabilities), matrix(logits), matrix(uniforms), matrix(step),
+        kernels().sample(matrix(ids), matrix(logProbabilities), matrix(logits), matrix(uniforms), matrix(step),
                 sampling.temperature(), sampling.topK(), sampling.topP());
     }
 
-    private static CudaKernels.Matrix matrix(Tensor tensor) {
+    static CudaKernels.Matrix matrix(Tensor tensor) {
         return tensor == null ? null
                 : new CudaKernels.Matrix(CudaKernels.Type.valueOf(tensor.type().name()),
                         GpuMemory.address(tensor), tensor.rows(), tensor.columns(), tensor.stride());
@@ -420,13 +452,18 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     @Override
     public Replay record(Runnable work) {
+        few.flush();
         recording = true;
         try {
-            return new Recorded(stream.capture(work), stream);
+            return new Recorded(stream.capture(() -> {
+                work.run();
+                few.flush();
+            }), stream, few);
         } catch (CudaException failure) {
             if (!failure.isOutOfMemory()) {
                 throw failure;
             }
+            few.abandon();
             return new Repeated(work);
         } finally {
             recording = false;
@@ -445,9 +482,10 @@ final class CudaOperations implements Operations, AutoCloseable {
         }
     }
 
-    private record Recorded(CudaGraph graph, CudaStream stream) implements Replay {
+    private record Recorded(CudaGraph graph, CudaStream stream, FewRows few) implements Replay {
         @Override
         public void run() {
+            few.flush();
             graph.launch(stream);
         }
 
