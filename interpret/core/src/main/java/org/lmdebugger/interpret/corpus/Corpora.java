@@ -29,6 +29,7 @@ public final class Corpora implements References {
     private static final String ENDING = ".corpus";
     private static final int ROWS = 1024; // of a batch
     private static final long SAVED_EVERY = 30_000_000_000L; // nanoseconds
+    private static final int COMPUTED = 20; // times as long as writing the state takes, between two of them
 
     private final Path folder; // of all models
     private final Gpt2 model;
@@ -45,7 +46,8 @@ public final class Corpora implements References {
     /**
      * @param rows       tokens of a batch, or one window; sums do not depend on it, but the rounding of the network's
      *                   products may
-     * @param savedEvery nanoseconds between two states that an interrupted build goes on from
+     * @param savedEvery nanoseconds between two states that an interrupted build goes on from, or more, so that writing
+     *                   them takes a small part of the time; 0 after each batch
      */
     Corpora(Path cache, Gpt2 model, int rows, long savedEvery) {
         folder = cache.resolve("corpora");
@@ -185,6 +187,7 @@ public final class Corpora implements References {
         var pass = new CorpusPass(model, layers);
         var source = new Batch.Source(corpus);
         long saved = System.nanoTime();
+        long due = savedEvery;
         while (done < corpus.windows().size()) {
             var batch = source.at(done, rows);
             pass.add(batch);
@@ -195,9 +198,11 @@ public final class Corpora implements References {
                 progress.report(tokens, corpus.tokens());
                 cancelled = false;
             } finally {
-                if (cancelled || System.nanoTime() - saved >= savedEvery) {
+                if (cancelled || System.nanoTime() - saved >= due) {
+                    long start = System.nanoTime();
                     write(building, corpus, done, memory);
                     saved = System.nanoTime();
+                    due = savedEvery == 0 ? 0 : Math.max(savedEvery, COMPUTED * (saved - start));
                 }
             }
         }

@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret.corpus;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -93,8 +94,10 @@ final class CorpusPass {
             session.multiply(head, z.columns(h * width, width), factors.rows(h * width, width));
             session.rowNorms(norms.row(h), head);
         }
+        int rows = (int) norms.columns();
+        var all = download(session, norms); // at once, as each wait takes a while on a GPU
         for (int h = 0; h < heads; h++) {
-            layers.get(l).addNorms(h, download(session, norms.row(h)));
+            layers.get(l).addNorms(h, Arrays.copyOfRange(all, h * rows, (h + 1) * rows));
         }
     }
 
