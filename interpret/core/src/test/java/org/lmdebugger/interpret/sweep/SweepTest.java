@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -238,6 +239,24 @@ class SweepTest {
             throw new IllegalStateException("on purpose");
         });
         assertThatThrownBy(() -> run(debugger, someNeurons().measure(failing))).hasMessage("on purpose");
+    }
+
+    /** What an operation does to the neurons of a layer is looked up once for those that differ in nothing else. */
+    @Test
+    void neuronsAtEachPositionAreWhatTheyAreAtThatPositionAlone() {
+        var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-1")).scale(3).off()
+                .from("A boy saw that there was one big").measure(Measure.kl());
+        var each = new HashMap<Intervention, Float>();
+        run(debugger, sweep.at(Positions.EACH))
+                .forEach(effects -> effects.rows()
+                        .forEach(row -> each.put(row.intervention(), row.value(Measure.kl()))));
+        assertThat(each).hasSize(8 * 3 * 8);
+        for (int position = 0; position < 8; position++) {
+            for (var effects : run(debugger, sweep.at(Positions.at(position)))) {
+                effects.rows().forEach(row -> assertThat(each.get(row.intervention())).as("%s", row.intervention())
+                        .isCloseTo(row.value(Measure.kl()), within(1e-7f + 1e-3f * row.value(Measure.kl()))));
+            }
+        }
     }
 
     @Test
@@ -551,6 +570,7 @@ class SweepTest {
         refused(someNeurons().neurons(NeuronSelection.parse("L4")), "neurons: L4 (expected: L0 to L3");
         refused(someNeurons().neurons(NeuronSelection.parse("L0D768")), "neurons: L0D768");
         refused(someNeurons().dominant(769), "dominant:769");
+        refused(someNeurons().parts(PartSelection.parse("L0D1,L0D768")), "edit: L0D768 (expected: L0 to L3");
         refused(someNeurons().atAll().from("Once"), "position 1");
         refused(someNeurons().interventions(List.of(Intervention.parse("L9D0=0"))), "edit: L9D0");
         assertThatThrownBy(() -> someNeurons().set(Float.NaN)).hasMessageContaining("finite");
