@@ -29,7 +29,7 @@ public final class Activations implements AutoCloseable {
     private final int[] ids;
     private final CompiledIntervention intervention;
     private final TensorScope scope;
-    private final Keep keep;
+    private final Set<Site> sites; // that are kept
     private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer
     private final Map<Site, List<Tensor>> kept = new EnumMap<>(Site.class); // by layer
 
@@ -45,22 +45,34 @@ public final class Activations implements AutoCloseable {
         private final Set<Site> sites;
 
         Keep(Set<Site> sites) {
-            this.sites = sites;
+            this.sites = Collections.unmodifiableSet(sites);
+        }
+
+        public Set<Site> sites() {
+            return sites;
         }
     }
 
-    private Activations(Gpt2 model, int[] ids, CompiledIntervention intervention, TensorScope scope, Keep keep) {
+    private Activations(Gpt2 model, int[] ids, CompiledIntervention intervention, TensorScope scope,
+            Set<Site> sites) {
         this.model = model;
         this.ids = ids;
         this.intervention = intervention;
         this.scope = scope;
-        this.keep = keep;
+        this.sites = sites;
     }
 
     public static Activations forward(Gpt2 model, int[] ids, CompiledIntervention intervention, Keep keep) {
+        return forward(model, ids, intervention, keep.sites());
+    }
+
+    /** @param sites that are kept beside {@link Keep#KEYS_AND_VALUES} */
+    public static Activations forward(Gpt2 model, int[] ids, CompiledIntervention intervention, Set<Site> sites) {
+        var kept = EnumSet.copyOf(Keep.KEYS_AND_VALUES.sites());
+        kept.addAll(sites);
         var scope = new TensorScope(model.device());
         try {
-            var run = new Activations(model, ids, intervention, scope, keep);
+            var run = new Activations(model, ids, intervention, scope, kept);
             model.call(session -> {
                 run.compute(session);
                 return null;
@@ -104,12 +116,21 @@ public final class Activations implements AutoCloseable {
                     kept.computeIfAbsent(site, s -> new ArrayList<>()).add(kept(session, site, l, at));
                 }
             });
-            kept.computeIfAbsent(Site.RESIDUAL_POST, s -> Collections.nCopies(model.config().layers(), x));
+            kept.computeIfAbsent(Site.RESIDUAL_POST, s -> {
+                var last = new ArrayList<Tensor>(Collections.nCopies(model.config().layers() - 1, null));
+                last.add(x);
+                return last;
+            });
         }
     }
 
     private boolean keeps(Site site) {
-        return keep.sites.contains(site);
+        return sites.contains(site);
+    }
+
+    /** Returns whether it has kept all of these sites. */
+    boolean keeps(Set<Site> wanted) {
+        return sites.containsAll(wanted);
     }
 
     /** Returns a tensor that keeps what is at a site: the block's own, where it is not overwritten. */
@@ -117,7 +138,8 @@ public final class Activations implements AutoCloseable {
         if (site == Site.QUERY || site == Site.KEY || site == Site.VALUE || site == Site.COEFFICIENTS) {
             return rows;
         }
-        if (site == Site.RESIDUAL_PRE && layer > 0 && intervention.rows(site, layer).isEmpty()) {
+        if (site == Site.RESIDUAL_PRE && layer > 0 && keeps(Site.RESIDUAL_POST)
+                && intervention.rows(site, layer).isEmpty()) {
             return residualPost(layer - 1);
         }
         var copy = scope.allocate(ElementType.F32, rows.rows(), rows.columns());
@@ -146,10 +168,11 @@ public final class Activations implements AutoCloseable {
      */
     public Tensor at(Site site, int layer) {
         var layers = kept.get(site);
-        if (layers == null) {
-            throw new IllegalStateException("%s: not kept (expected: one of %s)".formatted(site, keep.sites));
+        var rows = layers == null ? null : layers.get(layer);
+        if (rows == null) {
+            throw new IllegalStateException("%s: not kept (expected: one of %s)".formatted(site, sites));
         }
-        return layers.get(layer).asReadOnly();
+        return rows.asReadOnly();
     }
 
     /** Returns the residual stream before a layer, [T, d]. */

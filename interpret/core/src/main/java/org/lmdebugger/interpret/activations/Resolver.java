@@ -1,11 +1,11 @@
 package org.lmdebugger.interpret.activations;
 
-import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.checkpoint.MatrixFile;
@@ -43,7 +43,8 @@ public final class Resolver implements AutoCloseable {
     private final int length; // positions that will be computed: the prompt's, and generated ones
     private final TensorScope scope;
     private final Map<Prompt, int[]> prompts = new HashMap<>(); // ids
-    private final Map<RunKey, Activations> runs = new HashMap<>(); // clean ones
+    private final CleanRuns runs;
+    private final boolean ownsRuns;
     private final Map<Source, Tensor> tensors = new HashMap<>(); // that edits take vectors from
     private final Map<Source, float[]> numbers = new HashMap<>(); // that edits take from, on the host
     private final Map<MeanKey, float[][]> means = new HashMap<>(); // [1, n], or [positions, n]
@@ -51,9 +52,6 @@ public final class Resolver implements AutoCloseable {
     private final Map<PatternKey, float[]> patterns = new HashMap<>(); // [H·T, T]
     private final Map<Integer, Float> valuesWhenOn = new HashMap<>(); // by layer
     private final Map<VectorKey, Tensor> vectors = new HashMap<>(); // [1, n]
-
-    private record RunKey(IntBuffer ids, Activations.Keep keep) {
-    }
 
     private record Source(Activations run, Site site, int layer) {
     }
@@ -72,11 +70,38 @@ public final class Resolver implements AutoCloseable {
      * @param length     of the positions that are computed: the prompt's, and generated ones
      */
     public Resolver(Gpt2 model, References references, int[] prompt, int length) {
+        this(model, references, prompt, length, new CleanRuns(model), true);
+    }
+
+    /** @param runs that others read, too, and the caller closes */
+    public Resolver(Gpt2 model, References references, int[] prompt, CleanRuns runs) {
+        this(model, references, prompt, prompt.length, runs, false);
+    }
+
+    private Resolver(Gpt2 model, References references, int[] prompt, int length, CleanRuns runs, boolean ownsRuns) {
         this.model = model;
         this.references = references;
         this.prompt = prompt;
         this.length = length;
+        this.runs = runs;
+        this.ownsRuns = ownsRuns;
         scope = new TensorScope(model.device());
+    }
+
+    /**
+     * Checks edits as {@link #resolve} does, but computes no run.
+     *
+     * @throws IllegalArgumentException if one of them does not fit the model or the prompt
+     */
+    public void check(Intervention edits) {
+        edits.list().forEach(this::check);
+        edits.list().forEach(this::sourceIds);
+        resolve(new Intervention(edits.list().stream().filter(edit -> !readsRun(edit.operation())).toList()));
+    }
+
+    private static boolean readsRun(Operation operation) {
+        return operation instanceof Operation.From || operation instanceof Operation.Resample
+                || operation instanceof Operation.On;
     }
 
     public CompiledIntervention resolve(Intervention edits) {
@@ -348,20 +373,25 @@ public final class Resolver implements AutoCloseable {
 
     /** Returns the run of another prompt or of a corpus' text, which must have the positions of the edit. */
     private Activations source(Edit edit) {
-        var ids = switch (edit.operation()) {
+        var keep = edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL;
+        return runs.of(sourceIds(edit).orElseThrow(), keep.sites());
+    }
+
+    /** Returns the ids of the prompt or text that an edit takes numbers from, if it does. */
+    private Optional<int[]> sourceIds(Edit edit) {
+        return switch (edit.operation()) {
             case Operation.From(var other) -> {
                 var encoded = prompts.computeIfAbsent(other, model::encode);
                 checkPositions(edit, encoded.length, other);
-                yield encoded;
+                yield Optional.of(encoded);
             }
             case Operation.Resample(var corpus, long seed) -> {
                 int needed = 1 + IntStream.range(0, length).filter(p -> edit.positions().contains(p, prompt.length))
                         .max().orElse(0);
-                yield Arrays.copyOf(references.find(corpus).draw(needed, seed), needed);
+                yield Optional.of(Arrays.copyOf(references.find(corpus).draw(needed, seed), needed));
             }
-            default -> throw new AssertionError(edit);
+            default -> Optional.empty();
         };
-        return cleanRun(ids, edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL);
     }
 
     /** @param count of the positions that there are, in {@code source} */
@@ -376,12 +406,7 @@ public final class Resolver implements AutoCloseable {
 
     /** Returns the prompt's own clean run, with what edits of neurons need; this resolver closes it. */
     public Activations cleanRun() {
-        return cleanRun(prompt, Activations.Keep.NEURONS);
-    }
-
-    private Activations cleanRun(int[] ids, Activations.Keep keep) {
-        return runs.computeIfAbsent(new RunKey(IntBuffer.wrap(ids), keep),
-                key -> Activations.forward(model, ids, CompiledIntervention.NONE, keep));
+        return runs.of(prompt, Activations.Keep.NEURONS.sites());
     }
 
     /**
@@ -405,7 +430,9 @@ public final class Resolver implements AutoCloseable {
 
     @Override
     public void close() {
-        runs.values().forEach(Activations::close);
+        if (ownsRuns) {
+            runs.close();
+        }
         scope.close();
     }
 }

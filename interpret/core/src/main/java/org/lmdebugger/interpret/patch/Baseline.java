@@ -1,8 +1,9 @@
 package org.lmdebugger.interpret.patch;
 
 import java.util.Arrays;
+import java.util.Set;
 import java.util.stream.IntStream;
-import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CleanRuns;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.activations.Lens;
 import org.lmdebugger.interpret.activations.Overflow;
@@ -26,12 +27,14 @@ public record Baseline(double clean, double corrupted, boolean right) {
 
     /** @throws IllegalArgumentException if the pair does not fit the model */
     public static Baseline of(Gpt2 model, Pair pair) {
-        return of(model, pair.ids(model));
+        try (var runs = new CleanRuns(model)) {
+            return of(model, pair.ids(model), runs);
+        }
     }
 
-    static Baseline of(Gpt2 model, Pair.Ids ids) {
-        var clean = logits(model, ids.clean(), ids);
-        var corrupted = logits(model, ids.corrupted(), ids);
+    static Baseline of(Gpt2 model, Pair.Ids ids, CleanRuns runs) {
+        var clean = logits(model, ids.clean(), ids, runs);
+        var corrupted = logits(model, ids.corrupted(), ids, runs);
         return new Baseline(ids.difference(clean), ids.difference(corrupted),
                 largest(ids.answers(), clean) > largest(ids.wrong(), clean));
     }
@@ -41,19 +44,16 @@ public record Baseline(double clean, double corrupted, boolean right) {
     }
 
     /** Returns log-probabilities of answers and wrong tokens, which are logits less the same number. */
-    private static Pair.Logits logits(Gpt2 model, int[] prompt, Pair.Ids ids) {
+    private static Pair.Logits logits(Gpt2 model, int[] prompt, Pair.Ids ids, CleanRuns runs) {
         var tokens = IntStream.concat(IntStream.of(ids.answers()), IntStream.of(ids.wrong())).sorted().toArray();
-        try (var run = Activations.forward(model, prompt, CompiledIntervention.NONE,
-                Activations.Keep.KEYS_AND_VALUES)) {
-            var last = run.residualPost(model.config().layers() - 1).row(prompt.length - 1);
-            var read = Lens.of(model).logProbabilities(last, tokens);
-            for (float logit : read) {
-                if (!Float.isFinite(logit)) {
-                    throw Overflow.in(model, prompt, CompiledIntervention.NONE, Intervention.NONE);
-                }
+        var last = runs.of(prompt, Set.of()).residualPost(model.config().layers() - 1).row(prompt.length - 1);
+        var read = Lens.of(model).logProbabilities(last, tokens);
+        for (float logit : read) {
+            if (!Float.isFinite(logit)) {
+                throw Overflow.in(model, prompt, CompiledIntervention.NONE, Intervention.NONE);
             }
-            return token -> read[Arrays.binarySearch(tokens, token)];
         }
+        return token -> read[Arrays.binarySearch(tokens, token)];
     }
 
     /** Returns clean − corrupted, which normalised results are divided by; NaN if it is too small for that. */

@@ -1,11 +1,13 @@
 package org.lmdebugger.interpret.patch;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.lmdebugger.interpret.activations.CleanRuns;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
@@ -86,26 +88,37 @@ public final class PatchPlan {
      * @return a grid for each patching
      */
     public List<Grid> grids(Progress progress) {
-        var baseline = Baseline.of(model, ids);
+        try (var runs = new CleanRuns(model)) {
+            return grids(progress, runs);
+        }
+    }
+
+    private List<Grid> grids(Progress progress, CleanRuns runs) {
+        var baseline = new ArrayList<Baseline>(1); // read once the sweep has kept what it needs of the two runs
         var cells = patchings.stream().map(each -> new TreeMap<Part, Cell[]>(Grid.ORDER)).toList();
         var kinds = patchings.stream().map(PatchPlan::kind).toList();
         var done = new AtomicLong();
         for (int s = 0; s < sweeps.size(); s++) {
             int sweep = s;
-            SweepEngine.run(model, sweeps.get(s), 0, effects -> {
+            var plan = sweeps.get(s);
+            SweepEngine.run(model, plan, 0, plan.chunks().size(), runs, effects -> {
+                if (baseline.isEmpty()) {
+                    baseline.add(Baseline.of(model, ids, runs));
+                }
                 for (int i = 0; i < effects.size(); i++) {
                     var edit = effects.edits(i).list().getFirst();
                     int column = sweeps.size() > 1 ? sweep : column(edit.positions());
                     cells.get(kinds.indexOf(PartSelection.Kind.of(edit.part())))
-                            .computeIfAbsent(edit.part(), part -> new Cell[columns.size()])[column] = cell(baseline,
-                                    effects, i);
+                            .computeIfAbsent(edit.part(), part -> new Cell[columns.size()])[column] = cell(
+                                    baseline.getFirst(), effects, i);
                 }
                 progress.report(done.addAndGet(effects.size()), cells());
                 return true;
             });
         }
         return IntStream.range(0, patchings.size())
-                .mapToObj(p -> new Grid(patchings.get(p), baseline, List.copyOf(cells.get(p).keySet()), columns,
+                .mapToObj(p -> new Grid(patchings.get(p), baseline.getFirst(), List.copyOf(cells.get(p).keySet()),
+                        columns,
                         cells.get(p).values().stream().map(List::of).toList()))
                 .toList();
     }

@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.lmdebugger.interpret.activations.CleanRuns;
 import org.lmdebugger.model.Gpt2;
 
 /**
@@ -71,6 +72,7 @@ public final class MultiDeviceSweep {
     private Callable<Void> worker(Gpt2 model) {
         return () -> {
             SweepEngine engine = null;
+            var runs = new CleanRuns(model);
             int prompt = -1;
             int chunk = first;
             try {
@@ -81,7 +83,8 @@ public final class MultiDeviceSweep {
                         if (engine != null) {
                             engine.close();
                         }
-                        engine = new SweepEngine(model, plan, prompt);
+                        runs.close();
+                        engine = new SweepEngine(model, plan, prompt, runs);
                     }
                     result(chunk).complete(engine.compute(chunk));
                 }
@@ -91,6 +94,7 @@ public final class MultiDeviceSweep {
                 if (engine != null) {
                     engine.close();
                 }
+                runs.close();
             }
             return null;
         };

@@ -3,8 +3,10 @@ package org.lmdebugger.interpret.sweep;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
@@ -13,6 +15,7 @@ import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CleanRuns;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.activations.CompiledIntervention.LayerChange;
 import org.lmdebugger.interpret.activations.Overflow;
@@ -51,37 +54,45 @@ public final class SweepEngine implements AutoCloseable {
     private int sequences;
     private int positions;
 
-    public SweepEngine(Gpt2 model, SweepPlan plan, int prompt) {
+    /** @param runs that are closed after the engine */
+    SweepEngine(Gpt2 model, SweepPlan plan, int prompt, CleanRuns runs) {
         this.model = model;
         this.plan = plan;
         layout = new MeasureReader.Layout(model, plan.sweep(), prompt);
         var ids = plan.prompts().get(prompt);
         length = ids.length;
-        resolver = new Resolver(model, plan.references(), ids, length);
+        resolver = new Resolver(model, plan.references(), ids, runs);
         scope = new TensorScope(model.device());
         try {
             items = SweepItems.of(model, plan.sweep(), resolver, ids);
             base = resolver.resolve(plan.sweep().base());
-            clean = cleanRun(ids);
+            clean = plan.sweep().base().isEmpty() ? runs.of(ids, sites())
+                    : Activations.forward(model, ids, base, sites());
             cleanCoefficients = new float[model.config().layers()][];
             cleanLogits = plan.sweep().measures().contains(Measure.kl())
                     ? scope.allocate(ElementType.F32, 1, model.config().vocabularySize())
                     : null;
             cleanEffects = new Effects(plan, 0, items, 0, 1, null);
-            readClean();
+            readClean(ids);
         } catch (Throwable failure) {
             close();
             throw failure;
         }
     }
 
-    private Activations cleanRun(int[] ids) {
-        boolean shifts = items.entries().stream().allMatch(entry -> entry.site() == Site.RESIDUAL_POST);
-        if (shifts && plan.sweep().base().isEmpty()) {
-            return resolver.cleanRun();
+    /** Returns the sites of the clean run whose rows the interventions enter with. */
+    private Set<Site> sites() {
+        var sites = EnumSet.noneOf(Site.class);
+        for (var entry : items.entries()) {
+            sites.add(entry.site());
+            switch (entry.site()) {
+                case QUERY, Z, ATTENTION_OUT -> sites.add(Site.RESIDUAL_PRE);
+                case COEFFICIENTS, FFN_OUT -> sites.add(Site.RESIDUAL_MID);
+                case RESIDUAL_POST -> sites.add(Site.COEFFICIENTS);
+                default -> {}
+            }
         }
-        return Activations.forward(model, ids, base,
-                shifts ? Activations.Keep.NEURONS : Activations.Keep.ALL);
+        return sites;
     }
 
     /** Computes the chunks of a plan from {@code firstChunk} on, one prompt after the other. */
@@ -89,17 +100,38 @@ public final class SweepEngine implements AutoCloseable {
         int last = plan.chunks().size();
         for (int chunk = Objects.checkIndex(firstChunk, last + 1); chunk < last;) {
             int prompt = plan.chunks().get(chunk).prompt();
-            try (var engine = new SweepEngine(model, plan, prompt)) {
-                for (; chunk < last && plan.chunks().get(chunk).prompt() == prompt; chunk++) {
-                    if (!listener.take(engine.compute(chunk))) {
-                        return;
-                    }
+            int next = chunk;
+            while (next < last && plan.chunks().get(next).prompt() == prompt) {
+                next++;
+            }
+            try (var runs = new CleanRuns(model)) {
+                if (!run(model, plan, chunk, next, runs, listener)) {
+                    return;
                 }
             }
+            chunk = next;
         }
     }
 
-    private void readClean() {
+    /**
+     * Computes the chunks {@code from} to {@code to} − 1 of a plan, which are of one prompt.
+     *
+     * @param runs clean runs that are there, and that others read later
+     * @return whether the listener wants more
+     */
+    public static boolean run(Gpt2 model, SweepPlan plan, int from, int to, CleanRuns runs,
+            Effects.Listener listener) {
+        try (var engine = new SweepEngine(model, plan, plan.chunks().get(from).prompt(), runs)) {
+            for (int chunk = from; chunk < to; chunk++) {
+                if (!listener.take(engine.compute(chunk))) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private void readClean(int[] ids) {
         try (var temporary = new TensorScope(model.device())) {
             model.call(session -> {
                 var last = clean.residualPost(model.config().layers() - 1).row(length - 1);
@@ -120,7 +152,7 @@ public final class SweepEngine implements AutoCloseable {
             });
         }
         if (!cleanEffects.isFinite()) {
-            throw Overflow.in(clean, plan.sweep().base());
+            throw Overflow.in(model, ids, base, plan.sweep().base());
         }
     }
 
@@ -473,7 +505,7 @@ public final class SweepEngine implements AutoCloseable {
     public void close() {
         release();
         scope.close();
-        if (clean != null) {
+        if (clean != null && !plan.sweep().base().isEmpty()) {
             clean.close();
         }
         resolver.close();

@@ -348,7 +348,7 @@ final class SweepItems {
                 checked.set(combination);
             }
             if (!skipped) {
-                resolver.resolve(edits(i));
+                resolver.check(edits(i));
             }
         }
     }
