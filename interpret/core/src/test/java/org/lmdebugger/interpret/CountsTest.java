@@ -7,6 +7,7 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,9 +19,12 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.cpu.CpuDevice;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.generate.Continuation;
 import org.lmdebugger.interpret.generate.GenerationOptions;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 
@@ -114,7 +118,7 @@ class CountsTest {
             var sweep = Sweep.of(PROMPT).neurons(NeuronSelection.parse("L0-3D0-9")).off().measure(Measure.kl());
             long block = 24 * WIDTH * WIDTH; // of one row
             long head = 2 * WIDTH * VOCABULARY;
-            long clean = LAYERS * 8 * block + 2 * head;
+            long clean = LAYERS * 8 * block + head;
             device.count(() -> new Debugger(model).sweep(sweep.atLast(), effects -> true));
             assertThat(device.flop).isEqualTo(clean + 10 * (3 + 2 + 1) * block + 40 * head);
             long top = (8 * 4 + 20) * WIDTH * WIDTH;
@@ -134,7 +138,7 @@ class CountsTest {
             var plan = debugger.plan(Sweep.of(PROMPT).allNeurons().off().atLast().measure(Measure.kl()));
             assertThat(plan.chunks()).hasSize(1);
             int tiles = 12; // of 256 rows, for 4 · 768 neurons
-            int clean = FORWARD + 2 * LAYERS + 2 * 2 + 1; // two sites kept in each layer; logits twice; KL
+            int clean = FORWARD + LAYERS + 2 + 2; // a site kept in each layer; logits, which are copied; KL
             assertThat(device.queue(() -> debugger.sweep(plan, 0, effects -> true))).isEqualTo(new Queue(
                     clean + 2 * LAYERS + BLOCK * (LAYERS - 1) + 3 * tiles, 3 + 4 + 2 * LAYERS, 1 + LAYERS + 1, 2));
         }
@@ -173,6 +177,34 @@ class CountsTest {
             long before = threads.getThreadAllocatedBytes(thread);
             long effects = debugger.plan(sweep).effects();
             assertThat((threads.getThreadAllocatedBytes(thread) - before) / effects).isLessThan(120);
+        }
+    }
+
+    @Test
+    void aPlanComputesNothing() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var sweep = Sweep.of(PROMPT).parts(PartSelection.parse("pre,q,pattern,neurons"))
+                    .from("Once upon a time there was a big").at(Positions.EACH).measure(Measure.kl())
+                    .interventions(List.of(Intervention.parse("L1D5=on", "L2.mid+=2*L1D3@last")));
+            assertThat(device.count(() -> new Debugger(model).plan(sweep))).isEqualTo(new Counts(0, 0));
+        }
+    }
+
+    /** The two runs, their last rows' logits, and for each role the head of the running prompt and of the cell. */
+    @Test
+    void theRunsOfAPairAreComputedOnce() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
+            var debugger = new Debugger(model);
+            var pair = Pair.of(PROMPT, "Once upon a time there was a big", " girl", " boy");
+            var patching = new Patching(PartSelection.parse("pre:L3"), Patching.Direction.DENOISE,
+                    Patching.Columns.ROLES);
+            long block = 24 * WIDTH * WIDTH; // of one row
+            long head = 2 * WIDTH * VOCABULARY;
+            long runs = 2 * (LAYERS * 8 * block + head);
+            device.count(() -> debugger.patch(pair.roles(Map.of("end", 7)), patching));
+            assertThat(device.flop).isEqualTo(runs + head + block + head);
+            device.count(() -> debugger.patch(pair.roles(Map.of("end", 7, "last", 7)), patching));
+            assertThat(device.flop).isEqualTo(runs + 2 * (head + block + head));
         }
     }
 

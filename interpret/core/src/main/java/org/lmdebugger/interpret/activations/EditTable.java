@@ -47,6 +47,11 @@ public final class EditTable {
         change(session, entries.stream().map(Entry::change).toArray(Affine[]::new));
     }
 
+    /** Returns the device memory of a table of so many edits, in bytes. */
+    public static long bytes(long edits) {
+        return 4L * 4 * edits;
+    }
+
     /** Replaces what happens to each entry's coefficient. */
     public void change(Operations session, Affine[] changes) {
         var scale = new float[changes.length];

@@ -25,6 +25,11 @@ public final class RowTable {
         factors = scope.allocate(ElementType.F32, ROWS, count);
     }
 
+    /** Returns the device memory of a table, in bytes. */
+    public static long bytes(long edits) {
+        return 2L * 4 * ROWS * edits;
+    }
+
     /**
      * Replaces all edits.
      *

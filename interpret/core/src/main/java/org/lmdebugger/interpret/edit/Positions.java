@@ -29,6 +29,9 @@ public sealed interface Positions {
     /** Returns whether the edit holds at {@code position} of a text whose prompt has {@code promptLength} tokens. */
     boolean contains(int position, int promptLength);
 
+    /** Returns how many positions from {@code from} to {@code to} − 1 it holds at. */
+    int count(int from, int to, int promptLength);
+
     /** Returns the positions at these indices, from 0. */
     static Positions at(int... indices) {
         return new Ranges(Arrays.stream(indices).mapToObj(index -> new Range(index, index)).toList());
@@ -73,6 +76,16 @@ public sealed interface Positions {
                 case PROMPT, EACH -> position < promptLength;
                 case GENERATED -> position >= promptLength;
                 case LAST -> position == promptLength - 1;
+            };
+        }
+
+        @Override
+        public int count(int from, int to, int promptLength) {
+            return switch (this) {
+                case ALL -> to - from;
+                case PROMPT, EACH -> Math.max(0, Math.min(to, promptLength) - from);
+                case GENERATED -> Math.max(0, to - Math.max(from, promptLength));
+                case LAST -> from < promptLength && promptLength <= to ? 1 : 0;
             };
         }
 
@@ -135,6 +148,13 @@ public sealed interface Positions {
         @Override
         public boolean contains(int position, int promptLength) {
             return Collections.binarySearch(ranges, new Range(position, position), Range.APART) >= 0;
+        }
+
+        @Override
+        public int count(int from, int to, int promptLength) {
+            return ranges.stream()
+                    .mapToInt(range -> Math.max(0, Math.min(to - 1, range.last) - Math.max(from, range.first) + 1))
+                    .sum();
         }
 
         @Override

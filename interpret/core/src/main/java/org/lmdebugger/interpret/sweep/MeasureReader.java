@@ -167,6 +167,25 @@ final class MeasureReader {
      *                 one, and the prompt's own logits are overwritten
      */
     void read(Operations session, Tensor x, Tensor normed, List<Integer> unedited, Effects to, int at) {
+        put(measured(session, x, normed, unedited), unedited, (int) x.rows(), to, at);
+    }
+
+    /** Measures the prompt's own row {@code x} [1, d] into {@code to}; keeps its logits, from which KL is measured. */
+    void readClean(Operations session, Tensor x, Tensor normed, Effects to) {
+        put(measured(session, x, normed, clean == null ? List.of() : List.of(0)), List.of(), 1, to, 0);
+    }
+
+    /**
+     * Measures of n rows.
+     *
+     * @param values        by measure, of each row; null of those that are lists
+     * @param ids           of the likeliest tokens of each row
+     * @param probabilities of these
+     */
+    private record Numbers(float[][] values, int[] ids, float[] probabilities) {
+    }
+
+    private Numbers measured(Operations session, Tensor x, Tensor normed, List<Integer> unedited) {
         int n = (int) x.rows();
         var numbers = new float[layout.measures.size()][];
         var unknown = new float[n];
@@ -206,22 +225,22 @@ final class MeasureReader {
                 default -> {}
             }
         }
-        put(numbers, best, bestLogits, unedited, n, to, at);
+        return new Numbers(numbers, best, bestLogits);
     }
 
     /** Gives the numbers of n rows, but for those without edits, to the effects from {@code at} on. */
-    private void put(float[][] numbers, int[] ids, float[] probabilities, List<Integer> unedited, int n, Effects to,
-            int at) {
+    private void put(Numbers numbers, List<Integer> unedited, int n, Effects to, int at) {
+        var values = numbers.values();
         int row = 0;
         for (int i = 0; i <= unedited.size(); i++) {
             int end = i < unedited.size() ? unedited.get(i) : n;
-            for (int m = 0; m < numbers.length; m++) {
-                if (numbers[m] != null) {
-                    to.put(m, at + row - i, Arrays.copyOfRange(numbers[m], row, end));
+            for (int m = 0; m < values.length; m++) {
+                if (values[m] != null) {
+                    to.put(m, at + row - i, Arrays.copyOfRange(values[m], row, end));
                 }
             }
-            to.putTop(at + row - i, Arrays.copyOfRange(ids, row * layout.top, end * layout.top),
-                    Arrays.copyOfRange(probabilities, row * layout.top, end * layout.top));
+            to.putTop(at + row - i, Arrays.copyOfRange(numbers.ids(), row * layout.top, end * layout.top),
+                    Arrays.copyOfRange(numbers.probabilities(), row * layout.top, end * layout.top));
             row = end + 1;
         }
     }

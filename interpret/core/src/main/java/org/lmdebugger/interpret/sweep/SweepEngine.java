@@ -136,11 +136,8 @@ public final class SweepEngine implements AutoCloseable {
             model.call(session -> {
                 var last = clean.residualPost(model.config().layers() - 1).row(length - 1);
                 var normed = temporary.allocate(ElementType.F32, 1, last.columns());
-                if (cleanLogits != null) {
-                    model.readLogits(session, cleanLogits, last, normed, model.head());
-                }
-                new MeasureReader(model, session, temporary, layout, 1, cleanLogits).read(session, last, normed,
-                        List.of(), cleanEffects, 0);
+                new MeasureReader(model, session, temporary, layout, 1, cleanLogits).readClean(session, last, normed,
+                        cleanEffects);
                 items.entries().stream().filter(entry -> entry.site() == Site.RESIDUAL_POST)
                         .mapToInt(Entry::layer).distinct().forEach(l -> {
                             var coefficients = clean.coefficients(l);

@@ -11,8 +11,10 @@ import java.util.Optional;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.lmdebugger.interpret.activations.EditTable;
 import org.lmdebugger.interpret.activations.PatternTable;
 import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.activations.RowTable;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Head;
@@ -301,21 +303,24 @@ final class SweepItems {
                         : edits;
     }
 
-    /** Returns the device memory of the tables of attention that an intervention needs, one for each layer, in bytes. */
+    /** Returns the device memory of the tables that an intervention's edits need beside their rows, at most, in bytes. */
     long tableBytes(int i) {
-        if (parts[i] >= 0 && sweep.base().isEmpty()) {
+        if (isShift(i) && sweep.base().isEmpty()) {
             return 0;
         }
-        int rows = length - entry(i).position();
-        var own = parts[i] == NO_PART ? parts(sweep.interventions().get(numbers[i])) : selected.at(parts[i]).stream();
-        long edited = Stream.concat(parts(sweep.base()), own).flatMap(part -> patterns(part, config.heads())).distinct()
-                .filter(head -> head.layer() >= entry(i).layer())
-                .mapToLong(head -> head.layer() == config.layers() - 1 ? Math.min(1, rows) : rows).sum();
-        return PatternTable.bytes(edited, length);
-    }
-
-    private static Stream<Part> parts(Intervention edits) {
-        return edits.list().stream().map(Edit::part);
+        int first = entry(i).position();
+        var edits = Stream.concat(sweep.base().list().stream(), edits(i).list().stream())
+                .filter(edit -> edit.layer() >= entry(i).layer()).toList();
+        long bytes = 0;
+        for (var edit : edits) {
+            int rows = edit.positions().count(first, length, length);
+            bytes += edit.part() instanceof Neuron ? EditTable.bytes(rows)
+                    : patterns(edit.part(), config.heads()).findAny().isPresent() ? 0 : RowTable.bytes(rows);
+        }
+        long attention = edits.stream().flatMap(edit -> patterns(edit.part(), config.heads())).distinct()
+                .mapToLong(head -> head.layer() == config.layers() - 1 ? Math.min(1, length - first) : length - first)
+                .sum();
+        return bytes + PatternTable.bytes(attention, length);
     }
 
     /** Returns the heads whose attention an edit of a part changes. */

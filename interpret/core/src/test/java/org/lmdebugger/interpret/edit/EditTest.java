@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -53,6 +54,18 @@ class EditTest {
         assertThatThrownBy(() -> Edit.parse("L1D2=" + value)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("edit: L1D2=%s: %s (expected: a finite number)", value, value);
         assertThatThrownBy(() -> new Operation.Scale(Float.NaN)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"all", "prompt", "generated", "last", "each", "3", "0,2..5", "1,4", "4..9,11"})
+    void positionsAreCountedAsTheyAreContained(String text) {
+        var positions = Positions.parse(text);
+        for (int from = 0; from < 12; from++) {
+            for (int to = from; to < 12; to++) {
+                assertThat(positions.count(from, to, 6)).as("%s from %d to %d", text, from, to)
+                        .isEqualTo(IntStream.range(from, to).filter(p -> positions.contains(p, 6)).count());
+            }
+        }
     }
 
     @ParameterizedTest

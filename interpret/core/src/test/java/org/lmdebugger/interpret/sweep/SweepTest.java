@@ -337,22 +337,29 @@ class SweepTest {
         assertThat(plan.chunks()).extracting(SweepPlan.Chunk::count).containsExactly(5 * 4, 2 * 4, 4);
     }
 
-    static Stream<Sweep> sweepsOfAttention() {
+    static Stream<Sweep> sweepsOfManyEdits() {
         var prompt = "Once upon a time there was a little girl who had a cat. One day the cat was very sad. Then";
         var patterns = Intervention.parse(IntStream.range(0, 3)
                 .mapToObj(l -> "L%dH*.pattern=from:\"%s\"".formatted(l, prompt.replace("girl", "bird")))
+                .toArray(String[]::new));
+        var rows = Intervention.parse(IntStream.range(0, 2).boxed()
+                .flatMap(l -> Stream.of("L%d.pre*=2", "L%dH*.q*=2", "L%dH*.k*=2", "L%dH*.v*=2", "L%dH0*=2", "L%dH1*=2",
+                        "L%d.attention*=2", "L%d.mid*=2@5..9", "L%dD5=1", "L%dD6+=1@last", "L%d.ffn*=2@1,3")
+                        .map(edit -> edit.formatted(l)))
                 .toArray(String[]::new));
         var sweep = Sweep.of(prompt).measure(Measure.logit(" girl")).memory(200_000);
         return Stream.of(sweep.base(patterns).parts(PartSelection.parse("pre:L0")).off().at(Positions.EACH),
                 sweep.interventions(IntStream.range(0, 12)
                         .mapToObj(i -> patterns.and(Intervention.parse("L2D%d=0".formatted(i)))).toList()),
-                sweep.parts(PartSelection.parse("links:L1")).off().at(Positions.at(20)));
+                sweep.parts(PartSelection.parse("links:L1")).off().at(Positions.at(20)),
+                sweep.interventions(IntStream.range(0, 12)
+                        .mapToObj(i -> rows.and(Intervention.parse("L1D%d=0".formatted(7 + i)))).toList()));
     }
 
-    /** Of what is allocated for one chunk alone, the tables of attention are by far the most. */
+    /** Of what is allocated for one chunk alone, the tables of edits are by far the most. */
     @ParameterizedTest
-    @MethodSource("sweepsOfAttention")
-    void tablesOfAttentionCountAsMemoryOfAChunk(Sweep sweep, @TempDir Path directory) throws IOException {
+    @MethodSource("sweepsOfManyEdits")
+    void tablesOfEditsCountAsMemoryOfAChunk(Sweep sweep, @TempDir Path directory) throws IOException {
         var allocated = new long[1];
         var watched = new DelegatingDevice(device) {
             @Override
