@@ -6,10 +6,12 @@ import java.util.Locale;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.lmdebugger.interpret.edge.Circuit;
 import org.lmdebugger.interpret.edge.Edge;
 import org.lmdebugger.interpret.edge.Receiver;
+import org.lmdebugger.interpret.edge.Sender;
 
-/** The strongest edges as a graph in the DOT language of Graphviz, from the embedding below to the logits above. */
+/** Edges as a graph in the DOT language of Graphviz, from the embedding below to the logits above. */
 final class EdgeDot {
     private EdgeDot() {
     }
@@ -19,19 +21,32 @@ final class EdgeDot {
         var strongest = IntStream.range(0, edges.size()).boxed().filter(e -> Math.abs(effects.get(e)) > 0)
                 .sorted(Comparator.comparingDouble(e -> -Math.abs(effects.get(e)))).limit(top).toList();
         double largest = strongest.isEmpty() ? 1 : Math.abs(effects.get(strongest.getFirst()));
+        return graph(strongest.stream().map(e -> new Arrow(edges.get(e), "%+.3g".formatted(effects.get(e)),
+                effects.get(e) > 0 ? "#c0392b" : "#2471a3", 0.5 + 4 * Math.abs(effects.get(e)) / largest)).toList());
+    }
+
+    /** Returns the graph of a circuit. */
+    static String of(Circuit circuit) {
+        return graph(circuit.edges().stream().map(edge -> new Arrow(edge, "", "#444444", 1)).toList());
+    }
+
+    private record Arrow(Edge edge, String label, String color, double width) {
+    }
+
+    private static String graph(List<Arrow> arrows) {
         var layers = new TreeMap<Integer, TreeSet<String>>(); // of nodes of one height
-        var arrows = new StringBuilder();
-        for (int e : strongest) {
-            var sender = edges.get(e).sender();
-            var receiver = edges.get(e).receiver();
-            var to = receiver.toString().replaceAll("\\.[qkv]$", "");
-            boolean head = !to.equals(receiver.toString());
+        var lines = new StringBuilder();
+        for (var arrow : arrows) {
+            var sender = arrow.edge().sender();
+            var receiver = arrow.edge().receiver();
+            boolean head = receiver.head() >= 0;
+            var to = head ? Sender.head(receiver.layer(), receiver.head()).toString() : receiver.toString();
             layers.computeIfAbsent(height(sender.layer(), sender.head() < 0), key -> new TreeSet<>())
                     .add(sender.toString());
-            layers.computeIfAbsent(height(receiver.layer(), receiver.head() < 0), key -> new TreeSet<>()).add(to);
-            arrows.append("  \"%s\" -> \"%s\" [label=\"%s%+.3g\", color=\"%s\", penwidth=%.2f];%n".formatted(sender, to,
-                    head ? receiver.input().name().toLowerCase(Locale.ROOT) + " " : "", effects.get(e),
-                    effects.get(e) > 0 ? "#c0392b" : "#2471a3", 0.5 + 4 * Math.abs(effects.get(e)) / largest));
+            layers.computeIfAbsent(height(receiver.layer(), !head), key -> new TreeSet<>()).add(to);
+            lines.append("  \"%s\" -> \"%s\" [label=\"%s\", color=\"%s\", penwidth=%.2f];%n".formatted(sender, to,
+                    ((head ? receiver.input().name().toLowerCase(Locale.ROOT) + " " : "") + arrow.label()).strip(),
+                    arrow.color(), arrow.width()));
         }
         var dot = new StringBuilder("digraph edges {\n  rankdir=BT;\n  node [shape=box, style=rounded];\n");
         layers.values().forEach(nodes -> {
@@ -39,7 +54,7 @@ final class EdgeDot {
             nodes.forEach(node -> dot.append(" \"").append(node).append("\";"));
             dot.append(" }\n");
         });
-        return dot.append(arrows).append("}\n").toString();
+        return dot.append(lines).append("}\n").toString();
     }
 
     /** Heads of a layer are below its FFN. */

@@ -20,7 +20,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(name = "lmdebug", mixinStandardHelpOptions = true, version = "lmdebug " + Version.NUMBER,
         description = "See and change how a GPT-2 model makes a prediction.",
         subcommands = {TraceCommand.class, GenerateCommand.class, SweepCommand.class, PatchCommand.class,
-                EdgesCommand.class,
+                EdgesCommand.class, CircuitCommand.class,
                 QueryCommand.class, ValuesCommand.class, CorpusCommand.class,
                 ServeCommand.class, ModelsCommand.class, DevicesCommand.class,
                 GenerateCompletion.class, HelpCommand.class},

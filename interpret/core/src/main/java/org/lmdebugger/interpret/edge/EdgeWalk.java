@@ -169,21 +169,11 @@ final class EdgeWalk {
     private void replaceHeads(Tensor z, List<Edge> own, Sender[] senders, Tensor mixed) {
         int count = own.size() * n;
         int width = (int) z.columns() / model.config().heads();
-        var places = new int[4 * count];
-        var factors = new float[4 * count];
-        for (int r = 0; r < count; r++) {
-            var edge = own.get(r / n);
-            places[r] = r;
-            places[count + r] = edge.receiver().head() * width;
-            places[2 * count + r] = Arrays.binarySearch(senders, edge.sender()) * n + r % n;
-            places[3 * count + r] = edge.receiver().head() * width;
-            factors[count + r] = 1;
-        }
-        var at = temporary.allocate(ElementType.I32, 4, count);
-        var by = temporary.allocate(ElementType.F32, 4, count);
-        session.upload(at, places);
-        session.upload(by, factors);
-        session.editRows(z, mixed, at, by, width);
+        var to = IntStream.range(0, count).toArray();
+        var columns = IntStream.of(to).map(r -> own.get(r / n).receiver().head() * width).toArray();
+        var from = IntStream.of(to).map(r -> Arrays.binarySearch(senders, own.get(r / n).sender()) * n + r % n)
+                .toArray();
+        RowSums.copyWindows(session, temporary, z, to, columns, mixed, from, width);
     }
 
     private void enterFfn(int layer, List<Edge> newcomers, int start) {

@@ -59,31 +59,14 @@ final class SenderChanges {
             Site site, int layer) {
         int first = base.length() - n;
         session.copy(to, source.at(site, layer).rows(first, n));
-        addRows(session, scope, to, -1, base.at(site, layer), IntStream.range(first, base.length()).toArray());
+        RowSums.add(session, scope, to, IntStream.range(0, n).toArray(), -1, base.at(site, layer),
+                IntStream.range(first, base.length()).toArray());
     }
 
     /** Adds the changes of senders to rows of x: those of the i-th sender at the {@code rows} last positions. */
     void addTo(Operations session, TensorScope temporary, Tensor x, Sender[] senders, int rows) {
-        addRows(session, temporary, x, 1, changes, IntStream.range(0, senders.length * rows)
+        var all = IntStream.range(0, senders.length * rows).toArray();
+        RowSums.add(session, temporary, x, all, 1, changes, IntStream.of(all)
                 .map(r -> numbers.get(senders[r / rows]) * n + n - rows + r % rows).toArray());
-    }
-
-    /** x[r] += factor·vectors[rows[r]]. */
-    private static void addRows(Operations session, TensorScope temporary, Tensor x, float factor, Tensor vectors,
-            int[] rows) {
-        int count = rows.length;
-        var places = new int[4 * count];
-        var factors = new float[4 * count];
-        for (int r = 0; r < count; r++) {
-            places[r] = r;
-            places[2 * count + r] = rows[r];
-            factors[r] = 1;
-            factors[count + r] = factor;
-        }
-        var at = temporary.allocate(ElementType.I32, 4, count);
-        var by = temporary.allocate(ElementType.F32, 4, count);
-        session.upload(at, places);
-        session.upload(by, factors);
-        session.editRows(x, vectors, at, by, x.columns());
     }
 }

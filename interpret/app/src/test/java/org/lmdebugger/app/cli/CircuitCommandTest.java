@@ -1,0 +1,96 @@
+package org.lmdebugger.app.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code lmdebug circuit}, as a user types it. */
+class CircuitCommandTest {
+    private static final String CLEAN = "Once upon a time there was a little girl named";
+    private static final String CORRUPTED = "Once upon a time there was a little boy named";
+
+    @TempDir
+    private Path directory;
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    private int circuit(String... options) {
+        out.getBuffer().setLength(0);
+        err.getBuffer().setLength(0);
+        return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true))
+                .execute(Stream.concat(Stream.of("circuit", CLEAN, CORRUPTED), Stream.of(options))
+                        .toArray(String[]::new));
+    }
+
+    private JsonNode json() throws Exception {
+        return new ObjectMapper().readTree(out.toString());
+    }
+
+    @Test
+    void aCircuitIsFoundKeptLoadedComparedAndDrawn() throws Exception {
+        var kept = directory.resolve("circuit.json").toString();
+        var dot = directory.resolve("circuit.dot");
+        assertThat(circuit("--parts", "L0.ffn,L1.ffn,L2H5,L2.ffn,L3.ffn", "--threshold", "0.2", "--keep", kept, "--dot",
+                dot.toString())).as("%s", err).isZero();
+        assertThat(out.toString()).contains("direction noise: the clean prompt runs; edges outside a circuit read the "
+                + "corrupted one", "no edge ", "+0.0000", "all edges ", "927 ", "+1.0000", "embedding>L0.ffn  ");
+        assertThat(Files.readString(dot)).contains("\"L0.ffn\" -> \"L2H5\" [label=\"v\"");
+        var file = new ObjectMapper().readTree(Path.of(kept).toFile());
+        assertThat(file.get("direction").asText()).isEqualTo("noise");
+        assertThat(file.get("edges")).map(JsonNode::asText).contains("embedding>L0.ffn", "L0.ffn>L2H5.v",
+                "L2H5>logits");
+        assertThat(file.get("faithfulness").asDouble()).isBetween(0.5, 1.1);
+        assertThat(circuit("--load", kept, "--compare", kept, "--json")).as("%s", err).isZero();
+        assertThat(json().at("/circuit/edges")).isEqualTo(file.get("edges"));
+        assertThat(json().at("/circuit/faithfulness").asDouble()).isCloseTo(file.get("faithfulness").asDouble(),
+                within(1e-5));
+        assertThat(json().get("scores")).map(score -> score.get("name").asText()).containsExactly("no edge", "circuit",
+                "compared", "all edges");
+        assertThat(circuit("--parts", "L2H5", "--compare", kept)).isZero();
+        assertThat(out.toString())
+                .containsPattern("\\d edges in both, \\d+ in the circuit alone, \\d+ in the compared one "
+                        + "alone; Jaccard index 0\\.\\d{3}\n");
+    }
+
+    @Test
+    void theCurveGoesFromNoEdgeToAll() {
+        assertThat(circuit("--strongest", "8", "--curve")).as("%s", err).isZero();
+        assertThat(out.toString().lines()).anyMatch(line -> line.startsWith("strongest 8 ") && line.contains(" +0.69"))
+                .anyMatch(line -> line.startsWith("circuit ") && line.contains(" +0.69"))
+                .anyMatch(line -> line.startsWith("strongest 512 "));
+    }
+
+    @Test
+    void whatIsWrongIsNamed() throws Exception {
+        assertWrong(
+                "circuit: none (expected: one of --load, --parts and --strongest; or --threshold or --curve alone)");
+        assertWrong("circuit: 2 of them (expected: one of", "--parts", "L2H5", "--strongest", "3");
+        assertWrong("--strongest: -1 (expected: at least 0)", "--strongest", "-1");
+        assertWrong("--threshold: 0.0 (expected: a positive number)", "--threshold", "0");
+        assertWrong("sender: L2H5.q (expected: embedding, a head such as L0H3", "--parts", "L2H5.q");
+        assertWrong("edge: L9H0>logits (expected: layers L0 to L3", "--parts", "L9H0");
+        assertWrong("/nowhere/c.json: no such directory", "--parts", "L2H5", "--keep", "/nowhere/c.json");
+        assertWrong("--direction: up (expected: denoise or noise)", "--parts", "L2H5", "--direction", "up");
+        var file = directory.resolve("wrong.json");
+        Files.writeString(file, "{\"edges\": [\"L1H0>L0.ffn\"]}");
+        assertWrong("wrong.json: edge: L1H0>L0.ffn (expected: a sender that comes before the receiver)", "--load",
+                file.toString());
+        Files.writeString(file, "{\"model\": \"sample\"}");
+        assertWrong("wrong.json: edges: missing", "--load", file.toString());
+        assertWrong("none.json: cannot be read", "--load", directory.resolve("none.json").toString());
+    }
+
+    private void assertWrong(String message, String... options) {
+        assertThat(circuit(options)).isEqualTo(1);
+        assertThat(err.toString()).contains(message);
+    }
+}
