@@ -61,7 +61,11 @@ final class ModelOptions {
 
     /** Loads the model, does {@code work} with it and its corpora, and frees it. */
     <T> T withCorpora(BiFunction<Debugger, CorpusStore, T> work) {
-        var files = files();
+        return withCorpora(files(), work);
+    }
+
+    /** Does the same with another model, on the same device. */
+    <T> T withCorpora(ModelFiles files, BiFunction<Debugger, CorpusStore, T> work) {
         try (var opened = open(); var loaded = Gpt2.load(files, opened, loading())) {
             var corpora = corpora(loaded);
             return work.apply(new Debugger(loaded, corpora), corpora);
@@ -115,7 +119,8 @@ final class ModelOptions {
         }
     }
 
-    private ModelFiles files() {
+    /** Returns the model that is named, downloaded if need be. */
+    ModelFiles files() {
         try (var bar = new DownloadBar()) {
             return new ModelSource(System.getenv(), bar).find(model);
         }

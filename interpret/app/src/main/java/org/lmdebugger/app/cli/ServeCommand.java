@@ -5,9 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
 import org.lmdebugger.app.server.Server;
 import org.lmdebugger.app.server.ServerOptions;
+import org.lmdebugger.app.server.http.AccessTokens;
+import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.interpret.Debugger;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -69,28 +70,43 @@ final class ServeCommand extends ModelCommand {
     @Mixin
     private NameOptions data;
 
+    private String newToken; // until it is printed
+
     @Override
     public Integer call() {
         var wanted = given.read();
         var token = wanted == null && !ServerOptions.isLoopback(host) ? ServerOptions.randomToken() : wanted;
         var options = new ServerOptions(host, port, origins, token, data.folder(), model.cache().folder());
-        return model.withCorpora((loaded, corpora) -> {
+        newToken = wanted == null ? token : null;
+        var models = new ServedModels(model.files());
+        Runtime.getRuntime().addShutdownHook(new Thread(models::stop));
+        var cookie = AccessTokens.random();
+        for (var next = models.next(); next.isPresent(); next = models.next()) {
+            try {
+                options = serve(next.get(), models, options, cookie);
+            } catch (RuntimeException failure) {
+                models.failed(failure);
+            }
+        }
+        return 0;
+    }
+
+    /** Serves a model until another is chosen or the process is to end; returns the options with the port that it had. */
+    private ServerOptions serve(ModelFiles files, ServedModels models, ServerOptions options, String cookie) {
+        return model.withCorpora(files, (loaded, corpora) -> {
             // an edit takes from corpora that are there: to build one would keep all others waiting
             var debugger = new Debugger(loaded.model(), name -> corpora.corpora().find(name));
-            var stop = new CountDownLatch(1);
-            var server = new Server(debugger, options, link -> say("log in, once, with: " + link));
-            var hook = new Thread(() -> {
-                server.close();
-                stop.countDown();
-            });
-            Runtime.getRuntime().addShutdownHook(hook);
-            say("%s on %s: %s  (stop with Ctrl-C)".formatted(debugger.model().files().name(),
-                    debugger.model().device().name(), server.address()));
-            if (wanted == null && token != null) {
-                say("token for programs: " + token);
+            try (var server = new Server(debugger, options, cookie, link -> say("log in, once, with: " + link),
+                    models)) {
+                say("%s on %s: %s  (stop with Ctrl-C)".formatted(files.name(), debugger.model().device().name(),
+                        server.address()));
+                if (newToken != null) {
+                    say("token for programs: " + newToken);
+                    newToken = null;
+                }
+                models.await(server);
+                return options.port(server.address().getPort());
             }
-            await(stop);
-            return 0;
         });
     }
 
@@ -98,13 +114,5 @@ final class ServeCommand extends ModelCommand {
         var out = spec.commandLine().getOut();
         out.println(line);
         out.flush();
-    }
-
-    private static void await(CountDownLatch stop) {
-        try {
-            stop.await();
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

@@ -38,6 +38,7 @@ import org.lmdebugger.app.server.routes.TraceRoutes;
 import org.lmdebugger.app.server.routes.ValueRoutes;
 import org.lmdebugger.app.server.routes.ValueStore;
 import org.lmdebugger.app.server.work.Inference;
+import org.lmdebugger.app.server.work.ModelChoice;
 import org.lmdebugger.app.server.work.WorkQueue;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.text.Shown;
@@ -59,6 +60,9 @@ public final class Server implements AutoCloseable {
         Connections.prepareWarnings();
     }
 
+    /** The header in which a client names the model that it is about, by its fingerprint, and the server its own. */
+    public static final String MODEL = "LMDebugger-Model";
+
     private final ServerOptions options;
     private final Assets assets = new Assets();
     private final WorkQueue queue = new WorkQueue(Limits.QUEUE);
@@ -73,9 +77,21 @@ public final class Server implements AutoCloseable {
      * @param link     takes each link by which one browser can log in; none if there is no token
      */
     public Server(Debugger debugger, ServerOptions options, Consumer<URI> link) {
+        this(debugger, options, AccessTokens.random(), link, ModelChoice.NONE);
+    }
+
+    /**
+     * Starts to answer.
+     *
+     * @param debugger of a model that the caller closes, after the server
+     * @param cookie   what browsers get that logged in; with that of a server before this one they stay so
+     * @param link     takes each link by which one browser can log in; none if there is no token
+     * @param choice   the models that clients may choose among
+     */
+    public Server(Debugger debugger, ServerOptions options, String cookie, Consumer<URI> link, ModelChoice choice) {
         this.options = options;
         var tokens = options.token() == null ? null
-                : new AccessTokens(options.token(),
+                : new AccessTokens(options.token(), cookie,
                         path -> link.accept(address().resolve(path)));
         var guard = new Guard(options.host(), options.origins(), tokens);
         var inference = new Inference(debugger, queue);
@@ -84,10 +100,11 @@ public final class Server implements AutoCloseable {
         javalin = Javalin.create(config -> {
             configure(config, options);
             config.routes.before(guard::check);
+            config.routes.before("/api/*", context -> checkModel(context, debugger));
             if (tokens != null) {
                 config.routes.get(Guard.LOGIN, tokens::login);
             }
-            addRoutes(config.routes, inference);
+            addRoutes(config.routes, inference, choice);
         });
         listen();
         if (tokens != null) {
@@ -95,8 +112,22 @@ public final class Server implements AutoCloseable {
         }
     }
 
-    private void addRoutes(RoutesConfig routes, Inference inference) {
-        new ModelRoutes(inference).add(routes);
+    /** Refuses a client that is about another model, such as a page that was opened before that was changed. */
+    private static void checkModel(Context context, Debugger debugger) {
+        var meant = context.header(MODEL);
+        if (meant != null) {
+            var loaded = debugger.model().fingerprint();
+            context.header(MODEL, loaded);
+            if (!meant.equals(loaded)) {
+                throw new Problem(409, "Another model",
+                        "model: %s is loaded now, not the one that this request is about (expected: its fingerprint, %s); reload the page"
+                                .formatted(debugger.model().files().name(), loaded));
+            }
+        }
+    }
+
+    private void addRoutes(RoutesConfig routes, Inference inference, ModelChoice choice) {
+        new ModelRoutes(inference, choice).add(routes);
         new TraceRoutes(inference).add(routes);
         new ActivationRoutes(inference).add(routes);
         new FlowRoutes(inference).add(routes);

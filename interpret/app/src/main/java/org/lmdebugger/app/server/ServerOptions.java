@@ -18,6 +18,11 @@ import org.lmdebugger.text.Shown;
  * @param cache   the folder of cached results
  */
 public record ServerOptions(String host, int port, Set<String> origins, String token, Path data, Path cache) {
+    /** Returns the same at another port. */
+    public ServerOptions port(int other) {
+        return new ServerOptions(host, other, origins, token, data, cache);
+    }
+
     public ServerOptions {
         if (port < 0 || port > 65535) {
             throw new IllegalArgumentException("port: %d (expected: 0 to 65535)".formatted(port));

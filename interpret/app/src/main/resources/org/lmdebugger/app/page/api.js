@@ -8,8 +8,18 @@ export class Problem extends Error {
     }
 }
 
+let model = null; // the fingerprint of the model that this page is about
+
+/** Has every request from now on refused that would reach another model: no page mixes the numbers of two. */
+export const keepTo = fingerprint => (model = fingerprint);
+
+const isOfAnyModel = path => /^\/api\/v1\/models?$/.test(path);
+
 async function send(method, path, body, signal) {
-    const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const headers = {
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(model === null || isOfAnyModel(path) ? {} : { 'LMDebugger-Model': model })
+    };
     let response;
     try {
         response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });

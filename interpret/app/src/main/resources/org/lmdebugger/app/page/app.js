@@ -3,6 +3,7 @@ import { createApp, h, nextTick, onMounted, watch } from '/lib/vue.js';
 import { Panel } from './part/panel.js';
 import { problemNotice } from './part/notice.js';
 import { Guide } from './part/guide.js';
+import { Models } from './part/models.js';
 import { Shortcuts } from './part/shortcuts.js';
 import { link, loadModel, session, start, state } from './state.js';
 import { plural } from './text.js';
@@ -79,13 +80,6 @@ const App = {
                 text
             );
 
-        const model = () =>
-            session.model &&
-            h('span', { class: 'model', title: `${session.model.hardware}; fingerprint ${session.model.fingerprint}` }, [
-                h('b', session.model.model),
-                ` ${session.model.device} ${session.model.precision} · ${session.model.layers} × ${session.model.neurons}`
-            ]);
-
         return () => [
             h(
                 'a',
@@ -108,7 +102,7 @@ const App = {
                 state.edits.length > 0 &&
                     !WITH_PROMPT.includes(state.view) &&
                     h('a', { class: 'badge', href: link('prediction') }, plural(state.edits.length, 'intervention')),
-                model(),
+                h(Models),
                 h(Shortcuts, { views: Object.keys(TABS) })
             ]),
             h('main', { id: 'main', tabindex: -1 }, [

@@ -1,6 +1,6 @@
 // What the page is about: all of it is in the address, so that a link reproduces the view.
 import { reactive, watch } from '/lib/vue.js';
-import { get, request } from './api.js';
+import { get, keepTo, request } from './api.js';
 import { onRestore, remember, revisit } from './history.js';
 import { editText, FORM, isUnfinished, kindOf, label, newEdit, parseEdit, switchText } from './edits.js';
 
@@ -222,6 +222,7 @@ export function start() {
 export async function loadModel() {
     try {
         session.model = await get('/api/v1/model');
+        keepTo(session.model.fingerprint);
         session.problem = null;
     } catch (problem) {
         session.problem = problem;

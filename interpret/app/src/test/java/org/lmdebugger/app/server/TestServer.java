@@ -15,6 +15,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.lmdebugger.app.server.http.AccessTokens;
+import org.lmdebugger.app.server.work.ModelChoice;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.hub.ModelSource;
@@ -43,10 +45,14 @@ public final class TestServer implements AutoCloseable {
     }
 
     TestServer(ServerOptions options, ModelFiles files) {
+        this(options, files, ModelChoice.NONE);
+    }
+
+    TestServer(ServerOptions options, ModelFiles files, ModelChoice choice) {
         this.options = options;
         model = Gpt2.load(files, device);
         debugger = new Debugger(model);
-        server = new Server(debugger, options, links::add);
+        server = new Server(debugger, options, AccessTokens.random(), links::add, choice);
     }
 
     static Path temporary() {

@@ -20,12 +20,16 @@ public final class AccessTokens {
 
     private final String token;
     private final Consumer<String> newLink;
-    private final String cookieValue = random();
+    private final String cookieValue;
     private String key; // of the link; guarded by this
 
-    /** @param newLink takes each link, as a path, as soon as it works */
-    public AccessTokens(String token, Consumer<String> newLink) {
+    /**
+     * @param cookieValue what browsers get that opened a link
+     * @param newLink     takes each link, as a path, as soon as it works
+     */
+    public AccessTokens(String token, String cookieValue, Consumer<String> newLink) {
         this.token = token;
+        this.cookieValue = cookieValue;
         this.newLink = newLink;
     }
 

@@ -1,24 +1,34 @@
 package org.lmdebugger.app.server.routes;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.lmdebugger.app.Version;
+import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
+import org.lmdebugger.app.server.work.ModelChoice;
+import org.lmdebugger.text.Shown;
 
 /** Routes of the model and of its tokenizer. */
 public final class ModelRoutes {
     private final Inference inference;
+    private final ModelChoice choice;
 
-    public ModelRoutes(Inference inference) {
+    public ModelRoutes(Inference inference, ModelChoice choice) {
         this.inference = inference;
+        this.choice = choice;
     }
 
     public void add(JavalinDefaultRoutingApi routes) {
         routes.get("/api/v1/model", this::model);
+        routes.get("/api/v1/models", context -> Responses.json(context, models()));
+        routes.post("/api/v1/models", this::load);
         routes.post("/api/v1/tokenize", this::tokenize);
     }
 
@@ -34,6 +44,45 @@ public final class ModelRoutes {
                 model.device().precision().toString().toLowerCase(Locale.ROOT), config.layers(),
                 config.feedForwardWidth(), config.width(), config.heads(), config.positions(),
                 config.vocabularySize(), new Limits.Answer()));
+    }
+
+    /** @param failure why the model that was chosen last could not be loaded; null if it could */
+    record Models(String loaded, List<FoundModel> models, @JsonInclude(NON_NULL) String failure) {
+    }
+
+    /** @param bytes of its files */
+    record FoundModel(String name, long bytes) {
+    }
+
+    private String loaded() {
+        return inference.debugger().model().files().name();
+    }
+
+    private Models models() {
+        return new Models(loaded(),
+                choice.list().stream().map(each -> new FoundModel(each.name(), each.byteSize())).toList(),
+                choice.failure().orElse(null));
+    }
+
+    record Choice(String model) {
+    }
+
+    /** Has another model loaded, unless there is work: what was begun for one model ends with it. */
+    private void load(Context context) {
+        var name = Requests.read(context, Choice.class).model();
+        var found = choice.list().stream().filter(each -> each.name().equals(name)).findFirst()
+                .orElseThrow(() -> Problem.badRequest("model: %s (expected: one that GET /api/v1/models lists)"
+                        .formatted(name == null ? "missing" : Shown.of(name))));
+        var queue = inference.queue();
+        if (!queue.running().isEmpty() || !queue.waiting().isEmpty()) {
+            throw new Problem(409, "At work",
+                    "model: %s is at work (expected: none; wait for its end, or cancel it)".formatted(loaded()));
+        }
+        if (!found.name().equals(loaded())) {
+            choice.load(found);
+        }
+        context.status(202);
+        Responses.json(context, models());
     }
 
     record Text(String text) {

@@ -9,7 +9,9 @@ export function problemNotice(problem, again) {
             h('strong', problem.title ?? 'Error'),
             ' ',
             h('span', problem.message),
-            again && h('button', { class: 'quiet', onClick: again }, 'Try again')
+            problem.title === 'Another model'
+                ? h('button', { class: 'quiet', onClick: () => location.reload() }, 'Reload the page')
+                : again && h('button', { class: 'quiet', onClick: again }, 'Try again')
         ])
     );
 }
