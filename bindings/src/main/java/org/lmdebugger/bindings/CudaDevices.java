@@ -82,6 +82,11 @@ public final class CudaDevices {
                 + attribute(device, Cudart.cudaDevAttrComputeCapabilityMinor());
     }
 
+    /** Returns the number of multiprocessors of a device, or of the part of it that this process has. */
+    public static int multiprocessors(int device) {
+        return attribute(device, Cudart.cudaDevAttrMultiProcessorCount());
+    }
+
     /** Returns whether a device is new enough for the kernels. */
     public static boolean isSuitable(int device) {
         return computeCapability(device) >= OLDEST;

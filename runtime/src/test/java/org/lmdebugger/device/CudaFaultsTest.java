@@ -49,6 +49,19 @@ class CudaFaultsTest {
         }
     }
 
+    /** Results may be resumed on another card of the same kind. */
+    @Test
+    void theArithmeticOfCardsOfOneKindIsTheSame() {
+        try (var _ = Emulation.set(DEVICES, 3);
+                var _ = Emulation.set("LMDEBUGGER_EMULATED_CAPABILITIES", "80,80,90");
+                var first = Devices.open("cuda:0");
+                var same = Devices.open("cuda:1");
+                var other = Devices.open("cuda:2")) {
+            assertThat(first.arithmetic()).isEqualTo(same.arithmetic()).isNotEqualTo(other.arithmetic())
+                    .contains("cuBLAS ", "compute capability 8.0, ", " multiprocessors").doesNotContain("ffff:");
+        }
+    }
+
     @Test
     void withoutACardThatIsNewEnoughTheCpuIsTheDefault() {
         try (var _ = Emulation.set("LMDEBUGGER_EMULATED_CAPABILITIES", "75"); var device = Devices.open()) {

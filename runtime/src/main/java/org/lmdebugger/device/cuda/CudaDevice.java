@@ -89,11 +89,12 @@ public final class CudaDevice implements Device {
                         ((CudaOperations) session).blasVersion()));
     }
 
+    /** Names what cuBLAS chooses its kernels by, and not the card, whose name a container may hide. */
     @Override
     public String arithmetic() {
-        return call(session -> "%s, compute capability %.1f, CUDA %d, cuBLAS %d".formatted(CudaDevices.name(ordinal),
-                CudaDevices.computeCapability(ordinal) / 10.0, CudaDevices.runtimeVersion(),
-                ((CudaOperations) session).blasVersion()));
+        return call(session -> "CUDA %d, cuBLAS %d, compute capability %.1f, %d multiprocessors".formatted(
+                CudaDevices.runtimeVersion(), ((CudaOperations) session).blasVersion(),
+                CudaDevices.computeCapability(ordinal) / 10.0, CudaDevices.multiprocessors(ordinal)));
     }
 
     @Override
