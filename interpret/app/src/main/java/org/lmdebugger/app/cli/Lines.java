@@ -28,10 +28,19 @@ record Lines<T>(Path file, SortedMap<Integer, T> values) {
             try {
                 results.put(number, function.apply(value));
             } catch (IllegalArgumentException wrong) {
-                throw new IllegalArgumentException(file + ": line " + number + ": " + wrong.getMessage(), wrong);
+                throw new IllegalArgumentException(place(file, number) + ": " + wrong.getMessage(), wrong);
             }
         });
         return new Lines<>(file, results);
+    }
+
+    private static String place(Path file, int line) {
+        return file + ": line " + line;
+    }
+
+    /** Returns file and line of value {@code index} of {@link #list}, for messages. */
+    String place(int index) {
+        return place(file, values.keySet().stream().skip(index).findFirst().orElseThrow());
     }
 
     List<T> list() {

@@ -53,11 +53,9 @@ final class PairsPatching {
     }
 
     private List<Averaging> averagings(Debugger debugger) {
-        var all = pairs.map(pair -> {
-            pair.length(debugger.model()); // checked here, where its line is known
-            return pair;
-        }).list();
-        return patchings.stream().map(patching -> new Averaging(debugger.model(), all, patching)).toList();
+        var all = pairs.list();
+        return patchings.stream().map(patching -> new Averaging(debugger.model(), all, patching, pairs::place))
+                .toList();
     }
 
     private void patch(Debugger debugger, Share.Range own, List<Baseline> baselines, ResultOutput<Patched> results,

@@ -376,11 +376,10 @@ class PatchCommandTest {
     void pairsThatDoNotFitTogetherAreRefused(String by) throws Exception {
         boolean role = by.equals("role");
         var second = role ? PAIR.replace(",\"end\":4", "") : LONGER;
-        var file = pairs(PAIR, second);
-        assertThat(patch("--pairs", file, "--by", by, "--sites", "pre")).isNotZero();
-        assertThat(err.toString()).isEqualTo("lmdebug: " + (role
-                ? "pair 2: no position of the role end (expected: one, as in other pairs)"
-                : "pair 2: 8 tokens, where pair 1 has 5 (expected: pairs of one length, or averages by role)")
-                + System.lineSeparator());
+        var file = pairs("", PAIR, "", second);
+        refused(file + ": line 4: " + (role ? "no position of the role end (expected: one, as in other pairs)"
+                : "8 tokens, where " + file
+                        + ": line 2 has 5 (expected: pairs of one length, or averages by role)"),
+                "--pairs", file, "--by", by, "--sites", "pre");
     }
 }

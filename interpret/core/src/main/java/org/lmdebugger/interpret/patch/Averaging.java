@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.patch;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.function.IntFunction;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.SweepPlan;
@@ -28,8 +29,17 @@ public final class Averaging {
      *     length and columns are positions, or one lacks a role
      */
     public Averaging(Gpt2 model, List<Pair> pairs, Patching patching) {
+        this(model, pairs, patching, pair -> "pair " + (pair + 1));
+    }
+
+    /**
+     * Checks the pairs likewise.
+     *
+     * @param names of the pairs by index, for messages
+     */
+    public Averaging(Gpt2 model, List<Pair> pairs, Patching patching, IntFunction<String> names) {
         this.patching = patching;
-        columns = columns(model, pairs, patching);
+        columns = columns(model, pairs, patching, names);
         var parts = patching.by(Patching.Columns.ALL).sweeps(pairs.getFirst()).getFirst().measure(Measure.kl());
         cells = SweepPlan.of(model, parts).effects() * columns.size();
     }
@@ -59,39 +69,39 @@ public final class Averaging {
                 sums.stream().map(row -> row.stream().map(CellSums::cell).toList()).toList());
     }
 
-    private static List<String> columns(Gpt2 model, List<Pair> pairs, Patching patching) {
+    private static List<String> columns(Gpt2 model, List<Pair> pairs, Patching patching, IntFunction<String> names) {
         if (pairs.isEmpty()) {
             throw new IllegalArgumentException("pairs: none (expected: at least one)");
         }
         var lengths = new int[pairs.size()];
         var columns = new LinkedHashSet<String>();
         for (int p = 0; p < lengths.length; p++) {
-            lengths[p] = length(model, pairs, p);
+            lengths[p] = length(model, pairs.get(p), names.apply(p));
             if (patching.columns() == Patching.Columns.POSITIONS && lengths[p] != lengths[0]) {
                 throw new IllegalArgumentException(
-                        "pair %d: %d tokens, where pair 1 has %d (expected: pairs of one length, or averages by role)"
-                                .formatted(p + 1, lengths[p], lengths[0]));
+                        "%s: %d tokens, where %s has %d (expected: pairs of one length, or averages by role)"
+                                .formatted(names.apply(p), lengths[p], names.apply(0), lengths[0]));
             }
             columns.addAll(patching.names(pairs.get(p), lengths[p]));
         }
         for (int p = 0; p < lengths.length; p++) {
-            var names = patching.names(pairs.get(p), lengths[p]);
+            var own = patching.names(pairs.get(p), lengths[p]);
             for (var column : columns) {
-                if (!names.contains(column)) {
+                if (!own.contains(column)) {
                     throw new IllegalArgumentException(
-                            "pair %d: no position of the role %s (expected: one, as in other pairs)"
-                                    .formatted(p + 1, Shown.of(column)));
+                            "%s: no position of the role %s (expected: one, as in other pairs)"
+                                    .formatted(names.apply(p), Shown.of(column)));
                 }
             }
         }
         return List.copyOf(columns);
     }
 
-    private static int length(Gpt2 model, List<Pair> pairs, int pair) {
+    private static int length(Gpt2 model, Pair pair, String name) {
         try {
-            return pairs.get(pair).length(model);
+            return pair.length(model);
         } catch (IllegalArgumentException wrong) {
-            throw new IllegalArgumentException("pair %d: %s".formatted(pair + 1, wrong.getMessage()), wrong);
+            throw new IllegalArgumentException(name + ": " + wrong.getMessage(), wrong);
         }
     }
 }
