@@ -23,9 +23,9 @@ export const OPERATIONS = {
     '*=': 'times',
     '+=': 'plus',
     from: 'as in',
-    mean: 'corpus mean',
-    'mean-at': 'corpus mean at position',
-    resample: 'drawn from corpus',
+    mean: 'mean of',
+    'mean-at': 'mean there of',
+    resample: 'drawn from',
     off: 'LM-Debugger’s off',
     on: 'LM-Debugger’s on'
 };
@@ -98,6 +98,11 @@ export function isSwitch(edit) {
 /** Whether an intervention takes its value from a corpus. */
 export function isOfCorpus({ operation }) {
     return ['mean', 'mean-at', 'resample'].includes(operation);
+}
+
+/** The corpus that an intervention takes values from; null if from none. */
+export function corpusOf(edit) {
+    return /=[ \t-\r]*(?:mean|mean-at|resample):([\w.-]+)/.exec(editText(edit))?.[1] ?? null;
 }
 
 /** Whether a text names a corpus, and for `resample` it may be a seed. */

@@ -45,7 +45,7 @@ const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'flow', 'patchi
 export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
 
 /** What does not belong into a link. */
-export const session = reactive({ model: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, guide: null, folded: new Set(), said: '' });
+export const session = reactive({ model: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, guide: null, folded: new Set(), corpora: 0, said: '' });
 
 /** The text of an intervention as the mode has it; null if it has it not, or something is missing. */
 export function textOf(edit) {

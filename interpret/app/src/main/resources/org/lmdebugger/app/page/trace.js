@@ -4,7 +4,7 @@ import { computed, shallowRef, watch } from '/lib/vue.js';
 import { post } from './api.js';
 import { kindOf } from './edits.js';
 import { useLoad } from './load.js';
-import { enabledTexts, state } from './state.js';
+import { enabledTexts, session, state } from './state.js';
 
 const load = (body, signal) => post('/api/v1/trace', body, signal);
 
@@ -57,6 +57,10 @@ export function useTrace(options, texts = enabledTexts) {
         () => (isLate() && clean.data !== null && !clean.busy ? wanted() : null),
         load,
         ({ prompt, positions, target, against }) => [prompt, positions, target, against]
+    );
+    watch(
+        () => session.corpora,
+        () => edited.again++
     );
     const data = shallowRef(null);
     watch([() => clean.data, () => edited.data, () => total.data], () => {

@@ -224,6 +224,9 @@ final class Browser implements AutoCloseable {
     void screenshots(String name) {
         for (int width : new int[] {WIDE, PHONE}) {
             size(width, width == PHONE ? 844 : 900);
+            size(width, ((Number) script("return document.documentElement.scrollHeight")).intValue());
+            driver.executeAsyncScript(
+                    "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done));");
             for (var scheme : List.of("light", "dark")) {
                 scheme(scheme);
                 picture("%s-%d-%s.png".formatted(name, width, scheme));
@@ -238,7 +241,7 @@ final class Browser implements AutoCloseable {
     private void picture(String file) {
         try {
             Files.createDirectories(SCREENSHOTS);
-            var picture = driver.executeCdpCommand("Page.captureScreenshot", Map.of("captureBeyondViewport", true));
+            var picture = driver.executeCdpCommand("Page.captureScreenshot", Map.of());
             Files.write(SCREENSHOTS.resolve(file), Base64.getDecoder().decode((String) picture.get("data")));
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);

@@ -124,6 +124,12 @@ class ExplorePageTest extends PageTest {
         assertThat(browser.all(".activity .chip")).hasSize(8);
         assertThat(browser.faintTexts()).isEmpty();
         browser.screenshots("examples");
+        browser.open("#/prediction?" + PROMPT + "&edit=L2D253%3Dmean%3Astories");
+        browser.untilText(".problem", "corpus: stories: not built for this model");
+        browser.click("Read “stories”");
+        browser.find(".predictions.both");
+        assertThat(browser.all(".problem")).isEmpty();
+        browser.until("no question", () -> !browser.texts(".interventions").getFirst().contains("has not been read"));
     }
 
     /** A character may be two units of JavaScript's texts. */

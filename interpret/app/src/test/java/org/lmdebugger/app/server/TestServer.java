@@ -21,6 +21,7 @@ import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.corpus.Corpora;
 import org.lmdebugger.model.Gpt2;
 
 /** A server of the sample model on a free port, and a client of it. */
@@ -51,7 +52,7 @@ public final class TestServer implements AutoCloseable {
     TestServer(ServerOptions options, ModelFiles files, ModelChoice choice) {
         this.options = options;
         model = Gpt2.load(files, device);
-        debugger = new Debugger(model);
+        debugger = new Debugger(model, name -> new Corpora(options.cache(), model).find(name));
         server = new Server(debugger, options, AccessTokens.random(), links::add, choice);
     }
 

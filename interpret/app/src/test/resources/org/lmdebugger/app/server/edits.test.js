@@ -1,6 +1,7 @@
 // edits.js: the page's own forms; those that the server has too are compared with its parsers.
 const {
     copyOf,
+    corpusOf,
     isCorpus,
     editText,
     isPositions,
@@ -100,6 +101,7 @@ test('the text form is read as the same intervention', () => {
         equal(read(editText(edit)), edit);
         equal(isCorpus(operation, corpus), true, corpus);
     }
+    equal(['L1D2=mean:a', 'L1H3.q= resample:a-b.c#7@last', 'L1D2=mean', 'L1D2=from:"a"'].map(text => corpusOf(parseEdit(text) ?? newEdit(1, 2))), ['a', 'a-b.c', null, null]);
     equal(['', 'a b', 'a@last', 'a#7', '-'].map(text => isCorpus('mean', text)), Array(5).fill(false));
     for (const operation of ['on', 'off']) {
         const edit = { ...off, operation, at: '3' };

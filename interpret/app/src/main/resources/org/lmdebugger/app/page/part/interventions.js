@@ -19,6 +19,7 @@ import { useLoad } from '../load.js';
 import { session, state } from '../state.js';
 import { fixed } from '../text.js';
 import { CoefficientSlider } from './coefficient-slider.js';
+import { Corpora } from './corpora.js';
 import { iconButton } from './icon.js';
 import { neuronLink } from './neuron.js';
 import { problemNotice } from './notice.js';
@@ -226,7 +227,7 @@ export const Interventions = {
                             h('button', { type: 'submit', disabled: typed.value.trim() === '' }, 'Add')
                         ])
                     ]),
-                    h('div', { class: 'row' }, [
+                    h('div', { class: 'row wrap' }, [
                         h('label', { class: 'row check', title: LM_DEBUGGER }, [
                             h('input', {
                                 type: 'checkbox',
@@ -243,6 +244,7 @@ export const Interventions = {
                             h('button', { type: 'button', class: 'quiet', onClick: () => (state.edits = []) }, 'Clear')
                     ])
                 ]),
+                h(Corpora),
                 problemNotice(wrong.value),
                 problemNotice(session.ignored),
                 state.edits.length === 0
