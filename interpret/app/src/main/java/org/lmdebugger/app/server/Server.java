@@ -26,6 +26,7 @@ import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.routes.ActivationRoutes;
 import org.lmdebugger.app.server.routes.CompatibleRoutes;
 import org.lmdebugger.app.server.routes.CorpusRoutes;
+import org.lmdebugger.app.server.routes.EdgeRoutes;
 import org.lmdebugger.app.server.routes.ExperimentRoutes;
 import org.lmdebugger.app.server.routes.FlowRoutes;
 import org.lmdebugger.app.server.routes.GenerateRoutes;
@@ -134,6 +135,7 @@ public final class Server implements AutoCloseable {
         new GenerateRoutes(inference).add(routes);
         new SweepRoutes(inference).add(routes);
         new PatchRoutes(inference).add(routes);
+        new EdgeRoutes(inference).add(routes);
         new ExperimentRoutes(inference, options.data().resolve("experiments")).add(routes);
         new ValueRoutes(inference, values).add(routes);
         new SearchRoutes(inference, values).add(routes);

@@ -48,6 +48,9 @@ class FuzzTest {
             List.of("POST", "/api/v1/experiments",
                     "{\"version\": 1, \"name\": \"a\", \"prompt\": \"a\", \"edits\": [\"L0D5=2\"], \"view\": {\"b\": 1.5}, "
                             + "\"results\": [\"c\"]}"),
+            List.of("POST", "/api/v1/edges",
+                    "{\"clean\": \"a b\", \"corrupted\": \"a c\", \"answers\": [\" boy\"], \"wrong\": [\"#12\"], "
+                            + "\"edges\": [\"L0H1>*\"], \"direction\": \"noise\"}"),
             List.of("POST", "/api/v1/patch",
                     "{\"clean\": \"a b\", \"corrupted\": \"a c\", \"answers\": [\" boy\"], \"wrong\": [\"#12\"], "
                             + "\"sites\": [\"heads:L1\"], \"direction\": \"noise\", \"positions\": {\"end\": 1}}"),

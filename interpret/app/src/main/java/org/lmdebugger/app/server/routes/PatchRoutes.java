@@ -60,20 +60,22 @@ public final class PatchRoutes {
                     tokens("answers", answers), tokens("wrong", wrong));
             return positions == null ? pair : pair.roles(positions);
         }
+    }
 
-        private static String choice(String name, String given, String first, String second) {
-            if (given != null && !given.equals(first) && !given.equals(second)) {
-                throw Problem.badRequest("%s: %s (expected: %s or %s)"
-                        .formatted(name, Shown.of(given), first, second));
-            }
-            return given == null ? first : given;
+    /** Returns what is given, one of two; the first if nothing is. */
+    static String choice(String name, String given, String first, String second) {
+        if (given != null && !given.equals(first) && !given.equals(second)) {
+            throw Problem.badRequest("%s: %s (expected: %s or %s)"
+                    .formatted(name, Shown.of(given), first, second));
         }
+        return given == null ? first : given;
+    }
 
-        private static List<Measure.Token.Fixed> tokens(String name, List<String> given) {
-            var texts = Objects.requireNonNullElse(given, List.<String>of());
-            Limits.check(name, texts, Limits.FOLLOWED);
-            return texts.stream().map(Measure.Token::ofTextOrId).toList();
-        }
+    /** Returns tokens that are given by their texts or ids; none if nothing is. */
+    static List<Measure.Token.Fixed> tokens(String name, List<String> given) {
+        var texts = Objects.requireNonNullElse(given, List.<String>of());
+        Limits.check(name, texts, Limits.FOLLOWED);
+        return texts.stream().map(Measure.Token::ofTextOrId).toList();
     }
 
     /** @param done cells that are computed, of {@code cells} */
