@@ -1,5 +1,5 @@
 // The order in which numbers are selected: largest first, NaN above all, ties to the lower index. A key is the larger the
-// earlier its element comes, and no two elements of a row share one.
+// earlier its element comes, and no two elements of a row share one. No key is 0, or as large as can be.
 #pragma once
 
 #include "common.cuh"
@@ -8,7 +8,7 @@ using Key = unsigned long long;
 
 __device__ inline Key keyOf(float value, int64_t index) {
     unsigned bits = __float_as_uint(value + 0.0f); // -0 becomes 0
-    unsigned order = value != value ? 0xffffffffu : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    unsigned order = value != value ? 0xfffffffeu : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
     return static_cast<Key>(order) << 32 | (0xffffffffu - static_cast<unsigned>(index));
 }
 

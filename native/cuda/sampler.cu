@@ -1,7 +1,8 @@
 // Choosing a token from each row of logits, as org.lmdebugger.device.Sampling defines it: a block for each row. The
-// candidates are all tokens whose key reaches a threshold, which is found bit by bit instead of sorting the row.
+// candidates are all tokens whose key reaches a threshold. It is found among the thousand largest keys, or, if more tokens
+// are candidates, bit by bit.
 #include "logits.cuh"
-#include "order.cuh"
+#include "selection.cuh"
 
 struct Row {
     const float* x;
@@ -10,6 +11,7 @@ struct Row {
     float temperature;
 
     __device__ double weight(int c) const { return expf((x[c] - max) / temperature); }
+    __device__ double weight(Key key) const { return weight(indexOf(key)); }
 
     // Returns the number of tokens that have at least this key.
     __device__ int count(Key least) const {
@@ -40,6 +42,37 @@ __device__ Key largestKey(Key least, F enough) {
         }
     }
     return key < least ? least : key;
+}
+
+// Returns the first of `count` sorted keys at which the running sum of weights reaches `wanted`; 0 if none does.
+static __device__ Key nucleus(const Row& row, const Key* keys, int count, double wanted) {
+    __shared__ double sums[THREADS];
+    __shared__ Key last;
+    int part = (count + THREADS - 1) / THREADS;
+    int from = threadIdx.x * part;
+    int to = from + part < count ? from + part : count;
+    double sum = 0;
+    for (int i = from; i < to; i++) {
+        sum += row.weight(keys[i]);
+    }
+    sums[threadIdx.x] = sum;
+    if (threadIdx.x == 0) {
+        last = 0;
+    }
+    __syncthreads();
+    double running = 0; // over the threads before
+    for (int t = 0; t < static_cast<int>(threadIdx.x); t++) {
+        running += sums[t];
+    }
+    if (running < wanted && running + sum >= wanted) { // one thread alone
+        int i = from;
+        for (running += row.weight(keys[i]); i + 1 < to && running < wanted; running += row.weight(keys[i])) {
+            i++;
+        }
+        last = keys[i];
+    }
+    __syncthreads();
+    return last;
 }
 
 // Returns the first candidate, lowest id first, at which the running sum exceeds u times the sum of all, else -1.
@@ -80,9 +113,11 @@ static __device__ int draw(const Row& row, Key least, float uniform) {
 }
 
 template <int W>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, 2)
 sample(int32_t* ids, float* logProbabilities, View<const float> logits, View<const float> uniforms,
        const int32_t* step, int columns, float temperature, int32_t topK, float topP) {
+    __shared__ Key keys[BUFFER];
+    __shared__ int filled;
     const float* x = logits.row(blockIdx.x);
     Exponentials own;
     Key best = 0;
@@ -101,13 +136,26 @@ sample(int32_t* ids, float* logProbabilities, View<const float> logits, View<con
     int id = indexOf(blockMaxKey(best));
     if (temperature != 0) {
         Row row{x, columns, softmax.own.max, temperature};
+        int limit = topK > 0 && topK < columns ? topK : columns;
+        int kept = limit < KEPT ? limit : KEPT;
         Key least = 0;
-        if (topK > 0 && topK < columns) {
-            least = largestKey(0, [&](Key key) { return row.count(key) >= topK; });
+        if (limit <= KEPT || topP < 1) {
+            auto numbers = [&](int c, auto width) { return load<width>(x + c); };
+            selectKeys<W>(keys, &filled, numbers, columns, kept, ~static_cast<Key>(0));
+        }
+        if (limit <= KEPT) {
+            least = keys[kept - 1];
+        } else if (limit < columns) {
+            least = largestKey(0, [&](Key key) { return row.count(key) >= limit; });
         }
         if (topP < 1) {
             double wanted = topP * row.mass(least);
-            least = largestKey(least, [&](Key key) { return row.mass(key) >= wanted; });
+            Key last = nucleus(row, keys, kept, wanted);
+            if (last != 0) {
+                least = last;
+            } else if (limit > KEPT) {
+                least = largestKey(least, [&](Key key) { return row.mass(key) >= wanted; });
+            }
         }
         int drawn = draw(row, least, uniforms.row(step[0])[blockIdx.x]);
         id = drawn < 0 ? id : drawn;
