@@ -68,6 +68,7 @@ const App = {
             }
         );
         onMounted(showTab);
+        watch(() => session.model, () => nextTick(showTab)); // whose name takes room
 
         const tab = ([view, text]) =>
             h(

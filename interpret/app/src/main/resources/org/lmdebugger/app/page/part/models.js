@@ -87,7 +87,10 @@ export const Models = {
                         'aria-label': `Model ${session.model.model}; choose another`,
                         onClick: open
                     },
-                    [h('b', session.model.model), ` ${session.model.device} ${session.model.precision} · ${session.model.layers} × ${session.model.neurons}`]
+                    [
+                        h('b', session.model.model),
+                        h('span', { class: 'details' }, `${session.model.device} ${session.model.precision} · ${session.model.layers} × ${session.model.neurons}`)
+                    ]
                 ),
                 h('dialog', { ref: dialog, class: 'shortcuts', 'aria-labelledby': 'models', onClose: () => (shown.value = false) }, shown.value && [
                     h('h2', { id: 'models' }, 'Models'),

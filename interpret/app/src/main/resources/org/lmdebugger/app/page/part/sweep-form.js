@@ -117,6 +117,22 @@ export const SweepForm = {
                 ])
             ]);
 
+        const term = (word, meaning) => [h('dt', word), h('dd', meaning)];
+
+        const words = () =>
+            h('details', { class: 'words' }, [
+                h('summary', 'What the measures mean'),
+                h('dl', [
+                    term('KL divergence', 'How far the edited prediction is from the unedited one, over all tokens, in nats; 0 if nothing changes.'),
+                    term('entropy', 'How undecided the prediction is, in nats; 0 if one token is certain.'),
+                    term('logit', 'The number of a token before the softmax.'),
+                    term('probability, log-probability', 'Of a token, after the softmax; the log-probability in nats.'),
+                    term('rank', 'How many tokens are likelier, plus 1.'),
+                    term('difference', 'The logit of one token minus that of another.'),
+                    term('change', 'The total effect of the edit, with its sign turned: the measure with the edit minus without it.')
+                ])
+            ]);
+
         return () =>
             h(
                 'form',
@@ -186,6 +202,7 @@ export const SweepForm = {
                             'Start the sweep'
                         )
                     ]),
+                    words(),
                     problemNotice(problem.value)
                 ]
             );

@@ -144,6 +144,13 @@ export const Explore = {
                           h('h2', plural(found.data.results.length, 'value vector')),
                           h(Export, { what: 'found value vectors', picture: false, rows })
                       ]),
+                      h('p', { class: 'hint' }, [
+                          h('b', 'Score'),
+                          state.words !== ''
+                              ? ': how well the words match the tokens that the value vector promotes (BM25)' +
+                                (state.weigh ? ', times their logits.' : '.')
+                              : `: the mean logit that one unit of its coefficient adds to the tokens, the ${state.suppress ? 'smallest' : 'largest'} first.`
+                      ]),
                       h(
                           'ol',
                           { class: 'found listed' },
@@ -151,7 +158,7 @@ export const Explore = {
                               h('li', { key: label(each) }, [
                                   h('div', { class: 'row' }, [
                                       neuronLink(each.layer, each.neuron),
-                                      h('span', { class: 'hint' }, fixed(each.score, 3)),
+                                      h('span', { class: 'hint' }, `score ${fixed(each.score, 3)}`),
                                       interveneButton(each.layer, each.neuron)
                                   ]),
                                   said(each)
