@@ -32,7 +32,7 @@ import org.openjdk.jmh.annotations.Warmup;
 /**
  * Activation patching of the residual stream at three points × layers × positions, from a prompt that differs from the
  * first token on; and every head off at the last position. With KL, from ids to effects on the heap, clean runs
- * included. Prints how many effects and GFLOP one call has.
+ * included. Prints how many effects and GFLOP, of these runs and of the chunks, one call has.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -74,8 +74,16 @@ public class PatchBenchmark {
                 : sweep.parts(PartSelection.parse("pre,mid,post")).operation(new Edit.Operation.From(clean))
                         .at(Positions.EACH);
         var plan = debugger.plan(this.sweep);
-        System.out.printf("# patch: %s effects %d gflop %.3f kl %.6g%n", work, plan.effects(), plan.flop() / 1e9,
-                sum());
+        double runs = (plan.sweep().operations().getFirst() instanceof Edit.Operation.From ? 2 : 1) * run(length);
+        System.out.printf("# patch: %s effects %d gflop %.3f kl %.6g%n", work, plan.effects(),
+                (plan.flop() + runs) / 1e9, sum());
+    }
+
+    /** Returns the multiplications and additions of a run without edits, but for its head: one row of logits. */
+    private double run(int length) {
+        var config = model.config();
+        double d = config.width();
+        return config.layers() * length * (2 * d * (4 * d + 2 * config.feedForwardWidth()) + 4 * d * length);
     }
 
     /** Returns ids of which none is the other prompt's at the same position. */
