@@ -84,7 +84,8 @@ class CudaFaultsTest {
 
     @Test
     void afterAFailureOfTheCardTheProcessMustBeStartedAgain() {
-        try (var device = TestDevice.open(); var x = device.allocate(ElementType.F32, 1, 1);
+        try (var device = TestDevice.open();
+                var x = device.allocate(ElementType.F32, 32, 32); // rows enough for cuBLAS
                 var counter = device.allocate(ElementType.I32, 1, 1)) {
             failsFor(device, session -> session.increment(counter),
                     "lmdebugger_increment: 700 cudaErrorIllegalAddress: ");
