@@ -83,5 +83,6 @@ __device__ void selectKeys(Key* keys, int* filled, F numbers, int columns, int w
             }
         }
     }
+    __syncthreads(); // of a row without a whole pack, the candidates may not be visible yet
     compact(keys, filled, want);
 }

@@ -575,6 +575,16 @@ class OperationsContractTest extends ContractTest {
         assertClose(values, 1e-30, 0, (r, j) -> x.at(r, indices.row(r).toInts()[j]));
     }
 
+    /** A row that 16 bytes at a time do not divide, in memory that they do. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void theLargestOfFewColumns(int n) {
+        var x = Matrix.of(1, n, (r, i) -> i).on(device, scope);
+        var indices = scope.allocate(ElementType.I32, 1, n);
+        run(s -> s.topK(indices, empty(1, n), x));
+        assertThat(indices.toInts()).isEqualTo(IntStream.range(0, n).map(j -> n - 1 - j).toArray());
+    }
+
     /** Each element is larger than all before it, and more are wanted than are selected at a time. */
     @ParameterizedTest
     @ValueSource(ints = {1, 1024, 1025, 2500})
