@@ -47,7 +47,8 @@ class LauncherTest {
         manifest.getMainAttributes().put(Attributes.Name.CLASS_PATH,
                 entries.map(entry -> Path.of(entry).toUri().toString()).collect(Collectors.joining(" ")));
         new JarOutputStream(new FileOutputStream(target.resolve("lib/all.jar").toFile()), manifest).close();
-        for (var sources : List.of("bindings/src/main", "interpret/app/src/main", "native/cuda", "native/include")) {
+        for (var sources : List.of("bindings/src/main", "interpret/app/src/main", "native/cpu", "native/cuda",
+                "native/include")) {
             Files.createDirectories(home.resolve(sources));
         }
         for (var source : List.of("pom.xml", "bindings/pom.xml", "interpret/app/pom.xml", "native/build",
