@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -82,8 +81,7 @@ final class CircuitCommand extends ModelCommand {
 
     @Override
     public Integer call() {
-        var way = Direction.valueOf(
-                PatchCommand.choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
+        var way = PatchCommand.way(direction);
         if (pairs.isDataSet()) {
             throw new IllegalArgumentException("--pairs: of a circuit (expected: CLEAN and CORRUPTED)");
         }
@@ -188,7 +186,8 @@ final class CircuitCommand extends ModelCommand {
         }
     }
 
-    private static void write(Path file, String text) {
+    /** Writes a file whole, or none if null. */
+    static void write(Path file, String text) {
         if (file != null) {
             try {
                 AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));

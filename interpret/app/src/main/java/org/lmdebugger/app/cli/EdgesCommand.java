@@ -1,23 +1,17 @@
 package org.lmdebugger.app.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.lmdebugger.app.json.EdgeJson;
 import org.lmdebugger.app.json.Json;
-import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edge.Edge;
 import org.lmdebugger.interpret.patch.Pair;
-import org.lmdebugger.interpret.patch.Patching.Direction;
 import org.lmdebugger.model.Gpt2Config;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -65,8 +59,7 @@ final class EdgesCommand extends ModelCommand {
 
     @Override
     public Integer call() {
-        var way = Direction.valueOf(
-                PatchCommand.choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
+        var way = PatchCommand.way(direction);
         output.check();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
@@ -122,11 +115,7 @@ final class EdgesCommand extends ModelCommand {
 
     private void draw(List<Edge> edges, List<Double> effects) {
         if (dot != null) {
-            try {
-                AtomicFile.write(dot, EdgeDot.of(edges, effects, top).getBytes(StandardCharsets.UTF_8));
-            } catch (IOException failure) {
-                throw new UncheckedIOException(dot + ": cannot be written", failure);
-            }
+            CircuitCommand.write(dot, EdgeDot.of(edges, effects, top));
         }
     }
 }

@@ -89,13 +89,18 @@ final class PatchCommand extends ModelCommand {
         if (all && roles) {
             throw new IllegalArgumentException("--by: role (expected: --at each)");
         }
-        var way = Direction.valueOf(choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
+        var way = way(direction);
         var columns = all ? Columns.ALL : roles ? Columns.ROLES : Columns.POSITIONS;
         return sites.stream().flatMap(site -> SEVERAL.getOrDefault(site, List.of(site)).stream()).distinct()
                 .map(site -> new Patching(PartSelection.parse(site), way, columns)).toList();
     }
 
-    static String choice(String option, String given, String... choices) {
+    /** Returns the direction that an option names. */
+    static Direction way(String direction) {
+        return Direction.valueOf(choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
+    }
+
+    private static String choice(String option, String given, String... choices) {
         if (!List.of(choices).contains(given)) {
             throw new IllegalArgumentException("%s: %s (expected: %s)".formatted(option, Shown.of(given),
                     String.join(" or ", choices)));
