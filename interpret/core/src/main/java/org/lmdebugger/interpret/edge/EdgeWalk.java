@@ -217,22 +217,7 @@ final class EdgeWalk {
 
     /** Returns the rows of the edges that have entered; in the top layer the last of each alone goes on. */
     private BlockRows rows(int layer) {
-        int count = entered * n;
-        var x = buffers.x().rows(0, count);
-        var qkv = buffers.queryKeyValue().rows(0, count);
-        var normed = buffers.normed().rows(0, count);
-        var out = buffers.out().rows(0, count);
-        if (!onlyLast(layer)) {
-            return BlockRows.of(x, qkv, normed, out, buffers.coefficients().rows(0, count),
-                    context(layer, qkv, ownBeforeFirst));
-        }
-        return BlockRows.last(x, qkv, normed, out, buffers.coefficients().rows(0, entered),
-                context(layer, qkv, ownBeforeLast), lastRows.columns(0, entered), buffers.read().rows(0, entered));
-    }
-
-    private AttentionContext context(int layer, Tensor qkv, Tensor own) {
-        long d = model.config().width();
-        return new AttentionContext(model.config().heads(), entered, base.keys(layer).rows(0, length - n),
-                base.values(layer).rows(0, length - n), qkv.columns(d, d), qkv.columns(2 * d, d), own);
+        return onlyLast(layer) ? buffers.entered(base, layer, entered, n, lastRows, ownBeforeLast)
+                : buffers.entered(base, layer, entered, n, null, ownBeforeFirst);
     }
 }

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.OutOfDeviceMemoryException;
@@ -471,30 +470,12 @@ public final class SweepEngine implements AutoCloseable {
         /** Returns the rows of the sequences that have entered; in the top layer the last of each alone goes on. */
         private BlockRows rows(int layer) {
             if (rowsLayer != layer || rowsEntered != entered) {
-                rows = enteredRows(layer);
+                rows = onlyLast(layer) ? buffers.entered(clean, layer, entered, positions, lastRows, lastOwn)
+                        : buffers.entered(clean, layer, entered, positions, null, zero);
                 rowsLayer = layer;
                 rowsEntered = entered;
             }
             return rows;
-        }
-
-        private BlockRows enteredRows(int l) {
-            int count = entered * positions;
-            var x = buffers.x().rows(0, count);
-            var qkv = buffers.queryKeyValue().rows(0, count);
-            var normed = buffers.normed().rows(0, count);
-            var out = buffers.out().rows(0, count);
-            if (!onlyLast(l)) {
-                return BlockRows.of(x, qkv, normed, out, buffers.coefficients().rows(0, count), context(l, qkv, zero));
-            }
-            return BlockRows.last(x, qkv, normed, out, buffers.coefficients().rows(0, entered),
-                    context(l, qkv, lastOwn), lastRows.columns(0, entered), buffers.read().rows(0, entered));
-        }
-
-        private AttentionContext context(int l, Tensor qkv, Tensor own) {
-            long d = model.config().width();
-            return new AttentionContext(model.config().heads(), entered, clean.keys(l).rows(0, first),
-                    clean.values(l).rows(0, first), qkv.columns(d, d), qkv.columns(2 * d, d), own);
         }
     }
 
