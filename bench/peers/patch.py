@@ -57,12 +57,13 @@ def main():
     ids = torch.tensor([1000 + 7 * i for i in range(T)])
     source = {}
     model.logits(torch.tensor([2000 + 7 * i for i in range(T)]), [("none", 0, 0)], keep=source)
-    clean = torch.log_softmax(model.logits(ids, [("none", 0, 0)])[0], -1)
+    exact = torch.log_softmax(model.logits(ids, [("none", 0, 0)])[0].double(), -1)
+    clean = exact.float()
     if what == "heads":
         cells = [("head", l, h) for h in range(model.H) for l in range(model.L)]
     else:
         cells = [(s, l, t) for t in range(T) for s in ("pre", "mid", "post") for l in range(model.L)]
-    exact, kl = clean.double(), 0.0
+    kl = 0.0
     for start in range(0, len(cells), 32):
         patched = torch.log_softmax(model.logits(ids, cells[start:start + 32], source).double(), -1)
         kl += float((exact.exp() * (exact - patched)).sum())

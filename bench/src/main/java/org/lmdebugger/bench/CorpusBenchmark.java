@@ -69,14 +69,13 @@ public class CorpusBenchmark {
         model = Gpt2.load(Checkpoints.of(shape), device);
         corpus = Corpus.ofIds(model, IntStream.range(0, documents).mapToObj(document -> IntStream.range(0, length)
                 .map(i -> (1000 + 7919 * document + 31 * i) % VOCABULARY).toArray()), length);
-        folder = Files.createTempDirectory("lmdebugger-bench");
+        folder = Files.createDirectories(Path.of(System.getProperty("java.io.tmpdir"), "lmdebugger-bench", "corpora"));
     }
 
     @TearDown
-    public void close() throws IOException {
+    public void close() {
         model.close();
         device.close();
-        Files.deleteIfExists(folder);
     }
 
     @Benchmark
