@@ -98,7 +98,7 @@ final class TraceCommand extends ModelCommand {
             var trace = debugger.trace(prompt, wanted, options);
             var attributions = TraceAttributions.of(debugger, trace, Prompt.of(prompt), wanted, scope, Progress.NONE);
             var sampled = samples == null ? null
-                    : TraceSamples.of(debugger, trace, Prompt.of(prompt), wanted, samples);
+                    : TraceSamples.of(debugger, trace, Prompt.of(prompt), wanted, samples, Progress.NONE);
             if (json.isGiven()) {
                 out.println(Json.print(TraceJson.of(trace, attributions).with(sampled)));
             } else {

@@ -14,6 +14,7 @@ import org.lmdebugger.interpret.sweep.SampleMeans.Mean;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.model.Prompt;
+import org.lmdebugger.progress.Progress;
 
 /**
  * The prediction under edits that take texts from a corpus, averaged over several of them.
@@ -35,9 +36,11 @@ public record TraceSamples(int count, Mean kl, List<Token> tokens) {
     /**
      * Computes samples of a trace of {@code prompt} under {@code edits}.
      *
+     * @param progress of the chunks in which samples are computed
      * @throws IllegalArgumentException if no edit takes a text from a corpus, or another position than the last is traced
      */
-    public static TraceSamples of(Debugger debugger, Trace trace, Prompt prompt, Intervention edits, int count) {
+    public static TraceSamples of(Debugger debugger, Trace trace, Prompt prompt, Intervention edits, int count,
+            Progress progress) {
         if (!edits.isSampled()) {
             throw new IllegalArgumentException(
                     "samples: %d without =resample:NAME (expected: an edit that takes a text)".formatted(count));
@@ -58,6 +61,7 @@ public record TraceSamples(int count, Mean kl, List<Token> tokens) {
         debugger.sweep(sweep, effects -> {
             IntStream.range(0, effects.size()).forEach(i -> means.add(effects, i)
                     .ifPresent(all -> read.add(of(debugger, effects, all, ids, count))));
+            progress.report(effects.chunk() + 1, effects.plan().chunks().size());
             return true;
         });
         return read.getFirst();

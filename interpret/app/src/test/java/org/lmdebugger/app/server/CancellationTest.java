@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -203,7 +204,7 @@ class CancellationTest {
         var plan = server.debugger.plan(Sweep.of("a b").allNeurons().off().measure(Measure.kl()));
         var inference = new Inference(server.debugger, server.server.queue());
         for (int i = 0; i < Limits.QUEUE; i++) {
-            var job = new SweepJob(plan, "any", System::nanoTime);
+            var job = new SweepJob(plan, "any", Optional.empty(), System::nanoTime);
             job.start(inference);
             sweeps.add(job.id());
             job.cancel();
@@ -222,10 +223,10 @@ class CancellationTest {
                 .plan(Sweep.of(LONG).allNeurons().off().atAll().measure(Measure.kl()).memory(8 << 20));
         assertThat(plan.chunks().size()).isGreaterThan(1);
         block();
-        var deserted = new SweepJob(plan, "any", clock::get);
+        var deserted = new SweepJob(plan, "any", Optional.empty(), clock::get);
         deserted.start(inference);
         clock.addAndGet(TimeUnit.SECONDS.toNanos(61));
-        var asked = new SweepJob(plan, "any", clock::get);
+        var asked = new SweepJob(plan, "any", Optional.empty(), clock::get);
         asked.start(inference);
         go.countDown();
         await(() -> deserted.state().isFinal() && asked.state() == SweepJob.State.RUNNING);

@@ -1,11 +1,13 @@
 package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.lmdebugger.app.server.TestServer.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
@@ -67,6 +69,67 @@ class CorpusApiTest {
             assertThat(result.at("/examples/0/document").asInt()).isZero();
         });
         assertThat(ok("/api/v1/search/examples?words=nowhere&corpus=tales").at("/results")).isEmpty();
+    }
+
+    @Test
+    void samplesHaveMeansAndStandardErrors() throws InterruptedException {
+        var started = server.post("/api/v1/sweeps", """
+                {"prompts": ["The king was"], "sites": "L2H3,L1D5", "operations": ["resample:tales#1", "off"],
+                 "measures": ["kl", "entropy"], "samples": 3}""");
+        assertThat(started.statusCode()).as(started.body()).isEqualTo(201);
+        var sweep = "/api/v1/sweeps/" + json(started).get("id").textValue();
+        assertThat(json(started).get("effects").intValue()).isEqualTo(8);
+        assertThat(server.get(sweep + "/events").body()).contains("event: end", "\"state\":\"done\"");
+        var effects = ok(sweep + "/strongest?measure=entropy").get("effects");
+        assertThat(effects).hasSize(4);
+        var rows = server.get(sweep + "/effects.csv").body().lines().toList();
+        assertThat(rows).hasSize(9);
+        double clean = ok(sweep + "/strongest").get("clean").get(1).doubleValue();
+        var map = ok(sweep + "/map?measure=entropy");
+        for (var effect : effects) {
+            var name = effect.at("/edits/0").textValue();
+            if (!name.contains("resample")) {
+                assertThat(effect.has("standard_errors")).isFalse();
+                continue;
+            }
+            assertThat(name).isIn("L2H3=resample:tales@last", "L1D5=resample:tales@last");
+            var numbers = rows.stream().filter(row -> row.contains(name.replace("@last", "#")))
+                    .mapToDouble(row -> Double.parseDouble(row.substring(row.lastIndexOf(',') + 1))).toArray();
+            assertThat(numbers).hasSize(3);
+            double mean = (numbers[0] + numbers[1] + numbers[2]) / 3;
+            double squares = DoubleStream.of(numbers).map(x -> (x - mean) * (x - mean)).sum();
+            assertThat(effect.at("/values/1").doubleValue()).isCloseTo(mean, within(1e-6));
+            assertThat(effect.at("/standard_errors/1").doubleValue()).isCloseTo(Math.sqrt(squares / 2 / 3),
+                    within(1e-6));
+            if (name.startsWith("L1D5")) {
+                double off = Double.parseDouble(rows.stream().filter(row -> row.contains("L1D5=0@last")).findFirst()
+                        .map(row -> row.substring(row.lastIndexOf(',') + 1)).orElseThrow());
+                assertThat(Math.abs(map.at("/changes/1/5").doubleValue())).isCloseTo(
+                        Math.max(Math.abs(mean - clean), Math.abs(off - clean)), within(1e-6));
+            }
+            var trace = json(server.post("/api/v1/trace", """
+                    {"prompt": "The king was", "edits": ["%s"], "samples": 3, "tokens": [" sad"]}"""
+                    .formatted(name.replace("tales", "tales#1"))));
+            assertThat(trace.at("/samples/count").intValue()).isEqualTo(3);
+            assertThat(trace.at("/samples/kl/mean").doubleValue())
+                    .isCloseTo(effect.at("/values/0").doubleValue(), within(1e-6));
+            assertThat(trace.at("/samples/tokens/0/clean").floatValue()).isCloseTo(
+                    trace.at("/positions/0/layers/3/chosen/0/after/probability").floatValue(), within(1e-6f));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+            "sweeps | {'prompts': ['a'], 'samples': 3} | samples: 3 of no operation",
+            "sweeps | {'prompts': ['a'], 'operations': ['resample:tales'], 'samples': 1} | samples: 1 (expected: 2 to ",
+            "trace  | {'prompt': 'a', 'samples': 3} | samples: 3 without =resample:NAME",
+            "trace  | {'prompt': 'a', 'edits': ['L2H3=resample:tales'], 'samples': 257} | samples: 257 (expected: 2 to 256)",
+            "trace  | {'prompt': 'a b', 'edits': ['L2H3=resample:tales'], 'samples': 3, 'positions': [0]} | samples: 3 of position [0]",
+            "trace  | {'prompt': 'a', 'edits': ['L2H3=resample:tales'], 'samples': 3, 'clean': false} | clean: left out, with samples"})
+    void samplesThatCannotBeTakenAreRefused(String path, String body, String detail) {
+        var answer = server.post("/api/v1/" + path, body.replace("'", "\""));
+        assertThat(answer.statusCode()).isEqualTo(400);
+        assertThat(json(answer).get("detail").textValue()).startsWith(detail);
     }
 
     @ParameterizedTest

@@ -1,7 +1,11 @@
 package org.lmdebugger.app.server.routes;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.lmdebugger.app.ranking.StrongestEffects;
 import org.lmdebugger.app.ranking.StrongestEffects.Change;
@@ -12,18 +16,28 @@ import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Measure;
+import org.lmdebugger.interpret.sweep.SampleMeans;
 import org.lmdebugger.model.TokenLogit;
 
-/** The effects of a sweep: the strongest as a table, all of them as a map of layers × neurons. */
+/**
+ * The effects of a sweep: the strongest as a table, all of them as a map of layers × neurons; of interventions with samples,
+ * the means over these.
+ */
 final class SweepResults {
     private static final int SAID = 6; // tokens of a value vector beside its effect
 
     private final List<Measure> measures; // of one number each
     private final List<Effects> chunks;
+    private final Optional<Integer> samples;
 
     SweepResults(SweepJob job) {
         measures = job.plan().sweep().measures().stream().filter(measure -> !(measure instanceof Measure.Top)).toList();
         chunks = job.chunks();
+        samples = job.samples();
+    }
+
+    private Optional<SampleMeans> means() {
+        return samples.map(count -> new SampleMeans(measures, count));
     }
 
     /** Returns the measure of that name; the first without one. */
@@ -46,10 +60,13 @@ final class SweepResults {
     /**
      * An effect.
      *
-     * @param values of the measures
-     * @param says   the tokens that the neuron's value vector promotes most
+     * @param edits          of samples, without their seeds
+     * @param values         of the measures
+     * @param standardErrors of the values if they are means over samples, else null
+     * @param says           the tokens that the neuron's value vector promotes most
      */
-    record Effect(int prompt, List<String> edits, int layer, int neuron, List<Float> values, List<String> says) {
+    record Effect(int prompt, List<String> edits, int layer, int neuron, List<Float> values,
+            @JsonInclude(NON_NULL) List<Double> standardErrors, List<String> says) {
     }
 
     /**
@@ -59,7 +76,7 @@ final class SweepResults {
      */
     Strongest strongest(Debugger debugger, String measureName, Change change, int top, String part) {
         var measure = measure(measureName);
-        var strongest = new StrongestEffects(top, measure, change);
+        var strongest = new StrongestEffects(top, measure, change, means());
         chunks.forEach(chunk -> strongest.add(chunk,
                 index -> part == null || isOf(part, chunk.edits(index).list().getFirst().part().toString())));
         var effects = strongest.effects();
@@ -79,8 +96,10 @@ final class SweepResults {
     }
 
     private Effect effect(StrongestEffects.Effect effect, Map<Neuron, List<TokenLogit>> said) {
-        return new Effect(effect.chunk().prompt(), effect.chunk().edits(effect.index()).texts(), effect.layer(),
+        return new Effect(effect.chunk().prompt(), effect.intervention().texts(), effect.layer(),
                 effect.neuron(), measures.stream().map(effect::value).toList(),
+                effect.means().map(means -> measures.stream().map(each -> means.values().get(each).standardError())
+                        .toList()).orElse(null),
                 said.getOrDefault(new Neuron(effect.layer(), effect.neuron()), List.of()).stream()
                         .map(TokenLogit::token).toList());
     }
@@ -98,19 +117,29 @@ final class SweepResults {
         var measure = measure(measureName);
         var config = debugger.model().config();
         var map = new Float[config.layers()][config.feedForwardWidth()];
+        var means = means();
         for (var effects : chunks) {
-            var values = effects.values(measure);
-            var layers = effects.layers();
-            var neurons = effects.neurons();
-            for (int i = 0; i < values.length; i++) {
-                float change = values[i] - effects.clean(measure);
-                if (layers[i] >= 0 && Float.isFinite(change)
-                        && (map[layers[i]][neurons[i]] == null
-                                || Math.abs(change) > Math.abs(map[layers[i]][neurons[i]]))) {
-                    map[layers[i]][neurons[i]] = change;
+            float clean = effects.clean(measure);
+            for (int i = 0; i < effects.size(); i++) {
+                if (effects.layers()[i] < 0) {
+                    continue;
+                }
+                var layer = map[effects.layers()[i]];
+                int neuron = effects.neurons()[i];
+                if (means.isPresent() && effects.edits(i).isSampled()) {
+                    means.get().add(effects, i).ifPresent(
+                            all -> keepLarger(layer, neuron, (float) all.values().get(measure).mean() - clean));
+                } else {
+                    keepLarger(layer, neuron, effects.values(measure)[i] - clean);
                 }
             }
         }
         return new EffectMap(measure.toString(), map);
+    }
+
+    private static void keepLarger(Float[] layer, int neuron, float change) {
+        if (Float.isFinite(change) && (layer[neuron] == null || Math.abs(change) > Math.abs(layer[neuron]))) {
+            layer[neuron] = change;
+        }
     }
 }

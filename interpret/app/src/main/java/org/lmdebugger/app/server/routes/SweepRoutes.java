@@ -69,10 +69,12 @@ public final class SweepRoutes {
     /**
      * @param targets the target token of each prompt, or one for all: a text that is one token, or an id as {@code #12}
      * @param against the second token of {@code difference:target/against}, likewise
+     * @param samples how many texts each operation {@code resample:NAME} takes; null for the one of its seed
      */
     @JsonInclude(NON_NULL)
     record SweepRequest(List<String> prompts, List<String> targets, List<String> against, String mode, String neurons,
-            String sites, List<String> edits, List<String> operations, String at, List<String> measures) {
+            String sites, List<String> edits, List<String> operations, String at, List<String> measures,
+            Integer samples) {
         Sweep sweep() {
             if (prompts == null) {
                 throw Problem.badRequest("prompts: missing (expected: a list of texts)");
@@ -102,7 +104,7 @@ public final class SweepRoutes {
                 Limits.from(parsed);
                 sweep = sweep.operation(parsed);
             }
-            return sweep;
+            return samples == null ? sweep : sweep.samples(samples);
         }
 
         private List<Optional<Measure.Token.Fixed>> tokens(String name, List<String> given) {
@@ -126,7 +128,7 @@ public final class SweepRoutes {
                     "measures: %,d numbers of %,d effects (expected: at most %,d; choose fewer, or use lmdebug sweep)"
                             .formatted(numbers, plan.effects(), Limits.NUMBERS));
         }
-        var job = new SweepJob(plan, request, System::nanoTime);
+        var job = new SweepJob(plan, request, Optional.ofNullable(request.samples()), System::nanoTime);
         synchronized (sweeps) {
             forgetOldest();
             job.start(inference);

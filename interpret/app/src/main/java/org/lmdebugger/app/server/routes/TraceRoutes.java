@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.lmdebugger.app.json.TraceJson;
+import org.lmdebugger.app.json.TraceSamples;
 import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.http.Responses;
@@ -38,10 +39,11 @@ public final class TraceRoutes {
      * @param against   the token whose logit is subtracted from the target's
      * @param neurons   how many neurons of each feed-forward layer an attribution lists
      * @param clean     whether the clean run is traced too; so without it
+     * @param samples   how many texts each edit {@code =resample:NAME} takes; null for the one of its seed
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
             List<String> tokens, Boolean total, String target, String against, Boolean attribution, Integer neurons,
-            Boolean attention, Boolean clean) {
+            Boolean attention, Boolean clean, Integer samples) {
     }
 
     private void trace(Context context) {
@@ -62,6 +64,12 @@ public final class TraceRoutes {
                 Boolean.TRUE.equals(request.total()), !Boolean.FALSE.equals(request.clean()));
         var scope = new TraceAttributions.Scope(Boolean.TRUE.equals(request.attribution()),
                 Boolean.TRUE.equals(request.attention()), top, neurons);
+        if (request.samples() != null) {
+            Limits.check("samples", request.samples(), 2, Limits.INTERVENTIONS);
+            if (!options.clean()) {
+                throw Problem.badRequest("clean: left out, with samples (expected: the clean run, which they begin at)");
+            }
+        }
         var ids = inference.debugger().model().encode(text);
         checkCells(ids.length, options, scope);
         var prompt = Prompt.ofIds(ids);
@@ -69,9 +77,12 @@ public final class TraceRoutes {
             Progress progress = (done, total) -> job.throwIfCancelled();
             var trace = inference.debugger().trace(prompt, edits, options, progress);
             var attributions = TraceAttributions.of(inference.debugger(), trace, prompt, edits, scope, progress);
-            return TraceJson.of(trace, attributions).with(text,
+            var json = TraceJson.of(trace, attributions).with(text,
                     options.clean() ? ActivationRoutes.coefficients(inference.debugger(), prompt, edits.neurons())
                             : null);
+            return request.samples() == null ? json
+                    : json.with(TraceSamples.of(inference.debugger(), trace, prompt, edits, request.samples(),
+                            progress));
         }));
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -29,6 +30,7 @@ public final class SweepJob {
     private final String id = AccessTokens.random();
     private final SweepPlan plan;
     private final Object request;
+    private final Optional<Integer> samples;
     private final LongSupplier clock;
     private final List<Effects> chunks = new ArrayList<>(); // guarded by this, and so on
     private long done;
@@ -64,11 +66,13 @@ public final class SweepJob {
 
     /**
      * @param request what was asked for, as it is answered
+     * @param samples of each intervention that takes a text from a corpus, if there are several
      * @param clock   in nanoseconds
      */
-    public SweepJob(SweepPlan plan, Object request, LongSupplier clock) {
+    public SweepJob(SweepPlan plan, Object request, Optional<Integer> samples, LongSupplier clock) {
         this.plan = plan;
         this.request = request;
+        this.samples = samples;
         this.clock = clock;
         lastLook = clock.getAsLong();
     }
@@ -79,6 +83,11 @@ public final class SweepJob {
 
     public SweepPlan plan() {
         return plan;
+    }
+
+    /** Returns how many samples there are of each intervention that takes a text from a corpus, if there are several. */
+    public Optional<Integer> samples() {
+        return samples;
     }
 
     /** Takes its place in the line. @throws Problem as {@link WorkQueue#background} */
