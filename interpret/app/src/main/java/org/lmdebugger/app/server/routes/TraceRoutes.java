@@ -67,7 +67,8 @@ public final class TraceRoutes {
         if (request.samples() != null) {
             Limits.check("samples", request.samples(), 2, Limits.INTERVENTIONS);
             if (!options.clean()) {
-                throw Problem.badRequest("clean: left out, with samples (expected: the clean run, which they begin at)");
+                throw Problem
+                        .badRequest("clean: left out, with samples (expected: the clean run, which they begin at)");
             }
         }
         var ids = inference.debugger().model().encode(text);
