@@ -193,6 +193,21 @@ attentionMix(View<float> out, View<const float> weights, Context values, Entries
     }
 }
 
+// A block for each row.
+__global__ void __launch_bounds__(THREADS)
+softmaxBackward(View<float> dp, View<const float> p, int64_t columns, float divisor) {
+    float* d = dp.row(blockIdx.x);
+    const float* weights = p.row(blockIdx.x);
+    float mean = 0;
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        mean += weights[c] * d[c];
+    }
+    mean = blockSum(mean);
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        d[c] = weights[c] * (d[c] - mean) / divisor;
+    }
+}
+
 static Context context(const lmdebugger_matrix* prefix, const lmdebugger_matrix* own, int32_t sequences) {
     return {view<const float>(prefix), view<const float>(own), prefix->rows, 0, own->rows / sequences};
 }
@@ -264,4 +279,13 @@ int32_t lmdebugger_attention_mix(const lmdebugger_matrix* out, const lmdebugger_
     return LAUNCH(stream, grid, THREADS, attentionMix, view<float>(out), view<const float>(weights),
                   context(prefix_values, values, sequences),
                   entries(out, length, rows, entry_heads, heads, sequences));
+}
+
+int32_t lmdebugger_softmax_backward(const lmdebugger_matrix* dp, const lmdebugger_matrix* p, float divisor,
+                                    lmdebugger_stream* stream) {
+    if (p->rows == 0) {
+        return cudaSuccess;
+    }
+    return LAUNCH(stream, static_cast<unsigned>(p->rows), THREADS, softmaxBackward, view<float>(dp),
+                  view<const float>(p), p->columns, divisor);
 }

@@ -36,6 +36,20 @@ __global__ void __launch_bounds__(THREADS) addBias(View<float> x, const float* b
     }
 }
 
+template <int W, class F>
+__global__ void __launch_bounds__(THREADS)
+multiplySlope(View<float> d, View<const float> x, const float* bias, int64_t columns) {
+    FOR_COLUMNS(c, W, columns) {
+        auto value = load<W>(d.row(blockIdx.x) + c);
+        auto at = load<W>(x.row(blockIdx.x) + c);
+        auto b = load<W>(bias + c);
+        for (int i = 0; i < W; i++) {
+            value.at[i] *= F()(at.at[i] + b.at[i]);
+        }
+        store<W>(d.row(blockIdx.x) + c, value);
+    }
+}
+
 template <int W>
 __global__ void __launch_bounds__(THREADS)
 biasResidual(View<float> x, View<const float> y, const float* bias, int64_t columns) {
@@ -134,6 +148,24 @@ int32_t lmdebugger_bias_gelu(const lmdebugger_matrix* m, const lmdebugger_matrix
 
 int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix* m, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
     return launchBias<GeluErf>(m, bias, stream);
+}
+
+template <class F>
+static int32_t launchSlope(const lmdebugger_matrix* d, const lmdebugger_matrix* x, const lmdebugger_matrix* bias,
+                           lmdebugger_stream* stream) {
+    return byWidth([&](auto width) {
+        auto kernel = multiplySlope<width, F>;
+        return LAUNCH(stream, rowsByColumns(x, width), THREADS, kernel, view<float>(d), view<const float>(x),
+                      view<const float>(bias).data, x->columns);
+    }, d, x, bias);
+}
+
+int32_t lmdebugger_bias_gelu_backward(const lmdebugger_matrix* dm, const lmdebugger_matrix* m,
+                                      const lmdebugger_matrix* bias, int32_t erf, lmdebugger_stream* stream) {
+    if (m->rows == 0) {
+        return cudaSuccess;
+    }
+    return erf ? launchSlope<GeluErfSlope>(dm, m, bias, stream) : launchSlope<GeluSlope>(dm, m, bias, stream);
 }
 
 int32_t lmdebugger_bias_residual(const lmdebugger_matrix* x, const lmdebugger_matrix* y, const lmdebugger_matrix* bias,

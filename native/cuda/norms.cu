@@ -59,6 +59,26 @@ layerNorm(View<T> y, View<const float> x, const float* gain, const float* bias, 
     }
 }
 
+// In FP64, one element a thread: a gradient is computed once, where a sweep normalises a thousand times.
+__global__ void __launch_bounds__(THREADS)
+layerNormBackward(View<float> dy, View<const float> x, const float* gain, int64_t columns, float epsilon) {
+    const float* row = x.row(blockIdx.x);
+    float* d = dy.row(blockIdx.x);
+    auto of = statistics<1, double>(row, columns, epsilon);
+    double sum = 0, along = 0;
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        double g = static_cast<double>(d[c]) * gain[c];
+        sum += g;
+        along += g * (row[c] - of.mean) * of.scale;
+    }
+    sum = blockSum(sum) / columns;
+    along = blockSum(along) / columns;
+    for (int64_t c = threadIdx.x; c < columns; c += THREADS) {
+        double g = static_cast<double>(d[c]) * gain[c];
+        d[c] = static_cast<float>((g - sum - (row[c] - of.mean) * of.scale * along) * of.scale);
+    }
+}
+
 template <int W, class T>
 __global__ void __launch_bounds__(THREADS) rowNorms(float* norms, View<const T> x, int64_t columns) {
     const T* row = x.row(blockIdx.x);
@@ -103,6 +123,15 @@ int32_t lmdebugger_layer_norm(const lmdebugger_matrix* y, const lmdebugger_matri
                           view<const float>(gain).data, view<const float>(bias).data, x->columns, epsilon);
         }, y, x, gain, bias);
     });
+}
+
+int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix* dy, const lmdebugger_matrix* x,
+                                       const lmdebugger_matrix* gain, float epsilon, lmdebugger_stream* stream) {
+    if (x->rows == 0) {
+        return cudaSuccess;
+    }
+    return LAUNCH(stream, x->rows, THREADS, layerNormBackward, view<float>(dy), view<const float>(x),
+                  view<const float>(gain).data, x->columns, epsilon);
 }
 
 int32_t lmdebugger_row_norms(const lmdebugger_matrix* norms, const lmdebugger_matrix* x, lmdebugger_stream* stream) {

@@ -44,6 +44,27 @@ __global__ void __launch_bounds__(THREADS) increment(View<int32_t> counters, int
     }
 }
 
+constexpr int TILE = 32;
+
+// A tile goes through shared memory, so that neighbouring threads read, and write, neighbouring elements.
+__global__ void __launch_bounds__(THREADS)
+transpose(View<float> to, View<const float> from, int64_t rows, int64_t columns) {
+    __shared__ float tile[TILE][TILE + 1]; // rows begin at different banks
+    int64_t left = static_cast<int64_t>(blockIdx.x) * TILE, top = static_cast<int64_t>(blockIdx.y) * TILE;
+    int across = threadIdx.x % TILE;
+    for (int down = threadIdx.x / TILE; down < TILE; down += THREADS / TILE) {
+        if (top + down < rows && left + across < columns) {
+            tile[down][across] = from.row(top + down)[left + across];
+        }
+    }
+    __syncthreads();
+    for (int down = threadIdx.x / TILE; down < TILE; down += THREADS / TILE) {
+        if (left + down < columns && top + across < rows) {
+            to.row(left + down)[top + across] = tile[across][down];
+        }
+    }
+}
+
 static bool empty(const lmdebugger_matrix* m) {
     return m->rows == 0 || m->columns == 0;
 }
@@ -55,7 +76,7 @@ static int32_t bySize(int32_t type, F f) {
 }
 
 int32_t lmdebugger_abi(void) {
-    return 6;
+    return 7;
 }
 
 int32_t lmdebugger_gather_rows(const lmdebugger_matrix* to, const lmdebugger_matrix* from,
@@ -118,4 +139,14 @@ int32_t lmdebugger_increment(const lmdebugger_matrix* counters, lmdebugger_strea
     }
     dim3 grid(static_cast<unsigned>(counters->rows), parts(counters->columns, THREADS, 65535));
     return LAUNCH(stream, grid, THREADS, increment, view<int32_t>(counters), counters->columns);
+}
+
+int32_t lmdebugger_transpose(const lmdebugger_matrix* to, const lmdebugger_matrix* from, lmdebugger_stream* stream) {
+    if (empty(to)) {
+        return cudaSuccess;
+    }
+    dim3 grid(static_cast<unsigned>((from->columns + TILE - 1) / TILE),
+              static_cast<unsigned>((from->rows + TILE - 1) / TILE));
+    return LAUNCH(stream, grid, THREADS, transpose, view<float>(to), view<const float>(from), from->rows,
+                  from->columns);
 }

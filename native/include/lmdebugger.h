@@ -139,6 +139,24 @@ int32_t lmdebugger_shift_residual(const lmdebugger_matrix *x, const lmdebugger_m
                                   const lmdebugger_matrix *neurons, const lmdebugger_matrix *values,
                                   lmdebugger_stream *stream);
 
+/*
+ * From the gradient by the output of lmdebugger_layer_norm that by its input, in place, row by row:
+ * dy = (g - mean(g) - n * mean(g * n)) / sigma with n = (x - mean) / sigma and g = gain * dy.
+ */
+int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix *dy, const lmdebugger_matrix *x,
+                                       const lmdebugger_matrix *gain, float epsilon, lmdebugger_stream *stream);
+
+/* dm *= gelu_new'(m + bias), or the slope of gelu by the error function if erf is not 0, for every row. */
+int32_t lmdebugger_bias_gelu_backward(const lmdebugger_matrix *dm, const lmdebugger_matrix *m,
+                                      const lmdebugger_matrix *bias, int32_t erf, lmdebugger_stream *stream);
+
+/* dp = p * (dp - sum(p * dp)) / divisor, row by row. */
+int32_t lmdebugger_softmax_backward(const lmdebugger_matrix *dp, const lmdebugger_matrix *p, float divisor,
+                                    lmdebugger_stream *stream);
+
+/* to[c, r] = from[r, c]. */
+int32_t lmdebugger_transpose(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream);
+
 /* norms[r] = the length of x[r]; x F32 or BF16. */
 int32_t lmdebugger_row_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, lmdebugger_stream *stream);
 

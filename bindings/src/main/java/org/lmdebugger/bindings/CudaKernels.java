@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 6;
+    static final int ABI = 7;
 
     /** The type of a matrix's elements. */
     public enum Type {
@@ -134,6 +134,25 @@ public final class CudaKernels {
     public void shiftResidual(Matrix x, Matrix shift, Matrix neurons, Matrix values) {
         check("lmdebugger_shift_residual", LmDebugger.lmdebugger_shift_residual(at(0, x), at(1, shift), at(2,
                 neurons), at(3, values), stream), x);
+    }
+
+    public void layerNormBackward(Matrix dy, Matrix x, Matrix gain, float epsilon) {
+        check("lmdebugger_layer_norm_backward",
+                LmDebugger.lmdebugger_layer_norm_backward(at(0, dy), at(1, x), at(2, gain), epsilon, stream), dy);
+    }
+
+    public void biasGeluBackward(Matrix dm, Matrix m, Matrix bias, boolean erf) {
+        check("lmdebugger_bias_gelu_backward",
+                LmDebugger.lmdebugger_bias_gelu_backward(at(0, dm), at(1, m), at(2, bias), erf ? 1 : 0, stream), dm);
+    }
+
+    public void softmaxBackward(Matrix dp, Matrix p, float divisor) {
+        check("lmdebugger_softmax_backward",
+                LmDebugger.lmdebugger_softmax_backward(at(0, dp), at(1, p), divisor, stream), dp);
+    }
+
+    public void transpose(Matrix to, Matrix from) {
+        check("lmdebugger_transpose", LmDebugger.lmdebugger_transpose(at(0, to), at(1, from), stream), to);
     }
 
     public void rowNorms(Matrix norms, Matrix x) {

@@ -168,6 +168,30 @@ public final class Arguments {
         columns("values", values, x.columns());
     }
 
+    public static void layerNormBackward(Tensor dy, Tensor x, Tensor gain) {
+        writable("dy", dy);
+        activation("dy", dy);
+        expect("x", x, F32, dy.rows(), dy.columns());
+        expect("gain", gain, F32, 1, dy.columns());
+    }
+
+    public static void biasGeluBackward(Tensor dm, Tensor m, Tensor bias) {
+        addBias(dm, bias);
+        expect("m", m, F32, dm.rows(), dm.columns());
+    }
+
+    public static void softmaxBackward(Tensor dp, Tensor p) {
+        writable("dp", dp);
+        activation("dp", dp);
+        expect("p", p, F32, dp.rows(), dp.columns());
+    }
+
+    public static void transpose(Tensor to, Tensor from) {
+        writable("to", to);
+        activation("to", to);
+        expect("from", from, F32, to.columns(), to.rows());
+    }
+
     public static void rowNorms(Tensor norms, Tensor x) {
         writable("norms", norms);
         expect("norms", norms, F32, 1, x.rows());

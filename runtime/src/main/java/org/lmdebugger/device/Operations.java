@@ -159,6 +159,32 @@ public interface Operations {
     /** x[r] += shift[r]·values[neurons[r]]. Shapes: x [R, d], shift and neurons [1, R], values [f, d]. */
     void shiftResidual(Tensor x, Tensor shift, Tensor neurons, Tensor values);
 
+    // ---- its gradients
+
+    /**
+     * The gradient of a number by the input of {@link #layerNorm}, from that by its output, in place: with
+     * n = (x − mean) / σ, σ = √(variance + ε) and g = gain ⊙ dy, row by row, dy = (g − mean(g) − n·mean(g ⊙ n)) / σ, with
+     * sums in double precision. A row where x or dy has a number that is not finite has no finite one then.
+     * Shapes: dy and x [R, d], gain [1, d].
+     */
+    void layerNormBackward(Tensor dy, Tensor x, Tensor gain, float epsilon);
+
+    /**
+     * The gradient of a number by the input of {@link #biasGelu}, from that by its output, in place:
+     * dm = dm·gelu′(m + bias), for every row. Shapes: dm and m [R, n], bias [1, n].
+     */
+    void biasGeluBackward(Tensor dm, Tensor m, Tensor bias, Gelu gelu);
+
+    /**
+     * The gradient of a number by q·k, from that by the weights p = softmax(q·k/divisor), in place, row by row:
+     * dp = p ⊙ (dp − Σ p ⊙ dp) / divisor. A row with a number that is not finite has no finite one then.
+     * Shapes: dp and p [R, n].
+     */
+    void softmaxBackward(Tensor dp, Tensor p, double divisor);
+
+    /** to = fromᵀ. Shapes: to [n, R], from [R, n]. */
+    void transpose(Tensor to, Tensor from);
+
     // ---- reading it
 
     /** norms[r] = ‖x[r]‖₂. Shapes: norms [1, R], x [R, d]. */

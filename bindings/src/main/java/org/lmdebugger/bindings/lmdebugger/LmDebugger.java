@@ -1217,6 +1217,259 @@ public class LmDebugger extends LmDebugger$shared {
         }
     }
 
+    private static class lmdebugger_layer_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_FLOAT,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_layer_norm_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix *dy, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, float epsilon, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_layer_norm_backward$descriptor() {
+        return lmdebugger_layer_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix *dy, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, float epsilon, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_layer_norm_backward$handle() {
+        return lmdebugger_layer_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix *dy, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, float epsilon, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_layer_norm_backward$address() {
+        return lmdebugger_layer_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix *dy, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, float epsilon, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_layer_norm_backward(MemorySegment dy, MemorySegment x, MemorySegment gain, float epsilon, MemorySegment stream) {
+        var mh$ = lmdebugger_layer_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_layer_norm_backward", dy, x, gain, epsilon, stream);
+            }
+            return (int)mh$.invokeExact(dy, x, gain, epsilon, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_bias_gelu_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_bias_gelu_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_backward(const lmdebugger_matrix *dm, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_bias_gelu_backward$descriptor() {
+        return lmdebugger_bias_gelu_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_backward(const lmdebugger_matrix *dm, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_bias_gelu_backward$handle() {
+        return lmdebugger_bias_gelu_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_backward(const lmdebugger_matrix *dm, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_bias_gelu_backward$address() {
+        return lmdebugger_bias_gelu_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_gelu_backward(const lmdebugger_matrix *dm, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_bias_gelu_backward(MemorySegment dm, MemorySegment m, MemorySegment bias, int erf, MemorySegment stream) {
+        var mh$ = lmdebugger_bias_gelu_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_bias_gelu_backward", dm, m, bias, erf, stream);
+            }
+            return (int)mh$.invokeExact(dm, m, bias, erf, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_softmax_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_FLOAT,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_softmax_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_softmax_backward(const lmdebugger_matrix *dp, const lmdebugger_matrix *p, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_softmax_backward$descriptor() {
+        return lmdebugger_softmax_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_softmax_backward(const lmdebugger_matrix *dp, const lmdebugger_matrix *p, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_softmax_backward$handle() {
+        return lmdebugger_softmax_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_softmax_backward(const lmdebugger_matrix *dp, const lmdebugger_matrix *p, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_softmax_backward$address() {
+        return lmdebugger_softmax_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_softmax_backward(const lmdebugger_matrix *dp, const lmdebugger_matrix *p, float divisor, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_softmax_backward(MemorySegment dp, MemorySegment p, float divisor, MemorySegment stream) {
+        var mh$ = lmdebugger_softmax_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_softmax_backward", dp, p, divisor, stream);
+            }
+            return (int)mh$.invokeExact(dp, p, divisor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_transpose {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_transpose");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_transpose(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_transpose$descriptor() {
+        return lmdebugger_transpose.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_transpose(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_transpose$handle() {
+        return lmdebugger_transpose.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_transpose(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_transpose$address() {
+        return lmdebugger_transpose.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_transpose(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_transpose(MemorySegment to, MemorySegment from, MemorySegment stream) {
+        var mh$ = lmdebugger_transpose.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_transpose", to, from, stream);
+            }
+            return (int)mh$.invokeExact(to, from, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lmdebugger_row_norms {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LmDebugger.C_INT,

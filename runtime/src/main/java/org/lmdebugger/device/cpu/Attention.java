@@ -129,6 +129,19 @@ final class Attention implements Workers.Job {
         product.multiply(0, size, accumulate);
     }
 
+    /** Replaces rows from … to−1 of dp by scale·p ⊙ (dp − Σ p ⊙ dp). */
+    static void softmaxBackward(Tensor dp, Tensor p, float scale, long from, long to) {
+        MemorySegment ds = CpuMemory.of(dp), ps = CpuMemory.of(p);
+        for (long r = from; r < to; r++) {
+            long d0 = Layouts.row(dp, r), p0 = Layouts.row(p, r);
+            float mean = Reductions.dot(ps, p0, ds, d0, p.columns());
+            for (long i = 0; i < p.columns(); i++) {
+                float difference = ds.get(Layouts.F32, d0 + 4 * i) - mean;
+                ds.set(Layouts.F32, d0 + 4 * i, scale * ps.get(Layouts.F32, p0 + 4 * i) * difference);
+            }
+        }
+    }
+
     /**
      * Replaces x by softmax(scale·x) over the first {@code visible} elements, and sets the rest up to {@code count} to
      * 0.

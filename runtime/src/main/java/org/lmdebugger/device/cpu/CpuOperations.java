@@ -223,6 +223,30 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public void layerNormBackward(Tensor dy, Tensor x, Tensor gain, float epsilon) {
+        Arguments.layerNormBackward(dy, x, gain);
+        share(x.rows(), (from, to) -> Norms.layerNormBackward(dy, x, gain, epsilon, from, to));
+    }
+
+    @Override
+    public void biasGeluBackward(Tensor dm, Tensor m, Tensor bias, Gelu gelu) {
+        Arguments.biasGeluBackward(dm, m, bias);
+        share(m.rows(), (from, to) -> Elementwise.biasGeluBackward(dm, m, bias, gelu, from, to));
+    }
+
+    @Override
+    public void softmaxBackward(Tensor dp, Tensor p, double divisor) {
+        Arguments.softmaxBackward(dp, p);
+        share(p.rows(), (from, to) -> Attention.softmaxBackward(dp, p, (float) (1 / divisor), from, to));
+    }
+
+    @Override
+    public void transpose(Tensor to, Tensor from) {
+        Arguments.transpose(to, from);
+        Rows.transpose(to, from);
+    }
+
+    @Override
     public void rowNorms(Tensor norms, Tensor x) {
         Arguments.rowNorms(norms, x);
         share(x.rows(), (from, to) -> Norms.rowNorms(norms, x, from, to));

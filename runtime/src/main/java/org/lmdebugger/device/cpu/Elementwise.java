@@ -67,6 +67,31 @@ final class Elementwise {
         }
     }
 
+    static void biasGeluBackward(Tensor dm, Tensor m, Tensor bias, Gelu gelu, long from, long to) {
+        MemorySegment ds = CpuMemory.of(dm), ms = CpuMemory.of(m), bs = CpuMemory.of(bias);
+        var block = RowBuffers.ofThread();
+        float[] x = block.x;
+        for (long r = from; r < to; r++) {
+            for (long at = 0; at < m.columns(); at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, m.columns());
+                RowBuffers.load(x, ms, row(m, r) + 4 * at, n);
+                RowBuffers.load(block.y, bs, bias.byteOffset() + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    x[i] += block.y[i];
+                }
+                switch (gelu) {
+                    case TANH -> VectorMath.geluSlope(x, block.z, n);
+                    case ERF -> VectorMath.geluErfSlope(x, block.y, block.z, n);
+                }
+                RowBuffers.load(block.y, ds, row(dm, r) + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    x[i] *= block.y[i];
+                }
+                RowBuffers.store(ds, row(dm, r) + 4 * at, x, n);
+            }
+        }
+    }
+
     static void biasResidual(Tensor x, Tensor y, Tensor bias, long from, long to) {
         var block = RowBuffers.ofThread();
         float[] stream = block.x, added = block.y, b = block.z;

@@ -54,6 +54,28 @@ final class Norms {
         }
     }
 
+    /** Computes the gradient by x from that by the normalised rows, in place; the formula is the interface's. */
+    static void layerNormBackward(Tensor dy, Tensor x, Tensor gain, float epsilon, long from, long to) {
+        MemorySegment ys = CpuMemory.of(dy), xs = CpuMemory.of(x), gs = CpuMemory.of(gain);
+        long d = x.columns();
+        for (long r = from; r < to; r++) {
+            double mean = Reductions.wideSum(xs, row(x, r), d) / d;
+            double scale = wideInverseDeviation(x, r, mean, epsilon);
+            double sum = 0;
+            double along = 0;
+            for (long i = 0; i < d; i++) {
+                double g = ys.get(F32, row(dy, r) + 4 * i) * (double) gs.get(F32, gain.byteOffset() + 4 * i);
+                sum += g;
+                along += g * (xs.get(F32, row(x, r) + 4 * i) - mean) * scale;
+            }
+            for (long i = 0; i < d; i++) {
+                double g = ys.get(F32, row(dy, r) + 4 * i) * (double) gs.get(F32, gain.byteOffset() + 4 * i);
+                double normalised = (xs.get(F32, row(x, r) + 4 * i) - mean) * scale;
+                ys.set(F32, row(dy, r) + 4 * i, (float) ((g - sum / d - normalised * (along / d)) * scale));
+            }
+        }
+    }
+
     private static double wideInverseDeviation(Tensor x, long r, double mean, float epsilon) {
         return 1 / Math.sqrt(
                 Reductions.wideSquaredDeviation(CpuMemory.of(x), row(x, r), x.columns(), mean) / x.columns() + epsilon);

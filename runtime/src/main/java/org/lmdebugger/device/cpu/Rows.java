@@ -55,6 +55,15 @@ final class Rows {
                 to.columns() * to.type().bytes());
     }
 
+    static void transpose(Tensor to, Tensor from) {
+        MemorySegment ts = CpuMemory.of(to), fs = CpuMemory.of(from);
+        for (long r = 0; r < to.rows(); r++) {
+            for (long i = 0; i < to.columns(); i++) {
+                ts.set(F32, row(to, r) + 4 * i, fs.get(F32, row(from, i) + 4 * r));
+            }
+        }
+    }
+
     /** Copies a file's elements as single precision; each value is exactly representable. */
     static void widen(MemorySegment to, ElementType type, MemorySegment from) {
         long count = from.byteSize() / type.bytes();

@@ -83,6 +83,14 @@ final class VectorMath {
      * @param e more working space of at least n
      */
     static void geluErf(float[] x, float[] t, float[] e, int n) {
+        complement(x, t, e, n);
+        for (int i = 0; i < n; i++) {
+            x[i] = Math.max(x[i], 0) - 0.5f * Math.abs(x[i]) * t[i] * e[i];
+        }
+    }
+
+    /** Computes t and e so that Φ(−|x[i]|) = t[i]·e[i]/2. */
+    private static void complement(float[] x, float[] t, float[] e, int n) {
         for (int i = 0; i < n; i++) {
             float u = 1 / Math.fma(Math.abs(x[i]), 0.35355339f, 1f);
             float p = Math.fma(u, 0.14219491f, -0.66606665f);
@@ -98,8 +106,46 @@ final class VectorMath {
             e[i] = Math.fma(x[i] * x[i], -0.5f, p);
         }
         exp(e, n);
+    }
+
+    /**
+     * Computes x[i] = gelu_new′(x[i]) for i below n: with s = 1 / (1 + e^(−2u)), s + 2x·u′·s·(1 − s). Beyond ±10 it is 1
+     * and 0 to the last bit.
+     *
+     * @param e working space of at least n
+     */
+    static void geluSlope(float[] x, float[] e, int n) {
+        float root = (float) Math.sqrt(2 / Math.PI);
         for (int i = 0; i < n; i++) {
-            x[i] = Math.max(x[i], 0) - 0.5f * Math.abs(x[i]) * t[i] * e[i];
+            x[i] = Math.clamp(x[i], -10f, 10f);
+            e[i] = Math.fma(x[i] * x[i], 0.044715f, 1f) * x[i] * (-2 * root);
+        }
+        exp(e, n);
+        for (int i = 0; i < n; i++) {
+            float s = 1 / (1 + e[i]);
+            x[i] = s + 2 * root * x[i] * Math.fma(x[i] * x[i], 3 * 0.044715f, 1f) * s * (e[i] * s);
+        }
+    }
+
+    /**
+     * Computes x[i] = gelu′(x[i]) = Φ(x) + x·e^(−x²/2)/√(2π) for i below n. Beyond ±14 it is 1 and 0 to the last bit.
+     *
+     * @param t working space of at least n
+     * @param e more working space of at least n
+     */
+    static void geluErfSlope(float[] x, float[] t, float[] e, int n) {
+        for (int i = 0; i < n; i++) {
+            x[i] = Math.clamp(x[i], -14f, 14f);
+        }
+        complement(x, t, e, n);
+        for (int i = 0; i < n; i++) {
+            float tail = 0.5f * t[i] * e[i];
+            t[i] = x[i] > 0 ? 1 - tail : tail;
+            e[i] = x[i] * x[i] * -0.5f;
+        }
+        exp(e, n);
+        for (int i = 0; i < n; i++) {
+            x[i] = Math.fma(x[i] * 0.39894228f, e[i], t[i]);
         }
     }
 

@@ -386,6 +386,30 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     @Override
+    public void layerNormBackward(Tensor dy, Tensor x, Tensor gain, float epsilon) {
+        Arguments.layerNormBackward(dy, x, gain);
+        kernels().layerNormBackward(matrix(dy), matrix(x), matrix(gain), epsilon);
+    }
+
+    @Override
+    public void biasGeluBackward(Tensor dm, Tensor m, Tensor bias, Gelu gelu) {
+        Arguments.biasGeluBackward(dm, m, bias);
+        kernels().biasGeluBackward(matrix(dm), matrix(m), matrix(bias), gelu == Gelu.ERF);
+    }
+
+    @Override
+    public void softmaxBackward(Tensor dp, Tensor p, double divisor) {
+        Arguments.softmaxBackward(dp, p);
+        kernels().softmaxBackward(matrix(dp), matrix(p), (float) divisor);
+    }
+
+    @Override
+    public void transpose(Tensor to, Tensor from) {
+        Arguments.transpose(to, from);
+        kernels().transpose(matrix(to), matrix(from));
+    }
+
+    @Override
     public void rowNorms(Tensor norms, Tensor x) {
         Arguments.rowNorms(norms, x);
         kernels().rowNorms(matrix(norms), matrix(x));
