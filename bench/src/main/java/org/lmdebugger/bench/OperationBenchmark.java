@@ -168,6 +168,26 @@ public class OperationBenchmark {
     }
 
     @Benchmark
+    public void layerNormBackward() {
+        run(session -> session.layerNormBackward(y, x, vector, 1e-5f));
+    }
+
+    @Benchmark
+    public void biasGeluBackward() {
+        run(session -> session.biasGeluBackward(wide, wide, wideVector, Gelu.TANH));
+    }
+
+    @Benchmark
+    public void softmaxBackward() {
+        run(session -> session.softmaxBackward(noBias, pattern, 8));
+    }
+
+    @Benchmark
+    public void transpose() {
+        run(session -> session.transpose(noBias, pattern));
+    }
+
+    @Benchmark
     public void embed() {
         run(session -> session.embed(y, head, keys.columns(0, width), ids, ids));
     }
