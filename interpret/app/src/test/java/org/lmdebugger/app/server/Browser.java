@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,44 +42,13 @@ final class Browser implements AutoCloseable {
     private static final int WIDE = 1280;
     private static final int PHONE = 390;
 
-    private static final String CONTRAST = """
-            const pen = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
-            const rgba = colour => {
-                pen.clearRect(0, 0, 1, 1);
-                pen.fillStyle = colour;
-                pen.fillRect(0, 0, 1, 1);
-                return [...pen.getImageData(0, 0, 1, 1).data].map(each => each / 255);
-            };
-            const over = (top, alpha, below) => below.map((each, i) => each * (1 - alpha) + top[i] * alpha);
-            const light = ([r, g, b]) => [r, g, b].map(each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
-                .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
-            const found = [];
-            for (const element of document.querySelectorAll('body *')) {
-                const text = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data).join('').trim();
-                if (!text || !element.checkVisibility() || element.closest('.unseen, :disabled, option, noscript, svg, .skip')) {
-                    continue;
-                }
-                const ancestors = [];
-                for (let each = element; each; each = each.parentElement) {
-                    ancestors.unshift(getComputedStyle(each));
-                }
-                let behind = [1, 1, 1];
-                let opacity = 1;
-                for (const style of ancestors) {
-                    opacity *= style.opacity;
-                    const colour = rgba(style.backgroundColor);
-                    behind = over(colour, colour[3], behind);
-                }
-                const style = ancestors.at(-1);
-                const front = over(rgba(style.color), opacity, behind);
-                const [more, less] = [light(front), light(behind)].sort((a, b) => b - a);
-                const size = parseFloat(style.fontSize);
-                const ratio = (more + 0.05) / (less + 0.05);
-                if (ratio < (size >= 24 || size >= 18.66 && style.fontWeight >= 700 ? 3 : 4.5)) {
-                    found.push(`${text.slice(0, 30)} (${element.className}): ${ratio.toFixed(2)}`);
-                }
-            }
-            return [...new Set(found)];""";
+    private static final String AXE = resource("/axe.min.js");
+
+    /** Returns one line for each violation of a rule of axe: the rule, how much it matters, the element, and the reason. */
+    private static final String VIOLATIONS = """
+            const done = arguments[0];
+            axe.run().then(({ violations }) => done(violations.flatMap(({ id, impact, nodes }) => nodes.map(
+                ({ html, failureSummary }) => `${id} (${impact}): ${html} ${failureSummary}`))), done);""";
 
     static {
         Logger.getLogger("org.openqa.selenium").setLevel(Level.SEVERE); // that it knows no DevTools of this version is no news
@@ -212,15 +182,25 @@ final class Browser implements AutoCloseable {
                 : List.of(Map.of("name", "prefers-reduced-motion", "value", "reduce"))));
     }
 
-    /** Texts that stand out too little from what is behind them, by WCAG 2 at level AA, in light and dark. */
-    List<?> faintTexts() {
-        return Stream.of("light", "dark").flatMap(scheme -> {
-            scheme(scheme);
-            return ((List<?>) driver.executeScript(CONTRAST)).stream().map(text -> scheme + ": " + text);
-        }).toList();
+    /** The violations of WCAG 2 at level AA and of good practice that axe finds in what is shown. */
+    private List<?> violations(String scheme) {
+        scheme(scheme);
+        script(AXE);
+        return (List<?>) driver.executeAsyncScript(VIOLATIONS);
     }
 
-    /** Keeps pictures of the whole page: light and dark, wide and on a phone. Nothing may be wider than the screen. */
+    private static String resource(String name) {
+        try (var in = Browser.class.getResourceAsStream(name)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    /**
+     * Keeps pictures of the whole page: light and dark, wide and on a phone. Nothing may be wider than the screen, and axe
+     * finds no violation.
+     */
     void screenshots(String name) {
         for (int width : new int[] {WIDE, PHONE}) {
             size(width, width == PHONE ? 844 : 900);
@@ -228,7 +208,7 @@ final class Browser implements AutoCloseable {
             driver.executeAsyncScript(
                     "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done));");
             for (var scheme : List.of("light", "dark")) {
-                scheme(scheme);
+                assertThat(violations(scheme)).as("%s at %d pixels, %s".formatted(name, width, scheme)).isEmpty();
                 picture("%s-%d-%s.png".formatted(name, width, scheme));
             }
             assertThat(script("return document.documentElement.scrollWidth")).as(name + " at " + width + " pixels")

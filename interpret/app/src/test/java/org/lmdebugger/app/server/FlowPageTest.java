@@ -2,7 +2,6 @@ package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
@@ -11,7 +10,6 @@ import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.trace.Flow;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
-import org.openqa.selenium.WebElement;
 
 /** The routes to a prediction, as a user sees them. */
 @Tag("slow")
@@ -118,10 +116,5 @@ class FlowPageTest extends PageTest {
         browser.settle();
         assertThat(browser.texts(".node-of tbody tr:first-child td")).isNotEmpty();
         browser.screenshots("flow-measured");
-        assertThat(browser.faintTexts()).isEmpty();
-        List<String> nameless = browser.all("button, a, input, select, textarea").stream()
-                .filter(WebElement::isDisplayed).filter(element -> element.getAccessibleName().isBlank())
-                .map(WebElement::getTagName).toList();
-        assertThat(nameless).isEmpty();
     }
 }

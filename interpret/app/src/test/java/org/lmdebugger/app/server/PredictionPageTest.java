@@ -317,7 +317,7 @@ class PredictionPageTest extends PageTest {
                         "debugger.trace(\"Once upon a time there was a little\", Intervention.parse(\"L1D483=0@last\","
                                 + " \"L2H1=0\"), TraceOptions.DEFAULT.following(%d).withTotalEffects())"
                                         .formatted(server.debugger.model().tokenizer().single(" boy")));
-        assertThat(browser.faintTexts()).isEmpty();
+        browser.screenshots("share");
         browser.find(".layer .neuron").click();
         browser.find(".activity .chip");
         try (var run = server.debugger.run(TestServer.PROMPT)) {
@@ -452,12 +452,6 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    void textCanBeReadInLightAndDark() {
-        open("&edit=L1D483%3D-9&edit=-L0D95%3D6&token=%23682&heat=rank");
-        assertThat(browser.faintTexts()).isEmpty();
-    }
-
-    @Test
     void openingThePageTakesFewBytesOnce() {
         browser.driver.executeCdpCommand("Network.enable", Map.of());
         browser.driver.executeCdpCommand("Network.clearBrowserCache", Map.of());
@@ -477,11 +471,8 @@ class PredictionPageTest extends PageTest {
 
     @Test
     void everythingCanBeReachedByKeyboardAndHasAName() {
-        open("&edit=L1D483%3D0");
-        var nameless = browser.all("button, a, input, select, textarea").stream().filter(WebElement::isDisplayed)
-                .filter(element -> element.getAccessibleName().isBlank())
-                .map(element -> element.getDomProperty("outerHTML")).toList();
-        assertThat(nameless).isEmpty();
+        open("&edit=L1D483%3D-9&edit=-L0D95%3D6&token=%23682&heat=rank");
+        browser.screenshots("edited-ranks");
         browser.tabFromTheStart();
         assertThat(browser.driver.switchTo().activeElement().getText()).isEqualTo("Skip to the content");
         browser.driver.switchTo().activeElement().sendKeys(Keys.TAB, Keys.TAB);

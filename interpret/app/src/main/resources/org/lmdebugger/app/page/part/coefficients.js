@@ -31,7 +31,7 @@ export const Coefficients = {
                 : loaded.data &&
                   h('section', { class: 'activity', 'aria-label': 'Coefficients on the prompt' }, [
                       h('div', { class: 'row spread' }, [
-                          h('h3', 'On the prompt’s tokens'),
+                          h('h2', 'On the prompt’s tokens'),
                           h(Export, { what: `coefficients of ${label(props)}`, rows })
                       ]),
                       h(

@@ -80,7 +80,7 @@ export function predictions(clean, edited, count, caption) {
                 h('th', { scope: 'col' }, 'token'),
                 h('th', { 'aria-hidden': 'true' }),
                 h('th', { scope: 'col', class: 'clean' }, edited ? 'clean' : 'probability'),
-                edited && [h('th', { scope: 'col', class: 'edited' }, 'edited'), h('th')]
+                edited && [h('th', { scope: 'col', class: 'edited' }, 'edited'), h('th', h('span', { class: 'unseen' }, 'change'))]
             ])
         ),
         h(
