@@ -77,6 +77,15 @@ public final class CpuKernels {
         Reference.reachabilityFence(scratch);
     }
 
+    /** Returns the lanes that {@link #LANES} allows. */
+    static int most() {
+        var text = System.getProperty(LANES, "16");
+        if (!List.of("16", "8", "0").contains(text)) {
+            throw new NativeLibraryException("%s: %s (expected: 16, 8 or 0)".formatted(LANES, text), null);
+        }
+        return Integer.parseInt(text);
+    }
+
     /** A holder whose initialisation loads the library; the JVM initialises a class once. */
     private static final class Loaded {
         private static int lanes;
@@ -84,7 +93,7 @@ public final class CpuKernels {
 
         private static NativeLibraryException load() {
             try {
-                int most = Integer.getInteger(LANES, 16);
+                int most = most();
                 if (most == 0) {
                     return null;
                 }

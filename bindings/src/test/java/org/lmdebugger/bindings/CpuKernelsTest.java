@@ -14,6 +14,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every product is one chain of fused multiply-adds, to the bit, by either width of vectors. */
 class CpuKernelsTest {
@@ -23,6 +24,18 @@ class CpuKernelsTest {
             assertThat(CpuKernels.lanes()).as("floats of a vector (CI=true: kernels must be there)").isPositive();
         }
         assumeTrue(CpuKernels.lanes() > 0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"5", "-8", "32", "all", ""})
+    void refusesLanesThatThereAreNot(String lanes) {
+        System.setProperty(CpuKernels.LANES, lanes);
+        try {
+            assertThatThrownBy(CpuKernels::most).isInstanceOf(NativeLibraryException.class)
+                    .hasMessage("lmdebugger.cpu.lanes: %s (expected: 16, 8 or 0)", lanes);
+        } finally {
+            System.clearProperty(CpuKernels.LANES);
+        }
     }
 
     @ParameterizedTest
