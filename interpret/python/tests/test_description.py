@@ -67,6 +67,10 @@ class DescriptionTest(unittest.TestCase):
             result.update({name: name in body["required"] for name in body["properties"]})
         return result
 
+    def test_the_version_is_that_of_the_server(self) -> None:
+        project = (Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8")
+        self.assertIn(f'\nversion = "{self.document["info"]["version"]}"\n', project)
+
     def test_methods_take_what_operations_take(self) -> None:
         for method, operation in METHODS.items():
             with self.subTest(operation):
