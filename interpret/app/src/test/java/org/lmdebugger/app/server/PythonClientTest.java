@@ -23,7 +23,8 @@ class PythonClientTest {
     @Test
     void itsTestsPass(@TempDir Path folder) throws Exception {
         assumePython(folder);
-        var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, folder.resolve("data"), folder.resolve("cache"));
+        var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, folder.resolve("data"),
+                folder.resolve("cache"));
         try (var server = new TestServer(options)) {
             var model = server.debugger.model();
             new Corpora(options.cache(), model).build("tales", Corpus.of(model, Stream.of("The king was in his castle.",
