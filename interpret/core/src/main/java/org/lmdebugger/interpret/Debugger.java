@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.activations.Activations;
@@ -26,6 +27,7 @@ import org.lmdebugger.interpret.generate.Decoder;
 import org.lmdebugger.interpret.generate.Generation;
 import org.lmdebugger.interpret.generate.GenerationOptions;
 import org.lmdebugger.interpret.patch.Averages;
+import org.lmdebugger.interpret.patch.Averaging;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
@@ -78,6 +80,11 @@ public final class Debugger {
 
     public Gpt2 model() {
         return model;
+    }
+
+    /** Returns the corpora that edits take means and samples from. */
+    public References references() {
+        return references;
     }
 
     /**
@@ -440,7 +447,12 @@ public final class Debugger {
 
     /** Returns the logit differences of a pair of prompts. @throws IllegalArgumentException if it does not fit the model */
     public Baseline baseline(Pair pair) {
-        return Baseline.of(model, pair);
+        return baseline(pair, Intervention.NONE);
+    }
+
+    /** Returns the logit differences of a pair of prompts under edits likewise. */
+    public Baseline baseline(Pair pair, Intervention edits) {
+        return Baseline.of(model, references, pair, edits);
     }
 
     /**
@@ -454,7 +466,7 @@ public final class Debugger {
 
     /** Patches a pair as {@link #patch(Pair, Patching)} does. @param progress of the grid's cells */
     public Grid patch(Pair pair, Patching patching, Progress progress) {
-        return Grid.of(model, pair, patching, progress);
+        return patch(pair, List.of(patching), progress).getFirst();
     }
 
     /**
@@ -469,17 +481,32 @@ public final class Debugger {
 
     /** Plans the same without computing it, with {@code memory} bytes of device memory at a time. */
     public PatchPlan plan(Pair pair, List<Patching> patchings, long memory) {
-        return PatchPlan.of(model, pair, patchings, memory);
+        return PatchPlan.of(model, references, pair, patchings, memory);
     }
 
     /**
-     * Patches each pair of a data set, and averages the results.
+     * Patches each pair of a data set, and averages the results. All pairs are checked before the first is computed.
      *
      * @param progress of the pairs
      * @throws IllegalArgumentException if a pair or the parts do not fit the model, or the pairs have not the same columns
      */
     public Averages patch(List<Pair> pairs, Patching patching, Progress progress) {
-        return Averages.of(model, pairs, patching, progress);
+        var averaging = averaging(pairs, patching, pair -> "pair " + (pair + 1));
+        for (int p = 0; p < pairs.size(); p++) {
+            averaging.add(patch(pairs.get(p), patching));
+            progress.report(p + 1, pairs.size());
+        }
+        return averaging.averages();
+    }
+
+    /**
+     * Returns averages in the making, to which the grid of each pair is added; the pairs are checked, and none is computed.
+     *
+     * @param names of the pairs by index, for messages
+     * @throws IllegalArgumentException as {@link Averaging} does
+     */
+    public Averaging averaging(List<Pair> pairs, Patching patching, IntFunction<String> names) {
+        return new Averaging(model, references, pairs, patching, names);
     }
 
     /**

@@ -42,7 +42,7 @@ class TextFormPropertyTest {
     void anOperationIsReadAsItIsPrinted(@ForAll("edits") Edit edit) {
         var operation = edit.operation();
         var mode = operation.isSwitch() ? Mode.LM_DEBUGGER : Mode.EXACT;
-        if (!(operation instanceof Operation.From(Prompt.Text(var text)) && text.isEmpty())) { // an empty prompt is none
+        if (!(operation instanceof Operation.From(Prompt.Text(var text), _) && text.isEmpty())) { // an empty prompt is none
             assertThat(mode.operation(Mode.text(operation))).isEqualTo(operation);
         }
     }

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.PairLine;
 import org.lmdebugger.app.store.PatchTable;
@@ -43,9 +44,10 @@ final class PairsPatching {
         long cells = averagings.stream().mapToLong(Averaging::cells).sum();
         var chunks = Collections.nCopies(pairs.values().size(), cells);
         var own = output.own(chunks);
-        try (var results = output.<Patched>open(debugger, chunks, own, settings(),
+        try (var results = output.<Patched>open(debugger, chunks, own, settings(debugger),
                 place -> new PatchTable(true, place))) {
-            var baselines = pairs.map(debugger::baseline).list();
+            var edits = patchings.getFirst().edits();
+            var baselines = pairs.map(pair -> debugger.baseline(pair, edits)).list();
             notes.println(PairText.right(baselines)); // before it takes long
             patch(debugger, own, baselines, results, averagings);
         }
@@ -54,8 +56,7 @@ final class PairsPatching {
 
     private List<Averaging> averagings(Debugger debugger) {
         var all = pairs.list();
-        return patchings.stream().map(patching -> new Averaging(debugger.model(), all, patching, pairs::place))
-                .toList();
+        return patchings.stream().map(patching -> debugger.averaging(all, patching, pairs::place)).toList();
     }
 
     private void patch(Debugger debugger, Share.Range own, List<Baseline> baselines, ResultOutput<Patched> results,
@@ -91,10 +92,14 @@ final class PairsPatching {
     }
 
     /** Returns all but the model that the results depend on. */
-    private Map<String, Object> settings() {
+    private Map<String, Object> settings(Debugger debugger) {
         var first = patchings.getFirst();
+        var corpora = new TreeMap<String, String>();
+        first.edits().list().stream().flatMap(edit -> edit.operation().fromCorpus().stream())
+                .forEach(name -> corpora.put(name, debugger.references().find(name).hash()));
         return Json.object("pairs", lines.list(), "sites",
                 patchings.stream().map(patching -> patching.parts().toString()).toList(), "direction",
-                first.direction().toString(), "columns", first.columns().toString());
+                first.direction().toString(), "columns", first.columns().toString(), "edits", first.edits().texts(),
+                "corpora", corpora);
     }
 }

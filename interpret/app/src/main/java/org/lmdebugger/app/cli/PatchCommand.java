@@ -21,11 +21,13 @@ import picocli.CommandLine.Option;
 
 @Command(name = "patch", mixinStandardHelpOptions = true,
         description = "Activation patching: each part of the network, by itself, becomes in one prompt's run what it is in the "
-                + "other's. Measures how much of the answers' logit difference that restores or breaks.",
+                + "other's. Measures how much of the answers' logit difference that restores or breaks. "
+                + "Edits (--edit) hold in every run: that of CLEAN, that of CORRUPTED, and each patched one, before the patch.",
         footerHeading = "%nExamples:%n", footer = {
                 "  lmdebug patch \"Once upon a time there was a little girl named\" \\",
                 "      \"Once upon a time there was a little boy named\" --sites pre,heads",
                 "  lmdebug patch CLEAN CORRUPTED --answer \" she\" --wrong \" he\" --sites heads,q,k,v --at all",
+                "  lmdebug patch CLEAN CORRUPTED --edit L2H5=0 --sites heads --at all",
                 "  lmdebug patch --pairs pairs.jsonl --by role --out results/"})
 final class PatchCommand extends ModelCommand {
     private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
@@ -51,6 +53,9 @@ final class PatchCommand extends ModelCommand {
             description = "Columns of --at each: position, for pairs of one length; or role, the named positions of each pair "
                     + "(default: ${DEFAULT-VALUE}).")
     private String by;
+
+    @Mixin
+    private EditOptions edits;
 
     @Option(names = "--top", paramLabel = "N", defaultValue = "10",
             description = "How many of the strongest effects are listed (default: ${DEFAULT-VALUE}).")
@@ -90,9 +95,10 @@ final class PatchCommand extends ModelCommand {
             throw new IllegalArgumentException("--by: role (expected: --at each)");
         }
         var way = way(direction);
+        var inEveryRun = edits.edits();
         var columns = all ? Columns.ALL : roles ? Columns.ROLES : Columns.POSITIONS;
         return sites.stream().flatMap(site -> SEVERAL.getOrDefault(site, List.of(site)).stream()).distinct()
-                .map(site -> new Patching(PartSelection.parse(site), way, columns)).toList();
+                .map(site -> new Patching(PartSelection.parse(site), way, columns, inEveryRun)).toList();
     }
 
     /** Returns the direction that an option names. */

@@ -90,6 +90,9 @@ final class PatchPrinter {
         out.println("%s, direction %s: the %s prompt runs, with activations of the %s one".formatted(
                 text.model(), patching.direction(),
                 denoise ? "corrupted" : "clean", denoise ? "clean" : "corrupted"));
+        if (!patching.edits().isEmpty()) {
+            out.println("edits in every run: " + String.join("; ", patching.edits().texts()));
+        }
     }
 
     private void unit(boolean normalised) {

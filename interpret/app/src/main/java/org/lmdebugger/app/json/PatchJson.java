@@ -21,7 +21,7 @@ public final class PatchJson {
 
     /** Returns the grids of one pair. */
     public static Map<String, Object> of(Debugger debugger, Pair pair, List<Grid> grids) {
-        var json = head(debugger, grids.getFirst().patching().direction());
+        var json = head(debugger, grids.getFirst().patching());
         json.putAll(pair(debugger, pair, grids.getFirst().baseline()));
         json.put("grids", grids.stream().map(grid -> {
             var all = grid(grid.patching(), grid.parts(), grid.columns());
@@ -37,7 +37,7 @@ public final class PatchJson {
     /** Returns the averages of a data set. */
     public static Map<String, Object> of(Debugger debugger, List<Averages> averages) {
         var first = averages.getFirst();
-        var json = head(debugger, first.patching().direction());
+        var json = head(debugger, first.patching());
         json.putAll(pairs(first.baselines()));
         json.put("grids", averages.stream().map(average -> {
             var all = grid(average.patching(), average.parts(), average.columns());
@@ -60,6 +60,12 @@ public final class PatchJson {
     static Map<String, Object> pairs(List<Baseline> baselines) {
         return Json.object("pairs", baselines.size(), "right", baselines.stream().filter(Baseline::right).count(),
                 "baselines", baselines.stream().map(PatchJson::baseline).toList());
+    }
+
+    private static Map<String, Object> head(Debugger debugger, Patching patching) {
+        var json = head(debugger, patching.direction());
+        json.put("edits", patching.edits().texts());
+        return json;
     }
 
     static Map<String, Object> head(Debugger debugger, Patching.Direction direction) {

@@ -119,8 +119,7 @@ public final class EffectTable extends ResultTable<Effects> {
             case Edit.Operation.AddDirection(float factor, boolean timesNorm, var direction) ->
                     appendOperation(to, (timesNorm ? "add:norm*" : "add:") + direction, factor);
             case Edit.Operation.ProjectOut(var direction) -> appendOperation(to, "project-out:" + direction);
-            case Edit.Operation.From(var prompt) -> appendOperation(to, "from:" + prompt);
-            case Edit.Operation.Mean mean -> appendOperation(to, mean.toString());
+            case Edit.Operation.From _,Edit.Operation.Mean _ -> appendOperation(to, edit.operation().toString());
             case Edit.Operation.Resample(var corpus, long seed) -> appendOperation(to, "resample:" + corpus, seed);
             case Edit.Operation.On _ -> appendOperation(to, "on");
             case Edit.Operation.Off _ -> appendOperation(to, "off");

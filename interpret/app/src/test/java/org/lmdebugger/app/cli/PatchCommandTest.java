@@ -91,6 +91,18 @@ class PatchCommandTest {
                 .containsPattern("\n +H0 +H1 +H2 +H3 +H4 +H5\nL0 ").containsPattern("\nL3( +[+-]\\d\\.\\d\\d){6}\n");
     }
 
+    /** The head that carries the name is off in every run: patching it restores nothing, and the baseline is smaller. */
+    @Test
+    void editsHoldInEveryRun() throws Exception {
+        var arguments = List.of(CLEAN, CORRUPTED, "--sites", "heads", "--at", "all", "--edit", "L2H5=0");
+        assertThat(patch(arguments.toArray(String[]::new))).as("%s", err).isZero();
+        assertThat(out.toString()).contains("edits in every run: L2H5=0").containsPattern("\nL2( +[+-]\\d\\.\\d\\d){5} +·\n");
+        assertThat(patch(Stream.concat(arguments.stream(), Stream.of("--json")).toArray(String[]::new))).isZero();
+        assertThat(json().at("/edits/0").textValue()).isEqualTo("L2H5=0");
+        assertThat(json().at("/grids/0/effect/17/0").doubleValue()).isZero();
+        assertThat(json().get("divisor").doubleValue()).isBetween(0.5, 5.0); // 9.2 without the edit
+    }
+
     @Test
     void promptsThatAnswerAlikeHaveNothingToDivideBy() throws Exception {
         var arguments = new ArrayList<>(
@@ -304,6 +316,9 @@ class PatchCommandTest {
         arguments.addAll(List.of("--direction", "noise"));
         refused(manifest + "direction is \"denoise\" (expected: \"noise\"", arguments.toArray(String[]::new));
         arguments.set(arguments.size() - 1, "denoise");
+        arguments.addAll(List.of("--edit", "L2H5=0"));
+        refused(manifest + "edits is [] (expected: [\"L2H5=0\"]", arguments.toArray(String[]::new));
+        arguments.subList(arguments.size() - 2, arguments.size()).clear();
         pairs(PAIR, LONGER.replace("[\" he\"]", "[\" it\"]"));
         refused(manifest + "pairs.1.wrong.0 is \" he\" (expected: \" it\"", arguments.toArray(String[]::new));
         pairs(PAIR);

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
@@ -99,6 +100,17 @@ class PatchApiTest {
     }
 
     @Test
+    void editsHoldInEveryRun() {
+        var edits = Intervention.parse("L2H5=0", "L1D7=on");
+        var answer = patched(REQUEST + "\"sites\": [\"mid\"], \"edits\": [\"L2H5=0\", \"L1D7=on\"]}");
+        var grid = server.debugger.patch(PAIR, Patching.denoise(PartSelection.Kind.MID).under(edits));
+        assertThat(answer.get("edits")).map(JsonNode::textValue).containsExactly("L2H5=0", "L1D7=on");
+        isThat(answer.at("/grids/0"), grid);
+        assertThat(answer.get("divisor").doubleValue()).isEqualTo(server.debugger.baseline(PAIR, edits).divisor())
+                .isNotEqualTo(server.debugger.baseline(PAIR).divisor());
+    }
+
+    @Test
     void withoutAnswersTheLikeliestTokensAreCompared() {
         var answer = patched("""
                 {"clean": "Once upon a time there was a little girl named",
@@ -143,6 +155,9 @@ class PatchApiTest {
             "\"clean\": \"a\", \"corrupted\": \"b\", \"direction\": \"up\"| direction: up (expected: denoise or noise)",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"at\": \"last\"| at: last (expected: each or all)",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"at\": \"all\", \"positions\": {\"end\": 0}| positions: beside at",
+            "\"clean\": \"a\", \"corrupted\": \"b\", \"edits\": [\"L9H0=0\"]| edit: L9H0 (expected: L0 to L3",
+            "\"clean\": \"a\", \"corrupted\": \"b\", \"edits\": [\"L1.mid+=a.npy#0\"]| direction: a file (expected: ",
+            "\"clean\": \"a\", \"corrupted\": \"b\", \"edits\": [\"L1D2=0\"], \"mode\": \"lm-debugger\"| edit: L1D2=0 (expected: ",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"positions\": {}| roles: none",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"positions\": {\"end\": null}| positions: null among them",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"positions\": {\"end\": 1}| role: end: position 1 (expected: 0 to 0)"})

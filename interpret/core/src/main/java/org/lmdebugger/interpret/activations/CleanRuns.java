@@ -6,16 +6,20 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
 
 /**
- * Forward passes of prompts without edits. A prompt's pass is computed once, unless more of it is needed later than it
- * has kept. It is for one thread, and closes the runs.
+ * Forward passes of prompts without edits, or under edits that always hold. A prompt's pass is computed once, unless more
+ * of it is needed later than it has kept. It is for one thread, and closes the runs.
  */
 public final class CleanRuns implements AutoCloseable {
     private final Gpt2 model;
-    private final Map<IntBuffer, List<Activations>> runs = new HashMap<>();
+    private final Map<Key, List<Activations>> runs = new HashMap<>();
+
+    private record Key(IntBuffer ids, Intervention edits) {
+    }
 
     public CleanRuns(Gpt2 model) {
         this.model = model;
@@ -23,14 +27,22 @@ public final class CleanRuns implements AutoCloseable {
 
     /** Returns a run of a prompt, whose ids nobody changes, that has kept these sites, beside {@link Activations.Keep#KEYS_AND_VALUES}. */
     public Activations of(int[] ids, Set<Site> sites) {
-        var known = runs.computeIfAbsent(IntBuffer.wrap(ids), key -> new ArrayList<>());
+        return of(ids, Intervention.NONE, References.NONE, sites);
+    }
+
+    /** Returns a run of a prompt under edits likewise. @param references that the edits take means and samples from */
+    public Activations of(int[] ids, Intervention edits, References references, Set<Site> sites) {
+        var known = runs.computeIfAbsent(new Key(IntBuffer.wrap(ids), edits), key -> new ArrayList<>());
         var enough = known.stream().filter(run -> run.keeps(sites)).findFirst();
         if (enough.isPresent()) {
             return enough.get();
         }
-        var run = Activations.forward(model, ids, CompiledIntervention.NONE, sites);
-        known.add(run);
-        return run;
+        try (var resolver = new Resolver(model, references, ids, this)) {
+            var run = Activations.forward(model, ids,
+                    edits.isEmpty() ? CompiledIntervention.NONE : resolver.resolve(edits), sites);
+            known.add(run);
+            return run;
+        }
     }
 
     @Override

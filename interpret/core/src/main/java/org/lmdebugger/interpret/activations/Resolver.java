@@ -374,13 +374,14 @@ public final class Resolver implements AutoCloseable {
     /** Returns the run of another prompt or of a corpus' text, which must have the positions of the edit. */
     private Activations source(Edit edit) {
         var keep = edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL;
-        return runs.of(sourceIds(edit).orElseThrow(), keep.sites());
+        var under = edit.operation() instanceof Operation.From(_, var edits) ? edits : Intervention.NONE;
+        return runs.of(sourceIds(edit).orElseThrow(), under, references, keep.sites());
     }
 
     /** Returns the ids of the prompt or text that an edit takes numbers from, if it does. */
     private Optional<int[]> sourceIds(Edit edit) {
         return switch (edit.operation()) {
-            case Operation.From(var other) -> {
+            case Operation.From(var other, _) -> {
                 var encoded = prompts.computeIfAbsent(other, model::encode);
                 checkPositions(edit, encoded.length, other);
                 yield Optional.of(encoded);

@@ -126,12 +126,23 @@ public record Edit(Part part, Operation operation, Positions positions) {
         }
 
         /**
-         * The part becomes what it is at the same position of {@code prompt}, unedited; that prompt must have the
-         * position. One of ids is shown as {@code from:#464,582}, which is not read as text.
+         * The part becomes what it is at the same position of {@code prompt}, which must have the position. A prompt of
+         * ids is shown as {@code from:#464,582}, and edits after it; neither is read as text.
+         *
+         * @param under edits that hold in that prompt's run; in the text form there are none
          */
-        record From(Prompt prompt) implements Operation {
+        record From(Prompt prompt, Intervention under) implements Operation {
+            public From(Prompt prompt) {
+                this(prompt, Intervention.NONE);
+            }
+
             public From(String prompt) {
                 this(Prompt.of(prompt));
+            }
+
+            @Override
+            public String toString() {
+                return "from:" + prompt + (under.isEmpty() ? "" : " under " + String.join("; ", under.texts()));
             }
         }
 
@@ -178,6 +189,15 @@ public record Edit(Part part, Operation operation, Positions positions) {
         /** Returns whether this is LM-Debugger's switch, {@link On} or {@link Off}. */
         default boolean isSwitch() {
             return this instanceof On || this instanceof Off;
+        }
+
+        /** Returns the name of the corpus that a mean or a text is taken from, if one is. */
+        default Optional<String> fromCorpus() {
+            return switch (this) {
+                case Mean(var corpus, _) -> Optional.of(corpus);
+                case Resample(var corpus, _) -> Optional.of(corpus);
+                default -> Optional.empty();
+            };
         }
 
         private static void finite(float value) {
@@ -320,8 +340,7 @@ public record Edit(Part part, Operation operation, Positions positions) {
             case Operation.AddDirection add -> "+=" + (add.factor() == 1 ? "" : number(add.factor()) + "*")
                     + (add.timesNorm() ? "norm*" : "") + add.direction();
             case Operation.ProjectOut out -> "-=" + out.direction();
-            case Operation.From from -> "=from:" + from.prompt();
-            case Operation.Mean _,Operation.Resample _ -> "=" + operation;
+            case Operation.From _,Operation.Mean _,Operation.Resample _ -> "=" + operation;
             case Operation.On _ -> "=on";
             case Operation.Off _ -> "=off";
         };

@@ -45,9 +45,7 @@ public enum Mode {
             case Edit.Operation.AddDirection(float factor, boolean timesNorm, var direction) ->
                     "add:" + factor + "*" + (timesNorm ? "norm*" : "") + direction;
             case Edit.Operation.ProjectOut(var direction) -> "project-out:" + direction;
-            case Edit.Operation.From(var prompt) -> "from:" + prompt;
-            case Edit.Operation.Mean mean -> mean.toString();
-            case Edit.Operation.Resample resample -> resample.toString();
+            case Edit.Operation.From _,Edit.Operation.Mean _,Edit.Operation.Resample _ -> operation.toString();
             case Edit.Operation.On _ -> "on";
             case Edit.Operation.Off _ -> "off";
         };

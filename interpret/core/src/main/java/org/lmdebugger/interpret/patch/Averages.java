@@ -2,8 +2,6 @@ package org.lmdebugger.interpret.patch;
 
 import java.util.List;
 import org.lmdebugger.interpret.edit.Part;
-import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.progress.Progress;
 
 /**
  * The results of patching a data set of pairs: parts × columns, each averaged over the pairs.
@@ -41,18 +39,4 @@ public record Averages(Patching patching, List<Baseline> baselines, List<Part> p
         return (int) baselines.stream().filter(Baseline::right).count();
     }
 
-    /**
-     * Patches each pair; all are checked before the first is computed.
-     *
-     * @param progress of the pairs
-     * @throws IllegalArgumentException as {@link Averaging} does
-     */
-    public static Averages of(Gpt2 model, List<Pair> pairs, Patching patching, Progress progress) {
-        var averaging = new Averaging(model, pairs, patching);
-        for (int p = 0; p < pairs.size(); p++) {
-            averaging.add(Grid.of(model, pairs.get(p), patching, Progress.NONE));
-            progress.report(p + 1, pairs.size());
-        }
-        return averaging.averages();
-    }
 }

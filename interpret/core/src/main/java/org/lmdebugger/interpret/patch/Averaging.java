@@ -4,6 +4,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.function.IntFunction;
+import org.lmdebugger.interpret.activations.References;
+import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.SweepPlan;
@@ -25,23 +28,17 @@ public final class Averaging {
     /**
      * Checks the pairs; none is computed.
      *
-     * @throws IllegalArgumentException if there is none, a pair or the parts do not fit the model, the pairs differ in
-     *     length and columns are positions, or one lacks a role
+     * @param references that edits take means and samples from
+     * @param names      of the pairs by index, for messages
+     * @throws IllegalArgumentException if there is none, a pair, the parts or an edit do not fit the model, the pairs differ
+     *     in length and columns are positions, or one lacks a role
      */
-    public Averaging(Gpt2 model, List<Pair> pairs, Patching patching) {
-        this(model, pairs, patching, pair -> "pair " + (pair + 1));
-    }
-
-    /**
-     * Checks the pairs likewise.
-     *
-     * @param names of the pairs by index, for messages
-     */
-    public Averaging(Gpt2 model, List<Pair> pairs, Patching patching, IntFunction<String> names) {
+    public Averaging(Gpt2 model, References references, List<Pair> pairs, Patching patching,
+            IntFunction<String> names) {
         this.patching = patching;
-        columns = columns(model, pairs, patching, names);
+        columns = columns(model, references, pairs, patching, names);
         var parts = patching.by(Patching.Columns.ALL).sweeps(pairs.getFirst()).getFirst().measure(Measure.kl());
-        cells = SweepPlan.of(model, parts).effects() * columns.size();
+        cells = SweepPlan.of(model, references, parts).effects() * columns.size();
     }
 
     /** Returns how many cells each pair's grid has. */
@@ -69,14 +66,15 @@ public final class Averaging {
                 sums.stream().map(row -> row.stream().map(CellSums::cell).toList()).toList());
     }
 
-    private static List<String> columns(Gpt2 model, List<Pair> pairs, Patching patching, IntFunction<String> names) {
+    private static List<String> columns(Gpt2 model, References references, List<Pair> pairs, Patching patching,
+            IntFunction<String> names) {
         if (pairs.isEmpty()) {
             throw new IllegalArgumentException("pairs: none (expected: at least one)");
         }
         var lengths = new int[pairs.size()];
         var columns = new LinkedHashSet<String>();
         for (int p = 0; p < lengths.length; p++) {
-            lengths[p] = length(model, pairs.get(p), names.apply(p));
+            lengths[p] = length(model, references, pairs.get(p), patching.edits(), names.apply(p));
             if (patching.columns() == Patching.Columns.POSITIONS && lengths[p] != lengths[0]) {
                 throw new IllegalArgumentException(
                         "%s: %d tokens, where %s has %d (expected: pairs of one length, or averages by role)"
@@ -97,9 +95,13 @@ public final class Averaging {
         return List.copyOf(columns);
     }
 
-    private static int length(Gpt2 model, Pair pair, String name) {
+    private static int length(Gpt2 model, References references, Pair pair, Intervention edits, String name) {
         try {
-            return pair.length(model);
+            var ids = pair.ids(model);
+            try (var resolver = new Resolver(model, references, ids.clean(), ids.length())) {
+                resolver.check(edits);
+            }
+            return ids.length();
         } catch (IllegalArgumentException wrong) {
             throw new IllegalArgumentException(name + ": " + wrong.getMessage(), wrong);
         }

@@ -5,9 +5,6 @@ import java.util.List;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.Part;
-import org.lmdebugger.interpret.sweep.Sweep;
-import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.progress.Progress;
 
 /**
  * The results of patching one pair: parts × columns.
@@ -40,16 +37,6 @@ public record Grid(Patching patching, Baseline baseline, List<Part> parts, List<
             double unpatched = direction == Patching.Direction.DENOISE ? 0 : 1;
             return new Cell(difference, effect, unpatched + effect / baseline.divisor(), kl);
         }
-    }
-
-    /**
-     * Patches a pair.
-     *
-     * @param progress of the cells
-     * @throws IllegalArgumentException as {@link PatchPlan#of}
-     */
-    public static Grid of(Gpt2 model, Pair pair, Patching patching, Progress progress) {
-        return PatchPlan.of(model, pair, List.of(patching), Sweep.AS_SUITS).grids(progress).getFirst();
     }
 
     private static int number(Part part) {

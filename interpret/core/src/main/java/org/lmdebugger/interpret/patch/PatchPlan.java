@@ -8,6 +8,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lmdebugger.interpret.activations.CleanRuns;
+import org.lmdebugger.interpret.activations.References;
+import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
@@ -25,14 +27,16 @@ import org.lmdebugger.progress.Progress;
  */
 public final class PatchPlan {
     private final Gpt2 model;
+    private final References references;
     private final Pair.Ids ids;
     private final List<Patching> patchings;
     private final Patching together;
     private final List<String> columns;
     private final List<SweepPlan> sweeps; // one for each column, or one for all
 
-    private PatchPlan(Gpt2 model, Pair pair, List<Patching> patchings, long memory) {
+    private PatchPlan(Gpt2 model, References references, Pair pair, List<Patching> patchings, long memory) {
         this.model = model;
+        this.references = references;
         this.patchings = List.copyOf(patchings);
         together = together(patchings);
         ids = pair.ids(model);
@@ -43,32 +47,31 @@ public final class PatchPlan {
         var measures = Stream.concat(IntStream.concat(IntStream.of(ids.answers()), IntStream.of(ids.wrong()))
                 .mapToObj(PatchPlan::logit), Stream.of(Measure.kl())).toArray(Measure[]::new);
         sweeps = together.sweeps(pair).stream()
-                .map(sweep -> SweepPlan.of(model, sweep.measure(measures).memory(memory))).toList();
+                .map(sweep -> SweepPlan.of(model, references, sweep.measure(measures).memory(memory))).toList();
     }
 
     /**
      * Plans to patch a pair.
      *
+     * @param references that edits take means and samples from
      * @param memory bytes of device memory that may be taken at a time, as of {@link
      *     org.lmdebugger.interpret.sweep.Sweep#memory()}
      * @throws IllegalArgumentException if the pair or the parts do not fit the model, if roles are asked for and the pair
-     *     has none, or if the patchings differ in direction or columns, or share a kind of parts
+     *     has none, or if the patchings differ in direction, columns or edits, or share a kind of parts
      */
-    public static PatchPlan of(Gpt2 model, Pair pair, List<Patching> patchings, long memory) {
-        return new PatchPlan(model, pair, patchings, memory);
+    public static PatchPlan of(Gpt2 model, References references, Pair pair, List<Patching> patchings, long memory) {
+        return new PatchPlan(model, references, pair, patchings, memory);
     }
 
     private static Patching together(List<Patching> patchings) {
-        if (patchings.isEmpty() || patchings.stream().map(Patching::direction).distinct().count() > 1
-                || patchings.stream().map(Patching::columns).distinct().count() > 1
+        if (patchings.stream().map(patching -> patching.of(NeuronSelection.ALL)).distinct().count() != 1
                 || patchings.stream().map(PatchPlan::kind).distinct().count() < patchings.size()) {
             throw new IllegalArgumentException("patchings: " + patchings
-                    + " (expected: at least one; of one direction, with the same columns, each kind of parts once)");
+                    + " (expected: at least one; of one direction, with the same columns and edits, each kind of parts once)");
         }
         var first = patchings.getFirst();
         return patchings.size() == 1 ? first
-                : new Patching(new PartSelection.Several(patchings.stream().map(Patching::parts).toList()),
-                        first.direction(), first.columns());
+                : first.of(new PartSelection.Several(patchings.stream().map(Patching::parts).toList()));
     }
 
     private static Optional<PartSelection.Kind> kind(Patching patching) {
@@ -103,7 +106,7 @@ public final class PatchPlan {
             var plan = sweeps.get(s);
             SweepEngine.run(model, plan, 0, plan.chunks().size(), runs, effects -> {
                 if (baseline.isEmpty()) {
-                    baseline.add(Baseline.of(model, ids, runs));
+                    baseline.add(Baseline.of(model, ids, together.edits(), references, runs));
                 }
                 for (int i = 0; i < effects.size(); i++) {
                     var edit = effects.edits(i).list().getFirst();

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.edit.Edit.Operation;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Sweep;
@@ -15,8 +16,10 @@ import org.lmdebugger.text.Shown;
  *
  * @param parts   the rows of the grid: all parts of a kind, or neurons
  * @param columns the columns of the grid
+ * @param edits   hold in every run: those of both prompts, whose logit differences are the baseline, the one that
+ *                activations are taken from, and each patched one, where they come before the patch
  */
-public record Patching(PartSelection parts, Direction direction, Columns columns) {
+public record Patching(PartSelection parts, Direction direction, Columns columns, Intervention edits) {
     /** Which of the two prompts runs, and which gives the activations. */
     public enum Direction {
         /** The corrupted prompt runs, activations are the clean prompt's: which of them restore the answer? */
@@ -48,6 +51,11 @@ public record Patching(PartSelection parts, Direction direction, Columns columns
         }
     }
 
+    /** A patching without edits. */
+    public Patching(PartSelection parts, Direction direction, Columns columns) {
+        this(parts, direction, columns, Intervention.NONE);
+    }
+
     /** Returns the patching of all parts of a kind, the clean prompt's into the corrupted run, at each position. */
     public static Patching denoise(PartSelection.Kind kind) {
         return new Patching(new PartSelection.OfKind(kind), Direction.DENOISE, Columns.POSITIONS);
@@ -55,7 +63,17 @@ public record Patching(PartSelection parts, Direction direction, Columns columns
 
     /** Returns the same with other columns. */
     public Patching by(Columns others) {
-        return new Patching(parts, direction, others);
+        return new Patching(parts, direction, others, edits);
+    }
+
+    /** Returns the same with edits that hold in every run. */
+    public Patching under(Intervention others) {
+        return new Patching(parts, direction, columns, others);
+    }
+
+    /** Returns the same with other parts. */
+    Patching of(PartSelection others) {
+        return new Patching(others, direction, columns, edits);
     }
 
     /** Returns the names of a pair's columns: positions, {@code all}, or roles. */
@@ -71,7 +89,7 @@ public record Patching(PartSelection parts, Direction direction, Columns columns
     List<Sweep> sweeps(Pair pair) {
         boolean denoise = direction == Direction.DENOISE;
         var sweep = Sweep.of(List.of(denoise ? pair.corrupted() : pair.clean())).parts(parts)
-                .operation(new Operation.From(denoise ? pair.clean() : pair.corrupted()));
+                .operation(new Operation.From(denoise ? pair.clean() : pair.corrupted(), edits)).base(edits);
         return switch (columns) {
             case POSITIONS -> List.of(sweep.at(Positions.EACH));
             case ROLES -> pair.roles().values().stream().map(position -> sweep.at(Positions.at(position))).toList();

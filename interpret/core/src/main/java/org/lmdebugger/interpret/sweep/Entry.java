@@ -13,7 +13,6 @@ import org.lmdebugger.interpret.edit.Link;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.model.Gpt2Config;
-import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.Site;
 
 /**
@@ -39,13 +38,14 @@ record Entry(int position, int layer, Site site) implements Comparable<Entry> {
      * Returns where an intervention of a sweep enters.
      *
      * @param length of the prompt
-     * @param agree  the number of positions from the first on where the prompt has the tokens of another
+     * @param agree  the number of positions from the first on where the clean run is that which the operation reads
      */
-    static Entry of(Gpt2Config config, Sweep sweep, Intervention edits, int length, ToIntFunction<Prompt> agree) {
-        boolean alone = edits.list().size() == 1 && sweep.base().isEmpty();
+    static Entry of(Gpt2Config config, Sweep sweep, Intervention edits, int length,
+            ToIntFunction<Operation.From> agree) {
+        boolean alone = edits.list().size() == 1;
         var effective = edits.list().stream()
                 .map(edit -> first(config, edit,
-                        alone && edit.operation() instanceof Operation.From(var other) ? agree.applyAsInt(other) : 0,
+                        alone && edit.operation() instanceof Operation.From from ? agree.applyAsInt(from) : 0,
                         length)
                                 .map(position -> new Effective(edit, position)))
                 .flatMap(Optional::stream).toList();

@@ -181,11 +181,7 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection pa
         var all = Stream.of(operations.stream(), base.list().stream().map(Edit::operation),
                 interventions.stream().flatMap(each -> each.list().stream()).map(Edit::operation))
                 .flatMap(each -> each);
-        return all.flatMap(operation -> switch (operation) {
-            case Mean(var corpus, _) -> Stream.of(corpus);
-            case Resample(var corpus, _) -> Stream.of(corpus);
-            default -> Stream.<String>empty();
-        }).collect(Collectors.toCollection(TreeSet::new));
+        return all.flatMap(operation -> operation.fromCorpus().stream()).collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** Adds interventions, each of one or more edits that hold together. */

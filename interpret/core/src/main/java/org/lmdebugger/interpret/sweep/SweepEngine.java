@@ -65,8 +65,7 @@ public final class SweepEngine implements AutoCloseable {
         try {
             items = SweepItems.of(model, plan.sweep(), resolver, ids);
             base = resolver.resolve(plan.sweep().base());
-            clean = plan.sweep().base().isEmpty() ? runs.of(ids, sites())
-                    : Activations.forward(model, ids, base, sites());
+            clean = runs.of(ids, plan.sweep().base(), plan.references(), sites());
             cleanCoefficients = new float[model.config().layers()][];
             cleanLogits = plan.sweep().measures().contains(Measure.kl())
                     ? scope.allocate(ElementType.F32, 1, model.config().vocabularySize())
@@ -483,9 +482,6 @@ public final class SweepEngine implements AutoCloseable {
     public void close() {
         release();
         scope.close();
-        if (clean != null && !plan.sweep().base().isEmpty()) {
-            clean.close();
-        }
         resolver.close();
     }
 }

@@ -28,7 +28,6 @@ import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.edit.Residual;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
-import org.lmdebugger.model.Prompt;
 import org.lmdebugger.model.Site;
 
 /**
@@ -101,11 +100,9 @@ final class SweepItems {
 
     /** Fills the columns in the order of the selection; returns the entries that {@link #entryOf} counts, from 0. */
     private List<Entry> list(Gpt2 model, int[] ids) {
-        var agreement = new HashMap<Prompt, Integer>();
-        ToIntFunction<Prompt> agree = other -> agreement.computeIfAbsent(other, prompt -> {
-            int mismatch = Arrays.mismatch(ids, model.encode(prompt));
-            return mismatch < 0 ? length : mismatch;
-        });
+        var agreement = new HashMap<Operation.From, Integer>();
+        ToIntFunction<Operation.From> agree = other -> agreement.computeIfAbsent(other,
+                from -> agree(ids, model.encode(from.prompt()), from.under()));
         var indices = new LinkedHashMap<Entry, Integer>();
         int operations = sweep.operations().size();
         int at = 0;
@@ -128,6 +125,17 @@ final class SweepItems {
                     Entry.of(config, sweep, computed(NO_PART, i, -1), length, agree), each -> indices.size()));
         }
         return List.copyOf(indices.keySet());
+    }
+
+    /**
+     * Returns the number of positions from the first on where the clean run equals another prompt's: those where the tokens
+     * agree, if the same edits hold in both, at the same positions and by the same numbers.
+     */
+    private int agree(int[] ids, int[] others, Intervention under) {
+        boolean alike = under.isEmpty() || others.length == length
+                && under.list().stream().noneMatch(edit -> edit.operation() instanceof Operation.On);
+        int mismatch = Arrays.mismatch(ids, others);
+        return !alike || !under.equals(sweep.base()) ? 0 : mismatch < 0 ? length : mismatch;
     }
 
     private void set(int i, int part, int number, int position, int entry) {

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.interpret.Debugger;
@@ -22,7 +23,9 @@ import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.interpret.edit.NeuronSelection;
+import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.PartSelection.Kind;
 import org.lmdebugger.interpret.edit.Positions;
@@ -87,6 +90,88 @@ class PatchingTest {
             assertThat(cell.normalised()).as("%s", edit).isCloseTo((difference - corrupted) / (clean - corrupted),
                     within(3 * DIFFERENCE / Math.abs(clean - corrupted)));
         }
+    }
+
+    /** Logits of a whole forward pass of the base run, in which one intervention more sets a part to the other's run. */
+    private float[] patched(String base, String other, Intervention edits, Part part) {
+        var from = new Operation.From(Prompt.of(other), edits);
+        return logits(base, edits.and(Intervention.of(new Edit(part, from, Positions.at(FIRST_DIFFERENCE)))));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"L1D5=6, q", "L0H3=0, heads", "L1.mid+=3*L3D42, post", "L0.ffn*=2, pattern",
+            "L1H2.link=off@9->2, attention", "L1H1.k*=2, k", "L2D7=on, mid", "L1H1.v*=2, v", "L0.pre*=1.5, ffn"})
+    void underEditsTheEffectIsThatOfOneInterventionMore(String edit, String sites) {
+        var edits = Intervention.parse(edit);
+        for (var direction : Direction.values()) {
+            boolean denoise = direction == Direction.DENOISE;
+            var base = denoise ? CORRUPTED : CLEAN;
+            var other = denoise ? CLEAN : CORRUPTED;
+            var grid = debugger.patch(PAIR,
+                    new Patching(PartSelection.parse(sites), direction, Columns.POSITIONS).under(edits));
+            double clean = difference(logits(CLEAN, edits), " big", " nest");
+            double corrupted = difference(logits(CORRUPTED, edits), " big", " nest");
+            assertThat(grid.baseline().clean()).isCloseTo(clean, within(DIFFERENCE));
+            assertThat(grid.baseline().corrupted()).isCloseTo(corrupted, within(DIFFERENCE));
+            for (int r = 0; r < grid.parts().size(); r += 5) {
+                double difference = difference(patched(base, other, edits, grid.parts().get(r)), " big", " nest");
+                var cell = grid.cells().get(r).get(FIRST_DIFFERENCE);
+                assertThat(cell.difference()).as("%s", grid.parts().get(r))
+                        .isCloseTo(difference, within(2 * DIFFERENCE));
+                assertThat(cell.effect()).as("%s", grid.parts().get(r))
+                        .isCloseTo(difference - (denoise ? corrupted : clean), within(3 * DIFFERENCE));
+            }
+        }
+    }
+
+    /** Activations come from the other prompt's run under the edits: its coefficients, set one by one, do the same. */
+    @Test
+    void activationsAreThoseOfTheOtherPromptUnderTheEdits() {
+        var edits = Intervention.parse("L0H3=0", "L1.mid+=3*L3D42");
+        var grid = debugger.patch(PAIR, new Patching(NeuronSelection.parse("L2D3-9,L3D42"), Direction.DENOISE,
+                Columns.POSITIONS).under(edits));
+        try (var run = debugger.run(CLEAN, edits); var without = debugger.run(CLEAN)) {
+            for (int r = 0; r < grid.parts().size(); r++) {
+                var neuron = (Neuron) grid.parts().get(r);
+                int position = neuron.layer() == 3 ? 11 : FIRST_DIFFERENCE;
+                var coefficients = run.coefficients(neuron.layer()).row(position).toFloats();
+                assertThat(coefficients[neuron.neuron()])
+                        .isNotEqualTo(without.coefficients(neuron.layer()).row(position).toFloats()[neuron.neuron()]);
+                var set = new Edit(neuron, new Operation.Set(coefficients[neuron.neuron()]), Positions.at(position));
+                assertThat(grid.cells().get(r).get(position).difference()).as("%s", set).isCloseTo(
+                        difference(logits(CORRUPTED, edits.and(Intervention.of(set))), " big", " nest"),
+                        within(2 * DIFFERENCE));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void underEditsThatAreAlikePositionsBeforeThePromptsDifferChangeNothing(Direction direction) {
+        var grid = debugger.patch(PAIR, new Patching(new PartSelection.OfKind(Kind.POST), direction, Columns.POSITIONS)
+                .under(Intervention.parse("L1H2=0", "L2D7*=2@last")));
+        for (var row : grid.cells()) {
+            assertThat(row.subList(0, FIRST_DIFFERENCE)).allSatisfy(cell -> {
+                assertThat(cell.effect()).isZero();
+                assertThat(cell.kl()).isZero();
+            });
+        }
+        assertThat(grid.cells().getFirst().get(FIRST_DIFFERENCE).effect()).isNotZero();
+        // "on" writes another number in each prompt
+        var on = debugger.patch(PAIR, new Patching(new PartSelection.OfKind(Kind.POST), direction, Columns.POSITIONS)
+                .under(Intervention.parse("L0D7=on")));
+        assertThat(on.cells().getFirst().get(3).effect()).isNotZero();
+    }
+
+    @Test
+    void editsThatDoNotFitAPairAreRefusedBeforeAnyIsComputed() {
+        assertThatThrownBy(() -> debugger.patch(pairs(), Patching.denoise(Kind.PRE).by(Columns.ROLES)
+                .under(Intervention.parse("L1D2=0@4")), (done, all) -> {
+                    throw new AssertionError("computed");
+                })).isInstanceOf(IllegalArgumentException.class).hasMessage(
+                        "pair 3: edit: L1D2=0@4: position 4 (expected: at most 3)");
+        assertThatThrownBy(() -> debugger.patch(PAIR, List.of(Patching.denoise(Kind.PRE), Patching.denoise(Kind.MID)
+                .under(Intervention.parse("L1D2=0"))), Progress.NONE)).hasMessageContaining("the same columns and edits");
     }
 
     @Test

@@ -74,7 +74,7 @@ public final class Limits {
                     "direction: a file (expected: a value vector or a token, as in L3D42; files "
                             + "are read by lmdebug on the command line)");
         }
-        if (operation instanceof Edit.Operation.From(Prompt.Text(var prompt))) {
+        if (operation instanceof Edit.Operation.From(Prompt.Text(var prompt), _)) {
             prompt(prompt);
         }
     }

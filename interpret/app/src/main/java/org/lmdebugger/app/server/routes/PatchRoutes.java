@@ -39,9 +39,10 @@ public final class PatchRoutes {
      * @param sites     of a grid each
      * @param at        each position by itself, or all at once
      * @param positions the only positions that are patched, each by itself, by name
+     * @param edits     that hold in every run
      */
     record PatchRequest(String clean, String corrupted, List<String> answers, List<String> wrong, List<String> sites,
-            String direction, String at, Map<String, Integer> positions) {
+            String direction, String at, Map<String, Integer> positions, List<String> edits, String mode) {
         List<Patching> patchings() {
             var chosen = Objects.requireNonNullElse(sites, List.of("pre", "attention", "ffn", "heads"));
             Limits.check("sites", chosen, Limits.FOLLOWED);
@@ -51,8 +52,9 @@ public final class PatchRoutes {
             if (positions != null && at != null) {
                 throw Problem.badRequest("positions: beside at (expected: one of them)");
             }
+            var inEveryRun = TraceRoutes.edits(edits, mode);
             return chosen.stream().map(site -> new Patching(PartSelection.parse(site),
-                    Direction.valueOf(way.toUpperCase(Locale.ROOT)), columns)).toList();
+                    Direction.valueOf(way.toUpperCase(Locale.ROOT)), columns, inEveryRun)).toList();
         }
 
         Pair pair(Debugger debugger) {
