@@ -132,6 +132,13 @@ class SitesTest {
     }
 
     @Test
+    void editsOnWhichASweepRestsAreCheckedBeforeAnythingIsComputed() {
+        var heads = sweep(PartSelection.Kind.HEADS).off().measure(Measure.kl());
+        assertThatThrownBy(() -> debugger.plan(heads.base(Intervention.parse("L9H0=0"))))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("L0 to L3 and H0 to H5");
+    }
+
+    @Test
     void thePatchedStreamBeforeLayer0IsTheOtherRun() {
         assertThat(logits(CLEAN, "L0.pre=from:\"" + OTHER + "\"")).isEqualTo(logits(OTHER));
     }

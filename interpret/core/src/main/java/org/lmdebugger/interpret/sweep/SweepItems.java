@@ -361,7 +361,7 @@ final class SweepItems {
                 checked.set(combination);
             }
             if (!skipped) {
-                resolver.check(edits(i));
+                resolver.check(sweep.base().and(edits(i)));
             }
         }
     }
