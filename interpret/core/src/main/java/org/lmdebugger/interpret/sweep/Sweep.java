@@ -11,7 +11,6 @@ import java.util.stream.Stream;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.DeviceTraits;
 import org.lmdebugger.interpret.edit.Edit;
-import org.lmdebugger.interpret.edit.Edit.Operation.Mean;
 import org.lmdebugger.interpret.edit.Edit.Operation.Resample;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
