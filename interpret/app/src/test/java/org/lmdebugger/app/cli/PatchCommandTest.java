@@ -96,7 +96,8 @@ class PatchCommandTest {
     void editsHoldInEveryRun() throws Exception {
         var arguments = List.of(CLEAN, CORRUPTED, "--sites", "heads", "--at", "all", "--edit", "L2H5=0");
         assertThat(patch(arguments.toArray(String[]::new))).as("%s", err).isZero();
-        assertThat(out.toString()).contains("edits in every run: L2H5=0").containsPattern("\nL2( +[+-]\\d\\.\\d\\d){5} +·\n");
+        assertThat(out.toString()).contains("edits in every run: L2H5=0")
+                .containsPattern("\nL2( +[+-]\\d\\.\\d\\d){5} +·\n");
         assertThat(patch(Stream.concat(arguments.stream(), Stream.of("--json")).toArray(String[]::new))).isZero();
         assertThat(json().at("/edits/0").textValue()).isEqualTo("L2H5=0");
         assertThat(json().at("/grids/0/effect/17/0").doubleValue()).isZero();

@@ -58,7 +58,8 @@ public record Baseline(double clean, double corrupted, boolean right) {
     private static Pair.Logits logits(Gpt2 model, int[] prompt, Pair.Ids ids, Intervention edits,
             References references, CleanRuns runs) {
         var tokens = IntStream.concat(IntStream.of(ids.answers()), IntStream.of(ids.wrong())).sorted().toArray();
-        var last = runs.of(prompt, edits, references, Set.of()).residualPost(model.config().layers() - 1).row(prompt.length - 1);
+        var last = runs.of(prompt, edits, references, Set.of()).residualPost(model.config().layers() - 1)
+                .row(prompt.length - 1);
         var read = Lens.of(model).logProbabilities(last, tokens);
         for (float logit : read) {
             if (!Float.isFinite(logit)) {

@@ -171,7 +171,8 @@ class PatchingTest {
                 })).isInstanceOf(IllegalArgumentException.class).hasMessage(
                         "pair 3: edit: L1D2=0@4: position 4 (expected: at most 3)");
         assertThatThrownBy(() -> debugger.patch(PAIR, List.of(Patching.denoise(Kind.PRE), Patching.denoise(Kind.MID)
-                .under(Intervention.parse("L1D2=0"))), Progress.NONE)).hasMessageContaining("the same columns and edits");
+                .under(Intervention.parse("L1D2=0"))), Progress.NONE))
+                        .hasMessageContaining("the same columns and edits");
     }
 
     @Test
