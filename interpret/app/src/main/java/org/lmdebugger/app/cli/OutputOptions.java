@@ -1,21 +1,18 @@
 package org.lmdebugger.app.cli;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
-import org.lmdebugger.app.Version;
-import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.EffectFormat;
+import org.lmdebugger.app.store.Manifest;
 import org.lmdebugger.app.store.ResultDirectory;
 import org.lmdebugger.app.store.ResultFile;
 import org.lmdebugger.app.store.ResultOutput;
 import org.lmdebugger.app.store.ResultTable;
 import org.lmdebugger.app.store.Share;
-import org.lmdebugger.checkpoint.Digests;
 import org.lmdebugger.interpret.Debugger;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -80,11 +77,13 @@ final class OutputOptions {
         if (out == null) {
             return null;
         }
-        return isDirectory()
-                ? ResultDirectory.open(share.in(Path.of(out)), chunks, share, own, manifest(debugger, settings), resume,
-                        table,
-                        spec.commandLine().getErr()::println)
-                : ResultFile.open(Path.of(out), table);
+        if (!isDirectory()) {
+            return ResultFile.open(Path.of(out), table);
+        }
+        var manifest = Manifest.of(debugger);
+        manifest.putAll(settings);
+        return ResultDirectory.open(share.in(Path.of(out)), chunks, share, own, manifest, resume, table,
+                spec.commandLine().getErr()::println);
     }
 
     static final class ShareConverter implements ITypeConverter<Share> {
@@ -96,23 +95,5 @@ final class OutputOptions {
                 throw new TypeConversionException(wrong.getMessage());
             }
         }
-    }
-
-    /**
-     * Returns all that results depend on. {@code bits} is one fingerprint of all that their bits depend on beside the
-     * settings.
-     */
-    private static Map<String, Object> manifest(Debugger debugger, Map<String, Object> settings) {
-        var model = debugger.model();
-        var precision = model.device().precision().toString();
-        var arithmetic = model.device().arithmetic();
-        var bits = Digests.sha256();
-        for (var each : List.of(Version.NUMBER, model.fingerprint(), precision, arithmetic)) {
-            bits.update((each + "\n").getBytes(StandardCharsets.UTF_8));
-        }
-        var manifest = Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint",
-                model.fingerprint(), "arithmetic", arithmetic, "precision", precision, "bits", Digests.hex(bits));
-        manifest.putAll(settings);
-        return manifest;
     }
 }

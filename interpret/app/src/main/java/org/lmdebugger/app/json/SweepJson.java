@@ -47,6 +47,11 @@ public record SweepJson(List<PromptLine> prompts, String neurons, String sites, 
         return json;
     }
 
+    /** Returns the same sweep of other prompts. */
+    public SweepJson prompts(List<PromptLine> others) {
+        return new SweepJson(others, neurons, sites, mode, operations, interventions, edits, at, measures, memory);
+    }
+
     /** Returns the sweep. @throws IllegalArgumentException naming what is missing or is not a text form */
     public Sweep read() {
         var read = Sweep.of(given("prompts", prompts).stream().map(PromptLine::read).toList())

@@ -26,9 +26,15 @@ import org.lmdebugger.tokenizer.Tokenizer;
 public final class EffectTable extends ResultTable<Effects> {
     private final List<Measure> measures;
     private final Tokenizer tokenizer;
+    private final int firstPrompt;
 
     /** @param place a new file, in which the rows are until they are written; memory if it is empty */
     public EffectTable(List<Measure> measures, Tokenizer tokenizer, Optional<Path> place) {
+        this(measures, tokenizer, place, 0);
+    }
+
+    /** @param firstPrompt the number of the sweep's first prompt, if the sweep is a part of a larger one */
+    public EffectTable(List<Measure> measures, Tokenizer tokenizer, Optional<Path> place, int firstPrompt) {
         super("prompt_id integer, intervention varchar, part varchar, layer integer, head integer, neuron integer, "
                 + "operation varchar, value float, \"at\" varchar, "
                 + IntStream.range(0, measures.size()).mapToObj(m -> column(m) + " " + type(measures.get(m)))
@@ -36,6 +42,7 @@ public final class EffectTable extends ResultTable<Effects> {
                 place);
         this.measures = measures;
         this.tokenizer = tokenizer;
+        this.firstPrompt = firstPrompt;
     }
 
     /** The measure's column in the table, whose names have no case. */
@@ -77,7 +84,7 @@ public final class EffectTable extends ResultTable<Effects> {
         for (int i = 0; i < effects.size(); i++) {
             var edits = effects.edits(i);
             to.beginRow();
-            to.append(effects.prompt());
+            to.append(firstPrompt + effects.prompt());
             to.append(String.join("; ", edits.texts()));
             if (edits.list().size() != 1) {
                 for (int column = 0; column < 7; column++) {

@@ -28,7 +28,6 @@ import org.lmdebugger.app.json.Json;
 import org.lmdebugger.checkpoint.Digests;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.files.ProcessLock;
-import org.lmdebugger.text.Shown;
 
 /**
  * Results as a directory: {@code manifest.json}, which describes the work and lists the number of effects in each chunk, a
@@ -36,8 +35,6 @@ import org.lmdebugger.text.Shown;
  * checksum is there; parts that are whole after an interruption are not computed again.
  */
 public final class ResultDirectory<T> implements ResultOutput<T> {
-    private static final String MANIFEST = "manifest.json";
-    private static final String CHUNKS = "chunks"; // of the manifest
     private static final String PART = "part"; // of the manifest: the share that is here, if it is not the whole
     private static final String OWN = "own"; // of the manifest: its chunks
     private static final String CHECKSUMS = "SHA256SUMS"; // as sha256sum writes and checks it
@@ -74,7 +71,7 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
             Consumer<String> notes) {
         try {
             Files.createDirectories(directory);
-            if (!Files.exists(directory.resolve(MANIFEST)) && hasFiles(directory)) {
+            if (!Files.exists(directory.resolve(Manifest.NAME)) && hasFiles(directory)) {
                 throw new IllegalArgumentException(
                         directory + ": not empty, and without manifest.json (expected: a new directory)");
             }
@@ -83,7 +80,7 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
             var opened = new ResultDirectory<>(directory, lock, table.apply(Optional.empty()));
             try {
                 var all = new LinkedHashMap<>(manifest);
-                all.put(CHUNKS, chunks);
+                all.put(Manifest.CHUNKS, chunks);
                 if (!share.isWhole()) {
                     all.put(PART, share.toString());
                     all.put(OWN, List.of(own.from(), own.to()));
@@ -102,43 +99,22 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
 
     /** Returns whether there are files other than those of a process that was interrupted before it wrote the manifest. */
     private static boolean hasFiles(Path directory) throws IOException {
-        var ours = Set.of(LOCK, "." + MANIFEST + ".part");
+        var ours = Set.of(LOCK, "." + Manifest.NAME + ".part");
         try (var files = Files.list(directory)) {
             return files.anyMatch(file -> !ours.contains(file.getFileName().toString()));
         }
     }
 
     private void begin(Map<String, Object> manifest, boolean resume) throws IOException {
-        if (!Files.exists(directory.resolve(MANIFEST))) {
-            AtomicFile.write(directory.resolve(MANIFEST), Json.print(manifest).getBytes(StandardCharsets.UTF_8));
+        if (!Files.exists(directory.resolve(Manifest.NAME))) {
+            AtomicFile.write(directory.resolve(Manifest.NAME), Json.print(manifest).getBytes(StandardCharsets.UTF_8));
         } else if (!resume) {
             throw new IllegalArgumentException(
                     directory + ": holds results (expected: a new directory, or --resume to go on)");
         } else {
-            compare(directory, manifest(directory), Json.tree(Json.line(manifest).getBytes(StandardCharsets.UTF_8)));
+            Manifest.check(directory.resolve(Manifest.NAME), manifest(directory),
+                    Json.tree(Json.line(manifest).getBytes(StandardCharsets.UTF_8)));
         }
-    }
-
-    private static void compare(Path directory, JsonNode found, JsonNode expected) {
-        expected.properties().forEach(
-                field -> compare(directory, field.getKey(), found.path(field.getKey()), field.getValue()));
-    }
-
-    /** Names the first element that differs, within lists and objects of equally many. */
-    private static void compare(Path directory, String name, JsonNode found, JsonNode expected) {
-        if (found.equals(expected)) {
-            return;
-        }
-        if (found.size() == expected.size()) {
-            for (int i = 0; expected.isArray() && i < expected.size(); i++) {
-                compare(directory, name + "." + i, found.path(i), expected.path(i));
-            }
-            expected.properties().forEach(field -> compare(directory, name + "." + field.getKey(),
-                    found.path(field.getKey()), field.getValue()));
-        }
-        throw new IllegalArgumentException(
-                "%s: %s is %s (expected: %s; other results are not mixed with these, use another directory)".formatted(
-                        directory.resolve(MANIFEST), name, Shown.of(found), Shown.of(expected)));
     }
 
     /** Keeps whole parts and deletes damaged ones. */
@@ -243,14 +219,14 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
     private static Collection<Path> shares(List<Path> directories, Consumer<String> notes) throws IOException {
         var found = new ArrayList<Path>();
         for (var directory : directories) {
-            found.addAll(Files.exists(directory.resolve(MANIFEST)) ? List.of(directory) : sharesIn(directory));
+            found.addAll(Files.exists(directory.resolve(Manifest.NAME)) ? List.of(directory) : sharesIn(directory));
         }
         var first = found.getFirst();
         var expected = manifest(first).without(List.of(PART, OWN));
         var shares = new TreeMap<Integer, Path>();
         int count = share(first).count();
         for (var directory : found) {
-            compare(directory, manifest(directory), expected);
+            Manifest.check(directory.resolve(Manifest.NAME), manifest(directory), expected);
             var share = share(directory);
             var other = shares.put(share.number(), directory);
             if (other != null || share.count() != count) {
@@ -270,7 +246,8 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
 
     private static List<Path> sharesIn(Path directory) throws IOException {
         try (var inside = Files.list(directory)) {
-            var shares = inside.filter(each -> Share.isNamed(each) && Files.exists(each.resolve(MANIFEST))).sorted()
+            var shares = inside.filter(each -> Share.isNamed(each) && Files.exists(each.resolve(Manifest.NAME)))
+                    .sorted()
                     .toList();
             return shares.isEmpty() ? List.of(directory) : shares;
         }
@@ -283,7 +260,7 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
 
     /** Returns the parts of one directory. */
     private static List<Path> parts(Path directory, JsonNode manifest, Consumer<String> notes) throws IOException {
-        var counts = manifest.path(CHUNKS);
+        var counts = manifest.path(Manifest.CHUNKS);
         var own = manifest.path(OWN);
         var checksums = checksums(directory);
         var parts = new ArrayList<Path>();
@@ -310,13 +287,14 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
     }
 
     private static ObjectNode manifest(Path directory) throws IOException {
-        var file = directory.resolve(MANIFEST);
+        var file = directory.resolve(Manifest.NAME);
         if (!Files.exists(file)) {
             throw new IllegalArgumentException(
                     directory + ": no manifest.json (expected: a directory that --out wrote)");
         }
         try {
-            if (Json.tree(Files.readAllBytes(file)) instanceof ObjectNode manifest && manifest.path(CHUNKS).isArray()) {
+            if (Json.tree(Files.readAllBytes(file)) instanceof ObjectNode manifest
+                    && manifest.path(Manifest.CHUNKS).isArray()) {
                 return manifest;
             }
         } catch (JsonProcessingException damaged) {
@@ -327,7 +305,12 @@ public final class ResultDirectory<T> implements ResultOutput<T> {
     }
 
     private static Path part(Path directory, int chunk) {
-        return directory.resolve(String.format(Locale.ROOT, "part-%06d.parquet", chunk));
+        return directory.resolve(partName(chunk));
+    }
+
+    /** Returns the name of the file that holds the results of a chunk. */
+    public static String partName(int chunk) {
+        return String.format(Locale.ROOT, "part-%06d.parquet", chunk);
     }
 
     /** The checksums of parts, by their names; empty if the directory has no file of them. */

@@ -294,6 +294,8 @@ class CommandLineTest {
         assertThat(out.toString()).startsWith("sample ").contains("6.8 MB", "Hugging Face cache");
         assertThat(lmdebug("devices")).isZero();
         assertThat(out.toString()).contains("cpu    usable", "products by ", "cuda ");
+        assertThat(lmdebug("devices", "--json")).isZero();
+        assertThat(out.toString().replaceAll("\\s", "")).contains("[{\"name\":\"cpu\",\"usable\":true,\"detail\":\"");
     }
 
     @ParameterizedTest

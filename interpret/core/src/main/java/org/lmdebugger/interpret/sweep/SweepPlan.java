@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
+import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
@@ -53,6 +54,21 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
     /** Multiplications and additions in matrix products. */
     public double flop() {
         return chunks.stream().mapToDouble(Chunk::flop).sum();
+    }
+
+    /**
+     * Returns the interventions of a chunk, in the order of its effects, without computing any.
+     *
+     * @param model of this plan
+     * @throws IndexOutOfBoundsException if there is no such chunk
+     */
+    public List<Intervention> interventions(Gpt2 model, int chunk) {
+        var planned = chunks.get(chunk);
+        var ids = prompts.get(planned.prompt());
+        try (var resolver = new Resolver(model, references, ids, ids.length)) {
+            var items = SweepItems.of(model, sweep, resolver, ids);
+            return IntStream.range(planned.from(), planned.from() + planned.count()).mapToObj(items::edits).toList();
+        }
     }
 
     /** Plans a sweep whose edits take nothing from corpora. */
