@@ -1,0 +1,86 @@
+package org.lmdebugger.spark;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import org.apache.spark.TaskContext;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.store.CorpusStore;
+import org.lmdebugger.app.store.Folders;
+import org.lmdebugger.app.store.Manifest;
+import org.lmdebugger.device.Devices;
+import org.lmdebugger.device.Precision;
+import org.lmdebugger.hub.ModelSource;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.progress.Progress;
+
+/**
+ * The model of an executor's JVM on one device. The first task there loads it; the JVM's end frees it. Its tasks compute one
+ * after the other, as each uses the whole device.
+ *
+ * @param name      a directory that all executors see, {@code sample}, or a Hub id such as {@code gpt2}
+ * @param precision the arithmetic of products
+ */
+record ExecutorModel(String name, Precision precision) implements Serializable {
+    private static final Map<String, Debugger> LOADED = new HashMap<>();
+
+    /** Does {@code work} with the model, on the device that Spark chose for the task of this thread. */
+    <T> T with(Function<Debugger, T> work) {
+        var debugger = loaded(device());
+        synchronized (debugger) {
+            return work.apply(debugger);
+        }
+    }
+
+    private Debugger loaded(String device) {
+        synchronized (LOADED) {
+            return LOADED.computeIfAbsent(name + " " + precision + " " + device, _ -> {
+                var model = Gpt2.load(ModelSource.of(name), Devices.open(device, precision));
+                return new Debugger(model, new CorpusStore(model, Folders::cache, () -> Progress.NONE));
+            });
+        }
+    }
+
+    /** Returns the GPU whose address Spark gave to the task, else the CPU. */
+    private static String device() {
+        var gpu = TaskContext.get().resourcesJMap().get("gpu");
+        if (gpu == null) {
+            return "cpu";
+        }
+        if (gpu.addresses().length != 1) {
+            throw new IllegalArgumentException("gpu: %d for one task (expected: spark.task.resource.gpu.amount=1)"
+                    .formatted(gpu.addresses().length));
+        }
+        return "cuda:" + gpu.addresses()[0];
+    }
+
+    /** Returns, as JSON, all but the plan itself that the bits of its results depend on. */
+    static String manifest(Debugger debugger, SweepPlan plan) {
+        var corpora = new TreeMap<String, String>();
+        plan.sweep().corpora().forEach(corpus -> corpora.put(corpus, plan.references().find(corpus).hash()));
+        var manifest = Manifest.of(debugger);
+        manifest.put("corpora", corpora);
+        return Json.line(manifest);
+    }
+
+    /** Checks that two executors compute the same bits. @throws IllegalArgumentException naming the first difference */
+    static void check(String found, String expected) {
+        Manifest.check("executors", tree(found), tree(expected));
+    }
+
+    static JsonNode tree(String json) {
+        try {
+            return Json.tree(json.getBytes(StandardCharsets.UTF_8));
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible); // it was written here
+        }
+    }
+}

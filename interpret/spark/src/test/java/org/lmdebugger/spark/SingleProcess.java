@@ -1,0 +1,75 @@
+package org.lmdebugger.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.SweepPlanJson;
+import org.lmdebugger.app.store.EffectTable;
+import org.lmdebugger.app.store.ResultDirectory;
+import org.lmdebugger.device.Devices;
+import org.lmdebugger.hub.ModelSource;
+import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.sweep.SweepPlan;
+import org.lmdebugger.model.Gpt2;
+
+/** A sweep of the sample model as one process computes it. */
+final class SingleProcess {
+    private SingleProcess() {
+    }
+
+    /** Writes the plan, and the rows as a sweep on Spark groups them. */
+    static SweepPlan run(Sweep sweep, int group, Path plan, Path results) throws IOException {
+        Files.createDirectories(results);
+        try (var device = Devices.open("cpu"); var model = Gpt2.load(ModelSource.of("sample"), device)) {
+            var debugger = new Debugger(model);
+            var planned = debugger.plan(sweep);
+            Files.writeString(plan, Json.print(SweepPlanJson.of(planned)));
+            try (var rows = new EffectTable(sweep.measures(), model.tokenizer(), Optional.empty())) {
+                debugger.sweep(planned, 0, effects -> {
+                    rows.add(effects);
+                    int next = effects.chunk() + 1;
+                    if (next % group == 0 || next == planned.chunks().size()) {
+                        rows.write(results.resolve(ResultDirectory.partName((next - 1) / group)));
+                    }
+                    return true;
+                });
+            }
+            return planned;
+        }
+    }
+
+    /** Returns the bytes of a folder's parts by their names. */
+    static SortedMap<String, String> parts(Path folder) throws IOException {
+        var parts = new TreeMap<String, String>();
+        if (Files.exists(folder)) {
+            try (var files = Files.newDirectoryStream(folder,
+                    each -> each.getFileName().toString().startsWith("part-") && Files.isRegularFile(each))) {
+                for (var file : files) {
+                    parts.put(file.getFileName().toString(), Files.readString(file, StandardCharsets.ISO_8859_1));
+                }
+            }
+        }
+        return parts;
+    }
+
+    /** Checks that the folders have the same parts, byte for byte, and nothing that is unfinished. */
+    static void assertSame(Path found, Path expected) throws IOException {
+        assertThat(parts(found)).isEqualTo(parts(expected));
+        try (var files = Files.list(found)) {
+            assertThat(files.map(each -> each.getFileName().toString()).filter(each -> !each.startsWith("part-")))
+                    .containsExactly("manifest.json");
+        }
+        assertThat(ResultDirectory.parts(List.of(found), note -> assertThat(note).isEmpty()))
+                .hasSameSizeAs(parts(expected).keySet());
+    }
+}
