@@ -76,8 +76,9 @@ class ClusterTest {
         Files.createDirectories(out.resolve("part-000003.parquet")); // no place for the file of this group
         var prompt = Files.writeString(directory.resolve("prompt.jsonl"), "{\"prompt\":\"The man is a\"}");
         var printed = cluster.await(submit("failing", out, "--prompts", prompt.toString()), "failing", 1);
-        assertThat(printed).containsPattern("lmdebug: unit 48, prompt 0 \\{\"prompt\":\"The man is a\"}, \\[L\\dD\\d+=0@all], "
-                + "to unit 63, prompt 0 .*part-000003.parquet: cannot be written");
+        assertThat(printed)
+                .containsPattern("lmdebug: unit 48, prompt 0 \\{\"prompt\":\"The man is a\"}, \\[L\\dD\\d+=0@all], "
+                        + "to unit 63, prompt 0 .*part-000003.parquet: cannot be written");
         var others = SingleProcess.parts(out);
         assertThat(others).hasSizeGreaterThan(4).doesNotContainKey("part-000003.parquet");
         others.remove(others.lastKey()); // has but units of this prompt
