@@ -37,6 +37,23 @@ __global__ void __launch_bounds__(THREADS) convert(View<T> to, View<const S> fro
     }
 }
 
+template <int W>
+__global__ void __launch_bounds__(THREADS)
+split(View<float> high, View<float> again, View<float> low, View<const float> from, int64_t columns) {
+    int64_t step = static_cast<int64_t>(gridDim.y) * THREADS * W;
+    for (int64_t c = (static_cast<int64_t>(blockIdx.y) * THREADS + threadIdx.x) * W; c < columns; c += step) {
+        auto in = load<W>(from.row(blockIdx.x) + c);
+        Pack<float, W> first, rest;
+        for (int i = 0; i < W; i++) {
+            first.at[i] = tf32(in.at[i]);
+            rest.at[i] = fabsf(first.at[i]) < INFINITY ? tf32(in.at[i] - first.at[i]) : 0;
+        }
+        store<W>(high.row(blockIdx.x) + c, first);
+        store<W>(again.row(blockIdx.x) + c, first);
+        store<W>(low.row(blockIdx.x) + c, rest);
+    }
+}
+
 __global__ void __launch_bounds__(THREADS) increment(View<int32_t> counters, int64_t columns) {
     int64_t c = static_cast<int64_t>(blockIdx.y) * THREADS + threadIdx.x;
     if (c < columns) {
@@ -76,7 +93,7 @@ static int32_t bySize(int32_t type, F f) {
 }
 
 int32_t lmdebugger_abi(void) {
-    return 7;
+    return 8;
 }
 
 int32_t lmdebugger_gather_rows(const lmdebugger_matrix* to, const lmdebugger_matrix* from,
@@ -131,6 +148,18 @@ int32_t lmdebugger_convert(const lmdebugger_matrix* to, const lmdebugger_matrix*
         case LMDEBUGGER_F16: return convertFrom<__half>(to, from, stream);
         default: return cudaErrorInvalidValue;
     }
+}
+
+int32_t lmdebugger_split(const lmdebugger_matrix* high, const lmdebugger_matrix* again, const lmdebugger_matrix* low,
+                         const lmdebugger_matrix* from, lmdebugger_stream* stream) {
+    if (empty(from)) {
+        return cudaSuccess;
+    }
+    return byWidth([&](auto width) {
+        auto kernel = split<width>;
+        return LAUNCH(stream, rowsByColumns(from, width), THREADS, kernel, view<float>(high), view<float>(again),
+                      view<float>(low), view<const float>(from), from->columns);
+    }, high, again, low, from);
 }
 
 int32_t lmdebugger_increment(const lmdebugger_matrix* counters, lmdebugger_stream* stream) {

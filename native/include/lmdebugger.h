@@ -55,6 +55,13 @@ int32_t lmdebugger_scatter_rows(const lmdebugger_matrix *to, const lmdebugger_ma
  */
 int32_t lmdebugger_convert(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream);
 
+/*
+ * high = again = from, rounded as lmdebugger_convert rounds F32; low = from - high, rounded likewise, or 0 where high is not
+ * finite. So high + low is from to its last bit but one. All four have one shape.
+ */
+int32_t lmdebugger_split(const lmdebugger_matrix *high, const lmdebugger_matrix *again, const lmdebugger_matrix *low,
+                         const lmdebugger_matrix *from, lmdebugger_stream *stream);
+
 /* counters += 1; I32. */
 int32_t lmdebugger_increment(const lmdebugger_matrix *counters, lmdebugger_stream *stream);
 

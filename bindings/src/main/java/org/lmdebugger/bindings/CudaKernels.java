@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 7;
+    static final int ABI = 8;
 
     /** The type of a matrix's elements. */
     public enum Type {
@@ -59,6 +59,12 @@ public final class CudaKernels {
 
     public void convert(Matrix to, Matrix from) {
         check("lmdebugger_convert", LmDebugger.lmdebugger_convert(at(0, to), at(1, from), stream), to);
+    }
+
+    /** Splits numbers into two of TF32's, the larger of which is written twice. */
+    public void split(Matrix high, Matrix again, Matrix low, Matrix from) {
+        check("lmdebugger_split", LmDebugger.lmdebugger_split(at(0, high), at(1, again), at(2, low), at(3, from),
+                stream), from);
     }
 
     public void increment(Matrix counters) {

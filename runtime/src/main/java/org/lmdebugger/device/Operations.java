@@ -19,7 +19,7 @@ import java.util.function.Function;
  * same bits alone and beside any others, and on other CPUs beside few. On a GPU, it has the same bits in a
  * {@link #multiply} of up to 16 rows; otherwise the order of sums depends on the product's shape, the number of rows
  * included. Operands are never rounded by shape: on a GPU in TF32 and BF16, they are rounded to nearest before they are
- * multiplied.
+ * multiplied. Only in {@link Precision#TF32X3} does it depend on the number of rows whether they are split.
  */
 public interface Operations {
     // ---- between host and device

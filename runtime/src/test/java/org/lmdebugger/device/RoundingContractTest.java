@@ -5,9 +5,13 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.function.DoubleUnaryOperator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Products in the precisions that only a GPU has: both operands are rounded to nearest, whatever the shape. */
 @OnEveryDevice
@@ -56,6 +60,71 @@ class RoundingContractTest {
                     }
                     return sum;
                 });
+            }
+        }
+    }
+
+    /**
+     * Split operands, of 256 rows and more, are as close as {@link Precision#TF32X3} says, with sums that truncate; weights
+     * stay as they are. The window of A cannot be read in packs, nor can its rows, if K is odd.
+     */
+    @ParameterizedTest
+    @CsvSource({"1, 8, 40", "16, 8, 40", "255, 8, 40", "256, 8, 40", "300, 8, 40", "300, 7, 33", "257, 1, 1"})
+    void tf32x3(int rows, int k, int n) {
+        checkSplit(rows, k, n);
+    }
+
+    private static void checkSplit(int rows, int k, int n) {
+        try (var _ = Emulation.set("LMDEBUGGER_EMULATED_SHAPES", 1); var device = TestDevice.open(Precision.TF32X3);
+                var scope = new TensorScope(device); var arena = Arena.ofConfined()) {
+            var a = Matrix.random(rows, k, 1);
+            var weights = Matrix.random(k, n + 3, 2);
+            var transposed = Matrix.of(n, k, (j, l) -> weights.at(l, j + 2));
+            var b = scope.add(device.load(ElementType.F32, k, n + 3,
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, weights.data()))).columns(2, n);
+            var bt = scope.add(device.load(ElementType.F32, n, k,
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, transposed.data())));
+            assertThat(bt.toFloats()).containsExactly(transposed.data());
+            var c = scope.allocate(ElementType.F32, rows, n);
+            var ct = scope.allocate(ElementType.F32, rows, n);
+            device.call(session -> {
+                session.multiply(c, a.windowOn(device, scope), b);
+                session.multiplyTransposed(ct, a.on(device, scope), bt);
+                return null;
+            });
+            double bound = 0x1p-21 + 3 * k * 0x1p-23;
+            for (var product : List.of(c.toFloats(), ct.toFloats())) {
+                double worst = IntStream.range(0, rows * n).parallel().mapToDouble(i -> {
+                    double sum = 0;
+                    double size = 0;
+                    for (int l = 0; l < k; l++) {
+                        double term = a.at(i / n, l) * weights.at(l, i % n + 2);
+                        sum += term;
+                        size += Math.abs(term);
+                    }
+                    return Math.abs(product[i] - sum) / size;
+                }).max().orElseThrow();
+                assertThat(worst).isLessThanOrEqualTo(bound);
+            }
+        }
+    }
+
+    /** An infinite number, and one that becomes so by rounding, do not get lost, and stay in their rows. */
+    @Test
+    void infiniteNumbersAreSplit() {
+        var numbers = Matrix.of(256, 2, (r, i) -> r == 1 ? Float.NEGATIVE_INFINITY : r == 2 ? Float.MAX_VALUE
+                : r == 3 ? Float.NaN : r == 4 ? 0x1p-100 : 1);
+        var ones = Matrix.of(2, 4, (r, i) -> 1);
+        try (var device = TestDevice.open(Precision.TF32X3); var scope = new TensorScope(device)) {
+            var c = scope.allocate(ElementType.F32, 256, 4);
+            device.call(session -> {
+                session.multiply(c, numbers.on(device, scope), ones.on(device, scope));
+                return null;
+            });
+            for (int r = 0; r < 256; r++) {
+                float element = c.row(r).toFloats()[0];
+                assertThat(Float.isFinite(element)).isEqualTo(r < 1 || r > 3);
+                assertThat(r < 1 || r > 3 ? element : 2).isEqualTo(r == 4 ? 0x1p-99f : 2);
             }
         }
     }

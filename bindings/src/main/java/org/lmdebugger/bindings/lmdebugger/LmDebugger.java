@@ -306,6 +306,70 @@ public class LmDebugger extends LmDebugger$shared {
         }
     }
 
+    private static class lmdebugger_split {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_split");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_split(const lmdebugger_matrix *high, const lmdebugger_matrix *again, const lmdebugger_matrix *low, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_split$descriptor() {
+        return lmdebugger_split.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_split(const lmdebugger_matrix *high, const lmdebugger_matrix *again, const lmdebugger_matrix *low, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_split$handle() {
+        return lmdebugger_split.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_split(const lmdebugger_matrix *high, const lmdebugger_matrix *again, const lmdebugger_matrix *low, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_split$address() {
+        return lmdebugger_split.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_split(const lmdebugger_matrix *high, const lmdebugger_matrix *again, const lmdebugger_matrix *low, const lmdebugger_matrix *from, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_split(MemorySegment high, MemorySegment again, MemorySegment low, MemorySegment from, MemorySegment stream) {
+        var mh$ = lmdebugger_split.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_split", high, again, low, from, stream);
+            }
+            return (int)mh$.invokeExact(high, again, low, from, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lmdebugger_increment {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LmDebugger.C_INT,

@@ -199,7 +199,7 @@ public final class CudaDevice implements Device {
 
     /** Rounds matrices, whose products are of this precision; gains and biases, which are added, stay FP32. */
     private boolean isRounded(long rows) {
-        return precision != Precision.FP32 && rows > 1;
+        return (precision == Precision.TF32 || precision == Precision.BF16) && rows > 1;
     }
 
     private ElementType weightType(long rows) {

@@ -11,7 +11,6 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.ObjLongConsumer;
 import org.lmdebugger.bindings.CublasHandle;
-import org.lmdebugger.bindings.CublasHandle.Arithmetic;
 import org.lmdebugger.bindings.CudaEvent;
 import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaGraph;
@@ -20,7 +19,6 @@ import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
-import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
@@ -37,36 +35,29 @@ final class CudaOperations implements Operations, AutoCloseable {
     /** Size of the workspace that cuBLAS recommends for the largest GPUs, in bytes. */
     private static final long WORKSPACE = 32 << 20;
 
-    /** Numbers of rounded operands: 2,621 rows of GPT-2 XL's coefficients. Taller operands are multiplied in pieces. */
-    private static final long ROUNDED = 16 << 20;
-
     private final Deque<Runnable> owned = new ArrayDeque<>(); // resources to close, the newest first
     private final CudaStream stream;
     private final CublasHandle blas;
-    private final CudaKernels kernels; // all three are used by way of methods that queue the pending product first
+    private final CudaKernels kernels; // with the next two, used by way of methods that queue the pending product first
     private final Staging staging;
+    private final Products products;
     private final FewRows few;
-    private final Arithmetic arithmetic; // of products with F32 weights
-    private final long rounded; // copies of operands, rounded; 0 if there are none
     private final CudaPool freed = new CudaPool(Long.MAX_VALUE);
     private boolean recording;
 
     CudaOperations(CudaDevice device) {
-        arithmetic = device.precision() == Precision.TF32 ? Arithmetic.TF32 : Arithmetic.FP32;
         try {
             stream = own(CudaStream.create(), CudaStream::close);
             kernels = new CudaKernels(stream);
-            few = new FewRows(kernels, arithmetic == Arithmetic.TF32);
+            few = new FewRows(kernels, device.precision() == Precision.TF32);
             staging = new Staging(stream, own(CudaEvent.create(), CudaEvent::close),
                     own(Arena.ofShared(), Arena::close));
             long workspace = ownBlock(device, WORKSPACE);
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
             blas.requireSinglePrecision(stream); // which innerProducts have on any device
-            rounded = switch (device.precision()) {
-                case FP32 -> 0;
-                case TF32 -> ownBlock(device, ROUNDED * Float.BYTES);
-                case BF16 -> ownBlock(device, ROUNDED * Short.BYTES);
-            };
+            long copies = Products.bytes(device.precision());
+            products = new Products(blas, kernels, device.precision(), copies == 0 ? 0 : ownBlock(device, copies),
+                    Products.COPIES);
         } catch (RuntimeException failure) {
             closeAfter(failure);
             throw failure;
@@ -87,9 +78,9 @@ final class CudaOperations implements Operations, AutoCloseable {
         return kernels;
     }
 
-    private CublasHandle blas() {
+    private Products products() {
         few.flush();
-        return blas;
+        return products;
     }
 
     private Staging staging() {
@@ -266,52 +257,20 @@ final class CudaOperations implements Operations, AutoCloseable {
     public void multiply(Tensor c, Tensor a, Tensor b) {
         Arguments.multiply(c, a, b);
         if (!few.multiply(c, a, b)) {
-            gemm(c, a, b, false);
+            products().multiply(c, a, b, false);
         }
     }
 
     @Override
     public void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
         Arguments.multiplyTransposed(c, a, b);
-        gemm(c, a, b, true);
+        products().multiply(c, a, b, true);
     }
 
     @Override
     public void innerProducts(Tensor c, Tensor a, Tensor b) {
         Arguments.innerProducts(c, a, b);
-        gemm(Arithmetic.FP32, c, a, operand(a), b, true);
-    }
-
-    /**
-     * Rounds A before cuBLAS sees it, as weights are rounded when they are loaded: its kernels, which it chooses by shape,
-     * differ in how they round, and some do not. Of numbers that are rounded already, all products are exact.
-     */
-    private void gemm(Tensor c, Tensor a, Tensor b, boolean transposed) {
-        var ofWeights = b.type() == ElementType.BF16 ? Arithmetic.BF16 : arithmetic;
-        if (a.type() != F32 || ofWeights == Arithmetic.FP32) {
-            gemm(ofWeights, c, a, operand(a), b, transposed);
-            return;
-        }
-        var type = ofWeights == Arithmetic.BF16 ? CudaKernels.Type.BF16 : CudaKernels.Type.F32;
-        long pieces = Math.ceilDiv(a.rows(), ROUNDED / Math.max(1, a.columns()));
-        long most = Math.ceilDiv(a.rows(), Math.max(1, pieces)); // of the same size, so that one kernel suits all
-        for (long r = 0; r < a.rows(); r += most) {
-            long count = Math.min(most, a.rows() - r);
-            var copy = new CudaKernels.Matrix(type, rounded, count, a.columns(), a.columns());
-            kernels().convert(copy, matrix(a.rows(r, count)));
-            gemm(ofWeights, c.rows(r, count), a.rows(r, count),
-                    new CublasHandle.Matrix(rounded, Math.toIntExact(Math.max(1, a.columns()))), b, transposed);
-        }
-    }
-
-    private void gemm(Arithmetic arithmetic, Tensor c, Tensor a, CublasHandle.Matrix operandA, Tensor b,
-            boolean transposed) {
-        blas().gemm(arithmetic, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()),
-                Math.toIntExact(a.columns()), operandA, operand(b), operand(c));
-    }
-
-    private static CublasHandle.Matrix operand(Tensor tensor) {
-        return new CublasHandle.Matrix(GpuMemory.address(tensor), Math.toIntExact(Math.max(1, tensor.stride())));
+        products().exact(c, a, b, true);
     }
 
     @Override

@@ -38,7 +38,7 @@ final class Rescoring {
      */
     private static double rounding(Device device, Reading reading) {
         return reading == Reading.RAW ? 0 : switch (device.precision()) {
-            case FP32 -> 0;
+            case FP32, TF32X3 -> 0;
             case TF32 -> 0x1p-11;
             case BF16 -> 0x1p-8;
         };
