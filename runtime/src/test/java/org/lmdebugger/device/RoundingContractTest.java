@@ -112,8 +112,9 @@ class RoundingContractTest {
     /** An infinite number, and one that becomes so by rounding, do not get lost, and stay in their rows. */
     @Test
     void infiniteNumbersAreSplit() {
-        var numbers = Matrix.of(256, 2, (r, i) -> r == 1 ? Float.NEGATIVE_INFINITY : r == 2 ? Float.MAX_VALUE
-                : r == 3 ? Float.NaN : r == 4 ? 0x1p-100 : 1);
+        var numbers = Matrix.of(256, 2, (r, i) -> r == 1 ? Float.NEGATIVE_INFINITY
+                : r == 2 ? Float.MAX_VALUE
+                        : r == 3 ? Float.NaN : r == 4 ? 0x1p-100 : 1);
         var ones = Matrix.of(2, 4, (r, i) -> 1);
         try (var device = TestDevice.open(Precision.TF32X3); var scope = new TensorScope(device)) {
             var c = scope.allocate(ElementType.F32, 256, 4);

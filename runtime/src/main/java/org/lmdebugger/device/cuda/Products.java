@@ -118,7 +118,8 @@ final class Products {
     private void split(long to, Tensor x, long distance, long stride, int low) {
         var parts = new CudaKernels.Matrix[3];
         for (int i = 0; i < 3; i++) {
-            parts[i] = new CudaKernels.Matrix(CudaKernels.Type.F32, to + i * distance * Float.BYTES, x.rows(), x.columns(),
+            parts[i] = new CudaKernels.Matrix(CudaKernels.Type.F32, to + i * distance * Float.BYTES, x.rows(),
+                    x.columns(),
                     stride);
         }
         kernels.split(parts[0], parts[3 - low], parts[low], CudaOperations.matrix(x));
@@ -135,7 +136,8 @@ final class Products {
 
     private void gemm(Arithmetic arithmetic, Tensor c, long k, CublasHandle.Matrix a, CublasHandle.Matrix b,
             boolean transposed) {
-        blas.gemm(arithmetic, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()), Math.toIntExact(k), a, b,
+        blas.gemm(arithmetic, transposed, Math.toIntExact(c.rows()), Math.toIntExact(c.columns()), Math.toIntExact(k),
+                a, b,
                 operand(c));
     }
 
