@@ -62,7 +62,7 @@ def main():
     torch.set_grad_enabled(False)
     transformers.utils.logging.disable_progress_bar()
     torch.backends.cuda.matmul.allow_tf32 = False
-    directories = [ROOT / "interpret/app/src/main/resources/org/lmdebugger/models/sample"]
+    directories = [ROOT / "interpret/sample/src/main/resources/org/lmdebugger/models/sample"]
     tarot = ROOT.parent / "shared/models/tarot"
     if tarot.exists():
         directories.append(tarot)

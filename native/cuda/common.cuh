@@ -21,6 +21,14 @@ constexpr unsigned ALL = 0xffffffffu; // lanes of a warp
     (emulation::launch(#kernel, stream, grid, block, kernel, __VA_ARGS__), static_cast<int32_t>(cudaGetLastError()))
 #endif
 
+// A function with shared memory. nvcc would name that of a static function after the path of its file, and the bytes of a
+// build would depend on its folder; the emulation guards that of static functions alone.
+#ifdef __CUDACC__
+#define BLOCK_FUNCTION __device__ inline
+#else
+#define BLOCK_FUNCTION __device__ inline static
+#endif
+
 template <class T>
 struct View {
     T* data;
@@ -126,7 +134,7 @@ __device__ T warpSum(T value) {
 
 // Returns the sum over all THREADS threads, in a fixed order, to every thread.
 template <class T>
-static __device__ T blockSum(T value) {
+BLOCK_FUNCTION T blockSum(T value) {
     __shared__ T sums[WARPS];
     value = warpSum(value);
     __syncthreads(); // until the sums of the previous call have been read
@@ -142,7 +150,7 @@ static __device__ T blockSum(T value) {
 }
 
 // Returns the largest of all THREADS threads' values to every thread. NaN is ignored.
-static __device__ inline float blockMax(float value) {
+BLOCK_FUNCTION float blockMax(float value) {
     __shared__ float maxima[WARPS];
     for (int other = 16; other > 0; other /= 2) {
         value = fmaxf(value, __shfl_xor_sync(ALL, value, other));

@@ -16,7 +16,7 @@ __device__ inline int32_t indexOf(Key key) {
     return static_cast<int32_t>(0xffffffffu - static_cast<unsigned>(key));
 }
 
-static __device__ inline Key blockMaxKey(Key key) {
+BLOCK_FUNCTION Key blockMaxKey(Key key) {
     __shared__ Key maxima[WARPS];
     for (int other = 16; other > 0; other /= 2) {
         Key that = __shfl_xor_sync(ALL, key, other);

@@ -45,7 +45,7 @@ __device__ Key largestKey(Key least, F enough) {
 }
 
 // Returns the first of `count` sorted keys at which the running sum of weights reaches `wanted`; 0 if none does.
-static __device__ Key nucleus(const Row& row, const Key* keys, int count, double wanted) {
+BLOCK_FUNCTION Key nucleus(const Row& row, const Key* keys, int count, double wanted) {
     __shared__ double sums[THREADS];
     __shared__ Key last;
     int part = (count + THREADS - 1) / THREADS;
@@ -76,7 +76,7 @@ static __device__ Key nucleus(const Row& row, const Key* keys, int count, double
 }
 
 // Returns the first candidate, lowest id first, at which the running sum exceeds u times the sum of all, else -1.
-static __device__ int draw(const Row& row, Key least, float uniform) {
+BLOCK_FUNCTION int draw(const Row& row, Key least, float uniform) {
     __shared__ double sums[THREADS];
     __shared__ int chosen;
     int part = (row.columns + THREADS - 1) / THREADS;

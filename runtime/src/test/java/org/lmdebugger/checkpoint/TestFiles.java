@@ -17,7 +17,7 @@ public final class TestFiles {
 
     /** The project's own model. */
     public static Path sample() {
-        return project("interpret/app/src/main/resources/org/lmdebugger/models/sample");
+        return project("interpret/sample/src/main/resources/org/lmdebugger/models/sample");
     }
 
     /** A file of the project, by its path from the root. */

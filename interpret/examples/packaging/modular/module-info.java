@@ -1,0 +1,3 @@
+module demo.modular {
+    requires org.lmdebugger.interpret;
+}
