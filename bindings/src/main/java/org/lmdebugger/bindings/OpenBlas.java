@@ -91,7 +91,8 @@ public final class OpenBlas {
                     var platform = Platform.current();
                     NativeLibraries.loadFromClassPath("org/bytedeco/openblas/" + platform.classifier + "/",
                             platform.openBlasFiles, "org.lmdebugger:lmdebugger-interpret-platform, or "
-                                    + "org.bytedeco:openblas:" + platform.classifier + ",", LIBRARY);
+                                    + "org.bytedeco:openblas:" + platform.classifier + ",",
+                            LIBRARY);
                 }
                 CBlas.openblas_set_num_threads(1);
                 return null;

@@ -119,8 +119,9 @@ public final class ModelSource {
 
     private Optional<ModelFiles> bundled(String name, List<String> searched) {
         var found = bundled.find(name);
-        searched.add("bundled models: " + (bundled.list().isEmpty() ? "none on the class path (org.lmdebugger:lmdebugger-sample is one)"
-                : String.join(", ", bundled.list().stream().map(ModelFiles::name).toList())));
+        searched.add("bundled models: "
+                + (bundled.list().isEmpty() ? "none on the class path (org.lmdebugger:lmdebugger-sample is one)"
+                        : String.join(", ", bundled.list().stream().map(ModelFiles::name).toList())));
         return found;
     }
 
