@@ -122,7 +122,8 @@ class Client:
         return cast(List[ListedCorpus], self._connection.json("corpora")["corpora"])
 
     def corpus(self, name: str = "stories", progress: Optional[Progress] = None) -> Corpus:
-        """Returns a corpus, and what heads and outputs do over it; ``stories`` is built when it is first asked for."""
+        """Returns a corpus, and what heads and outputs do over it; ``stories`` is built when it is first asked for,
+        and edits may refer to it from then on."""
         return cast(Corpus, self._built(f"corpora/{quote(name, safe='')}", progress))
 
     def examples(self, vector: str, *, corpus: Optional[str] = None, top: Optional[int] = None,

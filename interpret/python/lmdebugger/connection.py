@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any, Dict, Generator, Mapping, Optional, Tuple
+from contextlib import closing, contextmanager
+from typing import Any, Dict, Generator, Iterator, Mapping, Optional, Tuple
 from urllib.parse import urlencode, urlsplit
 
 from lmdebugger.errors import ServerError
@@ -42,19 +43,15 @@ class Connection:
 
     def _send(self, method: str, path: str, query: Mapping[str, Any],
               body: Optional[Mapping[str, Any]] = None) -> bytes:
-        connection, answer = self._open(method, path, query, body)
-        try:
+        with self._answer(method, path, query, body) as answer:
             return answer.read()
-        finally:
-            connection.close()
 
     def events(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Events:
         """Yields the events of an answer. When they are closed, so is the connection, and the server ends the work.
 
-        :raises ServerError: also for an event ``problem``, or if events end without an ``end``
+        :raises ServerError: also for an event ``problem``
         """
-        connection, answer = self._open(method, path, {}, body)
-        try:
+        with self._answer(method, path, {}, body) as answer:
             name = ""
             for line in answer:
                 field, _, value = line.decode("utf-8").rstrip("\r\n").partition(": ")
@@ -67,32 +64,35 @@ class Connection:
                     yield name, data
                     if name == "end":
                         return
-            raise ConnectionError(f"{self._url}: the events ended early (expected: an event end)")
-        finally:
-            connection.close()
+            raise http.client.IncompleteRead(b"")
 
-    def _open(self, method: str, path: str, query: Mapping[str, Any],
-              body: Optional[Mapping[str, Any]]) -> Tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        connection = self._kind(self._host, self._port, timeout=self._timeout)
+    @contextmanager
+    def _answer(self, method: str, path: str, query: Mapping[str, Any],
+                body: Optional[Mapping[str, Any]]) -> Iterator[http.client.HTTPResponse]:
+        """Gives the answer to a request, and closes the connection.
+
+        :raises ServerError: if its status is 300 or more
+        :raises ConnectionError: if there is no server, or the answer ends early
+        """
+        parameters = urlencode({name: str(value).lower() if isinstance(value, bool) else value
+                                for name, value in _given(query).items()}, doseq=True)
         headers = dict(self._headers)
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(_given(body), allow_nan=False).encode("utf-8")
-        parameters = urlencode({name: str(value).lower() if isinstance(value, bool) else value
-                                for name, value in _given(query).items()}, doseq=True)
-        try:
-            connection.request(method, self._path + path + ("?" + parameters if parameters else ""), content, headers)
-            answer = connection.getresponse()
-            if answer.status >= 300:
-                raise _problem(answer)
-        except ConnectionRefusedError as failure:
-            connection.close()
-            raise ConnectionError(f"{self._url}: {failure} (expected: a server, as lmdebug serve starts)") from failure
-        except BaseException:
-            connection.close()
-            raise
-        return connection, answer
+        with closing(self._kind(self._host, self._port, timeout=self._timeout)) as connection:
+            try:
+                connection.request(method, self._path + path + ("?" + parameters if parameters else ""), content,
+                                   headers)
+                with connection.getresponse() as answer:
+                    if answer.status >= 300:
+                        raise _problem(answer)
+                    yield answer
+            except ConnectionRefusedError as none:
+                raise ConnectionError(f"{self._url}: {none} (expected: a server, as lmdebug serve starts)") from none
+            except http.client.HTTPException as broken:
+                raise ConnectionError(f"{self._url}: the answer ended early (expected: all of it)") from broken
 
 
 def _given(values: Mapping[str, Any]) -> Dict[str, Any]:

@@ -7,10 +7,11 @@ import importlib.util
 import io
 import json
 import os
+import re
 import unittest
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 from lmdebugger import Client, ServerError, cells, edges, predictions, sub_updates
 from lmdebugger.types import GeneratedToken
@@ -20,8 +21,21 @@ PROMPT = "Once upon a time there was a little"
 CLEAN, CORRUPTED = PROMPT + " girl named", PROMPT + " boy named"
 
 
+FOLDER = Path(__file__).parent.parent
+
+
 class Stop(Exception):
     pass
+
+
+def run(pieces: Iterable[str]) -> str:
+    """Executes pieces of a program one after the other; returns the printed text."""
+    names: Dict[str, Any] = {}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for number, piece in enumerate(pieces):
+            exec(compile(piece, f"piece {number}", "exec"), names)
+    return printed.getvalue()
 
 
 @unittest.skipUnless(URL, "no LMDEBUGGER_URL (expected: the address of lmdebug serve with the sample model)")
@@ -152,14 +166,14 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(len(frame), 8)
 
     def test_the_notebook_runs(self) -> None:
-        notebook = json.loads((Path(__file__).parent.parent / "lmdebugger.ipynb").read_text("utf-8"))
-        names = {"__name__": "notebook"}
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            for number, cell in enumerate(notebook["cells"]):
-                if cell["cell_type"] == "code":
-                    exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
-        self.assertIn("3072 effects", printed.getvalue())
+        notebook = json.loads((FOLDER / "lmdebugger.ipynb").read_text("utf-8"))
+        self.assertIn("3072 effects", run("".join(cell["source"]) for cell in notebook["cells"]
+                                          if cell["cell_type"] == "code"))
+
+    def test_the_lines_in_the_readme_run(self) -> None:
+        readme = (FOLDER.parent.parent / "README.md").read_text("utf-8")
+        lines, = re.findall("```python\n(.*?)```", readme, re.DOTALL)
+        self.assertIn("L0D479", run([lines.replace("http://127.0.0.1:8001", URL)]))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from lmdebugger.connection import Connection
 class Told(BaseHTTPRequestHandler):
     """Answers with the server's `answer`: status, content type and the pieces of the body; keeps the requests."""
 
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         server: Any = self.server
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -23,6 +25,9 @@ class Told(BaseHTTPRequestHandler):
         status, kind, pieces = server.answer
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        self.send_header("Connection", "close")
+        if server.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
             for piece in pieces:
@@ -46,6 +51,7 @@ class ConnectionTest(unittest.TestCase):
     def setUp(self) -> None:
         self.server = cast(Any, HTTPServer(("127.0.0.1", 0), Told))
         self.server.requests = []
+        self.server.chunked = False
         self.server.gone = threading.Event()
         thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -90,8 +96,11 @@ class ConnectionTest(unittest.TestCase):
         self.assertEqual((raised.exception.status, raised.exception.title), (400, "Bad request"))
 
     def test_events_without_an_end_are_an_error(self) -> None:
-        with self.assertRaisesRegex(ConnectionError, "ended early"):
-            self.events(b'event: progress\ndata: {"done": 1}\n\n')
+        event = b'event: progress\ndata: {"done": 1}\n\n'
+        for pieces in ([event], [b"24\r\n" + event], [b"25\r\n" + event, b"\r\n30\r\nevent: "], [b"x"]):
+            with self.subTest(pieces), self.assertRaisesRegex(ConnectionError, "the answer ended early"):
+                self.server.chunked = len(pieces[0]) != len(event)
+                self.events(*pieces)
 
     def test_closing_events_closes_the_connection(self) -> None:
         self.server.answer = 200, "text/event-stream", endless(b'event: token\ndata: {"id": 1}\n\n')
