@@ -4,6 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -12,6 +18,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -220,6 +227,26 @@ class SitesTest {
                 return true;
             });
         }
+    }
+
+    /** Rows of NumPy files with a header of version 1. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"(1, 3)| 1 2 3| direction: %s#0: 3 numbers (expected: 32, as this part has)",
+            "(1, 2)| 1 NaN| direction: %s: row 0: number 1: NaN (expected: a finite one in single precision)",
+            "(1, 1, 2)| 1 2| direction: %s: ", "(2, 1)| 1 2| direction: %s#0: 1 numbers (expected: 32", "| 7| direction: %s: "})
+    void aDirectionOfAFileThatDoesNotFitIsRefused(String shape, String numbers, String message, @TempDir Path directory)
+            throws IOException {
+        var file = directory.resolve("d.npy");
+        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }".formatted(shape);
+        var values = Arrays.stream(numbers.split(" ")).map(Float::valueOf).toList();
+        var bytes = ByteBuffer.allocate(128 + 4 * values.size()).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0}).putShort((short) 118)
+                .put((header + " ".repeat(117 - header.length()) + "\n").getBytes(StandardCharsets.US_ASCII));
+        values.forEach(bytes::putFloat);
+        Files.write(file, shape == null ? "no matrix".getBytes(StandardCharsets.US_ASCII) : bytes.array());
+        assertThatThrownBy(() -> debugger.run(CLEAN, Intervention.parse("L1H2+=2*" + file + "#0")).close())
+                .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(message.formatted(file))
+                .hasMessageContaining("expected: ");
     }
 
     @ParameterizedTest

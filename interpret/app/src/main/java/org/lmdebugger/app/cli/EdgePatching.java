@@ -74,10 +74,7 @@ final class EdgePatching {
 
     /** Returns the averages of a data set, which is computed pair by pair. */
     EdgeAverages averages(Lines<PairLine> lines) {
-        var pairs = lines.map(PairLine::pair).map(pair -> {
-            pair.length(debugger.model()); // checked here, where its line is known
-            return pair;
-        });
+        var pairs = PairOptions.fitting(debugger, lines);
         var all = pairs.list();
         var averages = new EdgeAverages.Builder(direction);
         var chunks = Collections.nCopies(all.size(), edges.size());

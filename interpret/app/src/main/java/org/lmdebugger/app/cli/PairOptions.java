@@ -55,6 +55,15 @@ final class PairOptions {
         return Lines.read(pairs, line -> JsonReader.readLine(line, PairLine.class));
     }
 
+    /** Returns pairs of lines. @throws IllegalArgumentException naming file and line, if one does not fit the model */
+    static Lines<Pair> fitting(Debugger debugger, Lines<PairLine> lines) {
+        return lines.map(line -> {
+            var pair = line.pair();
+            pair.length(debugger.model());
+            return pair;
+        });
+    }
+
     /** Returns the one pair. @throws IllegalArgumentException if a token is wrong, or the likeliest ones are the same */
     Pair pair(Debugger debugger) {
         return Pair.completed(debugger.model(), Prompt.of(prompts.getFirst()), Prompt.of(prompts.getLast()),

@@ -1,25 +1,33 @@
 package org.lmdebugger.app.json;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Objects;
 import org.lmdebugger.interpret.edge.Circuit;
-import org.lmdebugger.interpret.edge.CircuitEngine.Score;
+import org.lmdebugger.interpret.edge.CircuitAverages.Score;
 import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
 
 /**
  * A circuit as a JSON file: its edges, and where it was measured. To read one, only the edges are needed.
  *
  * @param direction as of {@code edges}
+ * @param clean     the prompt of one pair, else null, like {@code corrupted}
+ * @param pairs     the number of pairs of a data set, of which the numbers are means; else null
  */
-public record CircuitJson(String model, String direction, String clean, String corrupted, Double difference,
-        Double faithfulness, Double kl, List<String> edges) {
-    /** Returns a circuit with its score. */
-    public static CircuitJson of(String model, Direction direction, String clean, String corrupted, Circuit circuit,
-            Score score) {
-        return new CircuitJson(model, direction.toString(), clean, corrupted, score.difference(), score.faithfulness(),
-                score.kl(), circuit.edges().stream().map(Edge::toString).toList());
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record CircuitJson(String model, String direction, String clean, String corrupted, Integer pairs,
+        Double difference, Double faithfulness, Double kl, List<String> edges) {
+    /** Returns a circuit with its score on one pair or more. */
+    public static CircuitJson of(Gpt2 model, Direction direction, List<Pair> pairs, Circuit circuit, Score score) {
+        var one = pairs.size() == 1 ? pairs.getFirst() : null;
+        return new CircuitJson(model.files().name(), direction.toString(), one == null ? null : model.text(one.clean()),
+                one == null ? null : model.text(one.corrupted()), one == null ? pairs.size() : null,
+                score.difference().mean(), score.faithfulness().mean(), score.kl().mean(),
+                circuit.edges().stream().map(Edge::toString).toList());
     }
 
     /** Returns the circuit of a file's text. @throws IllegalArgumentException if it is none of this model */

@@ -9,13 +9,27 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.RemovalJson;
+import org.lmdebugger.interpret.TestModel;
+import org.lmdebugger.interpret.edge.Circuit;
+import org.lmdebugger.interpret.edge.CircuitAverages;
+import org.lmdebugger.interpret.edge.CircuitSearch;
+import org.lmdebugger.interpret.edge.CircuitSearch.Removal;
+import org.lmdebugger.interpret.edge.Sender;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching.Direction;
 
 /** {@code lmdebug circuit}, as a user types it. */
 class CircuitCommandTest {
     private static final String CLEAN = "Once upon a time there was a little girl named";
+    private static final String LINE = "{\"clean\":\"%s Then\",\"corrupted\":\"%s Then\",\"answers\":[\" she\"],"
+            + "\"wrong\":[\" he\"]}";
     private static final String CORRUPTED = "Once upon a time there was a little boy named";
 
     @TempDir
@@ -24,11 +38,14 @@ class CircuitCommandTest {
     private final StringWriter err = new StringWriter();
 
     private int circuit(String... options) {
+        return ofPrompts(Stream.concat(Stream.of(CLEAN, CORRUPTED), Stream.of(options)));
+    }
+
+    private int ofPrompts(Stream<String> arguments) {
         out.getBuffer().setLength(0);
         err.getBuffer().setLength(0);
         return Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true))
-                .execute(Stream.concat(Stream.of("circuit", CLEAN, CORRUPTED), Stream.of(options))
-                        .toArray(String[]::new));
+                .execute(Stream.concat(Stream.of("circuit"), arguments).toArray(String[]::new));
     }
 
     private JsonNode json() throws Exception {
@@ -62,6 +79,69 @@ class CircuitCommandTest {
     }
 
     @Test
+    void overPairsNumbersAreMeans() throws Exception {
+        var pairs = Files.write(directory.resolve("pairs.jsonl"), List.of(LINE.formatted("Sara was sad.", "Tom was sad."), "",
+                LINE.formatted("One day Anna was very sad.", "One day Ben was very sad."))).toString();
+        var kept = directory.resolve("circuit.json");
+        assertThat(ofPrompts(Stream.of("--pairs", pairs, "--strongest", "32", "--curve", "--keep", kept.toString())))
+                .as("%s", err).isZero();
+        assertThat(out.toString()).contains("the model is right on 2 of 2 pairs", "strongest 512 ")
+                .containsPattern("circuit +32 +\\+\\d\\.\\d{4} ± 0\\.\\d{4} +\\+0\\.\\d{4} ± 0\\.\\d{4} ")
+                .containsPattern("all edges +927 .* \\+1\\.0000 ± 0\\.0000 ");
+        var file = new ObjectMapper().readTree(kept.toFile());
+        assertThat(file.get("pairs").asInt()).isEqualTo(2);
+        assertThat(file.has("clean")).isFalse();
+        assertThat(file.get("faithfulness").asDouble()).isBetween(0.3, 1.5);
+        assertThat(ofPrompts(Stream.of("--pairs", pairs, "--load", kept.toString(), "--json"))).isZero();
+        assertThat(json().at("/scores/1/faithfulness/mean").asDouble())
+                .isCloseTo(file.get("faithfulness").asDouble(), within(1e-5));
+        assertThat(json().at("/scores/1/faithfulness/count").asInt()).isEqualTo(2);
+        Files.write(Path.of(pairs), List.of(LINE.formatted("Sara was sad.", "Tom was very sad.")));
+        assertThat(ofPrompts(Stream.of("--pairs", pairs, "--curve"))).isEqualTo(1);
+        assertThat(err.toString()).contains(pairs + ": line 1: pair: prompts of 5 and 6 tokens");
+    }
+
+    /** What a removal has reached stays if the command ends before its circuit is kept; here, as a directory is in its place. */
+    @Test
+    void anInterruptedRemovalGoesOnToTheSameFile() throws Exception {
+        var whole = directory.resolve("whole.json");
+        var cut = Files.createDirectory(directory.resolve("cut.json"));
+        var reached = directory.resolve("cut.json.removal");
+        assertThat(removal(whole)).as("%s", err).isZero();
+        var printed = out.toString();
+        assertThat(directory.resolve("whole.json.removal")).doesNotExist();
+        assertThat(removal(cut)).isEqualTo(1);
+        assertThat(err.toString()).contains("cut.json: cannot be written");
+        Files.delete(cut);
+        Files.writeString(reached, firstPoint(Files.readString(reached)));
+        assertThat(removal(cut)).isEqualTo(1);
+        assertThat(err.toString()).contains("cut.json.removal: an interrupted removal (expected: a new file, or --resume");
+        assertThat(removal(cut, "--resume", "--direction", "denoise")).isEqualTo(1);
+        assertThat(err.toString()).contains("cut.json.removal: of another removal (expected: the model, the pairs and");
+        assertThat(removal(cut, "--resume")).as("%s", err).isZero();
+        assertThat(out.toString()).isEqualTo(printed);
+        assertThat(cut).hasSameBinaryContentAs(whole);
+        assertThat(reached).doesNotExist();
+    }
+
+    private int removal(Path kept, String... more) {
+        return circuit(Stream.concat(Stream.of("--parts", "L0.ffn,L2H5", "--threshold", "0.2", "--keep", kept.toString()),
+                Stream.of(more)).toArray(String[]::new));
+    }
+
+    /** Returns the first point of the removal that has reached a later one, in the form of its file. */
+    private static String firstPoint(String later) throws Exception {
+        var points = new ArrayList<Removal>();
+        try (var sample = TestModel.open("sample"); var scores = new CircuitAverages(sample.model(),
+                List.of(Pair.of(CLEAN, CORRUPTED, " Lily", " Timmy")), Direction.NOISE)) {
+            var from = Circuit.ofParts(sample.model().config(), List.of(Sender.parse("L0.ffn"), Sender.parse("L2H5")));
+            CircuitSearch.remove(scores, from, 0.2, Removal.of(scores, from), points::add);
+        }
+        assertThat(points).hasSizeGreaterThan(1);
+        return Json.line(RemovalJson.of(new ObjectMapper().readTree(later).get("work").asText(), points.getFirst()));
+    }
+
+    @Test
     void theCurveGoesFromNoEdgeToAll() {
         assertThat(circuit("--strongest", "8", "--curve")).as("%s", err).isZero();
         assertThat(out.toString().lines()).anyMatch(line -> line.startsWith("strongest 8 ") && line.contains(" +0.69"))
@@ -76,6 +156,7 @@ class CircuitCommandTest {
         assertWrong("circuit: 2 of them (expected: one of", "--parts", "L2H5", "--strongest", "3");
         assertWrong("--strongest: -1 (expected: at least 0)", "--strongest", "-1");
         assertWrong("--threshold: 0.0 (expected: a positive number)", "--threshold", "0");
+        assertWrong("--resume: no removal (expected: --threshold and --keep FILE)", "--parts", "L2H5", "--resume");
         assertWrong("sender: L2H5.q (expected: embedding, a head such as L0H3", "--parts", "L2H5.q");
         assertWrong("edge: L9H0>logits (expected: layers L0 to L3", "--parts", "L9H0");
         assertWrong("/nowhere/c.json: no such directory", "--parts", "L2H5", "--keep", "/nowhere/c.json");

@@ -23,6 +23,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.lmdebugger.app.server.routes.Limits;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.app.server.work.Job;
@@ -102,11 +104,12 @@ class CancellationTest {
                 generation -> assertThat(((Generation) generation).end()).isEqualTo(Generation.End.CANCELLED));
     }
 
-    @Test
-    void patchingLetsOthersHaveTheirTurnAndEndsWithItsClient() throws Exception {
-        var client = send("/api/v1/patch", """
-                {"clean": "The %1$s", "corrupted": "A %1$s", "answers": [" a"], "wrong": [" the"], "sites": ["neurons"],
-                 "at": "all"}""".formatted(LONG));
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {"patch| , \"sites\": [\"neurons\"], \"at\": \"all\"", "edges| ``"})
+    void patchingLetsOthersHaveTheirTurnAndEndsWithItsClient(String route, String options) throws Exception {
+        var client = send("/api/v1/" + route, """
+                {"clean": "The %1$s", "corrupted": "A %1$s", "answers": [" a"], "wrong": [" the"]%2$s}"""
+                .formatted(LONG, options));
         assertThat(client.getInputStream().read()).isPositive();
         var job = running();
         assertThat(server.post("/api/v1/trace", "{\"prompt\": \"a\"}").statusCode()).isEqualTo(200);

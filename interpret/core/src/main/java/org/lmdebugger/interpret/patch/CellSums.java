@@ -1,7 +1,6 @@
 package org.lmdebugger.interpret.patch;
 
 import org.lmdebugger.interpret.patch.Averages.Cell;
-import org.lmdebugger.interpret.patch.Averages.Statistic;
 
 /** The results of one part over pairs so far: only sums are kept. The same results in the same order give the same bits. */
 public final class CellSums {
@@ -29,26 +28,5 @@ public final class CellSums {
         var mean = effect.statistic();
         return new Cell(mean, mean.count() == 0 ? Double.NaN : (double) signs[sign(mean.mean())] / mean.count(),
                 normalised.statistic(), kl.statistic());
-    }
-
-    /** Mean and sum of squared deviations of the numbers so far, by Welford's recurrence. */
-    private static final class Moments {
-        private int count;
-        private double mean;
-        private double squares;
-
-        void add(double number) {
-            if (!Double.isNaN(number)) {
-                count++;
-                double deviation = number - mean;
-                mean += deviation / count;
-                squares += deviation * (number - mean);
-            }
-        }
-
-        Statistic statistic() {
-            return new Statistic(count, count == 0 ? Double.NaN : mean,
-                    count < 2 ? Double.NaN : Math.sqrt(squares / (count - 1) / count));
-        }
     }
 }

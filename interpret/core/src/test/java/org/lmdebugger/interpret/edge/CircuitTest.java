@@ -24,7 +24,9 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.RandomCheckpoint;
 import org.lmdebugger.interpret.TestModel;
+import org.lmdebugger.interpret.edge.CircuitSearch.Removal;
 import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Direction;
@@ -106,27 +108,84 @@ class CircuitTest {
                 .hasMessageContaining("edge: L7.ffn>logits (expected: layers");
     }
 
+    private Circuit start() {
+        var parts = List.of(Sender.ffn(0), Sender.head(2, 5), Sender.ffn(1), Sender.ffn(3), Sender.head(3, 1));
+        return Circuit.ofParts(model.config(), parts.subList(0, TestDevice.isEmulated() ? 2 : parts.size()));
+    }
+
+    private static Circuit remove(CircuitAverages scores, Circuit from, double threshold, List<Removal> reached) {
+        return CircuitSearch.remove(scores, from, threshold, Removal.of(scores, from), reached::add);
+    }
+
     @Test
     void greedyRemovalKeepsTheEdgesWhoseRemovalMovesTheDifference() {
-        var parts = List.of(Sender.ffn(0), Sender.head(2, 5), Sender.ffn(1), Sender.ffn(3), Sender.head(3, 1));
-        var start = Circuit.ofParts(model.config(), parts.subList(0, TestDevice.isEmulated() ? 2 : parts.size()));
+        var start = start();
         double threshold = 0.1;
-        var found = CircuitSearch.remove(engine, start, threshold, Progress.NONE);
-        var circuit = start; // one edge after the other
-        double difference = difference(circuit);
-        for (var edge : new ArrayList<>(start.edges()).reversed()) {
-            var without = circuit.without(List.of(edge));
-            double moved = difference(without);
-            if (Math.abs(moved - difference) < threshold) {
-                circuit = without;
-                difference = moved;
+        try (var scores = new CircuitAverages(model, List.of(PAIR), Direction.NOISE)) {
+            var found = remove(scores, start, threshold, new ArrayList<>());
+            var circuit = start; // one edge after the other
+            double difference = difference(circuit);
+            for (var edge : new ArrayList<>(start.edges()).reversed()) {
+                var without = circuit.without(List.of(edge));
+                double moved = difference(without);
+                if (Math.abs(moved - difference) < threshold) {
+                    circuit = without;
+                    difference = moved;
+                }
+            }
+            assertThat(found).isEqualTo(circuit);
+            assertThat(found.edges()).hasSizeLessThan(start.edges().size()).isNotEmpty();
+            assertThatThrownBy(() -> remove(scores, whole, 0, new ArrayList<>()))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("threshold: 0.0 (expected: a positive number)");
+        }
+    }
+
+    private static final List<Pair> PAIRS = List.of(PAIR, Pair.of("Sara was sad. Then", "Tom was sad. Then", " she", " he"),
+            Pair.of("The king was very", "The king was very", " happy", " the"));
+
+    @Test
+    void overPairsScoresAreThoseOfEachPairAveraged() {
+        var circuits = List.of(start(), whole, Circuit.of(List.of()));
+        var each = PAIRS.stream().map(pair -> {
+            try (var one = new CircuitEngine(model, pair, Direction.NOISE)) {
+                return one.scores(circuits);
+            }
+        }).toList();
+        try (var scores = new CircuitAverages(model, PAIRS, Direction.NOISE)) {
+            var means = scores.scores(circuits);
+            assertThat(scores.baselines()).map(Baseline::right)
+                    .isEqualTo(PAIRS.stream().map(sample.debugger()::baseline).map(Baseline::right).toList());
+            for (int c = 0; c < circuits.size(); c++) {
+                double first = each.get(0).get(c).faithfulness();
+                double second = each.get(1).get(c).faithfulness();
+                assertThat(means.get(c).edges()).isEqualTo(circuits.get(c).edges().size());
+                assertThat(means.get(c).faithfulness().count()).isEqualTo(2); // the third pair has nothing to divide by
+                assertThat(means.get(c).faithfulness().mean()).isCloseTo((first + second) / 2, within(1e-12));
+                assertThat(means.get(c).faithfulness().error())
+                        .isCloseTo(Math.abs(first - second) / 2, within(1e-12));
+                int circuit = c;
+                assertThat(means.get(c).difference().mean()).isCloseTo(each.stream()
+                        .mapToDouble(ofPair -> ofPair.get(circuit).difference()).average().orElseThrow(), within(1e-12));
             }
         }
-        assertThat(found).isEqualTo(circuit);
-        assertThat(found.edges()).hasSizeLessThan(start.edges().size()).isNotEmpty();
-        assertThatThrownBy(() -> CircuitSearch.remove(engine, whole, 0, Progress.NONE))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("threshold: 0.0 (expected: a positive number)");
+        assertThatThrownBy(() -> new CircuitAverages(model, List.of(), Direction.NOISE).close())
+                .hasMessage("pairs: none (expected: at least one)");
+    }
+
+    @Test
+    void aRemovalGoesOnFromAnyPointToTheSameCircuit() {
+        var start = start();
+        var reached = new ArrayList<Removal>();
+        try (var scores = new CircuitAverages(model, PAIRS.subList(0, 2), Direction.NOISE)) {
+            var found = remove(scores, start, 0.05, reached);
+            assertThat(reached).hasSizeGreaterThan(2);
+            for (int r = 0; r < reached.size(); r += 3) {
+                var rest = new ArrayList<Removal>();
+                assertThat(CircuitSearch.remove(scores, start, 0.05, reached.get(r), rest::add)).isEqualTo(found);
+                assertThat(rest).isEqualTo(reached.subList(r + 1, reached.size()));
+            }
+        }
     }
 
     @Test

@@ -18,6 +18,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tag;
+import net.jqwik.api.Tuple;
 import net.jqwik.api.lifecycle.AddLifecycleHook;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
@@ -111,6 +112,7 @@ class SweepPropertyTest {
                         var operation = Arbitraries.oneOf(value.map(Edit.Operation.Set::new),
                                 value.map(Edit.Operation.Scale::new),
                                 value.map(Edit.Operation.Add::new),
+                                other(ids.length),
                                 Arbitraries.of(new Edit.Operation.On(), new Edit.Operation.Off()));
                         var layer = Arbitraries.integers().between(0, layers - 1);
                         var neuron = Arbitraries.integers().between(0, neurons - 1);
@@ -121,12 +123,21 @@ class SweepPropertyTest {
                                 edit.array(Edit[].class).ofMinSize(1).ofMaxSize(2).map(Intervention::of));
                         return Combinators
                                 .combine(Combinators.combine(edits.list().ofMaxSize(4), base).as(Edits::new), layer,
-                                        neuron, value, positions, Arbitraries.of(1L, 300_000L, 1L << 29),
+                                        neuron, value,
+                                        Arbitraries.frequencyOf(Tuple.of(7, positions),
+                                                Tuple.of(1, Arbitraries.just(Positions.EACH))),
+                                        Arbitraries.of(1L, 300_000L, 1L << 29),
                                         Arbitraries.integers().between(0, 8191))
                                 .as((all, l, n, v, p, memory, target) -> new Case(model, ids, all.interventions(),
                                         all.base(), l, n, v, p, memory, target));
                     });
         });
+    }
+
+    /** Takes a part from another prompt of the same length. */
+    private static Arbitrary<Edit.Operation> other(int length) {
+        return Arbitraries.integers().between(0, 8191).array(int[].class).ofSize(length)
+                .map(ids -> new Edit.Operation.From(Prompt.ofIds(ids)));
     }
 
     /** Edits of every part but neurons, and of every operation. */
@@ -135,8 +146,7 @@ class SweepPropertyTest {
         int heads = new int[] {1, 2, 2}[model];
         var layer = Arbitraries.integers().between(0, layers - 1);
         var factor = Arbitraries.floats().between(-4, 4).ofScale(2);
-        var other = Arbitraries.integers().between(0, 8191).array(int[].class).ofSize(length)
-                .map(ids -> new Edit.Operation.From(Prompt.ofIds(ids)));
+        var other = other(length);
         var direction = Arbitraries.oneOf(
                 Combinators.combine(layer, Arbitraries.integers().between(0, 31))
                         .as((l, n) -> (Direction) new Direction.ValueVector(new Neuron(l, n))),
@@ -155,6 +165,8 @@ class SweepPropertyTest {
                 .as((l, h) -> new Head(l, h, Head.Vector.PATTERN));
         var edits = new ArrayList<Arbitrary<? extends Edit>>(List.of(
                 Combinators.combine(head, ofVector, positions).as(Edit::new),
+                Combinators.combine(head, ofOutput, positions)
+                        .as((h, o, p) -> new Edit(new Head(h.layer(), Head.ALL, h.vector()), o, p)), // as wide as directions
                 Combinators.combine(pattern, other, positions).as(Edit::new),
                 Combinators.combine(layer, Arbitraries.of(Residual.Point.PRE, Residual.Point.MID, Residual.Point.POST),
                         ofStream, positions).as((l, point, o, p) -> new Edit(new Residual(l, point), o, p)),
@@ -184,7 +196,7 @@ class SweepPropertyTest {
                         Measure.probability(TOKEN), Measure.logProbability(OTHER), Measure.rank(TOKEN),
                         Measure.difference(TOKEN, OTHER),
                         Measure.of(Measure.Quantity.LOG_PROBABILITY, Measure.Token.TARGET),
-                        Measure.difference(Measure.Token.AGAINST, Measure.Token.TARGET))
+                        Measure.difference(Measure.Token.AGAINST, Measure.Token.TARGET), Measure.top(3))
                 .targets(target);
         var clean = logits(model, random.ids(), random.base());
         var seen = new int[1];
@@ -196,7 +208,9 @@ class SweepPropertyTest {
             }
             return true;
         });
-        assertThat(seen[0]).isEqualTo(5 * (model.config().layers() - random.layer()) + random.interventions().size());
+        int positions = random.positions() == Positions.EACH ? random.ids().length : 1;
+        assertThat(seen[0]).isEqualTo(
+                5 * (model.config().layers() - random.layer()) * positions + random.interventions().size());
         assertOnlyChosen(model, sweep);
     }
 
@@ -251,6 +265,12 @@ class SweepPropertyTest {
         assertClose(effects, i, Measure.of(Measure.Quantity.LOG_PROBABILITY, Measure.Token.TARGET), q[target], 1e-5);
         assertClose(effects, i, Measure.difference(Measure.Token.AGAINST, Measure.Token.TARGET),
                 (double) edited[other] - edited[target], 1e-5);
+        var likeliest = IntStream.range(0, q.length).boxed().sorted(Comparator.comparingDouble(v -> -q[v])).limit(3)
+                .mapToDouble(v -> Math.exp(q[v])).toArray();
+        for (int t = 0; t < 3; t++) {
+            assertThat((double) effects.topProbabilities()[3 * i + t]).isCloseTo(likeliest[t], within(1e-7));
+            assertThat(Math.exp(q[effects.topIds()[3 * i + t]])).isCloseTo(likeliest[t], within(1e-7));
+        }
         long surely = IntStream.range(0, edited.length).filter(v -> edited[v] > edited[token] + 1e-5).count();
         long perhaps = IntStream.range(0, edited.length).filter(v -> edited[v] > edited[token] - 1e-5).count();
         assertThat((long) effects.values(Measure.rank(TOKEN))[i]).isBetween(surely, perhaps);
