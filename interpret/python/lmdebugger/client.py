@@ -85,7 +85,8 @@ class Client:
     def patch(self, clean: str, corrupted: str, *, answers: Optional[Sequence[str]] = None,
               wrong: Optional[Sequence[str]] = None, sites: Optional[Sequence[str]] = None,
               direction: Optional[str] = None, at: Optional[str] = None,
-              positions: Optional[Mapping[str, int]] = None, progress: Optional[Progress] = None) -> Patched:
+              positions: Optional[Mapping[str, int]] = None, edits: Optional[Sequence[str]] = None,
+              mode: Optional[str] = None, progress: Optional[Progress] = None) -> Patched:
         """Does activation patching of a pair of prompts: each part, by itself, becomes in one prompt's run what it is in
         the other's.
 
@@ -93,6 +94,7 @@ class Client:
         :param sites: such as ``pre``, ``attention``, ``ffn``, ``heads``, ``heads:L2-4``, ``neurons``
         :param direction: ``denoise`` (default) or ``noise``
         :param at: ``each`` position by itself (default) or ``all``; or in place of it `positions`, by name
+        :param edits: in force in every run: that of either prompt, and each patched one, before the patch
         """
         body = _body(locals(), "progress")
         return cast(Patched, _end(self.events("patch", body), _steps(progress, "cells")))

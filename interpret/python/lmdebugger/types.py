@@ -229,6 +229,7 @@ class Patched(TypedDict):
     device: str
     precision: str
     direction: str
+    edits: List[str]
     clean: PatchedPrompt
     corrupted: PatchedPrompt
     answers: List[NamedToken]
