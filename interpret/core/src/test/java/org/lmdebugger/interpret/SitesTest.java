@@ -233,7 +233,8 @@ class SitesTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {"(1, 3)| 1 2 3| direction: %s#0: 3 numbers (expected: 32, as this part has)",
             "(1, 2)| 1 NaN| direction: %s: row 0: number 1: NaN (expected: a finite one in single precision)",
-            "(1, 1, 2)| 1 2| direction: %s: ", "(2, 1)| 1 2| direction: %s#0: 1 numbers (expected: 32", "| 7| direction: %s: "})
+            "(1, 1, 2)| 1 2| direction: %s: ", "(2, 1)| 1 2| direction: %s#0: 1 numbers (expected: 32",
+            "| 7| direction: %s: "})
     void aDirectionOfAFileThatDoesNotFitIsRefused(String shape, String numbers, String message, @TempDir Path directory)
             throws IOException {
         var file = directory.resolve("d.npy");

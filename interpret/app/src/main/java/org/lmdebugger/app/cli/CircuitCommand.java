@@ -80,8 +80,9 @@ final class CircuitCommand extends ModelCommand {
     @Option(names = "--keep", paramLabel = "FILE", description = "Keeps the circuit as a JSON file.")
     private Path keep;
 
-    @Option(names = "--resume", description = "Goes on with a removal that was interrupted: what --threshold has reached is "
-            + "in FILE.removal beside the FILE of --keep until it ends.")
+    @Option(names = "--resume",
+            description = "Goes on with a removal that was interrupted: what --threshold has reached is "
+                    + "in FILE.removal beside the FILE of --keep until it ends.")
     private boolean resume;
 
     @Option(names = "--dot", paramLabel = "FILE",
@@ -209,8 +210,9 @@ final class CircuitCommand extends ModelCommand {
     private String work(Debugger debugger, List<Pair> all, Direction way, Circuit start) {
         var work = Digests.sha256();
         var manifest = Manifest.of(debugger);
-        manifest.putAll(Json.object("pairs", all.toString(), "direction", way.toString(), "threshold", threshold, "edges",
-                start.edges().toString()));
+        manifest.putAll(
+                Json.object("pairs", all.toString(), "direction", way.toString(), "threshold", threshold, "edges",
+                        start.edges().toString()));
         work.update(Json.line(manifest).getBytes(StandardCharsets.UTF_8));
         return Digests.hex(work);
     }

@@ -80,8 +80,10 @@ class CircuitCommandTest {
 
     @Test
     void overPairsNumbersAreMeans() throws Exception {
-        var pairs = Files.write(directory.resolve("pairs.jsonl"), List.of(LINE.formatted("Sara was sad.", "Tom was sad."), "",
-                LINE.formatted("One day Anna was very sad.", "One day Ben was very sad."))).toString();
+        var pairs = Files
+                .write(directory.resolve("pairs.jsonl"), List.of(LINE.formatted("Sara was sad.", "Tom was sad."), "",
+                        LINE.formatted("One day Anna was very sad.", "One day Ben was very sad.")))
+                .toString();
         var kept = directory.resolve("circuit.json");
         assertThat(ofPrompts(Stream.of("--pairs", pairs, "--strongest", "32", "--curve", "--keep", kept.toString())))
                 .as("%s", err).isZero();
@@ -115,7 +117,8 @@ class CircuitCommandTest {
         Files.delete(cut);
         Files.writeString(reached, firstPoint(Files.readString(reached)));
         assertThat(removal(cut)).isEqualTo(1);
-        assertThat(err.toString()).contains("cut.json.removal: an interrupted removal (expected: a new file, or --resume");
+        assertThat(err.toString())
+                .contains("cut.json.removal: an interrupted removal (expected: a new file, or --resume");
         assertThat(removal(cut, "--resume", "--direction", "denoise")).isEqualTo(1);
         assertThat(err.toString()).contains("cut.json.removal: of another removal (expected: the model, the pairs and");
         assertThat(removal(cut, "--resume")).as("%s", err).isZero();
@@ -125,8 +128,9 @@ class CircuitCommandTest {
     }
 
     private int removal(Path kept, String... more) {
-        return circuit(Stream.concat(Stream.of("--parts", "L0.ffn,L2H5", "--threshold", "0.2", "--keep", kept.toString()),
-                Stream.of(more)).toArray(String[]::new));
+        return circuit(
+                Stream.concat(Stream.of("--parts", "L0.ffn,L2H5", "--threshold", "0.2", "--keep", kept.toString()),
+                        Stream.of(more)).toArray(String[]::new));
     }
 
     /** Returns the first point of the removal that has reached a later one, in the form of its file. */

@@ -105,7 +105,8 @@ class CancellationTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {"patch| , \"sites\": [\"neurons\"], \"at\": \"all\"", "edges| ``"})
+    @CsvSource(delimiter = '|', quoteCharacter = '`',
+            value = {"patch| , \"sites\": [\"neurons\"], \"at\": \"all\"", "edges| ``"})
     void patchingLetsOthersHaveTheirTurnAndEndsWithItsClient(String route, String options) throws Exception {
         var client = send("/api/v1/" + route, """
                 {"clean": "The %1$s", "corrupted": "A %1$s", "answers": [" a"], "wrong": [" the"]%2$s}"""

@@ -141,7 +141,8 @@ class CircuitTest {
         }
     }
 
-    private static final List<Pair> PAIRS = List.of(PAIR, Pair.of("Sara was sad. Then", "Tom was sad. Then", " she", " he"),
+    private static final List<Pair> PAIRS = List.of(PAIR,
+            Pair.of("Sara was sad. Then", "Tom was sad. Then", " she", " he"),
             Pair.of("The king was very", "The king was very", " happy", " the"));
 
     @Test
@@ -166,7 +167,8 @@ class CircuitTest {
                         .isCloseTo(Math.abs(first - second) / 2, within(1e-12));
                 int circuit = c;
                 assertThat(means.get(c).difference().mean()).isCloseTo(each.stream()
-                        .mapToDouble(ofPair -> ofPair.get(circuit).difference()).average().orElseThrow(), within(1e-12));
+                        .mapToDouble(ofPair -> ofPair.get(circuit).difference()).average().orElseThrow(),
+                        within(1e-12));
             }
         }
         assertThatThrownBy(() -> new CircuitAverages(model, List.of(), Direction.NOISE).close())
