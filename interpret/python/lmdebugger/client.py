@@ -101,8 +101,12 @@ class Client:
 
     def edges(self, clean: str, corrupted: str, *, answers: Optional[Sequence[str]] = None,
               wrong: Optional[Sequence[str]] = None, edges: Optional[Sequence[str]] = None,
-              direction: Optional[str] = None, progress: Optional[Progress] = None) -> PatchedEdges:
-        """Does path patching of single edges of a pair of prompts, such as ``L0.ffn>L2H5.v`` or ``*>logits``."""
+              direction: Optional[str] = None, measure: Optional[str] = None,
+              progress: Optional[Progress] = None) -> PatchedEdges:
+        """Does path patching of single edges of a pair of prompts, such as ``L0.ffn>L2H5.v`` or ``*>logits``.
+
+        :param measure: such as ``kl``, in place of the logit difference
+        """
         body = _body(locals(), "progress")
         return cast(PatchedEdges, _end(self.events("edges", body), _steps(progress, "edges")))
 

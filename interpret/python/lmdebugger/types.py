@@ -258,6 +258,7 @@ class PatchedEdges(TypedDict):
     device: str
     precision: str
     direction: str
+    measure: Optional[str]
     clean: PatchedPrompt
     corrupted: PatchedPrompt
     answers: List[NamedToken]

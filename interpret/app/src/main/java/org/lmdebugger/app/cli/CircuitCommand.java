@@ -25,6 +25,9 @@ import org.lmdebugger.interpret.edge.CircuitAverages.Score;
 import org.lmdebugger.interpret.edge.CircuitSearch;
 import org.lmdebugger.interpret.edge.CircuitSearch.Removal;
 import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.edge.EdgeAverages;
+import org.lmdebugger.interpret.edge.EdgeEffects;
+import org.lmdebugger.interpret.edge.EdgePlan;
 import org.lmdebugger.interpret.edge.Sender;
 import org.lmdebugger.interpret.patch.Averages.Statistic;
 import org.lmdebugger.interpret.patch.Pair;
@@ -62,7 +65,7 @@ final class CircuitCommand extends ModelCommand {
     private Integer strongest;
 
     @Option(names = "--threshold", paramLabel = "T",
-            description = "Removes edges, from the logits down, each that moves the logit difference by less than T: of the "
+            description = "Removes edges, from the logits down, each that moves the logit difference (or --measure) by less than T: of the "
                     + "circuit that is chosen, else of the whole model.")
     private Double threshold;
 
@@ -76,6 +79,9 @@ final class CircuitCommand extends ModelCommand {
             description = "noise: CLEAN runs, edges outside read CORRUPTED; or denoise, the other way round "
                     + "(default: ${DEFAULT-VALUE}).")
     private String direction;
+
+    @Mixin
+    private MeasureOption measure;
 
     @Option(names = "--keep", paramLabel = "FILE", description = "Keeps the circuit as a JSON file.")
     private Path keep;
@@ -134,7 +140,7 @@ final class CircuitCommand extends ModelCommand {
         var ranked = strongest == null && !curve ? List.<Circuit>of()
                 : strongest(debugger, all, way, Stream.concat(sizes(edges), Stream.ofNullable(strongest)).toList());
         var start = strongest == null ? given : ranked.getLast();
-        try (var scores = new CircuitAverages(debugger.model(), all, way)) {
+        try (var scores = new CircuitAverages(debugger.model(), all, way, measure.measure())) {
             var circuit = threshold == null ? start : remove(debugger, scores, all, way, start);
             var rows = new ArrayList<Row>();
             rows.add(row(scores, "no edge", Circuit.of(List.of())));
@@ -150,7 +156,7 @@ final class CircuitCommand extends ModelCommand {
                 rows.add(row(scores, "compared", compared));
             }
             rows.add(row(scores, "all edges", Circuit.all(config)));
-            var kept = CircuitJson.of(debugger.model(), way, all, circuit, own.score());
+            var kept = CircuitJson.of(debugger.model(), way, all, measure.measure(), circuit, own.score());
             write(keep, Json.print(kept) + "\n");
             write(dot, EdgeDot.of(circuit));
             if (threshold != null && keep != null) {
@@ -175,8 +181,11 @@ final class CircuitCommand extends ModelCommand {
     /** Returns the circuits of the edges with the strongest effects, of these sizes. */
     private List<Circuit> strongest(Debugger debugger, List<Pair> all, Direction way, List<Integer> sizes) {
         try (var bar = new BuildBar(pairs.isDataSet() ? "pairs" : "edges")) {
-            return pairs.isDataSet() ? CircuitSearch.strongest(debugger.edges(all, way, List.of(), bar), sizes)
-                    : CircuitSearch.strongest(debugger.edges(all.getFirst(), way, List.of(), bar), sizes);
+            var model = debugger.model();
+            return pairs.isDataSet()
+                    ? CircuitSearch.strongest(EdgeAverages.of(model, all, way, List.of(), measure.measure(), bar), sizes)
+                    : CircuitSearch.strongest(EdgeEffects.of(model,
+                            EdgePlan.of(model, all.getFirst(), way, List.of(), measure.measure()), bar), sizes);
         }
     }
 
@@ -210,9 +219,8 @@ final class CircuitCommand extends ModelCommand {
     private String work(Debugger debugger, List<Pair> all, Direction way, Circuit start) {
         var work = Digests.sha256();
         var manifest = Manifest.of(debugger);
-        manifest.putAll(
-                Json.object("pairs", all.toString(), "direction", way.toString(), "threshold", threshold, "edges",
-                        start.edges().toString()));
+        manifest.putAll(Json.object("pairs", all.toString(), "direction", way.toString(), "measure",
+                PairText.name(measure.measure()), "threshold", threshold, "edges", start.edges().toString()));
         work.update(Json.line(manifest).getBytes(StandardCharsets.UTF_8));
         return Digests.hex(work);
     }
@@ -270,13 +278,14 @@ final class CircuitCommand extends ModelCommand {
                 "%s, direction %s: the %s prompt runs; edges outside a circuit read the %s one".formatted(text.model(),
                         way, noise ? "clean" : "corrupted", noise ? "corrupted" : "clean"));
         if (pairs.isDataSet()) {
-            out.println(PairText.right(scores.baselines()));
+            out.println(PairText.right(scores.baselines(), measure.measure()));
         } else {
-            text.print(out, all.getFirst(), scores.baselines().getFirst());
+            text.print(out, all.getFirst(), scores.baselines().getFirst(), measure.measure());
         }
         out.println();
         var line = pairs.isDataSet() ? MEAN : ONE;
-        out.println(line.formatted(Text.fit("", 16), "edges", "logit diff.", "faithfulness", "KL"));
+        out.println(line.formatted(Text.fit("", 16), "edges",
+                measure.measure().isEmpty() ? "logit diff." : "measure", "faithfulness", "KL"));
         rows.forEach(row -> out.println(line.formatted(Text.fit(row.name(), 16), "%,d".formatted(row.score().edges()),
                 text(row.score().difference()), text(row.score().faithfulness()),
                 "%.4g".formatted(row.score().kl().mean()))));

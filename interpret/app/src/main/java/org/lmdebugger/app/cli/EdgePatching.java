@@ -18,8 +18,10 @@ import org.lmdebugger.interpret.edge.EdgeAverages;
 import org.lmdebugger.interpret.edge.EdgeEffects;
 import org.lmdebugger.interpret.edge.EdgeEngine;
 import org.lmdebugger.interpret.edge.EdgePlan;
+import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
 
@@ -28,23 +30,24 @@ final class EdgePatching {
     private final Debugger debugger;
     private final Direction direction;
     private final List<Edge> edges;
+    private final Optional<Measure> measure;
     private final OutputOptions output;
     private final PrintWriter notes;
 
-    EdgePatching(Debugger debugger, Direction direction, List<Edge> edges, OutputOptions output, PrintWriter notes) {
+    EdgePatching(Debugger debugger, Direction direction, List<Edge> edges, Optional<Measure> measure,
+            OutputOptions output, PrintWriter notes) {
         this.debugger = debugger;
         this.direction = direction;
         this.edges = edges;
+        this.measure = measure;
         this.output = output;
         this.notes = notes;
     }
 
     /** Returns the effects of one pair, which is computed chunk by chunk. */
     EdgeEffects effects(Pair pair) {
-        var plan = EdgePlan.of(debugger.model(), pair, direction, edges);
-        var baseline = debugger.baseline(pair);
+        var plan = plan(pair);
         var parts = new ArrayList<EdgeEffects>();
-        parts.add(new EdgeEffects(direction, baseline, List.of(), List.of()));
         var own = output.own(plan.chunks().stream().map(EdgePlan.Chunk::flop).toList());
         long all = plan.chunks().subList(own.from(), own.to()).stream().mapToLong(EdgePlan.Chunk::count).sum();
         long done = 0;
@@ -52,10 +55,11 @@ final class EdgePatching {
         try (var results = output.<Patched>open(debugger, plan.chunks().stream().map(EdgePlan.Chunk::count).toList(),
                 own, settings("pair", pair(pair)), place -> new EdgeTable(false, place));
                 var engine = new EdgeEngine(debugger.model(), plan); var bar = new BuildBar("edges")) {
+            parts.add(new EdgeEffects(direction, engine.baseline(), List.of(), List.of()));
             for (int chunk = own.from(); chunk < own.to(); chunk++) {
                 var kept = kept(results, chunk);
                 if (kept.isPresent()) {
-                    parts.add(EdgeTable.read(kept.get(), direction, baseline));
+                    parts.add(EdgeTable.read(kept.get(), direction, engine.baseline()));
                     there += parts.getLast().edges().size();
                 } else {
                     parts.add(engine.compute(chunk));
@@ -82,16 +86,15 @@ final class EdgePatching {
         int there = 0;
         try (var results = output.<Patched>open(debugger, chunks, own, settings("pairs", lines.list()),
                 place -> new EdgeTable(true, place))) {
-            var baselines = pairs.map(debugger::baseline).list();
-            notes.println(PairText.right(baselines)); // before it takes long
+            notes.println(PairText.right(pairs.map(debugger::baseline).list())); // before it takes long
             try (var bar = new BuildBar("pairs")) {
                 for (int p = own.from(); p < own.to(); p++) {
                     var kept = kept(results, p);
                     if (kept.isPresent()) {
-                        averages.add(EdgeTable.read(kept.get(), direction, baselines.get(p)));
+                        averages.add(EdgeTable.read(kept.get(), direction, baseline(all.get(p))));
                         there++;
                     } else {
-                        var effects = debugger.edges(all.get(p), direction, edges, Progress.NONE);
+                        var effects = EdgeEffects.of(debugger.model(), plan(all.get(p)), Progress.NONE);
                         averages.add(effects);
                         add(results, p, new Patched(p, effects));
                     }
@@ -104,6 +107,20 @@ final class EdgePatching {
             notes.println("%,d of %,d pairs were there already".formatted(there, own.to() - own.from()));
         }
         return averages.build();
+    }
+
+    private EdgePlan plan(Pair pair) {
+        return EdgePlan.of(debugger.model(), pair, direction, edges, measure);
+    }
+
+    /** Returns a pair without patching: of a measure that is not the logit difference, it is that of the two prompts' runs. */
+    private Baseline baseline(Pair pair) {
+        if (measure.isEmpty()) {
+            return debugger.baseline(pair);
+        }
+        try (var engine = new EdgeEngine(debugger.model(), plan(pair))) {
+            return engine.baseline();
+        }
     }
 
     private static Optional<Path> kept(ResultOutput<Patched> results, int chunk) {
@@ -132,7 +149,7 @@ final class EdgePatching {
     /** Returns all but the model that the results depend on. */
     private Map<String, Object> settings(String name, Object pairs) {
         boolean all = edges.size() == Edge.all(debugger.model().config()).size();
-        return Json.object(name, pairs, "direction", direction.toString(), "edges",
+        return Json.object(name, pairs, "direction", direction.toString(), "measure", PairText.name(measure), "edges",
                 all ? "all" : edges.stream().map(Edge::toString).toList());
     }
 }

@@ -3,6 +3,7 @@ package org.lmdebugger.app.cli;
 import java.io.PrintWriter;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -11,6 +12,7 @@ import org.lmdebugger.interpret.edge.EdgeAverages;
 import org.lmdebugger.interpret.edge.EdgeEffects;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2;
 
 /** The strongest edges as lines for people. */
@@ -21,18 +23,20 @@ final class EdgePrinter {
     private final PrintWriter out;
     private final PairText text;
     private final int top;
+    private final Optional<Measure> measure;
 
-    EdgePrinter(PrintWriter out, Gpt2 model, int top) {
+    EdgePrinter(PrintWriter out, Gpt2 model, int top, Optional<Measure> measure) {
         this.out = out;
         this.top = top;
+        this.measure = measure;
         text = new PairText(model);
     }
 
     void print(Pair pair, EdgeEffects effects) {
         head(effects.direction(), effects.edges().size());
-        text.print(out, pair, effects.baseline());
+        text.print(out, pair, effects.baseline(), measure);
         out.println();
-        out.println(Text.fit("strongest", 24) + ONE.formatted("logit diff.", "effect", "normalised", "KL"));
+        out.println(Text.fit("strongest", 24) + ONE.formatted(measure.isEmpty() ? "logit diff." : "measure", "effect", "normalised", "KL"));
         strongest(effects.edges(), effects.cells(), cell -> cell.effect(), cell -> ONE.formatted(
                 PairText.number(cell.difference()), PairText.number(cell.effect()),
                 PairText.number(cell.normalised()), "%.4g".formatted(cell.kl())), 24);
@@ -40,7 +44,7 @@ final class EdgePrinter {
 
     void print(EdgeAverages averages) {
         head(averages.direction(), averages.edges().size());
-        out.println(PairText.right(averages.baselines()));
+        out.println(PairText.right(averages.baselines(), measure));
         out.println();
         out.println(Text.fit("strongest", 18) + MEAN.formatted("effect", "same sign", "normalised", "KL"));
         strongest(averages.edges(), averages.cells(), cell -> cell.effect().mean(), cell -> MEAN.formatted(

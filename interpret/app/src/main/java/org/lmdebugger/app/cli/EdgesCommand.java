@@ -24,6 +24,7 @@ import picocli.CommandLine.Option;
                 "  lmdebug edges \"Once upon a time there was a little girl named\" \\",
                 "      \"Once upon a time there was a little boy named\" --dot edges.dot",
                 "  lmdebug edges CLEAN CORRUPTED --select 'L2H5>*' --select '*>logits'",
+                "  lmdebug edges CLEAN CORRUPTED --measure kl",
                 "  lmdebug edges --pairs pairs.jsonl --edges edges.txt --out results/"})
 final class EdgesCommand extends ModelCommand {
     @Mixin
@@ -42,6 +43,9 @@ final class EdgesCommand extends ModelCommand {
             description = "noise: CLEAN runs, single inputs read outputs of CORRUPTED; or denoise, the other way round "
                     + "(default: ${DEFAULT-VALUE}).")
     private String direction;
+
+    @Mixin
+    private MeasureOption measure;
 
     @Option(names = "--top", paramLabel = "N", defaultValue = "20",
             description = "How many of the strongest edges are listed and drawn (default: ${DEFAULT-VALUE}).")
@@ -70,7 +74,7 @@ final class EdgesCommand extends ModelCommand {
         }
         pairs.check();
         return model.with(debugger -> {
-            var patching = new EdgePatching(debugger, way, edges(debugger.model().config()), output,
+            var patching = new EdgePatching(debugger, way, edges(debugger.model().config()), measure.measure(), output,
                     spec.commandLine().getErr());
             return pairs.isDataSet() ? many(debugger, patching) : one(debugger, patching, pairs.pair(debugger));
         });
@@ -92,14 +96,14 @@ final class EdgesCommand extends ModelCommand {
     private int one(Debugger debugger, EdgePatching patching, Pair pair) {
         var effects = patching.effects(pair);
         draw(effects.edges(), effects.cells().stream().map(cell -> cell.effect()).toList());
-        print(() -> EdgeJson.of(debugger, pair, effects), debugger, printer -> printer.print(pair, effects));
+        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger, printer -> printer.print(pair, effects));
         return 0;
     }
 
     private int many(Debugger debugger, EdgePatching patching) {
         var averages = patching.averages(pairs.lines());
         draw(averages.edges(), averages.cells().stream().map(cell -> cell.effect().mean()).toList());
-        print(() -> EdgeJson.of(debugger, averages), debugger, printer -> printer.print(averages));
+        print(() -> EdgeJson.of(debugger, averages, measure.measure()), debugger, printer -> printer.print(averages));
         return 0;
     }
 
@@ -109,7 +113,7 @@ final class EdgesCommand extends ModelCommand {
         if (json.isGiven()) {
             out.println(Json.print(graph.get()));
         } else {
-            printing.accept(new EdgePrinter(out, debugger.model(), top));
+            printing.accept(new EdgePrinter(out, debugger.model(), top, measure.measure()));
         }
     }
 

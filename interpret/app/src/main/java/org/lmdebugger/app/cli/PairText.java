@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.patch.Averages.Statistic;
@@ -29,19 +30,34 @@ final class PairText {
                 model.device().precision().toString().toLowerCase(Locale.ROOT));
     }
 
+    /** Returns the name of what is measured. */
+    static String name(Optional<Measure> measure) {
+        return measure.map(Measure::toString).orElse("logit difference");
+    }
+
     /** Prints the prompts' tokens, the tokens that are compared, and the pair's logit differences. */
     void print(PrintWriter out, Pair pair, Baseline baseline) {
+        print(out, pair, baseline, Optional.empty());
+    }
+
+    /** Prints the same of a pair of which another number is measured. */
+    void print(PrintWriter out, Pair pair, Baseline baseline, Optional<Measure> measure) {
         out.println(prompt("clean", texts(model.encode(pair.clean()))));
         out.println(prompt("corrupted", texts(model.encode(pair.corrupted()))));
-        out.println("answer %s, wrong %s; logit difference: clean %+.4f, corrupted %+.4f".formatted(
-                tokens(pair.answers()), tokens(pair.wrong()), baseline.clean(), baseline.corrupted()));
+        out.println("answer %s, wrong %s; %s: clean %+.4f, corrupted %+.4f".formatted(tokens(pair.answers()),
+                tokens(pair.wrong()), name(measure), baseline.clean(), baseline.corrupted()));
     }
 
     /** Returns how often the model is right, before anything is patched. */
     static String right(List<Baseline> baselines) {
+        return right(baselines, Optional.empty());
+    }
+
+    /** Returns the same of pairs of which another number is measured. */
+    static String right(List<Baseline> baselines, Optional<Measure> measure) {
         long right = baselines.stream().filter(Baseline::right).count();
-        return "the model is right on %,d of %,d pairs; mean logit difference: clean %+.4f, corrupted %+.4f".formatted(
-                right, baselines.size(), baselines.stream().mapToDouble(Baseline::clean).average().orElseThrow(),
+        return "the model is right on %,d of %,d pairs; mean %s: clean %+.4f, corrupted %+.4f".formatted(
+                right, baselines.size(), name(measure), baselines.stream().mapToDouble(Baseline::clean).average().orElseThrow(),
                 baselines.stream().mapToDouble(Baseline::corrupted).average().orElseThrow());
     }
 

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -137,12 +138,22 @@ class CircuitCommandTest {
     private static String firstPoint(String later) throws Exception {
         var points = new ArrayList<Removal>();
         try (var sample = TestModel.open("sample"); var scores = new CircuitAverages(sample.model(),
-                List.of(Pair.of(CLEAN, CORRUPTED, " Lily", " Timmy")), Direction.NOISE)) {
+                List.of(Pair.of(CLEAN, CORRUPTED, " Lily", " Timmy")), Direction.NOISE, Optional.empty())) {
             var from = Circuit.ofParts(sample.model().config(), List.of(Sender.parse("L0.ffn"), Sender.parse("L2H5")));
             CircuitSearch.remove(scores, from, 0.2, Removal.of(scores, from), points::add);
         }
         assertThat(points).hasSizeGreaterThan(1);
         return Json.line(RemovalJson.of(new ObjectMapper().readTree(later).get("work").asText(), points.getFirst()));
+    }
+
+    @Test
+    void aMeasureTakesThePlaceOfTheLogitDifference() throws Exception {
+        var kept = directory.resolve("kl.json").toString();
+        assertThat(circuit("--parts", "L0.ffn,L2H5", "--measure", "kl", "--keep", kept)).as("%s", err).isZero();
+        assertThat(out.toString()).contains("; kl: clean +0.0000, corrupted +3.5", " measure  faithfulness ");
+        assertThat(new ObjectMapper().readTree(Path.of(kept).toFile()).get("measure").asText()).isEqualTo("kl");
+        assertThat(circuit("--load", kept, "--measure", "top:3")).isEqualTo(1);
+        assertThat(err.toString()).contains("measure: top:3 (expected: one that is a number, such as kl)");
     }
 
     @Test

@@ -83,6 +83,28 @@ class EdgesCommandTest {
     }
 
     @Test
+    void aMeasureTakesThePlaceOfTheLogitDifference() throws Exception {
+        var pairs = file("pairs.jsonl", PAIR, LONGER);
+        var results = directory.resolve("kl") + "/";
+        var arguments = new String[] {"--pairs", pairs, "--select", "L2H5>*", "--measure", "kl", "--out", results,
+                "--resume"};
+        assertThat(edges(arguments)).as("%s", err).isZero();
+        var printed = out.toString();
+        assertThat(printed).contains("mean kl: clean +0.0000, corrupted +");
+        assertThat(edges(arguments)).isZero();
+        assertThat(out.toString()).isEqualTo(printed);
+        assertThat(err.toString()).contains("2 of 2 pairs were there already");
+        arguments[5] = "entropy";
+        assertThat(edges(arguments)).isEqualTo(1);
+        assertThat(err.toString()).contains("measure is \"kl\" (expected: \"entropy\"");
+        assertThat(edges(CLEAN, CORRUPTED, "--select", "L2H5>logits", "--measure", "probability:target", "--json")).isZero();
+        assertThat(json().get("measure").asText()).isEqualTo("probability:target");
+        assertThat(json().at("/edges/0/effect").asDouble()).isBetween(-1.0, -0.01);
+        assertThat(edges(CLEAN, CORRUPTED, "--select", "L2H5>logits", "--measure", "entropy")).isZero();
+        assertThat(out.toString()).contains("; entropy: clean +", " measure ");
+    }
+
+    @Test
     void aDirectoryIsResumedPartByPart() throws Exception {
         var arguments = new String[] {CLEAN, CORRUPTED, "--json", "--out", directory.resolve("parts") + "/",
                 "--resume"};

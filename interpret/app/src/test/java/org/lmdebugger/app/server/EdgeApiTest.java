@@ -5,13 +5,17 @@ import static org.assertj.core.api.Assertions.within;
 import static org.lmdebugger.app.server.TestServer.json;
 
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.edge.EdgeEffects;
+import org.lmdebugger.interpret.edge.EdgePlan;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.progress.Progress;
 
 /** Path patching, as a program asks for it. */
@@ -48,8 +52,26 @@ class EdgeApiTest {
         }
     }
 
+    @Test
+    void aMeasureTakesThePlaceOfTheLogitDifference() {
+        var answer = server.post("/api/v1/edges", REQUEST + ", \"measure\": \"probability:target\"}");
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        var patched = json(answer.body().substring(answer.body().indexOf('{', answer.body().indexOf("event: end"))));
+        var edges = Edge.select(server.debugger.model().config(), "*>logits");
+        var effects = EdgeEffects.of(server.debugger.model(), EdgePlan.of(server.debugger.model(), PAIR, Direction.NOISE,
+                edges, Optional.of(Measure.parse("probability:target"))), Progress.NONE);
+        assertThat(patched.get("measure").textValue()).isEqualTo("probability:target");
+        assertThat(patched.at("/clean/difference").doubleValue()).isEqualTo(effects.baseline().clean()).isBetween(0.0, 1.0);
+        for (int e = 0; e < edges.size(); e++) {
+            assertThat(patched.at("/edges/" + (e + 1) + "/difference").doubleValue())
+                    .isCloseTo(effects.cells().get(e).difference(), within(1e-6));
+        }
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '^', value = {
+            "\"clean\": \"a\", \"corrupted\": \"b\", \"measure\": \"top:3\"| measure: top:3 (expected: one that is a number",
+            "\"clean\": \"a\", \"corrupted\": \"b\", \"measure\": \"much\"| measure: much (expected: kl, entropy",
             "\"clean\": \"a\"| corrupted: missing (expected: a text)",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"edges\": []| edges: 0 (expected: 1 to 256)",
             "\"clean\": \"a\", \"corrupted\": \"b\", \"edges\": [null]| edges: null among them",

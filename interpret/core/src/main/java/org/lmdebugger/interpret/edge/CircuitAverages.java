@@ -2,12 +2,14 @@ package org.lmdebugger.interpret.edge;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import org.lmdebugger.interpret.patch.Averages.Statistic;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Moments;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2;
 
 /**
@@ -26,13 +28,18 @@ public final class CircuitAverages implements AutoCloseable {
     public record Score(int edges, Statistic difference, Statistic faithfulness, Statistic kl) {
     }
 
-    /** Runs the prompts of all pairs, at least one. @throws IllegalArgumentException if one does not fit the model */
-    public CircuitAverages(Gpt2 model, List<Pair> pairs, Direction direction) {
+    /**
+     * Runs the prompts of all pairs, at least one.
+     *
+     * @param measure the number that is measured in place of the logit difference, as of {@link EdgePlan#of}
+     * @throws IllegalArgumentException if a pair or the measure does not fit the model
+     */
+    public CircuitAverages(Gpt2 model, List<Pair> pairs, Direction direction, Optional<Measure> measure) {
         if (pairs.isEmpty()) {
             throw new IllegalArgumentException("pairs: none (expected: at least one)");
         }
         try {
-            pairs.forEach(pair -> engines.add(new CircuitEngine(model, pair, direction)));
+            pairs.forEach(pair -> engines.add(new CircuitEngine(model, pair, direction, measure)));
         } catch (Throwable failure) {
             close();
             throw failure;

@@ -3,12 +3,15 @@ package org.lmdebugger.interpret.edge;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2;
 
 /**
@@ -32,7 +35,7 @@ public final class CircuitEngine implements AutoCloseable {
      * What is left of the behaviour in a circuit.
      *
      * @param edges        how many are kept
-     * @param difference   M(C), the logit difference
+     * @param difference   M(C), the logit difference, or the measure in its place
      * @param faithfulness (M(C) − M(∅)) ÷ (M(all) − M(∅)): 1 is the whole model's, 0 that of the other prompt. NaN where the
      *                     divisor is below {@link Baseline#SMALLEST_DIVISOR}
      * @param kl           KL(whole model ‖ circuit) of the next token's distribution, in nats
@@ -42,12 +45,19 @@ public final class CircuitEngine implements AutoCloseable {
 
     /** Runs the pair's prompts. @throws IllegalArgumentException if it does not fit the model */
     public CircuitEngine(Gpt2 model, Pair pair, Direction direction) {
+        this(model, pair, direction, Optional.empty());
+    }
+
+    /**
+     * Runs the pair's prompts likewise.
+     *
+     * @param measure the number that is measured in place of the logit difference, as of {@link EdgePlan#of}
+     */
+    public CircuitEngine(Gpt2 model, Pair pair, Direction direction, Optional<Measure> measure) {
+        measure.ifPresent(each -> PairReader.check(model, pair, each));
         this.model = model;
         var ids = pair.ids(model);
-        baseline = Baseline.of(model, pair);
         boolean noise = direction == Direction.NOISE;
-        whole = noise ? baseline.clean() : baseline.corrupted();
-        empty = noise ? baseline.corrupted() : baseline.clean();
         int mismatch = Arrays.mismatch(ids.clean(), ids.corrupted());
         firstPosition = mismatch < 0 ? ids.length() - 1 : mismatch; // the last row is always computed
         batch = Math.toIntExact(Math.max(1, model.device().traits().chunkBytes()
@@ -55,8 +65,15 @@ public final class CircuitEngine implements AutoCloseable {
         scope = new TensorScope(model.device());
         base = run(noise ? ids.clean() : ids.corrupted());
         source = run(noise ? ids.corrupted() : ids.clean());
-        reader = model.call(session -> new PairReader(model, session, scope, ids, batch,
-                base.residualPost(model.config().layers() - 1).row(ids.length() - 1)));
+        reader = model.call(session -> new PairReader(model, session, scope, pair, measure, batch, last(base)));
+        double unpatched = model.call(session -> reader.read(session, last(base))).values()[0];
+        baseline = reader.baseline(model, pair, direction, unpatched, last(source));
+        whole = noise ? baseline.clean() : baseline.corrupted();
+        empty = noise ? baseline.corrupted() : baseline.clean();
+    }
+
+    private Tensor last(Activations run) {
+        return run.residualPost(model.config().layers() - 1).row(run.length() - 1);
     }
 
     private Activations run(int[] prompt) {
@@ -82,7 +99,7 @@ public final class CircuitEngine implements AutoCloseable {
                 var numbers = model.call(session -> reader.read(session,
                         new CircuitWalk(session, temporary, base, source, firstPosition, part).run()));
                 for (int c = 0; c < part.size(); c++) {
-                    double difference = numbers.differences()[c];
+                    double difference = numbers.values()[c];
                     double divisor = whole - empty;
                     scores.add(new Score(part.get(c).edges().size(), difference,
                             Math.abs(divisor) < Baseline.SMALLEST_DIVISOR ? Double.NaN

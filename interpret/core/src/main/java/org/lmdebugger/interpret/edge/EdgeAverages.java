@@ -3,12 +3,14 @@ package org.lmdebugger.interpret.edge;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.lmdebugger.interpret.patch.Averages;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.CellSums;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.progress.Progress;
 
@@ -56,6 +58,12 @@ public record EdgeAverages(Direction direction, List<Baseline> baselines, List<E
      */
     public static EdgeAverages of(Gpt2 model, List<Pair> pairs, Direction direction, Collection<Edge> edges,
             Progress progress) {
+        return of(model, pairs, direction, edges, Optional.empty(), progress);
+    }
+
+    /** Patches edges likewise. @param measure the number that is measured, as of {@link EdgePlan#of} */
+    public static EdgeAverages of(Gpt2 model, List<Pair> pairs, Direction direction, Collection<Edge> edges,
+            Optional<Measure> measure, Progress progress) {
         if (pairs.isEmpty()) {
             throw new IllegalArgumentException("pairs: none (expected: at least one)");
         }
@@ -68,7 +76,8 @@ public record EdgeAverages(Direction direction, List<Baseline> baselines, List<E
         }
         var averages = new Builder(direction);
         for (int p = 0; p < pairs.size(); p++) {
-            averages.add(EdgeEffects.of(model, pairs.get(p), direction, edges, Progress.NONE));
+            averages.add(EdgeEffects.of(model, EdgePlan.of(model, pairs.get(p), direction, edges, measure),
+                    Progress.NONE));
             progress.report(p + 1, pairs.size());
         }
         return averages.build();

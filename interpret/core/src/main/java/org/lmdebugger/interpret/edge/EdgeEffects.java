@@ -35,7 +35,11 @@ public record EdgeEffects(Direction direction, Baseline baseline, List<Edge> edg
      */
     public static EdgeEffects of(Gpt2 model, Pair pair, Direction direction, Collection<Edge> edges,
             Progress progress) {
-        var plan = EdgePlan.of(model, pair, direction, edges);
+        return of(model, EdgePlan.of(model, pair, direction, edges), progress);
+    }
+
+    /** Computes a plan. @param progress of the edges */
+    public static EdgeEffects of(Gpt2 model, EdgePlan plan, Progress progress) {
         var parts = new ArrayList<EdgeEffects>();
         EdgeEngine.run(model, plan, 0, (chunk, effects) -> {
             parts.add(effects);

@@ -32,7 +32,7 @@ public final class EdgeEngine implements AutoCloseable {
     private final TensorScope scope;
     private final Activations base;
     private final SenderChanges changes;
-    private final double unpatched; // logit difference of the base run
+    private final double unpatched; // M of the base run
     private int most = Integer.MAX_VALUE; // edges at a time, after the device ran out of memory
 
     private TensorScope work; // of what chunks of the same size share
@@ -46,7 +46,6 @@ public final class EdgeEngine implements AutoCloseable {
         this.model = model;
         this.plan = plan;
         ids = plan.pair().ids(model);
-        baseline = Baseline.of(model, plan.pair());
         scope = new TensorScope(model.device());
         boolean noise = plan.direction() == Direction.NOISE;
         base = run(noise ? ids.clean() : ids.corrupted());
@@ -55,7 +54,8 @@ public final class EdgeEngine implements AutoCloseable {
             changes = model.call(session -> new SenderChanges(session, scope, base, source, senders,
                     ids.length() - plan.firstPosition()));
             reserve(1, 1);
-            unpatched = model.call(session -> reader.read(session, last())).differences()[0];
+            unpatched = model.call(session -> reader.read(session, last(base))).values()[0];
+            baseline = reader.baseline(model, plan.pair(), plan.direction(), unpatched, last(source));
         } catch (Throwable failure) {
             close();
             throw failure;
@@ -66,8 +66,13 @@ public final class EdgeEngine implements AutoCloseable {
         return Activations.forward(model, prompt, CompiledIntervention.NONE, Activations.Keep.ALL);
     }
 
-    private Tensor last() {
-        return base.residualPost(model.config().layers() - 1).row(ids.length() - 1);
+    /** Returns the pair without patching. */
+    public Baseline baseline() {
+        return baseline;
+    }
+
+    private Tensor last(Activations run) {
+        return run.residualPost(model.config().layers() - 1).row(ids.length() - 1);
     }
 
     /** Computes the chunks of a plan from {@code firstChunk} on. */
@@ -110,7 +115,7 @@ public final class EdgeEngine implements AutoCloseable {
                             .run()));
             var cells = new ArrayList<Grid.Cell>(part.size());
             for (int i = 0; i < part.size(); i++) {
-                cells.add(cell(numbers.differences()[i], numbers.kl()[i]));
+                cells.add(cell(numbers.values()[i], numbers.kl()[i]));
             }
             return cells;
         }
@@ -128,7 +133,7 @@ public final class EdgeEngine implements AutoCloseable {
         release();
         work = new TensorScope(model.device());
         buffers = SweepBuffers.of(work, model.config(), edges, positions);
-        reader = model.call(session -> new PairReader(model, session, work, ids, edges, last()));
+        reader = model.call(session -> new PairReader(model, session, work, plan.pair(), plan.measure(), edges, last(base)));
         this.edges = edges;
         this.positions = positions;
     }

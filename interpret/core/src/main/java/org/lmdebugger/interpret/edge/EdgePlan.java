@@ -6,10 +6,12 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.lmdebugger.interpret.edge.Receiver.Input;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.SweepBuffers;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Gpt2Config;
@@ -22,8 +24,10 @@ import org.lmdebugger.model.Gpt2Config;
  * @param edges         each once, in the order in which they are computed
  * @param chunks        what is computed at a time, in order
  * @param firstPosition the first position at which the prompts differ; their length if they do not
+ * @param measure       the number that is measured in place of the pair's logit difference
  */
-public record EdgePlan(Pair pair, Direction direction, List<Edge> edges, List<Chunk> chunks, int firstPosition) {
+public record EdgePlan(Pair pair, Direction direction, List<Edge> edges, List<Chunk> chunks, int firstPosition,
+        Optional<Measure> measure) {
     /** Edges that share few senders: the inputs of a sender's receivers in one layer come from the same products. */
     private static final Comparator<Edge> BY_SENDER = Comparator.comparingInt(EdgePlan::stage)
             .thenComparing(Edge::sender).thenComparing(Edge::receiver);
@@ -57,11 +61,24 @@ public record EdgePlan(Pair pair, Direction direction, List<Edge> edges, List<Ch
      * @throws IllegalArgumentException if the pair or an edge does not fit the model
      */
     public static EdgePlan of(Gpt2 model, Pair pair, Direction direction, Collection<Edge> edges) {
-        return of(model, pair, direction, edges, model.device().traits().chunkBytes());
+        return of(model, pair, direction, edges, Optional.empty());
     }
 
-    /** Plans as {@link #of(Gpt2, Pair, Direction, Collection)} does. @param memory bytes that a chunk may take */
-    public static EdgePlan of(Gpt2 model, Pair pair, Direction direction, Collection<Edge> edges, long memory) {
+    /** Plans likewise. @param measure the number that is measured in place of the pair's logit difference */
+    public static EdgePlan of(Gpt2 model, Pair pair, Direction direction, Collection<Edge> edges,
+            Optional<Measure> measure) {
+        return of(model, pair, direction, edges, model.device().traits().chunkBytes(), measure);
+    }
+
+    /**
+     * Plans as {@link #of(Gpt2, Pair, Direction, Collection)} does.
+     *
+     * @param memory  bytes that a chunk may take
+     * @param measure the number that is measured in place of the pair's logit difference: {@code target} is the pair's first
+     *                answer and {@code against} its first wrong token; KL is from the prompt that runs
+     */
+    public static EdgePlan of(Gpt2 model, Pair pair, Direction direction, Collection<Edge> edges, long memory,
+            Optional<Measure> measure) {
         if (memory < 1) {
             throw new IllegalArgumentException("memory: %d bytes (expected: at least 1)".formatted(memory));
         }
@@ -70,6 +87,7 @@ public record EdgePlan(Pair pair, Direction direction, List<Edge> edges, List<Ch
         int mismatch = Arrays.mismatch(ids.clean(), ids.corrupted());
         int first = mismatch < 0 ? ids.length() : mismatch;
         edges.forEach(edge -> edge.check(config));
+        measure.ifPresent(each -> PairReader.check(model, pair, each));
         var sorted = (edges.isEmpty() ? Edge.all(config) : new TreeSet<>(edges)).stream().sorted(BY_SENDER).toList();
         var all = new ArrayList<Edge>();
         var chunks = new ArrayList<Chunk>();
@@ -80,7 +98,7 @@ public record EdgePlan(Pair pair, Direction direction, List<Edge> edges, List<Ch
                     flop(config, chunk, positions, ids.length() - first, ids.length())));
             chunk.stream().sorted(BY_ENTRY).forEach(all::add);
         }
-        return new EdgePlan(pair, direction, List.copyOf(all), List.copyOf(chunks), first);
+        return new EdgePlan(pair, direction, List.copyOf(all), List.copyOf(chunks), first, measure);
     }
 
     /** Returns the first edges, as many as fit the memory, but at least one. */

@@ -12,7 +12,7 @@ import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.model.Gpt2;
 
 /**
- * The logit differences of a pair without patching, under the edits that always hold: mean logit of the answers − mean logit of the wrong tokens.
+ * The logit differences of a pair (of edges, it may be another measure) without patching, under the edits that always hold: mean logit of the answers − mean logit of the wrong tokens.
  *
  * @param clean     after the clean prompt
  * @param corrupted after the corrupted prompt

@@ -19,7 +19,7 @@ import org.lmdebugger.text.Shown;
  * Reads rows of the residual stream as the measures of a sweep; only those leave the device. Logits, by far the widest
  * of what a sweep computes, are there for a tile of rows at a time.
  */
-final class MeasureReader {
+public final class MeasureReader {
     private final Gpt2 model;
     private final Layout layout;
     private final Tensor clean; // [1, V], of the run that KL is measured from; null unless it is
@@ -36,7 +36,7 @@ final class MeasureReader {
     private final Map<Measure, Tensor> own = new HashMap<>(); // [S, 1], of measures on the device
 
     /** The parts of the logits that the measures of one prompt need. */
-    static final class Layout {
+    public static final class Layout {
         private final Gpt2 model;
         private final Sweep sweep;
         private final int prompt;
@@ -50,7 +50,7 @@ final class MeasureReader {
         private final long rowBytes; // of the numbers of a row, beside its logits
 
         /** @throws IllegalArgumentException if a measure does not fit the model, or needs a target that the prompt lacks */
-        Layout(Gpt2 model, Sweep sweep, int prompt) {
+        public Layout(Gpt2 model, Sweep sweep, int prompt) {
             this.model = model;
             this.sweep = sweep;
             this.prompt = prompt;
@@ -135,8 +135,13 @@ final class MeasureReader {
         }
     }
 
-    /** @param clean the prompt's own logits, [1, V]; null if KL is not measured */
-    MeasureReader(Gpt2 model, Operations session, TensorScope scope, Layout layout, int rows, Tensor clean) {
+    /**
+     * A reader whose memory is freed with {@code scope}.
+     *
+     * @param rows  at most as many are read at a time
+     * @param clean the prompt's own logits, [1, V], which a reading of its own row fills; null if KL is not measured
+     */
+    public MeasureReader(Gpt2 model, Operations session, TensorScope scope, Layout layout, int rows, Tensor clean) {
         this.model = model;
         this.layout = layout;
         this.clean = clean;
@@ -168,6 +173,16 @@ final class MeasureReader {
      */
     void read(Operations session, Tensor x, Tensor normed, List<Integer> unedited, Effects to, int at) {
         put(measured(session, x, normed, unedited), unedited, (int) x.rows(), to, at);
+    }
+
+    /** Returns the measures of the rows of {@code x} [n, d]; lists have none. {@code normed} [n, d] is scratch. */
+    public List<float[]> read(Operations session, Tensor x, Tensor normed) {
+        return Arrays.asList(measured(session, x, normed, List.of()).values());
+    }
+
+    /** Returns the measures of the prompt's own row {@code x} [1, d]; keeps its logits, from which KL is measured. */
+    public List<float[]> readClean(Operations session, Tensor x, Tensor normed) {
+        return Arrays.asList(measured(session, x, normed, clean == null ? List.of() : List.of(0)).values());
     }
 
     /** Measures the prompt's own row {@code x} [1, d] into {@code to}; keeps its logits, from which KL is measured. */

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
@@ -121,7 +122,7 @@ class CircuitTest {
     void greedyRemovalKeepsTheEdgesWhoseRemovalMovesTheDifference() {
         var start = start();
         double threshold = 0.1;
-        try (var scores = new CircuitAverages(model, List.of(PAIR), Direction.NOISE)) {
+        try (var scores = new CircuitAverages(model, List.of(PAIR), Direction.NOISE, Optional.empty())) {
             var found = remove(scores, start, threshold, new ArrayList<>());
             var circuit = start; // one edge after the other
             double difference = difference(circuit);
@@ -153,7 +154,7 @@ class CircuitTest {
                 return one.scores(circuits);
             }
         }).toList();
-        try (var scores = new CircuitAverages(model, PAIRS, Direction.NOISE)) {
+        try (var scores = new CircuitAverages(model, PAIRS, Direction.NOISE, Optional.empty())) {
             var means = scores.scores(circuits);
             assertThat(scores.baselines()).map(Baseline::right)
                     .isEqualTo(PAIRS.stream().map(sample.debugger()::baseline).map(Baseline::right).toList());
@@ -171,15 +172,31 @@ class CircuitTest {
                         within(1e-12));
             }
         }
-        assertThatThrownBy(() -> new CircuitAverages(model, List.of(), Direction.NOISE).close())
+        assertThatThrownBy(() -> new CircuitAverages(model, List.of(), Direction.NOISE, Optional.empty()).close())
                 .hasMessage("pairs: none (expected: at least one)");
+    }
+
+    @Test
+    void faithfulnessIsOnTheMeasureThatIsChosen() {
+        try (var probability = new CircuitEngine(model, PAIR, Direction.NOISE, Optional.of(Measure.probability(" Lily")));
+                var kl = new CircuitEngine(model, PAIR, Direction.NOISE, Optional.of(Measure.kl()))) {
+            for (var of : List.of(probability, kl)) {
+                var scores = of.scores(List.of(whole, Circuit.of(List.of()), start()));
+                assertThat(scores.get(0).faithfulness()).isCloseTo(1, within(1e-4));
+                assertThat(scores.get(1).faithfulness()).isCloseTo(0, within(1e-4));
+                assertThat(scores.get(2).faithfulness()).isBetween(0.01, 0.999);
+            }
+            var score = kl.scores(List.of(start())).getFirst();
+            assertThat(score.difference()).isEqualTo(score.kl());
+            assertThat(kl.baseline().clean()).isCloseTo(0, within(1e-6));
+        }
     }
 
     @Test
     void aRemovalGoesOnFromAnyPointToTheSameCircuit() {
         var start = start();
         var reached = new ArrayList<Removal>();
-        try (var scores = new CircuitAverages(model, PAIRS.subList(0, 2), Direction.NOISE)) {
+        try (var scores = new CircuitAverages(model, PAIRS.subList(0, 2), Direction.NOISE, Optional.empty())) {
             var found = remove(scores, start, 0.05, reached);
             assertThat(reached).hasSizeGreaterThan(2);
             for (int r = 0; r < reached.size(); r += 3) {

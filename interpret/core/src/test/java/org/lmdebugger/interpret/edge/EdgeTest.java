@@ -11,7 +11,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -97,6 +99,52 @@ class EdgeTest {
                 }
             }
         }
+    }
+
+    /** With a measure in place of the logit difference, all numbers are on that; it is read from whole forward passes here. */
+    @Test
+    void aMeasureIsThatOfAWholeForward() {
+        var model = sample.model();
+        var edges = List.of(Edge.parse("L0.ffn>L2H5.v"), Edge.parse("embedding>L0.ffn"), Edge.parse("L2H5>logits"));
+        var some = TestDevice.isEmulated() ? edges.subList(0, 1) : edges;
+        int big = model.tokenizer().single(" big");
+        int nest = model.tokenizer().single(" nest");
+        for (var direction : Direction.values()) {
+            boolean noise = direction == Direction.NOISE;
+            try (var base = debugger.run(noise ? PAIR.clean() : PAIR.corrupted(), Intervention.NONE);
+                    var source = debugger.run(noise ? PAIR.corrupted() : PAIR.clean(), Intervention.NONE)) {
+                var measures = Map.<Measure, ToDoubleFunction<float[]>>of(Measure.kl(),
+                        logits -> kl(last(base.logits()), logits), Measure.probability(" nest"),
+                        logits -> Math.exp(logSoftmax(logits)[nest]), Measure.parse("log-probability:target"),
+                        logits -> logSoftmax(logits)[big], Measure.parse("difference:against/\" girl\""),
+                        logits -> logits[nest] - logits[model.tokenizer().single(" girl")]);
+                for (var measure : measures.keySet()) {
+                    var m = measures.get(measure);
+                    double unpatched = m.applyAsDouble(last(base.logits()));
+                    double other = m.applyAsDouble(last(source.logits()));
+                    double clean = noise ? unpatched : other;
+                    double corrupted = noise ? other : unpatched;
+                    var effects = EdgeEffects.of(model,
+                            EdgePlan.of(model, PAIR, direction, some, Optional.of(measure)), Progress.NONE);
+                    assertThat(effects.baseline().clean()).isCloseTo(clean, within(1e-4));
+                    assertThat(effects.baseline().corrupted()).isCloseTo(corrupted, within(1e-4));
+                    for (int e = 0; e < some.size(); e++) {
+                        double patched = m.applyAsDouble(wholeForward(base, source, effects.edges().get(e)));
+                        var cell = effects.cells().get(e);
+                        assertThat(cell.difference()).as("%s of %s", measure, effects.edges().get(e))
+                                .isCloseTo(patched, within(1e-4));
+                        assertThat(cell.effect()).isCloseTo(patched - unpatched, within(2e-4));
+                        assertThat(cell.normalised()).isCloseTo((patched - corrupted) / (clean - corrupted),
+                                within(4e-4 / Math.abs(clean - corrupted)));
+                    }
+                }
+            }
+        }
+        assertThatThrownBy(() -> EdgePlan.of(model, PAIR, Direction.NOISE, some, Optional.of(Measure.top(5))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("measure: top:5 (expected: one that is a number, such as kl)");
+        assertThatThrownBy(() -> EdgePlan.of(model, PAIR, Direction.NOISE, some,
+                Optional.of(Measure.logit(" Rumpelstiltskin")))).hasMessageContaining("expected: one token");
     }
 
     private static float[] last(Tensor logits) {
@@ -229,7 +277,8 @@ class EdgeTest {
         var effects = debugger.edges(PAIR, Direction.DENOISE, edges, Progress.NONE);
         assertThat(debugger.edges(PAIR, Direction.DENOISE, edges, Progress.NONE)).isEqualTo(effects);
         assertThat(effects.edges()).containsExactlyElementsOf(edges.isEmpty() ? Edge.all(model.config()) : edges);
-        var plan = EdgePlan.of(model, PAIR, Direction.DENOISE, edges, edges.isEmpty() ? 400_000 : 100_000);
+        var plan = EdgePlan.of(model, PAIR, Direction.DENOISE, edges, edges.isEmpty() ? 400_000 : 100_000,
+                Optional.empty());
         assertThat(plan.chunks().size()).isGreaterThan(2);
         var small = new ArrayList<EdgeEffects>();
         EdgeEngine.run(model, plan, 0, (chunk, part) -> small.add(part));
@@ -352,7 +401,7 @@ class EdgeTest {
                 () -> debugger.edges(PAIR, Direction.NOISE, List.of(Edge.parse("L7H0>logits")), Progress.NONE))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("edge: L7H0>logits (expected: layers");
-        assertThatThrownBy(() -> EdgePlan.of(sample.model(), PAIR, Direction.NOISE, List.of(), 0))
+        assertThatThrownBy(() -> EdgePlan.of(sample.model(), PAIR, Direction.NOISE, List.of(), 0, Optional.empty()))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("memory: 0 bytes");
         var unequal = Pair.of("Once upon a", "Once upon a time", " big", " nest");
         assertThatThrownBy(() -> debugger.edges(unequal, Direction.NOISE, List.of(), Progress.NONE))

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.lmdebugger.app.json.EdgeJson;
 import org.lmdebugger.app.server.work.EventAnswer;
@@ -17,6 +18,7 @@ import org.lmdebugger.interpret.edge.EdgeEngine;
 import org.lmdebugger.interpret.edge.EdgePlan;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Gpt2Config;
 import org.lmdebugger.model.Prompt;
 
@@ -36,9 +38,14 @@ public final class EdgeRoutes {
      * @param answers the right tokens after the clean prompt; null or empty for the likeliest one
      * @param wrong   those that they are compared with; null or empty for the likeliest one after the corrupted prompt
      * @param edges   text forms, with {@code *} for all; null for all edges of the model
+     * @param measure a text form; null for the logit difference
      */
     record EdgeRequest(String clean, String corrupted, List<String> answers, List<String> wrong, List<String> edges,
-            String direction) {
+            String direction, String measure) {
+        Optional<Measure> measured() {
+            return Optional.ofNullable(measure).map(Measure::parse);
+        }
+
         Pair pair(Debugger debugger) {
             return Pair.completed(debugger.model(), Prompt.of(clean), Prompt.of(corrupted),
                     PatchRoutes.tokens("answers", answers), PatchRoutes.tokens("wrong", wrong));
@@ -73,11 +80,12 @@ public final class EdgeRoutes {
         Limits.prompt("corrupted", request.corrupted());
         var debugger = inference.debugger();
         var way = request.way();
+        var measured = request.measured();
         var edges = request.selected(debugger.model().config());
         EventAnswer.<Patched>send(context, inference.queue()::background, (job, events) -> {
             job.throwIfCancelled();
             var pair = request.pair(debugger);
-            var plan = EdgePlan.of(debugger.model(), pair, way, edges, SweepRoutes.memory(debugger));
+            var plan = EdgePlan.of(debugger.model(), pair, way, edges, SweepRoutes.memory(debugger), measured);
             events.accept("progress", new Progress(0, edges.size()));
             var parts = new ArrayList<EdgeEffects>();
             long done = 0;
@@ -91,6 +99,6 @@ public final class EdgeRoutes {
                 }
             }
             return new Patched(pair, EdgeEffects.join(parts));
-        }, patched -> EdgeJson.of(debugger, patched.pair(), patched.effects()));
+        }, patched -> EdgeJson.of(debugger, patched.pair(), patched.effects(), measured));
     }
 }
