@@ -183,7 +183,8 @@ final class CircuitCommand extends ModelCommand {
         try (var bar = new BuildBar(pairs.isDataSet() ? "pairs" : "edges")) {
             var model = debugger.model();
             return pairs.isDataSet()
-                    ? CircuitSearch.strongest(EdgeAverages.of(model, all, way, List.of(), measure.measure(), bar), sizes)
+                    ? CircuitSearch.strongest(EdgeAverages.of(model, all, way, List.of(), measure.measure(), bar),
+                            sizes)
                     : CircuitSearch.strongest(EdgeEffects.of(model,
                             EdgePlan.of(model, all.getFirst(), way, List.of(), measure.measure()), bar), sizes);
         }

@@ -36,7 +36,8 @@ final class EdgePrinter {
         head(effects.direction(), effects.edges().size());
         text.print(out, pair, effects.baseline(), measure);
         out.println();
-        out.println(Text.fit("strongest", 24) + ONE.formatted(measure.isEmpty() ? "logit diff." : "measure", "effect", "normalised", "KL"));
+        out.println(Text.fit("strongest", 24)
+                + ONE.formatted(measure.isEmpty() ? "logit diff." : "measure", "effect", "normalised", "KL"));
         strongest(effects.edges(), effects.cells(), cell -> cell.effect(), cell -> ONE.formatted(
                 PairText.number(cell.difference()), PairText.number(cell.effect()),
                 PairText.number(cell.normalised()), "%.4g".formatted(cell.kl())), 24);

@@ -96,7 +96,8 @@ final class EdgesCommand extends ModelCommand {
     private int one(Debugger debugger, EdgePatching patching, Pair pair) {
         var effects = patching.effects(pair);
         draw(effects.edges(), effects.cells().stream().map(cell -> cell.effect()).toList());
-        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger, printer -> printer.print(pair, effects));
+        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger,
+                printer -> printer.print(pair, effects));
         return 0;
     }
 

@@ -57,7 +57,8 @@ final class PairText {
     static String right(List<Baseline> baselines, Optional<Measure> measure) {
         long right = baselines.stream().filter(Baseline::right).count();
         return "the model is right on %,d of %,d pairs; mean %s: clean %+.4f, corrupted %+.4f".formatted(
-                right, baselines.size(), name(measure), baselines.stream().mapToDouble(Baseline::clean).average().orElseThrow(),
+                right, baselines.size(), name(measure),
+                baselines.stream().mapToDouble(Baseline::clean).average().orElseThrow(),
                 baselines.stream().mapToDouble(Baseline::corrupted).average().orElseThrow());
     }
 

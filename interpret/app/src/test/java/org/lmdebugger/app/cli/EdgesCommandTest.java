@@ -97,7 +97,8 @@ class EdgesCommandTest {
         arguments[5] = "entropy";
         assertThat(edges(arguments)).isEqualTo(1);
         assertThat(err.toString()).contains("measure is \"kl\" (expected: \"entropy\"");
-        assertThat(edges(CLEAN, CORRUPTED, "--select", "L2H5>logits", "--measure", "probability:target", "--json")).isZero();
+        assertThat(edges(CLEAN, CORRUPTED, "--select", "L2H5>logits", "--measure", "probability:target", "--json"))
+                .isZero();
         assertThat(json().get("measure").asText()).isEqualTo("probability:target");
         assertThat(json().at("/edges/0/effect").asDouble()).isBetween(-1.0, -0.01);
         assertThat(edges(CLEAN, CORRUPTED, "--select", "L2H5>logits", "--measure", "entropy")).isZero();

@@ -58,10 +58,13 @@ class EdgeApiTest {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
         var patched = json(answer.body().substring(answer.body().indexOf('{', answer.body().indexOf("event: end"))));
         var edges = Edge.select(server.debugger.model().config(), "*>logits");
-        var effects = EdgeEffects.of(server.debugger.model(), EdgePlan.of(server.debugger.model(), PAIR, Direction.NOISE,
-                edges, Optional.of(Measure.parse("probability:target"))), Progress.NONE);
+        var effects = EdgeEffects.of(server.debugger.model(),
+                EdgePlan.of(server.debugger.model(), PAIR, Direction.NOISE,
+                        edges, Optional.of(Measure.parse("probability:target"))),
+                Progress.NONE);
         assertThat(patched.get("measure").textValue()).isEqualTo("probability:target");
-        assertThat(patched.at("/clean/difference").doubleValue()).isEqualTo(effects.baseline().clean()).isBetween(0.0, 1.0);
+        assertThat(patched.at("/clean/difference").doubleValue()).isEqualTo(effects.baseline().clean()).isBetween(0.0,
+                1.0);
         for (int e = 0; e < edges.size(); e++) {
             assertThat(patched.at("/edges/" + (e + 1) + "/difference").doubleValue())
                     .isCloseTo(effects.cells().get(e).difference(), within(1e-6));

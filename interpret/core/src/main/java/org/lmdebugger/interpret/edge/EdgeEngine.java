@@ -133,7 +133,8 @@ public final class EdgeEngine implements AutoCloseable {
         release();
         work = new TensorScope(model.device());
         buffers = SweepBuffers.of(work, model.config(), edges, positions);
-        reader = model.call(session -> new PairReader(model, session, work, plan.pair(), plan.measure(), edges, last(base)));
+        reader = model
+                .call(session -> new PairReader(model, session, work, plan.pair(), plan.measure(), edges, last(base)));
         this.edges = edges;
         this.positions = positions;
     }

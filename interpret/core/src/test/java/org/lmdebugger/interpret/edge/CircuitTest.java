@@ -178,7 +178,8 @@ class CircuitTest {
 
     @Test
     void faithfulnessIsOnTheMeasureThatIsChosen() {
-        try (var probability = new CircuitEngine(model, PAIR, Direction.NOISE, Optional.of(Measure.probability(" Lily")));
+        try (var probability = new CircuitEngine(model, PAIR, Direction.NOISE,
+                Optional.of(Measure.probability(" Lily")));
                 var kl = new CircuitEngine(model, PAIR, Direction.NOISE, Optional.of(Measure.kl()))) {
             for (var of : List.of(probability, kl)) {
                 var scores = of.scores(List.of(whole, Circuit.of(List.of()), start()));
