@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.Function;
 import org.apache.spark.TaskContext;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.CorpusStore;
@@ -23,8 +22,8 @@ import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.progress.Progress;
 
 /**
- * The model of an executor's JVM on one device. The first task there loads it; the JVM's end frees it. Its tasks compute one
- * after the other, as each uses the whole device.
+ * The model of an executor's JVM on one device. The first task there loads it; the JVM's end frees it. Of the tasks that
+ * share it one computes at a time, as it uses the whole device, while others write their rows.
  *
  * @param name      a directory that all executors see, {@code sample}, or a Hub id such as {@code gpt2}
  * @param precision the arithmetic of products
@@ -32,15 +31,9 @@ import org.lmdebugger.progress.Progress;
 record ExecutorModel(String name, Precision precision) implements Serializable {
     private static final Map<String, Debugger> LOADED = new HashMap<>();
 
-    /** Does {@code work} with the model, on the device that Spark chose for the task of this thread. */
-    <T> T with(Function<Debugger, T> work) {
-        var debugger = loaded(device());
-        synchronized (debugger) {
-            return work.apply(debugger);
-        }
-    }
-
-    private Debugger loaded(String device) {
+    /** Returns the model on the device that Spark chose for the task of this thread. A sweep locks it. */
+    Debugger debugger() {
+        var device = device();
         synchronized (LOADED) {
             return LOADED.computeIfAbsent(name + " " + precision + " " + device, _ -> {
                 var model = Gpt2.load(ModelSource.of(name), Devices.open(device, precision));

@@ -182,20 +182,19 @@ final class SweepJob implements Callable<Integer> {
 
     /** Plans prompts up to the first with a mistake, which another attempt would find, too. */
     private static Planned plan(String sweep, Iterator<String> lines, ExecutorModel model) {
-        return model.with(debugger -> {
-            var effects = new ArrayList<int[]>();
-            String manifest = "";
-            while (lines.hasNext()) {
-                try {
-                    var plan = debugger.plan(UnitGroup.sweep(sweep, List.of(lines.next())));
-                    effects.add(plan.chunks().stream().mapToInt(chunk -> chunk.count()).toArray());
-                    manifest = manifest.isEmpty() ? ExecutorModel.manifest(debugger, plan) : manifest;
-                } catch (IllegalArgumentException wrong) {
-                    return new Planned(manifest, effects, String.valueOf(wrong.getMessage()));
-                }
+        var debugger = model.debugger();
+        var effects = new ArrayList<int[]>();
+        String manifest = "";
+        while (lines.hasNext()) {
+            try {
+                var plan = debugger.plan(UnitGroup.sweep(sweep, List.of(lines.next())));
+                effects.add(plan.chunks().stream().mapToInt(chunk -> chunk.count()).toArray());
+                manifest = manifest.isEmpty() ? ExecutorModel.manifest(debugger, plan) : manifest;
+            } catch (IllegalArgumentException wrong) {
+                return new Planned(manifest, effects, String.valueOf(wrong.getMessage()));
             }
-            return new Planned(manifest, effects, "");
-        });
+        }
+        return new Planned(manifest, effects, "");
     }
 
     /** Checks that the executors divide the sweep as the plan says. */

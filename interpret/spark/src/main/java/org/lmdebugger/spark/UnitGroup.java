@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.spark.TaskContext;
 import org.lmdebugger.app.json.JsonReader;
 import org.lmdebugger.app.json.PromptLine;
@@ -17,6 +16,7 @@ import org.lmdebugger.app.json.SweepJson;
 import org.lmdebugger.app.store.EffectTable;
 import org.lmdebugger.app.store.ResultDirectory;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.text.Shown;
@@ -87,16 +87,14 @@ record UnitGroup(int number, int firstUnit, int firstPrompt, List<String> prompt
      */
     Optional<String> compute(Job job) {
         try {
-            return job.model.with(debugger -> {
-                compute(job, debugger);
-                return Optional.empty();
-            });
+            compute(job, job.model.debugger());
+            return Optional.empty();
         } catch (RuntimeException failure) {
             var context = TaskContext.get();
             if (context.isInterrupted() || context.attemptNumber() + 1 < job.attempts) {
                 throw failure;
             }
-            return Optional.of(failure.getMessage());
+            return Optional.of(String.valueOf(failure.getMessage()));
         }
     }
 
@@ -104,28 +102,33 @@ record UnitGroup(int number, int firstUnit, int firstPrompt, List<String> prompt
         var plan = debugger.plan(sweep(job.sweep, prompts));
         check(job, debugger, plan);
         int end = skipped + effects.length;
-        var next = new AtomicInteger(skipped);
-        try (var rows = new EffectTable(plan.sweep().measures(), debugger.model().tokenizer(), Optional.empty(),
-                firstPrompt)) {
-            debugger.sweep(plan, skipped, unit -> {
-                rows.add(unit);
-                return next.incrementAndGet() < end && !TaskContext.get().isInterrupted();
-            });
-            if (next.get() < end) {
+        var units = new ArrayList<Effects>();
+        try {
+            synchronized (debugger) {
+                debugger.sweep(plan, skipped, unit -> {
+                    units.add(unit);
+                    return unit.chunk() + 1 < end && !TaskContext.get().isInterrupted();
+                });
+            }
+            if (units.size() < effects.length) {
                 throw new CancellationException("cancelled by Spark");
             }
-            keep(job.results, rows);
+            keep(job.results, debugger, plan, units);
         } catch (RuntimeException | IOException failure) {
-            var units = next.get() == end ? describe(debugger, plan, skipped, end - 1)
-                    : describe(debugger, plan, next.get(), next.get());
-            throw new IllegalStateException(units + ": " + failure, failure);
+            int next = skipped + units.size();
+            var failed = next == end ? describe(debugger, plan, skipped, end - 1)
+                    : describe(debugger, plan, next, next);
+            throw new IllegalStateException(failed + ": " + failure, failure);
         }
     }
 
-    private void keep(ResultFolder results, EffectTable rows) throws IOException {
+    private void keep(ResultFolder results, Debugger debugger, SweepPlan plan, List<Effects> units)
+            throws IOException {
         var folder = Files.createTempDirectory("lmdebugger");
         var file = folder.resolve(ResultDirectory.partName(number));
-        try {
+        try (var rows = new EffectTable(plan.sweep().measures(), debugger.model().tokenizer(), Optional.empty(),
+                firstPrompt)) {
+            units.forEach(rows::add);
             rows.write(file);
             results.keep(number, file);
         } finally {

@@ -18,7 +18,6 @@ import org.lmdebugger.device.Devices;
 import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Sweep;
-import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.model.Gpt2;
 
 /** A sweep of the sample model as one process computes it. */
@@ -27,9 +26,9 @@ final class SingleProcess {
     }
 
     /** Writes the plan, and the rows as a sweep on Spark groups them. */
-    static SweepPlan run(Sweep sweep, int group, Path plan, Path results) throws IOException {
+    static void run(String deviceName, Sweep sweep, int group, Path plan, Path results) throws IOException {
         Files.createDirectories(results);
-        try (var device = Devices.open("cpu"); var model = Gpt2.load(ModelSource.of("sample"), device)) {
+        try (var device = Devices.open(deviceName); var model = Gpt2.load(ModelSource.of("sample"), device)) {
             var debugger = new Debugger(model);
             var planned = debugger.plan(sweep);
             Files.writeString(plan, Json.print(SweepPlanJson.of(planned)));
@@ -43,7 +42,6 @@ final class SingleProcess {
                     return true;
                 });
             }
-            return planned;
         }
     }
 

@@ -40,7 +40,7 @@ class SweepJobTest {
 
     @BeforeAll
     static void oneProcess() throws IOException {
-        SingleProcess.run(SWEEP, GROUP, single.resolve("plan.json"), single.resolve("results"));
+        SingleProcess.run("cpu", SWEEP, GROUP, single.resolve("plan.json"), single.resolve("results"));
         System.setProperty("spark.master", "local[2,3]"); // two threads, three attempts
         System.setProperty("spark.ui.enabled", "false");
         System.setProperty("spark.sql.warehouse.dir", single.resolve("warehouse").toString());
