@@ -78,13 +78,12 @@ final class Serve {
             if (line == null) {
                 throw new IOException("the server did not start (see above)");
             }
-            var serve = new Serve(URI.create(line.replaceFirst(".*(http://\\S+).*", "$1")), server.pid());
-            var report = "# %s, %s, %d processors%n%n%s. The address was printed after %.1f s.%n%n%s%n%s".formatted(
+            var address = URI.create(line.replaceFirst(".*(http://\\S+).*", "$1"));
+            var report = "# %s, %s, %d processors%n%n%s. The address was printed after %.1f s.%n%n%s".formatted(
                     line.replaceFirst(":.*", ""), processor(),
                     Runtime.getRuntime().availableProcessors(), LocalDate.now() + ", commit " + commit(), seconds,
-                    serve.oneAfterAnother(Integer.parseInt(option(options, "--requests", "1000"))),
-                    serve.together(Integer.parseInt(option(options, "--clients", "32")),
-                            Integer.parseInt(option(options, "--seconds", "60"))));
+                    options.contains("--page") ? Page.measure(address, Integer.parseInt(option(options, "--rounds", "20")))
+                            : new Serve(address, server.pid()).measure(options));
             System.out.print(report);
             if (options.contains("--out")) {
                 Files.writeString(Path.of(option(options, "--out", null)), report, StandardOpenOption.CREATE,
@@ -93,6 +92,12 @@ final class Serve {
         } finally {
             server.destroy();
         }
+    }
+
+    private String measure(List<String> options) throws Exception {
+        return oneAfterAnother(Integer.parseInt(option(options, "--requests", "1000"))) + System.lineSeparator()
+                + together(Integer.parseInt(option(options, "--clients", "32")),
+                        Integer.parseInt(option(options, "--seconds", "60")));
     }
 
     private static String option(List<String> options, String name, String otherwise) {

@@ -240,6 +240,10 @@ class PredictionPageTest extends PageTest {
             browser.untilText(".strip", "Computing");
             assertThat(browser.find(".outcome").isDisplayed()).isFalse();
             assertThat(browser.find(".layer").isDisplayed()).isFalse();
+            assertThat(browser.script("return document.getAnimations().flatMap(each => each.effect.getKeyframes())"
+                    + ".map(frame => frame.transform !== undefined && frame.backgroundPosition === undefined)"))
+                    .as("what moves while the server computes takes no processor from it")
+                    .isEqualTo(List.of(true, true));
         } finally {
             held.countDown();
         }
