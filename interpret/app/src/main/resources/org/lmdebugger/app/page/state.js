@@ -23,6 +23,8 @@ const DEFAULTS = {
     layer: 0,
     share: 0.1, // of links of a flow that are shown
     measured: false, // their effects
+    edges: '*>*', // that are measured
+    strongest: 30, // of these that are shown
     length: 40,
     temperature: 0,
     topK: 0,

@@ -2,12 +2,18 @@ package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Comparator;
 import java.util.Locale;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.lmdebugger.interpret.edge.Edge;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching.Direction;
 import org.lmdebugger.interpret.trace.Flow;
+import org.lmdebugger.progress.Progress;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 
@@ -116,5 +122,42 @@ class FlowPageTest extends PageTest {
         browser.settle();
         assertThat(browser.texts(".node-of tbody tr:first-child td")).isNotEmpty();
         browser.screenshots("flow-measured");
+    }
+
+    @Test
+    void edgesOfAPairAreMeasuredAndLeadToTheirParts() {
+        var clean = "Once upon a time there was a little girl named";
+        var corrupted = "Once upon a time there was a little boy named";
+        var pair = Pair.of(clean, corrupted, " Lily", " Timmy");
+        browser.open("#/flow?prompt=" + clean.replace(' ', '+') + "&direction=noise");
+        browser.find(".flow .node");
+        browser.type("[aria-label=Edges] .field:first-child input", corrupted);
+        browser.type("[aria-label=Edges] .field:nth-child(2) input", "*>logits, *>L3H0.v", Keys.ENTER);
+        browser.find(".edges path");
+        browser.settle();
+        var config = server.debugger.model().config();
+        var effects = server.debugger.edges(pair, Direction.NOISE,
+                Stream.of("*>logits", "*>L3H0.v").flatMap(text -> Edge.select(config, text).stream()).toList(),
+                Progress.NONE);
+        var edges = effects.edges();
+        int largest = IntStream.range(0, edges.size()).boxed()
+                .max(Comparator.comparingDouble(e -> Math.abs(effects.cells().get(e).effect()))).orElseThrow();
+        assertThat(browser.all(".edges path")).hasSize(30).hasSameSizeAs(browser.all(".edge-table tbody tr"));
+        assertThat(browser.texts(".edge-table tbody tr:first-child > *").subList(0, 3)).containsExactly(
+                edges.get(largest).sender().toString(), edges.get(largest).receiver().toString(),
+                String.format(Locale.ROOT, "%+.3f", effects.cells().get(largest).effect()).replace('-', '−'));
+        browser.untilText("[aria-label=Edges]", "logit of ␣Lily minus that of ␣Timmy");
+        browser.untilText("[aria-label=Edges] .hint:last-child", "30 strongest of %d".formatted(edges.size()));
+        browser.untilText("[aria-label=Flow] > .hint", "norms, not effects");
+        browser.screenshots("edges");
+        browser.type("[aria-label=Edges] .field:nth-child(2) input", "L9H0>logits", Keys.ENTER);
+        browser.untilText("[aria-label=Edges] .problem", "L9H0");
+        browser.type("[aria-label=Edges] .field:nth-child(2) input", "L2H5>logits, L1.ffn>logits", Keys.ENTER);
+        browser.until("two", () -> browser.all(".edges path").size() == 2);
+        browser.find("[aria-label='Look at L2H5']").sendKeys(Keys.ENTER);
+        browser.untilText(".attention-columns h2", "Head L2H5");
+        browser.driver.navigate().back();
+        browser.find("[aria-label=Edges]");
+        assertThat(browser.address()).contains("edges=L2H5%3Elogits");
     }
 }

@@ -68,7 +68,7 @@ test('settings of each kind come back', async () => {
     await roundTrip('explore', '', { words: HARD, weigh: true, suppress: true, tokens: [HARD, ' girl', ' girl'] });
     await roundTrip('sweep', '', { neurons: 'L0-3', operation: 'set:3', measures: ['entropy', 'logit:" a,b"'] });
     await roundTrip('sweep', '', { at: '', onTop: false });
-    await roundTrip('flow', '', { share: 0.25, measured: true });
+    await roundTrip('flow', '', { share: 0.25, measured: true, edges: '*>logits', strongest: 100 });
     await roundTrip('patching', '', { other: HARD, direction: 'noise', sites: ['q'], columns: 'all', number: 'kl' });
 });
 

@@ -6,6 +6,7 @@ import { above, ffnKey, linkKey, measurable } from '../routes.js';
 import { enabledEdits, enabledTexts, link, session, state } from '../state.js';
 import { fixed, percent, plural, signed, token } from '../text.js';
 import { atPosition, followed, positionText, useTrace } from '../trace.js';
+import { Edges } from '../part/edges.js';
 import { Export } from '../part/export.js';
 import { FlowChart } from '../part/flow-chart.js';
 import { Interventions } from '../part/interventions.js';
@@ -296,7 +297,7 @@ export const Flow = {
                 }),
                 state.prompt === ''
                     ? emptyNotice('Write a prompt above to see by which routes its prediction came about.')
-                    : trace.data.value && !trace.clean.problem && results(trace, content(trace.data.value))
+                    : [trace.data.value && !trace.clean.problem && results(trace, content(trace.data.value)), h(Edges)]
             ]);
     }
 };

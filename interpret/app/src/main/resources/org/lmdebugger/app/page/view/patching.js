@@ -1,15 +1,15 @@
 // Activation patching: each part of the network, by itself, becomes in one prompt's run what it is in another's.
-import { h, onUnmounted, shallowReactive } from '/lib/vue.js';
-import { events } from '../api.js';
-import { addText, enabledEdits, say, state } from '../state.js';
-import { fixed, plural, signed, token } from '../text.js';
+import { h } from '/lib/vue.js';
+import { addText, enabledEdits, state } from '../state.js';
+import { fixed, signed, token } from '../text.js';
 import { followed, useTrace } from '../trace.js';
 import { iconButton } from '../part/icon.js';
 import { Interventions } from '../part/interventions.js';
 import { textButton } from '../part/neuron.js';
-import { emptyNotice, problemNotice, progressBar } from '../part/notice.js';
+import { emptyNotice, problemNotice } from '../part/notice.js';
 import { Pair, pairOf, stateOf } from '../part/pair.js';
 import { cellsOf, NUMBERS, PatchGrid, placeOf, textOf } from '../part/patch-grid.js';
+import { useRun } from '../part/run.js';
 import { segments } from '../part/segments.js';
 import { patchCommand, patchJava, Share } from '../part/share.js';
 import { glance, Strip } from '../part/strip.js';
@@ -30,8 +30,7 @@ const WORDS = {
 
 export const Patching = {
     setup() {
-        const run = shallowReactive({ request: null, data: null, progress: null, problem: null });
-        let controller = null;
+        const { run, start, bar } = useRun('/api/v1/patch', 'cell', 'Patching is done');
         const trace = useTrace(() => ({ positions: 'last', top: 1, ...followed() })); // of the prompt that runs
 
         /** What the form asks for. */
@@ -51,31 +50,6 @@ export const Patching = {
             const { answers, wrong, sites, direction, at, ...pair } = run.request;
             Object.assign(state, stateOf(direction, pair), { token: answers[0] ?? '', against: wrong[0] ?? '', sites, columns: at });
         }
-
-        async function start() {
-            cancel();
-            const mine = (controller = new AbortController());
-            const request = wanted();
-            Object.assign(run, { request, data: null, progress: { done: 0, cells: 0 }, problem: null });
-            try {
-                for await (const { name, data } of events('POST', '/api/v1/patch', request, mine.signal)) {
-                    Object.assign(run, name === 'end' ? { data } : { progress: data });
-                }
-                say('Patching is done');
-            } catch (problem) {
-                run.problem = problem.name === 'AbortError' ? run.problem : problem;
-            }
-            if (controller === mine) {
-                cancel();
-            }
-        }
-
-        function cancel() {
-            controller?.abort();
-            controller = null;
-            run.progress = null;
-        }
-        onUnmounted(cancel);
 
         /** The other direction: the other prompt runs. */
         function turn(direction) {
@@ -107,7 +81,7 @@ export const Patching = {
                     'aria-label': 'Patching',
                     onSubmit: event => {
                         event.preventDefault();
-                        start();
+                        start(wanted());
                     }
                 },
                 [
@@ -162,12 +136,6 @@ export const Patching = {
                 ]
             );
         };
-
-        const progress = ({ done, cells }) =>
-            h('section', { class: 'panel row spread' }, [
-                progressBar(done, cells, cells === 0 ? 'waits for its turn' : `${done.toLocaleString('en')} of ${plural(cells, 'cell')}`),
-                h('button', { type: 'button', class: 'danger', onClick: cancel }, 'Cancel')
-            ]);
 
         /** The number that is shown: without a scale, the difference itself. */
         const number = () => (state.number === 'normalised' && run.data.divisor === null ? 'effect' : state.number);
@@ -296,7 +264,7 @@ export const Patching = {
                 state.prompt !== '' && h(Strip, glance(trace)),
                 form(),
                 problemNotice(run.problem ?? trace.problem.value),
-                run.progress !== null && progress(run.progress),
+                bar(),
                 run.data !== null
                     ? results(run.data)
                     : run.progress === null &&
