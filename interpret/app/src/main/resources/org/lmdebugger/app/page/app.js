@@ -5,7 +5,7 @@ import { problemNotice } from './part/notice.js';
 import { Guide } from './part/guide.js';
 import { Models } from './part/models.js';
 import { Shortcuts } from './part/shortcuts.js';
-import { link, loadModel, session, start, state } from './state.js';
+import { link, loadModel, otherModel, session, start, state } from './state.js';
 import { plural } from './text.js';
 import { Attention } from './view/attention.js';
 import { Attribution } from './view/attribution.js';
@@ -53,6 +53,17 @@ const PARENTS = { value: 'explore', cluster: 'explore' };
 function showTab() {
     document.querySelector('.top [aria-current=page]').scrollIntoView({ block: 'nearest', inline: 'center' });
 }
+
+/** Says that a link was made with another model. */
+const foreignNotice = () =>
+    h('div', { class: 'notice problem row spread', role: 'alert' }, [
+        h('span', [
+            'This link was made with ',
+            h('b', otherModel()),
+            `, and ${session.model.model} is loaded: its numbers are others, and neurons and heads of the same names are other parts.`
+        ]),
+        h('button', { type: 'button', onClick: () => (session.linked = null) }, `Use it with ${session.model.model}`)
+    ]);
 
 const App = {
     setup() {
@@ -108,6 +119,7 @@ const App = {
             ]),
             h('main', { id: 'main', tabindex: -1 }, [
                 problemNotice(session.problem, loadModel),
+                otherModel() && foreignNotice(),
                 PARENTS[state.view] === undefined && h('h1', { class: 'unseen' }, TABS[state.view]),
                 h(VIEWS[state.view], { key: `${state.view} ${state.id}` })
             ]),

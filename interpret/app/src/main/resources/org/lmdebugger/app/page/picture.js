@@ -9,15 +9,16 @@ const drawings = new WeakMap(); // how the page's canvases were drawn
  * Draws on a canvas, and remembers how, so that a picture of it has shapes instead of pixels.
  *
  * @param ratio pixels of the canvas to one of its units
- * @param paint (pen, style); of a pen it uses what {@link Recorder} has
+ * @param paint   (pen, style); of a pen it uses what {@link Recorder} has
+ * @param inFiles the same for pictures, where they show more
  */
-export function draw(canvas, [width, height], ratio, paint) {
+export function draw(canvas, [width, height], ratio, paint, inFiles = paint) {
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     const pen = canvas.getContext('2d');
     pen.scale(ratio, ratio);
     paint(pen, getComputedStyle(canvas));
-    drawings.set(canvas, { width, paint });
+    drawings.set(canvas, { width, paint: inFiles });
 }
 
 /** A pen for canvases that takes note of shapes; only texts may be turned. */

@@ -47,7 +47,7 @@ const VIEWS = ['prediction', 'step', 'attribution', 'attention', 'flow', 'patchi
 export const state = reactive({ view: 'prediction', id: '', prompt: '', edits: [], ...structuredClone(DEFAULTS) });
 
 /** What does not belong into a link. */
-export const session = reactive({ model: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, guide: null, folded: new Set(), corpora: 0, said: '' });
+export const session = reactive({ model: null, linked: null, problem: null, names: {}, namesProblem: null, ignored: null, panel: null, guide: null, folded: new Set(), corpora: 0, said: '' });
 
 /** The text of an intervention as the mode has it; null if it has it not, or something is missing. */
 export function textOf(edit) {
@@ -98,6 +98,12 @@ export function say(text) {
 
 const textInLink = edit => (edit.enabled ? '' : '-') + editText(edit);
 
+/** The loaded model, as links name it; null while it is not known. */
+const ownModel = () => session.model && `${session.model.model}@${session.model.fingerprint.slice(0, 8)}`;
+
+/** The model that the address names, where another is loaded; else null. */
+export const otherModel = () => (session.model && session.linked !== null && session.linked !== ownModel() ? session.linked : null);
+
 function hash(all) {
     const parameters = new URLSearchParams();
     if (all.prompt !== '') {
@@ -109,6 +115,10 @@ function hash(all) {
             const values = [all[name]].flat();
             (values.length === 0 ? [''] : values).forEach(each => parameters.append(name, each));
         }
+    }
+    const model = session.linked ?? ownModel();
+    if (model !== null) {
+        parameters.set('model', model);
     }
     const text = parameters.toString();
     return '#/' + all.view + (all.id === '' ? '' : '/' + encodeURIComponent(all.id)) + (text === '' ? '' : '?' + text);
@@ -140,6 +150,7 @@ function read() {
     for (const [name, value] of Object.entries(DEFAULTS)) {
         next[name] = parameters.has(name) ? converted(parameters.getAll(name), value) : structuredClone(value);
     }
+    session.linked = parameters.get('model');
     const texts = parameters.getAll('edit');
     if (JSON.stringify(texts) !== JSON.stringify(state.edits.map(textInLink))) {
         const edits = texts.map(parseEdit);

@@ -86,7 +86,7 @@ class ExplorePageTest extends PageTest {
     void aLinkOfLmDebuggersLeadsToTheValueVector() {
         browser.driver.get(server.address().resolve("/?L=2&D=253&visualize=true").toString());
         browser.untilText("h1", "L2D253");
-        assertThat(browser.address()).isEqualTo(server.address() + "#/value/L2D253");
+        assertThat(browser.address()).startsWith(server.address() + "#/value/L2D253");
     }
 
     @Test

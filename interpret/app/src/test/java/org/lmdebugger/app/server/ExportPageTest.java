@@ -160,6 +160,7 @@ class ExportPageTest extends PageTest {
         var pattern = look(export("attention of L2H1", "SVG"));
         assertThat(count(pattern, "rects")).as("a square for each link, the backgrounds and the mark")
                 .isGreaterThanOrEqualTo(8 * 9 / 2 + 3);
+        assertThat(texts(pattern)).as("tokens of rows and columns").filteredOn("␣little"::equals).hasSize(2);
         int length = 8;
         try (var run = server.debugger.run(TestServer.PROMPT, Intervention.NONE); var weights = run.pattern(2)) {
             var expected = weights.toFloats();
@@ -174,6 +175,31 @@ class ExportPageTest extends PageTest {
         }
         assertThat(count(look(export("heads of layer 2", "SVG")), "rects"))
                 .isGreaterThan(server.debugger.model().config().heads() * 8 * 9 / 2);
+    }
+
+    @Test
+    void continuationsAreKeptAndSharedAndExperimentsAreListed() {
+        open("#/generation?" + PROMPT + "&edit=L1D483%3D-9&length=5", "form .primary");
+        browser.click("Generate");
+        browser.untilText(".text.edited .hint", "5 tokens; as many");
+        var expected = server.debugger.generate(TestServer.PROMPT, Intervention.parse("L1D483=-9"), 5).tokens();
+        var lines = export("edited continuation", "CSV").lines();
+        assertThat(lines).hasSize(1 + 5);
+        for (int at = 0; at < 5; at++) {
+            assertThat(lines.get(1 + at).get(2)).isEqualTo(expected.get(at).text());
+            assertThat(Float.parseFloat(lines.get(1 + at).get(3))).isEqualTo(expected.get(at).logProbability());
+        }
+        browser.find(".share summary").click();
+        assertThat(browser.all(".share input").stream().map(each -> each.getDomProperty("value")).skip(1).toList())
+                .containsExactly("lmdebug generate 'Once upon a time there was a little' --model 'sample' --compare"
+                        + " --edit 'L1D483=-9' --tokens 5",
+                        "debugger.generate(\"Once upon a time there was a little\","
+                                + " List.of(new Continuation(Intervention.NONE, 0),"
+                                + " new Continuation(Intervention.parse(\"L1D483=-9\"), 0)),"
+                                + " new GenerationOptions(5, new Sampling(0f, 0, 1f)), (continuation, token) -> true)");
+        server.post("/api/v1/experiments", "{\"version\": 1, \"name\": \"kept\", \"prompt\": \"a, b\"}");
+        open("#/experiments", ".experiments tbody tr");
+        assertThat(export("experiments", "CSV").lines().get(1)).contains("kept", "a, b", "sample");
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,8 +13,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
+import org.lmdebugger.model.Prompt;
+import org.lmdebugger.progress.Progress;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
@@ -334,6 +338,25 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
+    void neuronsOfAllLayersAreRankedByDirectEffectAmongAllOfThem() {
+        open("");
+        var panel = "[aria-label='Neurons of all layers']";
+        browser.click("direct effect");
+        browser.settle();
+        var all = server.debugger.attribute(Prompt.of(TestServer.PROMPT), Intervention.NONE,
+                AttributionOptions.DEFAULT.neurons(768), Progress.NONE).contributions().stream()
+                .flatMap(part -> part.neurons().stream())
+                .sorted(Comparator.comparingDouble(each -> -Math.abs(each.direct()))).limit(5).toList();
+        assertThat(browser.texts(panel + " tbody th"))
+                .containsExactlyElementsOf(all.stream().map(each -> each.neuron().toString()).toList());
+        assertThat(browser.texts(panel + " tbody td:nth-of-type(3)")).containsExactlyElementsOf(all.stream()
+                .map(each -> String.format(Locale.ROOT, "%+.3f", each.direct()).replace('-', '−')).toList());
+        assertThat(browser.all(panel + " .hint")).isEmpty();
+        browser.click("total effect");
+        browser.untilText(panel + " .hint", "Of the 10 with the largest scores in each layer; a sweep measures");
+    }
+
+    @Test
     void motionIsReduced() {
         open("");
         browser.reduceMotion(true);
@@ -346,6 +369,24 @@ class PredictionPageTest extends PageTest {
         } finally {
             browser.reduceMotion(false);
         }
+    }
+
+    @Test
+    void aLinkNamesItsModelAndSaysWhereItIsAnother() {
+        open("");
+        var own = "model=sample%40" + server.debugger.model().fingerprint().substring(0, 8);
+        browser.until("in the link", () -> browser.address().endsWith(own));
+        browser.open(LINK + "&" + own);
+        browser.find(".outcome");
+        assertThat(browser.all("[role=alert]")).isEmpty();
+        browser.open(LINK + "&model=gpt2%4001234567");
+        browser.untilText("[role=alert]", "This link was made with gpt2@01234567, and sample is loaded");
+        browser.find(".chips [aria-pressed=true]").sendKeys(Keys.ARROW_LEFT);
+        browser.until("kept", () -> browser.address().contains("position=6") && browser.address().contains("gpt2"));
+        browser.settle();
+        browser.screenshots("other-model");
+        browser.click("Use it with sample");
+        browser.until("its own", () -> browser.address().endsWith(own) && browser.all("[role=alert]").isEmpty());
     }
 
     @Test

@@ -1,5 +1,5 @@
 // state.js: a link reproduces the view.
-const { addEdit, enabledTexts, follow, go, isEdited, link, nameOf, removeEdits, rename, session, start, state } =
+const { addEdit, enabledTexts, follow, go, isEdited, link, nameOf, otherModel, removeEdits, rename, session, start, state } =
     await import('/state.js');
 const { canRedo, canUndo, redo, undo } = await import('/history.js');
 
@@ -12,6 +12,9 @@ async function until(condition) {
         await new Promise(resolve => setTimeout(resolve, 5));
     }
 }
+
+await until(() => session.model !== null);
+const OWN = 'model=' + encodeURIComponent(`${session.model.model}@${session.model.fingerprint.slice(0, 8)}`);
 
 /** Follows a link, and returns once the state is that of the address. */
 async function open(hash) {
@@ -36,7 +39,7 @@ async function roundTrip(view, id, changes) {
 test('an empty address is the prediction of no prompt', async () => {
     await open('#/');
     equal([state.view, state.prompt, state.edits, session.ignored], ['prediction', '', [], null]);
-    equal(link('prediction'), '#/prediction');
+    equal(link('prediction'), '#/prediction?' + OWN);
 });
 
 test('an unknown view is the prediction', async () => {
@@ -78,7 +81,16 @@ test('a list from which all is removed comes back empty', async () => {
 
 test('only what differs from the defaults is in a link', async () => {
     await open('#/');
-    equal(link('sweep', '', { top: 5, weigh: false, measures: ['kl'], seed: 1 }), '#/sweep?seed=1');
+    equal(link('sweep', '', { top: 5, weigh: false, measures: ['kl'], seed: 1 }), '#/sweep?seed=1&' + OWN);
+});
+
+test('the model of a link stays in it until it is let go', async () => {
+    await open('#/?model=gpt2%4001234567');
+    equal([otherModel(), link('step')], ['gpt2@01234567', '#/step?model=gpt2%4001234567']);
+    session.linked = null;
+    equal([otherModel(), link('step')], [null, '#/step?' + OWN]);
+    await open('#/?' + OWN);
+    equal(otherModel(), null);
 });
 
 test('a number that is none is the default', async () => {

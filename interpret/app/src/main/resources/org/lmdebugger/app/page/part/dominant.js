@@ -70,7 +70,7 @@ export const dominantRows = (clean, edited, count) =>
 export function dominant(clean, edited, { count, at, extra = null }) {
     const both = edited !== undefined && edited !== null;
     const rows = listed(clean, edited, count);
-    const largest = Math.max(...clean.map(each => each.score), ...(edited ?? []).map(each => each.score), 1e-9);
+    const largest = Math.max(...[...clean, ...(edited ?? [])].map(each => each.score ?? 0), 1e-9);
     const head = text => h('th', { scope: 'col', class: text }, text);
     return h('table', { class: 'dominant picture' }, [
         h('caption', { class: 'unseen' }, 'Dominant sub-updates'),
@@ -99,7 +99,7 @@ export function dominant(clean, edited, { count, at, extra = null }) {
                         h('span', {
                             class: 'bar',
                             'aria-hidden': 'true',
-                            style: { width: `${((row.edited ?? row.clean).score / largest) * 100}%` }
+                            style: { width: `${(((row.edited ?? row.clean).score ?? 0) / largest) * 100}%` }
                         }),
                         h('span', fixed((row.edited ?? row.clean).score))
                     ]),

@@ -6,24 +6,29 @@ import { problemNotice } from './notice.js';
 
 const quoted = text => `'${text.replaceAll("'", "'\\''")}'`;
 
+const modelOption = () => (session.model ? [`--model ${quoted(session.model.model)}`] : []);
+const editOptions = (texts, mode) => [...texts.map(text => `--edit ${quoted(text)}`), ...(mode === 'exact' ? [] : [`--mode ${mode}`])];
+
+/** Interventions as the library takes them. */
+function editsJava(texts, mode) {
+    const list = texts.map(text => JSON.stringify(text)).join(', ');
+    return list === '' ? 'Intervention.NONE' : `Intervention.parse(${mode === 'exact' ? list : `Mode.LM_DEBUGGER, List.of(${list})`})`;
+}
+
 /** The command that prints the same trace. */
 export function command({ target, against }) {
     const options = [
-        ...(session.model ? [`--model ${quoted(session.model.model)}`] : []),
+        ...modelOption(),
         ...(state.position < 0 ? [] : [`--position ${state.position}`]),
         ...(state.token === '' ? [] : [`--target ${quoted(target.token)}`]),
         ...(against ? [`--against ${quoted(against.token)}`] : []),
-        ...enabledTexts().map(text => `--edit ${quoted(text)}`),
-        ...(state.mode === 'exact' ? [] : [`--mode ${state.mode}`])
+        ...editOptions(enabledTexts(), state.mode)
     ];
     return ['lmdebug trace', quoted(state.prompt), ...options, '--total'].join(' ');
 }
 
 /** The call of the library that returns the same trace. */
 export function java({ against }) {
-    const texts = enabledTexts().map(text => JSON.stringify(text)).join(', ');
-    const list = state.mode === 'exact' ? texts : `Mode.LM_DEBUGGER, List.of(${texts})`;
-    const edits = texts === '' ? 'Intervention.NONE' : `Intervention.parse(${list})`;
     const options = [
         'TraceOptions.DEFAULT',
         ...(state.position < 0 ? [] : [`at(${state.position})`]),
@@ -31,13 +36,13 @@ export function java({ against }) {
         ...(against ? [`against(${against.id})`] : []),
         'withTotalEffects()'
     ].join('.');
-    return `debugger.trace(${JSON.stringify(state.prompt)}, ${edits}, ${options})`;
+    return `debugger.trace(${JSON.stringify(state.prompt)}, ${editsJava(enabledTexts(), state.mode)}, ${options})`;
 }
 
 /** The command that patches the same pair. @param tokens {target, against} as traced */
 export function patchCommand({ clean, corrupted, answers, wrong, sites, direction, at }, { target, against }) {
     const options = [
-        ...(session.model ? [`--model ${quoted(session.model.model)}`] : []),
+        ...modelOption(),
         ...(answers.length === 0 ? [] : [`--answer ${quoted(target.token)}`]),
         ...(wrong.length === 0 ? [] : [`--wrong ${quoted(against.token)}`]),
         `--sites ${sites.join(',')}`,
@@ -54,6 +59,26 @@ export function patchJava({ clean, corrupted, answers, wrong, sites, direction, 
     const how = `Direction.${direction.toUpperCase()}, Columns.${at === 'each' ? 'POSITIONS' : 'ALL'}`;
     const patchings = sites.map(site => `new Patching(PartSelection.parse("${site}"), ${how})`).join(', ');
     return `debugger.patch(Pair.completed(debugger.model(), ${prompts}, ${list(answers)}, ${list(wrong)}), List.of(${patchings}), Progress.NONE)`;
+}
+
+/** The command that generates the same continuations. */
+export function generateCommand({ prompt, mode, tokens, temperature, top_k, top_p, continuations }) {
+    const { edits = [], seed } = continuations.at(-1);
+    const options = [
+        ...modelOption(),
+        ...(edits.length === 0 ? [] : ['--compare']),
+        ...editOptions(edits, mode),
+        `--tokens ${tokens}`,
+        ...(temperature === 0 ? [] : [`--temperature ${temperature} --top-k ${top_k} --top-p ${top_p} --seed ${seed}`])
+    ];
+    return ['lmdebug generate', quoted(prompt), ...options].join(' ');
+}
+
+/** The call of the library that generates the same continuations. */
+export function generateJava({ prompt, mode, tokens, temperature, top_k, top_p, continuations }) {
+    const list = continuations.map(({ edits = [], seed }) => `new Continuation(${editsJava(edits, mode)}, ${seed})`).join(', ');
+    const options = `new GenerationOptions(${tokens}, new Sampling(${temperature}f, ${top_k}, ${top_p}f))`;
+    return `debugger.generate(${JSON.stringify(prompt)}, List.of(${list}), ${options}, (continuation, token) -> true)`;
 }
 
 export const Share = {

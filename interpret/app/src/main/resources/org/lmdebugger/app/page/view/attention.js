@@ -220,6 +220,7 @@ export const Attention = {
                     rows,
                     size: isNarrow.value ? 300 : 420,
                     chosen: chosen.position,
+                    tokens: tokens.map(each => visible(each.text)),
                     name: `Attention of ${name}: a row for each token that reads, a column for each that is read`,
                     onPoint: at => (pointed.value = at),
                     onPick: ({ query }) => (state.position = query === tokens.length - 1 ? -1 : query)

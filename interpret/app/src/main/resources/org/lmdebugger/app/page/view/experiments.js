@@ -3,6 +3,7 @@ import { h, reactive } from '/lib/vue.js';
 import { get, post, request } from '../api.js';
 import { enabledTexts, link, say, session, state } from '../state.js';
 import { plural } from '../text.js';
+import { Export } from '../part/export.js';
 import { emptyNotice, problemNotice } from '../part/notice.js';
 import { useLoad } from '../load.js';
 
@@ -100,6 +101,18 @@ export const Experiments = {
                 h('td', { class: 'row' }, deleteButton(each.id, each.id))
             ]);
 
+        const rows = () =>
+            saved.data.experiments.map(({ id, name, prompt, mode, edits, model, fingerprint, saved }) => ({
+                id,
+                name,
+                prompt,
+                mode,
+                edits: edits.join('; '),
+                model,
+                fingerprint,
+                saved
+            }));
+
         const row = each =>
             h('tr', { key: each.id }, [
                 h(
@@ -170,7 +183,10 @@ export const Experiments = {
                     (saved.data.experiments.length + saved.data.damaged.length + saved.data.more === 0
                         ? emptyNotice('Nothing is saved yet.')
                         : h('section', { class: 'panel' }, [
-                              h('h2', plural(saved.data.experiments.length, 'experiment')),
+                              h('div', { class: 'row spread' }, [
+                                  h('h2', plural(saved.data.experiments.length, 'experiment')),
+                                  h(Export, { what: 'experiments', picture: false, rows })
+                              ]),
                               h(
                                   'div',
                                   { class: 'scroll' },

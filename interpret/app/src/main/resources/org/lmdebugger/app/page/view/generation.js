@@ -3,41 +3,41 @@ import { h, onUnmounted, reactive } from '/lib/vue.js';
 import { events } from '../api.js';
 import { enabledTexts, say, session, state } from '../state.js';
 import { percent, plural, token } from '../text.js';
+import { Export, fileName } from '../part/export.js';
 import { Interventions } from '../part/interventions.js';
 import { emptyNotice, problemNotice } from '../part/notice.js';
 import { Prompt } from '../part/prompt.js';
+import { generateCommand, generateJava, Share } from '../part/share.js';
 
 const ENDS = { length: 'as many as asked for', end_of_text: 'the model ended its text', cancelled: 'stopped' };
 
 export const Generation = {
     setup() {
-        const run = reactive({ texts: [], ends: [], prompt: '', edits: [], busy: false, problem: null });
+        const run = reactive({ texts: [], ends: [], request: null, busy: false, problem: null });
         let controller = null;
 
         async function generate() {
             controller?.abort();
             const mine = (controller = new AbortController());
             const edits = enabledTexts();
-            const continuations = [{ seed: state.seed }, ...(edits.length > 0 ? [{ edits, seed: state.seed }] : [])];
-            Object.assign(run, {
-                texts: continuations.map(() => []),
-                ends: [],
+            const request = {
                 prompt: state.prompt,
-                edits,
+                mode: state.mode,
+                tokens: state.length,
+                temperature: state.temperature,
+                top_k: state.topK,
+                top_p: state.topP,
+                continuations: [{ seed: state.seed }, ...(edits.length > 0 ? [{ edits, seed: state.seed }] : [])]
+            };
+            Object.assign(run, {
+                texts: request.continuations.map(() => []),
+                ends: [],
+                request,
                 busy: true,
                 problem: null
             });
             try {
-                const body = {
-                    prompt: state.prompt,
-                    mode: state.mode,
-                    tokens: state.length,
-                    temperature: state.temperature,
-                    top_k: state.topK,
-                    top_p: state.topP,
-                    continuations
-                };
-                for await (const { name, data } of events('POST', '/api/v1/generate', body, mine.signal)) {
+                for await (const { name, data } of events('POST', '/api/v1/generate', request, mine.signal)) {
                     if (name === 'token') {
                         run.texts[data.continuation].push(data);
                     } else {
@@ -111,16 +111,21 @@ export const Generation = {
                 ]
             );
 
+        const rowsOf = text => text.map(({ id, text, log_probability }, at) => ({ at, id, token: text, log_probability }));
+
         const pane = (kind, index) => {
             const text = run.texts[index];
             const apart = index === 0 ? -1 : text.findIndex((each, at) => run.texts[0][at] && run.texts[0][at].id !== each.id);
             return h('section', { class: ['panel', 'text', kind], 'aria-label': `${kind} continuation` }, [
                 h('header', { class: 'row spread' }, [
                     h('h2', kind === 'clean' ? 'Clean' : 'Edited'),
-                    h('span', { class: 'hint' }, kind === 'clean' ? '' : run.edits.join('  '))
+                    h('div', { class: 'row' }, [
+                        h('span', { class: 'hint' }, kind === 'clean' ? '' : run.request.continuations[1].edits.join('  ')),
+                        h(Export, { what: `${kind} continuation`, picture: false, rows: () => rowsOf(text) })
+                    ])
                 ]),
                 h('p', { class: 'prose', 'aria-live': 'off' }, [
-                    h('span', { class: 'given' }, run.prompt),
+                    h('span', { class: 'given' }, run.request.prompt),
                     text.map((each, at) =>
                         h(
                             'span',
@@ -155,7 +160,18 @@ export const Generation = {
                               ? 'Write a prompt above; its continuation appears here.'
                               : 'Press Generate. With interventions in force, the edited continuation appears beside the clean one.'
                       )
-                    : h('div', { class: 'halves texts' }, [pane('clean', 0), run.texts.length > 1 && pane('edited', 1)])
+                    : [
+                          h('div', { class: 'row spread' }, [
+                              h('span'),
+                              h(Share, {
+                                  command: generateCommand(run.request),
+                                  java: generateJava(run.request),
+                                  file: fileName('generation', 'json'),
+                                  load: () => ({ ...run.request, generations: run.texts.map((tokens, at) => ({ end: run.ends[at], tokens })) })
+                              })
+                          ]),
+                          h('div', { class: 'halves texts' }, [pane('clean', 0), run.texts.length > 1 && pane('edited', 1)])
+                      ]
             ]);
     }
 };

@@ -1,8 +1,9 @@
 // How the prediction comes about, layer by layer, clean and edited.
 import { computed, h, nextTick, watch } from '/lib/vue.js';
 import { post } from '../api.js';
+import { label, parseNeuron } from '../edits.js';
 import { useLoad } from '../load.js';
-import { enabledTexts, session, state } from '../state.js';
+import { enabledTexts, link, session, state } from '../state.js';
 import { token } from '../text.js';
 import { atPosition, followed, isFollowed, positionText, useTrace } from '../trace.js';
 import { decline, isOffered } from '../part/guide.js';
@@ -19,6 +20,8 @@ import { segments } from '../part/segments.js';
 import { glance, headline, Strip } from '../part/strip.js';
 import { Target } from '../part/target.js';
 import { TokenInput } from '../part/token-input.js';
+
+const MOST = 10; // neurons of each layer that are asked for
 
 /** On a first visit, one finding. */
 const offer = () =>
@@ -58,12 +61,25 @@ export function outcome(tokens, clean, edited) {
 export const results = (trace, content) =>
     h('div', { class: ['stack', { outdated: trace.isOutdated.value }], inert: trace.isOutdated.value }, content);
 
+/** The neurons of an attribution, as a trace has them; none if there is no attribution yet. */
+const attributed = position =>
+    (position?.attribution.parts ?? []).flatMap(({ neurons = [] }) =>
+        neurons.map(({ neuron, coefficient, direct }) => ({ ...parseNeuron(neuron), coefficient, direct }))
+    );
+
+/** Neurons of two lists, without those of the second that the first has; of these it has more numbers. */
+function joined(first, second) {
+    const numbers = new Map(second.map(each => [label(each), each]));
+    const there = new Set(first.map(label));
+    return [...first.map(each => ({ ...each, ...numbers.get(label(each)) })), ...second.filter(each => !there.has(label(each)))];
+}
+
 /** The token that is followed in a traced position, if one is. */
 const chosenIn = position => position?.layers[0].chosen[0]?.id;
 
 export const Prediction = {
     setup() {
-        const detail = useTrace(() => ({ positions: atPosition(), top: 10, total: true, ...followed() }));
+        const detail = useTrace(() => ({ positions: atPosition(), top: MOST, total: true, ...followed() }));
         const target = computed(() => detail.clean.data?.positions[0].target.id);
         const targetId = () => (target.value === undefined ? undefined : '#' + target.value);
         // The whole prompt, once; the edited run only where it is drawn, and a token only if its ranks are.
@@ -80,6 +96,11 @@ export const Prediction = {
                     : { prompt: state.prompt, positions: atPosition(), top: 1, target: targetId() },
             (body, signal) => post('/api/v1/trace', body, signal),
             ({ prompt, positions }) => [prompt, positions]
+        );
+
+        // A trace lists neurons by score; an attribution those of all with the largest direct effects.
+        const direct = useTrace(() =>
+            state.order === 'direct' ? { positions: atPosition(), top: 1, attribution: true, neurons: MOST, ...followed() } : null
         );
 
         watch(detail.data, trace =>
@@ -115,12 +136,23 @@ export const Prediction = {
         };
 
         const neurons = (tokens, clean, edited) => {
-            const all = [clean.layers.flatMap(neuronsOf), edited?.layers.flatMap(neuronsOf)];
+            const isWhole = state.order === 'direct' && !direct.isOutdated.value;
+            const traced = [clean.layers.flatMap(neuronsOf), edited?.layers.flatMap(neuronsOf)];
+            const all = isWhole
+                ? traced.map((list, run) => list && joined(attributed(direct.data.value[run === 0 ? 'clean' : 'edited']?.[0]), list))
+                : traced;
             return h('section', { class: 'panel', 'aria-label': 'Neurons of all layers' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', ['Neurons of all layers, by ', ORDERS[state.order]]),
                     h(Export, { what: 'neurons of all layers', rows: () => dominantRows(...all, state.top) })
                 ]),
+                state.order !== 'score' &&
+                    !isWhole &&
+                    h('p', { class: 'hint' }, [
+                        `Of the ${MOST} with the largest scores in each layer`,
+                        state.order === 'total' && ['; ', h('a', { href: link('sweep') }, 'a sweep'), ' measures the total effects of all'],
+                        '.'
+                    ]),
                 dominant(...all, { count: state.top, at: positionText(clean.position, tokens.length) })
             ]);
         };
@@ -162,14 +194,15 @@ export const Prediction = {
         };
 
         return () =>
-            h('div', { class: 'view', 'aria-busy': String(detail.busy.value || overview.busy.value || way.busy) }, [
+            h('div', { class: 'view', 'aria-busy': String(detail.busy.value || overview.busy.value || direct.busy.value || way.busy) }, [
                 h(Prompt),
                 state.prompt !== '' && h(Strip, glance(detail), index),
                 h(Interventions),
                 busyLine({ busy: detail.busy.value }),
-                problemNotice(detail.problem.value ?? overview.problem.value ?? way.problem, () => {
+                problemNotice(detail.problem.value ?? overview.problem.value ?? direct.problem.value ?? way.problem, () => {
                     detail.again();
                     overview.again();
+                    direct.again();
                     way.again++;
                 }),
                 state.prompt === ''
