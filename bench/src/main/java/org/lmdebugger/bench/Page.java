@@ -65,7 +65,8 @@ final class Page implements AutoCloseable {
                 slider.value = amount;
                 slider.dispatchEvent(new Event('input', { bubbles: true }));
             };
-            """ + TIMED;
+            """
+            + TIMED;
 
     private final HttpClient http = HttpClient.newHttpClient();
     private final Process driver;
@@ -150,7 +151,8 @@ final class Page implements AutoCloseable {
 
     /** The milliseconds that the browser's processes have taken. */
     private double processorTime() {
-        return driver.descendants().flatMap(each -> each.info().totalCpuDuration().stream()).mapToLong(Duration::toNanos)
+        return driver.descendants().flatMap(each -> each.info().totalCpuDuration().stream())
+                .mapToLong(Duration::toNanos)
                 .sum() / 1e6;
     }
 

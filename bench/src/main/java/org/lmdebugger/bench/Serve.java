@@ -82,7 +82,8 @@ final class Serve {
             var report = "# %s, %s, %d processors%n%n%s. The address was printed after %.1f s.%n%n%s".formatted(
                     line.replaceFirst(":.*", ""), processor(),
                     Runtime.getRuntime().availableProcessors(), LocalDate.now() + ", commit " + commit(), seconds,
-                    options.contains("--page") ? Page.measure(address, Integer.parseInt(option(options, "--rounds", "20")))
+                    options.contains("--page")
+                            ? Page.measure(address, Integer.parseInt(option(options, "--rounds", "20")))
                             : new Serve(address, server.pid()).measure(options));
             System.out.print(report);
             if (options.contains("--out")) {

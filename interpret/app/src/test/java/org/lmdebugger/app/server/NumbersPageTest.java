@@ -22,7 +22,8 @@ class NumbersPageTest extends PageTest {
     private static final String QUESTION = "{\"prompt\": \"%s\", \"top\": 8".formatted(TestServer.PROMPT);
     private static final String CLEAN = "Once upon a time there was a little girl named";
     private static final String CORRUPTED = "Once upon a time there was a little boy named";
-    private static final String PAIR = "{\"clean\": \"%s\", \"corrupted\": \"%s\", \"direction\": \"noise\"".formatted(CLEAN,
+    private static final String PAIR = "{\"clean\": \"%s\", \"corrupted\": \"%s\", \"direction\": \"noise\"".formatted(
+            CLEAN,
             CORRUPTED);
     private static final String PAIR_LINK = "?prompt=%s&other=%s&direction=noise".formatted(CLEAN.replace(' ', '+'),
             CORRUPTED.replace(' ', '+'));
@@ -47,7 +48,8 @@ class NumbersPageTest extends PageTest {
 
     /** As the page writes it. */
     private static String fixed(JsonNode number, int digits) {
-        return new BigDecimal(number.doubleValue()).setScale(digits, RoundingMode.HALF_UP).toPlainString().replace('-', '−');
+        return new BigDecimal(number.doubleValue()).setScale(digits, RoundingMode.HALF_UP).toPlainString().replace('-',
+                '−');
     }
 
     private static String signed(JsonNode number) {
@@ -92,7 +94,8 @@ class NumbersPageTest extends PageTest {
         var expected = new ArrayList<List<String>>();
         for (var part : attribution.get("parts")) {
             if (part.get("part").textValue().matches("L\\d+H\\d+")) {
-                expected.add(List.of(part.get("part").textValue(), signed(part.get("direct")), signed(part.get("total"))));
+                expected.add(
+                        List.of(part.get("part").textValue(), signed(part.get("direct")), signed(part.get("total"))));
             }
             each(part.path("neurons")).forEach(
                     each -> expected.add(List.of(each.get("neuron").textValue(), signed(each.get("direct")), "")));
@@ -109,7 +112,8 @@ class NumbersPageTest extends PageTest {
         browser.until("a pair", () -> browser.all(".aligned li").size() == 10);
         browser.settle();
         browser.find(".patch-form .primary").click();
-        var grids = end("/api/v1/patch", PAIR + ", \"sites\": [\"pre\", \"attention\", \"ffn\", \"heads\"]}").get("grids");
+        var grids = end("/api/v1/patch", PAIR + ", \"sites\": [\"pre\", \"attention\", \"ffn\", \"heads\"]}")
+                .get("grids");
         var cells = new ArrayList<List<String>>();
         var effects = new ArrayList<Double>();
         for (var grid : grids) {
@@ -132,9 +136,11 @@ class NumbersPageTest extends PageTest {
         browser.open("#/flow" + PAIR_LINK + "&edges=*%3Elogits&strongest=100");
         browser.click("Measure edges");
         var edges = end("/api/v1/edges", PAIR + ", \"edges\": [\"*>logits\"]}").get("edges");
-        assertThat(rows(".edge-table tbody tr")).isEqualTo(each(edges).filter(each -> each.get("effect").doubleValue() != 0)
-                .sorted(largest("effect")).map(each -> List.of(each.get("sender").textValue(), signed(each.get("effect")),
-                        fixed(each.get("normalised"), 3), fixed(each.get("kl"), 4)))
-                .toList());
+        assertThat(rows(".edge-table tbody tr"))
+                .isEqualTo(each(edges).filter(each -> each.get("effect").doubleValue() != 0)
+                        .sorted(largest("effect"))
+                        .map(each -> List.of(each.get("sender").textValue(), signed(each.get("effect")),
+                                fixed(each.get("normalised"), 3), fixed(each.get("kl"), 4)))
+                        .toList());
     }
 }

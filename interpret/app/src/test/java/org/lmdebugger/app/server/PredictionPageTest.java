@@ -246,8 +246,8 @@ class PredictionPageTest extends PageTest {
             assertThat(browser.find(".layer").isDisplayed()).isFalse();
             assertThat(browser.script("return document.getAnimations().flatMap(each => each.effect.getKeyframes())"
                     + ".map(frame => frame.transform !== undefined && frame.backgroundPosition === undefined)"))
-                    .as("what moves while the server computes takes no processor from it")
-                    .isEqualTo(List.of(true, true));
+                            .as("what moves while the server computes takes no processor from it")
+                            .isEqualTo(List.of(true, true));
         } finally {
             held.countDown();
         }
