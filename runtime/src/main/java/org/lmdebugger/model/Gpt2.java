@@ -160,7 +160,7 @@ public final class Gpt2 implements AutoCloseable {
             change.filter(warned::add)
                     .ifPresent(said -> warnings.accept(said + "; this process goes on with what it loaded"));
         }
-        return device.call(work);
+        return device.call(session -> work.apply(OperationEvent.recorded(session, device)));
     }
 
     /**
@@ -279,8 +279,19 @@ public final class Gpt2 implements AutoCloseable {
      * @param hook called at every {@link Site} of each block
      */
     public void forward(Operations session, int first, IntFunction<BlockRows> rows, Hook hook) {
+        var event = new ForwardEvent();
+        event.begin();
         for (int l = first; l < layers.size(); l++) {
             block(session, l, rows, hook);
+        }
+        event.end();
+        if (event.shouldCommit()) {
+            event.model = files.name();
+            event.device = device.name();
+            event.firstLayer = first;
+            event.layers = layers.size() - first;
+            event.rows = first < layers.size() ? rows.apply(layers.size() - 1).x.rows() : 0;
+            event.commit();
         }
     }
 

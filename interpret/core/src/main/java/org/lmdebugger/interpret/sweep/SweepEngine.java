@@ -161,6 +161,8 @@ public final class SweepEngine implements AutoCloseable {
             effects.putClean();
             return effects;
         }
+        var event = new ChunkEvent();
+        event.begin();
         for (int from = 0; from < chunk.count();) {
             int count = Math.min(most, chunk.count() - from);
             try {
@@ -173,6 +175,15 @@ public final class SweepEngine implements AutoCloseable {
                 release();
                 most = (count + 1) / 2;
             }
+        }
+        event.end();
+        if (event.shouldCommit()) {
+            event.device = model.device().name();
+            event.chunk = index;
+            event.prompt = chunk.prompt();
+            event.interventions = chunk.count();
+            event.rows = (long) chunk.count() * (length - chunk.firstPosition());
+            event.commit();
         }
         return effects;
     }
