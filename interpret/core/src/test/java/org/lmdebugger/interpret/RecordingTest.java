@@ -56,7 +56,8 @@ class RecordingTest {
         assertThat(forward.getFirst().getInt("layers")).isEqualTo(LAYERS);
         assertThat(forward.getFirst().getLong("rows")).isEqualTo(8);
 
-        var products = of(events, "Operation").stream().filter(e -> e.getString("operation").equals("multiply")).toList();
+        var products = of(events, "Operation").stream().filter(e -> e.getString("operation").equals("multiply"))
+                .toList();
         assertThat(products).hasSize(4 * (int) LAYERS).allMatch(e -> e.getLong("rows") == 8)
                 .allMatch(e -> e.getString("device").equals(test.device().name()));
         assertThat(sum(products, e -> e.getLong("flop"))).isEqualTo(LAYERS * 2 * 8 * 12 * WIDTH * WIDTH);
