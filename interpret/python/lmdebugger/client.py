@@ -247,8 +247,17 @@ def _ignore(data: Any) -> None:
     pass
 
 
-def _steps(progress: Optional[Progress], total: str) -> Callable[[Any], object]:
-    return _ignore if progress is None else lambda data: progress(data["done"], data[total])
+def _steps(progress: Optional[Progress], total: str) -> Callable[[Any], None]:
+    """Returns a function that receives the data of events and passes steps on, each once."""
+    last = -1
+
+    def step(data: Any) -> None:
+        nonlocal last
+        if progress is not None and data["done"] != last:
+            last = data["done"]
+            progress(last, data[total])
+
+    return step
 
 
 def _end(events: Events, each: Callable[[Any], object]) -> Any:

@@ -121,7 +121,7 @@ class CorpusApiTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
             "sweeps | {'prompts': ['a'], 'samples': 3} | samples: 3 of no operation",
-            "sweeps | {'prompts': ['a'], 'operations': ['resample:tales'], 'samples': 1} | samples: 1 (expected: 2 to ",
+            "sweeps | {'prompts': ['a'], 'operations': ['resample:tales'], 'samples': 257} | samples: 257 (expected: 2 to 256)",
             "trace  | {'prompt': 'a', 'samples': 3} | samples: 3 without =resample:NAME",
             "trace  | {'prompt': 'a', 'edits': ['L2H3=resample:tales'], 'samples': 257} | samples: 257 (expected: 2 to 256)",
             "trace  | {'prompt': 'a b', 'edits': ['L2H3=resample:tales'], 'samples': 3, 'positions': [0]} | samples: 3 of position [0]",

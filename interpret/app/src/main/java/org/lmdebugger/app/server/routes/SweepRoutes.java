@@ -104,7 +104,11 @@ public final class SweepRoutes {
                 Limits.from(parsed);
                 sweep = sweep.operation(parsed);
             }
-            return samples == null ? sweep : sweep.samples(samples);
+            if (samples == null) {
+                return sweep;
+            }
+            Limits.check("samples", samples, 2, Limits.INTERVENTIONS); // each text's run stays in memory
+            return sweep.samples(samples);
         }
 
         private List<Optional<Measure.Token.Fixed>> tokens(String name, List<String> given) {
