@@ -59,6 +59,19 @@ public final class Tensor implements AutoCloseable {
         return new Tensor(memory, type, offset + from, rows, count, stride, false, readOnly);
     }
 
+    /**
+     * The same elements, row after row, as a matrix of another shape.
+     *
+     * @throws IllegalArgumentException if that has another number of elements, or these are not dense in memory
+     */
+    public Tensor reshape(long newRows, long newColumns) {
+        if (Math.multiplyExact(newRows, newColumns) != rows * columns || stride != columns && rows > 1) {
+            throw new IllegalArgumentException("shape: [%d, %d], of rows %d elements apart, as [%d, %d] (expected: as many "
+                    .formatted(rows, columns, stride, newRows, newColumns) + "elements, and no gaps)");
+        }
+        return new Tensor(memory, type, offset, newRows, newColumns, newColumns, false, readOnly);
+    }
+
     /** A window on all of it that no operation writes to, nor do windows on that. */
     public Tensor asReadOnly() {
         return new Tensor(memory, type, offset, rows, columns, stride, false, true);

@@ -10,7 +10,7 @@ import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
 
 /** GPT-2 in plain loops and double precision, slow, for central differences. */
-public final class DoubleGpt2 {
+final class DoubleGpt2 {
     private final Gpt2 model;
     private final int d;
     private final int heads;
@@ -18,11 +18,11 @@ public final class DoubleGpt2 {
 
     /** Changes rows, [T][n], at a site of a layer. */
     @FunctionalInterface
-    public interface Change {
+    interface Change {
         void at(Site site, int layer, double[][] rows);
     }
 
-    public DoubleGpt2(Gpt2 model) {
+    DoubleGpt2(Gpt2 model) {
         if (model.config().activation() != Gelu.TANH) {
             throw new IllegalArgumentException("activation: " + model.config().activation());
         }
@@ -32,7 +32,7 @@ public final class DoubleGpt2 {
     }
 
     /** Returns the logits of some tokens after a prompt, in whose forward pass rows are changed. */
-    public double[] logits(int[] ids, int[] tokens, Change change) {
+    double[] logits(int[] ids, int[] tokens, Change change) {
         var x = new double[ids.length][];
         for (int t = 0; t < ids.length; t++) {
             x[t] = sum(row(model.tokenEmbedding(), ids[t]), row(model.positionEmbedding(), t));
@@ -50,8 +50,7 @@ public final class DoubleGpt2 {
         change.at(Site.RESIDUAL_PRE, l, x);
         var parts = new double[3][length][];
         for (int t = 0; t < length; t++) {
-            var all = affine(norm(x[t], layer.ln1Gain(), layer.ln1Bias()), layer.queryKeyValue(),
-                    layer.queryKeyValueBias());
+            var all = queryKeyValue(l, x[t]);
             for (int s = 0; s < 3; s++) {
                 parts[s][t] = Arrays.copyOfRange(all, s * d, (s + 1) * d);
             }
@@ -70,15 +69,27 @@ public final class DoubleGpt2 {
         change.at(Site.RESIDUAL_MID, l, x);
         var m = new double[length][];
         for (int t = 0; t < length; t++) {
-            m[t] = affine(norm(x[t], layer.ln2Gain(), layer.ln2Bias()), layer.ffnIn(), layer.ffnInBias());
-            for (int i = 0; i < m[t].length; i++) {
-                double u = Math.sqrt(2 / Math.PI) * (m[t][i] + 0.044715 * Math.pow(m[t][i], 3));
-                m[t][i] *= 0.5 * (1 + Math.tanh(u));
-            }
+            m[t] = coefficients(l, x[t]);
         }
         change.at(Site.COEFFICIENTS, l, m);
         add(x, m, layer.ffnOut(), layer.ffnOutBias(), Site.FFN_OUT, l, change);
         change.at(Site.RESIDUAL_POST, l, x);
+    }
+
+    /** Returns queries, keys and values of a row that a block's attention reads. */
+    double[] queryKeyValue(int l, double[] x) {
+        var layer = model.layer(l);
+        return affine(norm(x, layer.ln1Gain(), layer.ln1Bias()), layer.queryKeyValue(), layer.queryKeyValueBias());
+    }
+
+    /** Returns the coefficients of a row that a block's FFN reads. */
+    double[] coefficients(int l, double[] x) {
+        var layer = model.layer(l);
+        var m = affine(norm(x, layer.ln2Gain(), layer.ln2Bias()), layer.ffnIn(), layer.ffnInBias());
+        for (int i = 0; i < m.length; i++) {
+            m[i] *= 0.5 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (m[i] + 0.044715 * Math.pow(m[i], 3))));
+        }
+        return m;
     }
 
     private static void mix(double[] z, double[][][] parts, int t, int from, int to, double divisor) {

@@ -63,6 +63,16 @@ final class SenderChanges {
                 IntStream.range(first, base.length()).toArray());
     }
 
+    /** Returns the changes, a row for each sender and its n positions side by side, [senders, n·d]. */
+    Tensor bySender() {
+        return changes.reshape(numbers.size(), n * changes.columns());
+    }
+
+    /** Returns the row of a sender. */
+    int row(Sender sender) {
+        return numbers.get(sender);
+    }
+
     /** Adds the changes of senders to rows of x: those of the i-th sender at the {@code rows} last positions. */
     void addTo(Operations session, TensorScope temporary, Tensor x, Sender[] senders, int rows) {
         var all = IntStream.range(0, senders.length * rows).toArray();

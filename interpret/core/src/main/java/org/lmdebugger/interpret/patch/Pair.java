@@ -92,6 +92,14 @@ public record Pair(Prompt clean, Prompt corrupted, List<Measure.Token.Fixed> ans
             return mean(answers, logits) - mean(wrong, logits);
         }
 
+        /** Returns the gradient of that difference by the logits of a vocabulary. */
+        public float[] gradient(int vocabulary) {
+            var gradient = new float[vocabulary];
+            Arrays.stream(answers).forEach(token -> gradient[token] = 1f / answers.length);
+            Arrays.stream(wrong).forEach(token -> gradient[token] = -1f / wrong.length);
+            return gradient;
+        }
+
         private static double mean(int[] tokens, Logits logits) {
             return Arrays.stream(tokens).mapToDouble(logits::of).sum() / tokens.length;
         }
