@@ -4,14 +4,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.lmdebugger.app.json.EdgeJson;
 import org.lmdebugger.app.json.Json;
+import org.lmdebugger.app.json.PairLine;
+import org.lmdebugger.app.json.SieveJson;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edge.Edge;
+import org.lmdebugger.interpret.edge.EdgeEstimates;
 import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching.Direction;
+import org.lmdebugger.interpret.patch.Sieve;
 import org.lmdebugger.model.Gpt2Config;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,6 +31,7 @@ import picocli.CommandLine.Option;
                 "      \"Once upon a time there was a little boy named\" --dot edges.dot",
                 "  lmdebug edges CLEAN CORRUPTED --select 'L2H5>*' --select '*>logits'",
                 "  lmdebug edges CLEAN CORRUPTED --measure kl",
+                "  lmdebug edges CLEAN CORRUPTED --sieve 2000",
                 "  lmdebug edges --pairs pairs.jsonl --edges edges.txt --out results/"})
 final class EdgesCommand extends ModelCommand {
     @Mixin
@@ -56,6 +63,9 @@ final class EdgesCommand extends ModelCommand {
     private Path dot;
 
     @Mixin
+    private SieveOptions sieve;
+
+    @Mixin
     private OutputOptions output;
 
     @Mixin
@@ -73,11 +83,13 @@ final class EdgesCommand extends ModelCommand {
                     "--dot: %s (expected: a file in a directory that is there)".formatted(dot));
         }
         pairs.check();
-        return model.with(debugger -> {
-            var patching = new EdgePatching(debugger, way, edges(debugger.model().config()), measure.measure(), output,
-                    spec.commandLine().getErr());
-            return pairs.isDataSet() ? many(debugger, patching) : one(debugger, patching, pairs.pair(debugger));
-        });
+        sieve.check(output);
+        if (sieve.isGiven() && measure.measure().isPresent()) {
+            throw new IllegalArgumentException("--measure: %s, with --sieve (expected: none, as the logit difference is estimated)"
+                    .formatted(measure.measure().get()));
+        }
+        return model.with(debugger -> pairs.isDataSet() ? many(debugger, way, pairs.lines())
+                : one(debugger, way, pairs.pair(debugger)));
     }
 
     /** Returns the edges that are chosen, each once. */
@@ -93,28 +105,60 @@ final class EdgesCommand extends ModelCommand {
         return List.copyOf(all);
     }
 
-    private int one(Debugger debugger, EdgePatching patching, Pair pair) {
-        var effects = patching.effects(pair);
-        draw(effects.edges(), effects.cells().stream().map(cell -> cell.effect()).toList());
-        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger,
-                printer -> printer.print(pair, effects));
+    private int one(Debugger debugger, Direction way, Pair pair) {
+        var edges = edges(debugger.model().config());
+        var sieved = sieve(debugger, List.of(pair), way, edges);
+        var effects = patching(debugger, way, sieved.map(Sieved::edges).orElse(edges)).effects(pair);
+        var numbers = effects.cells().stream().map(cell -> cell.effect()).toList();
+        draw(effects.edges(), numbers);
+        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger, printer -> printer.print(pair, effects), sieved,
+                effects.edges(), numbers);
         return 0;
     }
 
-    private int many(Debugger debugger, EdgePatching patching) {
-        var averages = patching.averages(pairs.lines());
-        draw(averages.edges(), averages.cells().stream().map(cell -> cell.effect().mean()).toList());
-        print(() -> EdgeJson.of(debugger, averages, measure.measure()), debugger, printer -> printer.print(averages));
+    private int many(Debugger debugger, Direction way, Lines<PairLine> lines) {
+        var edges = edges(debugger.model().config());
+        var sieved = sieve(debugger, PairOptions.fitting(debugger, lines).list(), way, edges);
+        var averages = patching(debugger, way, sieved.map(Sieved::edges).orElse(edges)).averages(lines);
+        var numbers = averages.cells().stream().map(cell -> cell.effect().mean()).toList();
+        draw(averages.edges(), numbers);
+        print(() -> EdgeJson.of(debugger, averages, measure.measure()), debugger, printer -> printer.print(averages), sieved,
+                averages.edges(), numbers);
         return 0;
     }
 
-    private void print(Supplier<Map<String, Object>> graph, Debugger debugger,
-            Consumer<EdgePrinter> printing) {
+    /** Edges that a sieve has chosen to be computed exactly. */
+    private record Sieved(EdgeEstimates estimates, Sieve sieve) {
+        List<Edge> edges() {
+            return estimates.chosen(sieve);
+        }
+    }
+
+    private Optional<Sieved> sieve(Debugger debugger, List<Pair> all, Direction way, List<Edge> edges) {
+        if (!sieve.isGiven()) {
+            return Optional.empty();
+        }
+        try (var bar = new BuildBar("estimates")) {
+            var estimates = debugger.estimateEdges(all, way, edges, bar);
+            return Optional.of(new Sieved(estimates, sieve.choose(estimates::sieve)));
+        }
+    }
+
+    private EdgePatching patching(Debugger debugger, Direction way, List<Edge> edges) {
+        return new EdgePatching(debugger, way, edges, measure.measure(), output, spec.commandLine().getErr());
+    }
+
+    private void print(Supplier<Map<String, Object>> graph, Debugger debugger, Consumer<EdgePrinter> printing,
+            Optional<Sieved> sieved, List<Edge> edges, List<Double> effects) {
         var out = spec.commandLine().getOut();
+        var quality = sieved.map(chosen -> chosen.estimates().quality(chosen.sieve(), edges, effects::get));
         if (json.isGiven()) {
-            out.println(Json.print(graph.get()));
+            var all = graph.get();
+            sieved.ifPresent(chosen -> all.put("sieve", SieveJson.of(chosen.sieve(), quality.orElseThrow())));
+            out.println(Json.print(all));
         } else {
             printing.accept(new EdgePrinter(out, debugger.model(), top, measure.measure()));
+            sieved.ifPresent(chosen -> SieveOptions.print(out, "edges", chosen.sieve(), quality.orElseThrow()));
         }
     }
 

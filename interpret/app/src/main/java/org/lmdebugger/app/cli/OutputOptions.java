@@ -58,6 +58,15 @@ final class OutputOptions {
         return out != null && (out.endsWith("/") || !out.isEmpty() && Files.isDirectory(Path.of(out)));
     }
 
+    boolean isGiven() {
+        return out != null;
+    }
+
+    /** Returns whether this process computes all chunks. */
+    boolean isWhole() {
+        return share.isWhole();
+    }
+
     /** Returns the chunks that this process computes. @param work of each chunk */
     Share.Range own(List<? extends Number> work) {
         return share.range(work);

@@ -5,11 +5,14 @@ import java.util.Locale;
 import java.util.Map;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.PatchJson;
+import org.lmdebugger.app.json.SieveJson;
 import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.app.store.Share;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.patch.Grid;
+import org.lmdebugger.interpret.patch.NeuronEstimates;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Columns;
@@ -28,6 +31,7 @@ import picocli.CommandLine.Option;
                 "      \"Once upon a time there was a little boy named\" --sites pre,heads",
                 "  lmdebug patch CLEAN CORRUPTED --answer \" she\" --wrong \" he\" --sites heads,q,k,v --at all",
                 "  lmdebug patch CLEAN CORRUPTED --edit L2H5=0 --sites heads --at all",
+                "  lmdebug patch CLEAN CORRUPTED --sites neurons --sieve 1000",
                 "  lmdebug patch --pairs pairs.jsonl --by role --out results/"})
 final class PatchCommand extends ModelCommand {
     private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
@@ -62,6 +66,9 @@ final class PatchCommand extends ModelCommand {
     private int top;
 
     @Mixin
+    private SieveOptions sieve;
+
+    @Mixin
     private OutputOptions output;
 
     @Mixin
@@ -75,6 +82,17 @@ final class PatchCommand extends ModelCommand {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
         }
         pairs.check();
+        sieve.check(output);
+        if (sieve.isGiven()) {
+            if (pairs.isDataSet() || output.isGiven() || !patchings.equals(List.of(new Patching(NeuronSelection.ALL,
+                    patchings.getFirst().direction(), Columns.POSITIONS)))) {
+                throw new IllegalArgumentException(
+                        "--sieve: with --sites %s%s (expected: --sites neurons of one pair, at each position, without edits and --out)"
+                                .formatted(String.join(",", sites), pairs.isDataSet() ? " and --pairs" : ""));
+            }
+            return model.with(
+                    debugger -> neurons(debugger, pairs.pair(debugger), patchings.getFirst().direction()));
+        }
         if (!pairs.isDataSet()) {
             if (patchings.getFirst().columns() == Columns.ROLES) {
                 throw new IllegalArgumentException("--by: role (expected: --pairs, whose lines name roles)");
@@ -131,6 +149,25 @@ final class PatchCommand extends ModelCommand {
             spec.commandLine().getOut().println(Json.print(PatchJson.of(debugger, pair, grids)));
         } else {
             printer(debugger).print(pair, grids);
+        }
+        return 0;
+    }
+
+    private int neurons(Debugger debugger, Pair pair, Direction way) {
+        var estimates = NeuronEstimates.of(debugger.model(), pair, way);
+        var choice = sieve.choose(estimates::sieve);
+        var baseline = debugger.baseline(pair);
+        Map<Integer, Grid.Cell> cells;
+        try (var bar = new BuildBar("neurons")) {
+            cells = estimates.exact(debugger.model(), choice, bar);
+        }
+        var out = spec.commandLine().getOut();
+        if (json.isGiven()) {
+            out.println(Json.print(SieveJson.of(debugger, baseline, estimates, choice, cells)));
+        } else {
+            printer(debugger).print(baseline, estimates, cells);
+            SieveOptions.print(out, "effects of neurons at positions", choice,
+                    choice.quality(index -> cells.get(index).effect()));
         }
         return 0;
     }

@@ -5,13 +5,16 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.interpret.edit.Head;
+import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.edit.Part;
 import org.lmdebugger.interpret.patch.Averages;
 import org.lmdebugger.interpret.patch.Baseline;
 import org.lmdebugger.interpret.patch.Grid;
+import org.lmdebugger.interpret.patch.NeuronEstimates;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Columns;
@@ -56,11 +59,28 @@ final class PatchPrinter {
             map(grid.patching(), grid.parts(), grid.columns(), positions ? clean : List.of(), normalised,
                     numbers(grid.cells(), normalised ? Grid.Cell::normalised : Grid.Cell::effect));
             lines(grid.parts(), grid.columns(), positions ? clean : List.of(), grid.cells(), Grid.Cell::effect,
-                    (name, cell) -> ONE.formatted(Text.fit(name, 24), PairText.number(cell.difference()),
-                            PairText.number(cell.effect()), PairText.number(cell.normalised()),
-                            "%.4g".formatted(cell.kl())));
+                    PatchPrinter::line);
         }
         strongest(ONE.formatted(Text.fit("strongest", 24), "logit diff.", "effect", "normalised", "KL"));
+    }
+
+    /** Prints the strongest neurons at positions, of those that a sieve has chosen. */
+    void print(Baseline baseline, NeuronEstimates estimates, Map<Integer, Grid.Cell> cells) {
+        var pair = estimates.pair();
+        head(new Patching(NeuronSelection.ALL, estimates.direction(), Columns.POSITIONS));
+        text.print(out, pair, baseline);
+        var clean = text.texts(model.encode(pair.clean()));
+        cells.forEach((index, cell) -> {
+            var place = estimates.place(index);
+            var name = place.neuron() + "@" + place.position() + " " + clean.get(place.position());
+            lines.add(new Line(cell.effect(), line(name, cell)));
+        });
+        strongest(ONE.formatted(Text.fit("strongest", 24), "logit diff.", "effect", "normalised", "KL"));
+    }
+
+    private static String line(String name, Grid.Cell cell) {
+        return ONE.formatted(Text.fit(name, 24), PairText.number(cell.difference()), PairText.number(cell.effect()),
+                PairText.number(cell.normalised()), "%.4g".formatted(cell.kl()));
     }
 
     void print(List<Averages> averages) {

@@ -142,9 +142,38 @@ class EdgesCommandTest {
     }
 
     @Test
+    void aSieveComputesFewEdgesAndSaysHowManyItMisses() throws Exception {
+        assertThat(edges(CLEAN, CORRUPTED, "--sieve", "50", "--sample", "100", "--seed", "4", "--top", "1"))
+                .as("%s", err).isZero();
+        var lines = out.toString().lines().toList();
+        assertThat(lines).anySatisfy(line -> assertThat(line).startsWith("embedding>L0.ffn ").contains(" -7.37"))
+                .contains("sieve: 927 edges estimated; computed are the 50 with the largest estimates and 100 drawn at "
+                        + "random (seed 4)");
+        assertThat(lines.getLast()).matches(
+                "recall@50: \\d+\\.\\d %, with 95 % confidence at least \\d+\\.\\d %; rank correlation \\(Spearman\\): 0\\.9\\d\\d");
+        var pairs = file("pairs.jsonl", PAIR, LONGER);
+        var arguments = new String[] {"--pairs", pairs, "--select", "L2H5>*", "--sieve", "2", "--json", "--out",
+                directory.resolve("sieved") + "/", "--resume"};
+        assertThat(edges(arguments)).as("%s", err).isZero();
+        assertThat(json().at("/sieve/recall").asDouble()).isBetween(0.0, 1.0)
+                .isEqualTo(json().at("/sieve/recallAtLeast").asDouble()); // all are in the sample
+        assertThat(json().at("/sieve/estimates")).hasSameSizeAs(json().get("edges"));
+        var first = out.toString();
+        assertThat(edges(arguments)).as("%s", err).isZero();
+        assertThat(out.toString()).isEqualTo(first);
+        assertThat(err.toString()).contains("2 of 2 pairs were there already");
+    }
+
+    @Test
     void whatIsWrongIsNamed() throws Exception {
         assertWrong("edges: 1 prompts (expected: CLEAN and CORRUPTED; or --pairs alone)", CLEAN);
         assertWrong("--direction: both (expected: denoise or noise)", CLEAN, CORRUPTED, "--direction", "both");
+        assertWrong("--measure: kl, with --sieve (expected: none", CLEAN, CORRUPTED, "--sieve", "5", "--measure", "kl");
+        assertWrong("--sieve: 0 (expected: at least 1)", CLEAN, CORRUPTED, "--sieve", "0");
+        assertWrong("--sample: 1 (expected: at least 2", CLEAN, CORRUPTED, "--sieve", "5", "--sample", "1");
+        assertWrong("--seed: no sieve (expected: --sieve N, too)", CLEAN, CORRUPTED, "--seed", "5");
+        assertWrong("--part: with --sieve (expected: one process", CLEAN, CORRUPTED, "--sieve", "5", "--out",
+                directory.resolve("part") + "/", "--part", "1/2");
         assertWrong("--top: -1 (expected: at least 0)", CLEAN, CORRUPTED, "--top", "-1");
         assertWrong("line 2: edge: L1.ffn>L1H2.q (expected: a sender that comes before the receiver)", CLEAN, CORRUPTED,
                 "--edges", file("wrong.txt", "*>logits", "L1.ffn>L1H2.q"));

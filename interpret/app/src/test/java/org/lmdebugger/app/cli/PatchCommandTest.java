@@ -334,6 +334,21 @@ class PatchCommandTest {
     }
 
     @Test
+    void aSieveOfNeuronsComputesFewOfThemAndSaysHowManyItMisses() throws Exception {
+        var arguments = new String[] {CLEAN, CORRUPTED, "--sites", "neurons", "--sieve", "30", "--sample", "50",
+                "--direction", "noise"};
+        assertThat(patch(arguments)).as("%s", err).isZero();
+        var lines = out.toString().lines().toList();
+        assertThat(lines).contains("sieve: 6,144 effects of neurons at positions estimated; computed are the 30 with the "
+                + "largest estimates and 50 drawn at random (seed 0)");
+        assertThat(lines.getLast()).matches(
+                "recall@30: \\d+\\.\\d %, with 95 % confidence at least \\d+\\.\\d %; rank correlation \\(Spearman\\): 0\\.\\d{3}");
+        assertThat(patch(Stream.concat(Stream.of(arguments), Stream.of("--json")).toArray(String[]::new))).isZero();
+        assertThat(json().get("neurons")).hasSameSizeAs(json().at("/sieve/estimates")).hasSizeBetween(50, 80);
+        assertThat(json().at("/neurons/0/neuron").asText()).matches("L\\dD\\d+");
+    }
+
+    @Test
     void promptsAndOptionsThatDoNotFitAreRefusedInOneSentence() {
         refused("patch: 1 prompts (expected: CLEAN and CORRUPTED; or --pairs alone)", CLEAN);
         refused("patch: 2 prompts, --pairs", CLEAN, CORRUPTED, "--pairs", "pairs.jsonl");
@@ -343,6 +358,12 @@ class PatchCommandTest {
         refused("token: \" Rumpelstiltskin\" (expected: one token, but it is ", CLEAN, CORRUPTED, "--answer",
                 " Rumpelstiltskin");
         refused("sites: links (expected: neurons, heads", CLEAN, CORRUPTED, "--sites", "pre,links");
+        for (var wrong : List.of(List.of("--sites", "pre,neurons"), List.of("--sites", "neurons", "--at", "all"),
+                List.of("--sites", "neurons", "--edit", "L1H1=0"), List.of("--sites", "neurons", "--out", "x.csv"))) {
+            refused("(expected: --sites neurons of one pair, at each position, without edits and --out)",
+                    Stream.concat(Stream.of(CLEAN, CORRUPTED, "--sieve", "5"), wrong.stream())
+                            .toArray(String[]::new));
+        }
         refused("sites: nonsense (expected: ", CLEAN, CORRUPTED, "--sites", "nonsense");
         refused("sites: heads:L4 (expected: L0 to L3 in this model)", CLEAN, CORRUPTED, "--sites", "heads:L4");
         refused("--direction: both (expected: denoise or noise)", CLEAN, CORRUPTED, "--direction", "both");

@@ -14,7 +14,6 @@ import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.edge.Receiver.Input;
 import org.lmdebugger.model.Backward;
 import org.lmdebugger.model.Gpt2;
-import org.lmdebugger.model.Site;
 
 /** One backward pass of a base run that gives the first-order effects of all edges; {@link EdgeEstimates} has the formula. */
 final class EdgeAttribution {

@@ -24,7 +24,7 @@ final class Binomial {
         return high;
     }
 
-    /** Returns the probability that at most so many are found, for 0 < p < 1. */
+    /** Returns the probability that at most so many are found; p is neither 0 nor 1. */
     private static double atMost(int found, int draws, double p) {
         double logarithm = draws * Math.log1p(-p); // of the probability of i
         double sum = Math.exp(logarithm);

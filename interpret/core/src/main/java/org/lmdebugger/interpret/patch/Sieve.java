@@ -14,8 +14,9 @@ import java.util.stream.IntStream;
  * @param estimates of all effects
  * @param best      the indices of the largest estimates, largest first; of equal ones the first
  * @param sample    the indices of those that are drawn, ascending
+ * @param seed      that they are drawn by
  */
-public record Sieve(double[] estimates, int[] best, int[] sample) {
+public record Sieve(double[] estimates, int[] best, int[] sample, long seed) {
     /** With which the true recall is at least {@link Quality#recallAtLeast}. */
     public static final double CONFIDENCE = 0.95;
 
@@ -50,7 +51,7 @@ public record Sieve(double[] estimates, int[] best, int[] sample) {
         var order = IntStream.range(0, estimates.length).boxed()
                 .sorted(Comparator.comparingDouble(i -> -Math.abs(estimates[i]))).mapToInt(i -> i).toArray();
         return new Sieve(estimates.clone(), Arrays.copyOf(order, Math.min(best, order.length)),
-                draw(order.length, Math.min(sample, order.length), seed));
+                draw(order.length, Math.min(sample, order.length), seed), seed);
     }
 
     /** Returns some of the numbers below {@code count}, each set of them as likely: the first of a shuffle. */
