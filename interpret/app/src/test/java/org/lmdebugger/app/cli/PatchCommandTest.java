@@ -360,8 +360,8 @@ class PatchCommandTest {
         refused("sites: links (expected: neurons, heads", CLEAN, CORRUPTED, "--sites", "pre,links");
         for (var wrong : List.of(List.of("--sites", "pre,neurons"), List.of("--sites", "neurons", "--at", "all"),
                 List.of("--sites", "neurons", "--edit", "L1H1=0"), List.of("--sites", "neurons", "--out", "x.csv"))) {
-            refused("(expected: --sites neurons of one pair, at each position, without edits and --out)",
-                    Stream.concat(Stream.of(CLEAN, CORRUPTED, "--sieve", "5"), wrong.stream())
+            refused("--sieve: with --sites %s (expected: --sites neurons of one pair, at each position, without edits "
+                    .formatted(wrong.get(1)) + "and --out)", Stream.concat(Stream.of(CLEAN, CORRUPTED, "--sieve", "5"), wrong.stream())
                             .toArray(String[]::new));
         }
         refused("sites: nonsense (expected: ", CLEAN, CORRUPTED, "--sites", "nonsense");
