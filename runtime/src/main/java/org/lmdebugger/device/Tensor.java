@@ -66,8 +66,9 @@ public final class Tensor implements AutoCloseable {
      */
     public Tensor reshape(long newRows, long newColumns) {
         if (Math.multiplyExact(newRows, newColumns) != rows * columns || stride != columns && rows > 1) {
-            throw new IllegalArgumentException("shape: [%d, %d], of rows %d elements apart, as [%d, %d] (expected: as many "
-                    .formatted(rows, columns, stride, newRows, newColumns) + "elements, and no gaps)");
+            throw new IllegalArgumentException(
+                    "shape: [%d, %d], of rows %d elements apart, as [%d, %d] (expected: as many "
+                            .formatted(rows, columns, stride, newRows, newColumns) + "elements, and no gaps)");
         }
         return new Tensor(memory, type, offset, newRows, newColumns, newColumns, false, readOnly);
     }

@@ -117,13 +117,16 @@ class EdgeEstimatesTest {
             var change = change(edge.sender());
             var receiver = edge.receiver();
             boolean logits = receiver.input() == Input.LOGITS;
-            var site = logits ? Site.RESIDUAL_POST : receiver.input() == Input.FFN ? Site.COEFFICIENTS
-                    : Site.valueOf(Map.of(Input.Q, "QUERY", Input.K, "KEY", Input.V, "VALUE").get(receiver.input()));
+            var site = logits ? Site.RESIDUAL_POST
+                    : receiver.input() == Input.FFN ? Site.COEFFICIENTS
+                            : Site.valueOf(
+                                    Map.of(Input.Q, "QUERY", Input.K, "KEY", Input.V, "VALUE").get(receiver.input()));
             var place = new Place(site, logits ? model.config().layers() - 1 : receiver.layer());
             var last = reference.logits(ids, new int[] {3, 7, 11}, (at, layer, rows) -> {
                 for (int t = 0; new Place(at, layer).equals(place) && t < rows.length; t++) {
-                    var read = base.get(logits ? place : new Place(receiver.input() == Input.FFN ? Site.RESIDUAL_MID
-                            : Site.RESIDUAL_PRE, layer))[t].clone();
+                    var read = base.get(logits ? place
+                            : new Place(receiver.input() == Input.FFN ? Site.RESIDUAL_MID
+                                    : Site.RESIDUAL_PRE, layer))[t].clone();
                     for (int i = 0; i < read.length; i++) {
                         read[i] += share * change[t][i];
                     }
@@ -154,7 +157,8 @@ class EdgeEstimatesTest {
                 change[t] = new double[from.length];
                 int width = from.length / model.config().heads();
                 var matrix = sender.kind() == Sender.Kind.HEAD
-                        ? model.layer(sender.layer()).attentionOut().rows((long) sender.head() * width, width).toFloats()
+                        ? model.layer(sender.layer()).attentionOut().rows((long) sender.head() * width, width)
+                                .toFloats()
                         : null;
                 for (int i = 0; i < from.length; i++) {
                     if (matrix == null) {

@@ -85,8 +85,9 @@ final class EdgesCommand extends ModelCommand {
         pairs.check();
         sieve.check(output);
         if (sieve.isGiven() && measure.measure().isPresent()) {
-            throw new IllegalArgumentException("--measure: %s, with --sieve (expected: none, as the logit difference is estimated)"
-                    .formatted(measure.measure().get()));
+            throw new IllegalArgumentException(
+                    "--measure: %s, with --sieve (expected: none, as the logit difference is estimated)"
+                            .formatted(measure.measure().get()));
         }
         return model.with(debugger -> pairs.isDataSet() ? many(debugger, way, pairs.lines())
                 : one(debugger, way, pairs.pair(debugger)));
@@ -111,7 +112,8 @@ final class EdgesCommand extends ModelCommand {
         var effects = patching(debugger, way, sieved.map(Sieved::edges).orElse(edges)).effects(pair);
         var numbers = effects.cells().stream().map(cell -> cell.effect()).toList();
         draw(effects.edges(), numbers);
-        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger, printer -> printer.print(pair, effects), sieved,
+        print(() -> EdgeJson.of(debugger, pair, effects, measure.measure()), debugger,
+                printer -> printer.print(pair, effects), sieved,
                 effects.edges(), numbers);
         return 0;
     }
@@ -122,7 +124,8 @@ final class EdgesCommand extends ModelCommand {
         var averages = patching(debugger, way, sieved.map(Sieved::edges).orElse(edges)).averages(lines);
         var numbers = averages.cells().stream().map(cell -> cell.effect().mean()).toList();
         draw(averages.edges(), numbers);
-        print(() -> EdgeJson.of(debugger, averages, measure.measure()), debugger, printer -> printer.print(averages), sieved,
+        print(() -> EdgeJson.of(debugger, averages, measure.measure()), debugger, printer -> printer.print(averages),
+                sieved,
                 averages.edges(), numbers);
         return 0;
     }

@@ -15,7 +15,8 @@ final class SieveOptions {
     private Integer best;
 
     @Option(names = "--sample", paramLabel = "K",
-            description = "With --sieve: how many are drawn at random from all, and computed exactly (default: " + SAMPLE
+            description = "With --sieve: how many are drawn at random from all, and computed exactly (default: "
+                    + SAMPLE
                     + "). More of them judge the recall more closely.")
     private Integer sample;
 
@@ -63,8 +64,10 @@ final class SieveOptions {
     /** Prints a choice and its quality. @param things that effects are of */
     static void print(PrintWriter out, String things, Sieve sieve, Sieve.Quality quality) {
         out.println();
-        out.println("sieve: %,d %s estimated; computed are the %,d with the largest estimates and %,d drawn at random (seed %d)"
-                .formatted(sieve.estimates().length, things, sieve.best().length, sieve.sample().length, sieve.seed()));
+        out.println(
+                "sieve: %,d %s estimated; computed are the %,d with the largest estimates and %,d drawn at random (seed %d)"
+                        .formatted(sieve.estimates().length, things, sieve.best().length, sieve.sample().length,
+                                sieve.seed()));
         out.println("recall@%,d: %s, with %.0f %% confidence at least %s; rank correlation (Spearman): %s"
                 .formatted(sieve.best().length, percent(quality.recall()), 100 * Sieve.CONFIDENCE,
                         percent(quality.recallAtLeast()), number(quality.rankCorrelation())));

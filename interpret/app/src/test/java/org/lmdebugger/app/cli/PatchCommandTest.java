@@ -339,8 +339,9 @@ class PatchCommandTest {
                 "--direction", "noise"};
         assertThat(patch(arguments)).as("%s", err).isZero();
         var lines = out.toString().lines().toList();
-        assertThat(lines).contains("sieve: 6,144 effects of neurons at positions estimated; computed are the 30 with the "
-                + "largest estimates and 50 drawn at random (seed 0)");
+        assertThat(lines)
+                .contains("sieve: 6,144 effects of neurons at positions estimated; computed are the 30 with the "
+                        + "largest estimates and 50 drawn at random (seed 0)");
         assertThat(lines.getLast()).matches(
                 "recall@30: \\d+\\.\\d %, with 95 % confidence at least \\d+\\.\\d %; rank correlation \\(Spearman\\): 0\\.\\d{3}");
         assertThat(patch(Stream.concat(Stream.of(arguments), Stream.of("--json")).toArray(String[]::new))).isZero();
@@ -361,7 +362,8 @@ class PatchCommandTest {
         for (var wrong : List.of(List.of("--sites", "pre,neurons"), List.of("--sites", "neurons", "--at", "all"),
                 List.of("--sites", "neurons", "--edit", "L1H1=0"), List.of("--sites", "neurons", "--out", "x.csv"))) {
             refused("--sieve: with --sites %s (expected: --sites neurons of one pair, at each position, without edits "
-                    .formatted(wrong.get(1)) + "and --out)", Stream.concat(Stream.of(CLEAN, CORRUPTED, "--sieve", "5"), wrong.stream())
+                    .formatted(wrong.get(1)) + "and --out)",
+                    Stream.concat(Stream.of(CLEAN, CORRUPTED, "--sieve", "5"), wrong.stream())
                             .toArray(String[]::new));
         }
         refused("sites: nonsense (expected: ", CLEAN, CORRUPTED, "--sites", "nonsense");

@@ -114,7 +114,8 @@ public record NeuronEstimates(Pair pair, Direction direction, int first, int pos
             var patching = new Patching(NeuronSelection.of(neurons), direction, Columns.ROLES);
             var grid = PatchPlan.of(model, References.NONE, pair.roles(Map.of("chosen", position)), List.of(patching),
                     Sweep.AS_SUITS).grids(
-                            (done, all) -> progress.report(cells.size() + done, sieve.chosen().length)).getFirst();
+                            (done, all) -> progress.report(cells.size() + done, sieve.chosen().length))
+                    .getFirst();
             for (int i = 0; i < neurons.length; i++) {
                 cells.put(indices.get(i), grid.cells().get(grid.parts().indexOf(neurons[i])).getFirst());
             }

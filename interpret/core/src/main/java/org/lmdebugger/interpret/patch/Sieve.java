@@ -78,7 +78,8 @@ public record Sieve(double[] estimates, int[] best, int[] sample, long seed) {
         IntStream.of(best).forEach(i -> isBest[i] = true);
         // of equal effects those that were chosen first: to miss one of equals is no fault
         var largest = IntStream.of(chosen()).boxed().sorted(Comparator
-                .<Integer>comparingDouble(i -> -Math.abs(effects.applyAsDouble(i))).thenComparing(i -> !isBest[i])).toList();
+                .<Integer>comparingDouble(i -> -Math.abs(effects.applyAsDouble(i))).thenComparing(i -> !isBest[i]))
+                .toList();
         int drawn = (int) IntStream.of(sample).filter(i -> !isBest[i]).count();
         int rest = estimates.length - best.length;
         return new Quality(recall(largest, isBest, new Missed(rest, drawn, false)),
