@@ -60,7 +60,7 @@ final class Page implements AutoCloseable {
             const slider = document.querySelector('.edit input[type=range]');
             const amount = slider.value > 0 ? -5 : 5;
             const wanted = amount < 0 ? '−5.00' : '5.00';
-            const isShown = () => [...document.querySelectorAll('#layer-5 .edited')].some(each => each.textContent === wanted);
+            const isShown = () => [...document.querySelectorAll('#layer-1 .edited')].some(each => each.textContent === wanted);
             const act = () => {
                 slider.value = amount;
                 slider.dispatchEvent(new Event('input', { bubbles: true }));
@@ -112,7 +112,7 @@ final class Page implements AutoCloseable {
     static String measure(URI server, int rounds) throws IOException, InterruptedException {
         try (var page = new Page()) {
             page.post(page.session.resolve("url"), "{\"url\": \"%s\"}".formatted(
-                    server.resolve("#/prediction?edit=L5D0%3D5&prompt="
+                    server.resolve("#/prediction?edit=L1D0%3D5&prompt="
                             + URLEncoder.encode(PROMPT, StandardCharsets.UTF_8))));
             if (page.script(SETTLED) != TOKENS) {
                 throw new IOException("the prompt has another number of tokens (expected: %d)".formatted(TOKENS));
