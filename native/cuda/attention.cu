@@ -1,6 +1,6 @@
 // Causal attention, with an online softmax: a block for each query and head, which processes keys in tiles of one key a
-// thread, so that any length fits into shared memory; or, for few keys and heads of 64 or 128 columns, a warp, without
-// barriers. Its two halves for single entries (one query, one head), whose weights are in device memory: a block for each
+// thread, so that any length fits into shared memory; or, for heads of 64 or 128 columns, a warp, without barriers, or eight
+// warps, which divide the keys. Its two halves for single entries (one query, one head), whose weights are in device memory: a block for each
 // entry.
 #include "common.cuh"
 
@@ -78,39 +78,82 @@ attention(View<float> out, View<const float> queries, Context keys, Context valu
     }
 }
 
-constexpr int FEW_KEYS = 128; // which a warp reads one after the other
+constexpr int FEW_KEYS = 128; // which one warp may read
+constexpr int FEW_ROWS = 128; // whose warps leave most of a card idle, so that eight of them share the keys
 
-// Each thread holds W neighbouring columns of a head of 32 * W.
-template <int W>
-__global__ void __launch_bounds__(THREADS)
+// Each thread holds W neighbouring columns of a head of 32 * W. SHARE warps, one or all of a block, divide the keys of a
+// query: each takes some neighbours in turn, so that it waits for memory once for all of these. Their sums are added in
+// order.
+template <int W, int SHARE>
+__global__ void __launch_bounds__(THREADS, 8 / W) // blocks for which there are registers
 attentionByWarps(View<float> out, View<const float> queries, Context keys, Context values, const int32_t* length,
                  int64_t queriesPerSequence, int heads, int64_t rows, float divisor) {
-    int64_t row = (static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / 32) / heads;
+    constexpr int AHEAD = 4;
+    int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
+    int64_t entry = (static_cast<int64_t>(blockIdx.x) * WARPS + warp) / SHARE;
+    int64_t row = entry / heads;
     if (row >= rows) {
         return;
     }
-    int head = static_cast<int>((static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / 32) % heads);
+    int head = static_cast<int>(entry % heads);
     keys.own0 = values.own0 = row / queriesPerSequence * keys.rowsPerSequence;
     int64_t visible = keys.shared + length[0] + row % queriesPerSequence + 1;
-    int column = (head * 32 + static_cast<int>(threadIdx.x % 32)) * W;
+    int column = (head * 32 + lane) * W;
     auto query = load<W>(queries.row(row) + column);
     float max = -FLT_MAX, sum = 0; // finite, as above
     Pack<float, W> mix{};
-    for (int64_t t = 0; t < visible; t++) {
-        auto key = load<W>(keys.row(t) + column);
-        auto value = load<W>(values.row(t) + column);
-        float score = 0;
-        for (int i = 0; i < W; i++) {
-            score += query.at[i] * key.at[i];
+    for (int64_t first = warp % SHARE * AHEAD; first < visible; first += SHARE * AHEAD) {
+        Pack<float, W> key[AHEAD], value[AHEAD];
+        for (int j = 0; j < AHEAD; j++) {
+            int64_t t = first + j < visible ? first + j : first; // the same again has weight 0
+            key[j] = load<W>(keys.row(t) + column);
+            value[j] = load<W>(values.row(t) + column);
         }
-        score = warpSum(score) / divisor;
-        float newMax = fmaxf(max, score);
-        float keep = expf(max - newMax), weight = expf(score - newMax);
-        sum = sum * keep + weight;
+        float score[AHEAD], newMax = max;
+        for (int j = 0; j < AHEAD; j++) {
+            float dot = 0;
+            for (int i = 0; i < W; i++) {
+                dot += query.at[i] * key[j].at[i];
+            }
+            score[j] = first + j < visible ? warpSum(dot) / divisor : -INFINITY;
+            newMax = fmaxf(newMax, score[j]);
+        }
+        float keep = expf(max - newMax);
+        sum *= keep;
         for (int i = 0; i < W; i++) {
-            mix.at[i] = mix.at[i] * keep + weight * value.at[i];
+            mix.at[i] *= keep;
+        }
+        for (int j = 0; j < AHEAD; j++) {
+            float weight = expf(score[j] - newMax);
+            sum += weight;
+            for (int i = 0; i < W; i++) {
+                mix.at[i] += weight * value[j].at[i];
+            }
         }
         max = newMax;
+    }
+    if constexpr (SHARE > 1) {
+        __shared__ float maxima[WARPS], sums[WARPS];
+        __shared__ Pack<float, W> mixes[WARPS][32];
+        maxima[warp] = max;
+        sums[warp] = sum;
+        mixes[warp][lane] = mix;
+        __syncthreads();
+        if (warp > 0) {
+            return;
+        }
+        for (int w = 1; w < WARPS; w++) {
+            max = fmaxf(max, maxima[w]);
+        }
+        sum = 0;
+        mix = {};
+        for (int w = 0; w < WARPS; w++) {
+            float weight = expf(maxima[w] - max);
+            sum += sums[w] * weight;
+            for (int i = 0; i < W; i++) {
+                mix.at[i] += mixes[w][lane].at[i] * weight;
+            }
+        }
     }
     for (int i = 0; i < W; i++) {
         mix.at[i] /= sum;
@@ -227,20 +270,24 @@ int32_t lmdebugger_attention(const lmdebugger_matrix* out, const lmdebugger_matr
         return cudaSuccess;
     }
     int64_t headSize = out->columns / heads;
-    auto byWarps = [&](auto columns) {
-        auto kernel = attentionByWarps<columns>;
-        return LAUNCH(stream, static_cast<unsigned>((out->rows * heads + WARPS - 1) / WARPS), THREADS, kernel,
+    bool shared = out->rows <= FEW_ROWS || prefix_keys->rows + keys->rows / sequences > FEW_KEYS;
+    auto byWarps = [&](auto columns, auto share) {
+        auto kernel = attentionByWarps<columns, share>;
+        return LAUNCH(stream, static_cast<unsigned>((out->rows * heads * share + WARPS - 1) / WARPS), THREADS, kernel,
                       view<float>(out), view<const float>(queries), context(prefix_keys, keys, sequences),
                       context(prefix_values, values, sequences), view<const int32_t>(length).data,
                       out->rows / sequences, heads, out->rows, divisor);
     };
-    if (prefix_keys->rows + keys->rows / sequences <= FEW_KEYS && fours(out) && fours(queries) && fours(prefix_keys)
-            && fours(prefix_values) && fours(keys) && fours(values)) {
+    auto byShare = [&](auto columns) {
+        return shared ? byWarps(columns, std::integral_constant<int, WARPS>())
+                      : byWarps(columns, std::integral_constant<int, 1>());
+    };
+    if (fours(out) && fours(queries) && fours(prefix_keys) && fours(prefix_values) && fours(keys) && fours(values)) {
         if (headSize == 64) {
-            return byWarps(std::integral_constant<int, 2>());
+            return byShare(std::integral_constant<int, 2>());
         }
         if (headSize == 128) {
-            return byWarps(std::integral_constant<int, 4>());
+            return byShare(std::integral_constant<int, 4>());
         }
     }
     int width = 1;

@@ -1,62 +1,10 @@
-// LayerNorm and other row statistics: a block for each row, statistics in FP32, the variance from centred values. The
-// sums of a row are computed again in FP64 if they overflow in FP32.
-#include "common.cuh"
-
-// Σ (x − centre)² over a row, or Σ x with `squares` false.
-template <int W, bool squares, class Sum, class T>
-__device__ Sum rowSum(const T* x, int64_t columns, Sum centre) {
-    Sum sum = 0;
-    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
-        auto pack = load<W>(x + c);
-        for (int i = 0; i < W; i++) {
-            Sum value = number(pack.at[i]) - centre;
-            sum += squares ? value * value : value;
-        }
-    }
-    return blockSum(sum);
-}
-
-__device__ inline float root(float x) { return sqrtf(x); }
-__device__ inline double root(double x) { return sqrt(x); }
-
-template <class Sum>
-struct Statistics {
-    Sum mean;
-    Sum scale; // 1 / √(variance + ε)
-
-    __device__ bool overflowed() const { return !(scale > 0); }
-};
-
-template <int W, class Sum>
-__device__ Statistics<Sum> statistics(const float* x, int64_t columns, float epsilon) {
-    Sum mean = rowSum<W, false, Sum>(x, columns, 0) / columns;
-    return {mean, 1 / root(rowSum<W, true, Sum>(x, columns, mean) / columns + epsilon)};
-}
-
-template <int W, class T, class Sum>
-__device__ void normalise(T* y, const float* x, const float* gain, const float* bias, int64_t columns, Statistics<Sum> of) {
-    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
-        auto in = load<W>(x + c);
-        auto g = load<W>(gain + c);
-        auto b = load<W>(bias + c);
-        Pack<T, W> out;
-        for (int i = 0; i < W; i++) {
-            out.at[i] = rounded<T>((in.at[i] - of.mean) * of.scale * g.at[i] + b.at[i]);
-        }
-        store<W>(y + c, out);
-    }
-}
+// LayerNorm and other row statistics: a block for each row.
+#include "norms.cuh"
 
 template <int W, class T>
 __global__ void __launch_bounds__(THREADS)
 layerNorm(View<T> y, View<const float> x, const float* gain, const float* bias, int64_t columns, float epsilon) {
-    const float* row = x.row(blockIdx.x);
-    auto of = statistics<W, float>(row, columns, epsilon);
-    if (of.overflowed()) {
-        normalise<W>(y.row(blockIdx.x), row, gain, bias, columns, statistics<W, double>(row, columns, epsilon));
-    } else {
-        normalise<W>(y.row(blockIdx.x), row, gain, bias, columns, of);
-    }
+    normalise<W>(y.row(blockIdx.x), x.row(blockIdx.x), gain, bias, columns, epsilon);
 }
 
 // In FP64, one element a thread: a gradient is computed once, where a sweep normalises a thousand times.

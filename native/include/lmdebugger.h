@@ -90,12 +90,15 @@ int32_t lmdebugger_bias_residual(const lmdebugger_matrix *x, const lmdebugger_ma
 /*
  * c = a . b for at most 16 rows of a, and the operation after it: c = c + bias if bias is not null, gelu of that if gelu
  * is 1 (gelu_new) or 2 (by the error function); residual += c + bias, with c the product alone, if residual is not null.
+ * Before it, if x is not null, a, of one row, becomes the LayerNorm of x with gain, norm_bias and epsilon.
  * b F32 or BF16; a is rounded to BF16 for the latter, and to TF32, as lmdebugger_convert rounds, if tf32 is not 0. A row's
  * bits do not depend on the number of rows.
  */
 int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual,
                                 const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias,
-                                int32_t tf32, int32_t gelu, lmdebugger_stream *stream);
+                                const lmdebugger_matrix *x, const lmdebugger_matrix *gain,
+                                const lmdebugger_matrix *norm_bias, float epsilon, int32_t tf32, int32_t gelu,
+                                lmdebugger_stream *stream);
 
 /*
  * Causal attention of `sequences` sequences that share a prefix of P >= 0 positions; each has rows(keys) / sequences

@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 8;
+    static final int ABI = 9;
 
     /** The type of a matrix's elements. */
     public enum Type {
@@ -98,11 +98,21 @@ public final class CudaKernels {
                 stream), x);
     }
 
-    /** @param bias, residual absent if null; gelu is the header's number of an activation, 0 for none */
-    public void multiplyFew(Matrix c, Matrix residual, Matrix a, Matrix b, Matrix bias, boolean tf32, int gelu) {
+    /** A LayerNorm y of x, of one row. */
+    public record Norm(Matrix y, Matrix x, Matrix gain, Matrix bias, float epsilon) {
+    }
+
+    /**
+     * @param norm gives a, or null; also residual and bias may be null
+     * @param gelu the header's number of an activation, 0 for none
+     */
+    public void multiplyFew(Matrix c, Matrix residual, Matrix a, Matrix b, Matrix bias, Norm norm, boolean tf32,
+            int gelu) {
         check("lmdebugger_multiply_few",
-                LmDebugger.lmdebugger_multiply_few(at(0, c), at(1, residual), at(2, a), at(3, b),
-                        at(4, bias), tf32 ? 1 : 0, gelu, stream),
+                LmDebugger.lmdebugger_multiply_few(at(0, c), at(1, residual), at(2, a), at(3, b), at(4, bias),
+                        at(5, norm == null ? null : norm.x), at(6, norm == null ? null : norm.gain),
+                        at(7, norm == null ? null : norm.bias), norm == null ? 0 : norm.epsilon, tf32 ? 1 : 0, gelu,
+                        stream),
                 c);
     }
 

@@ -17,7 +17,7 @@ import java.util.function.Function;
  * depend on what other sessions do, and each row's result depends on that row's inputs alone, but for the sums of a
  * product, which have the rounding of FP32: on a CPU with the kernels of {@code native/cpu} (x86-64, Linux), a row has the
  * same bits alone and beside any others, and on other CPUs beside few. On a GPU, it has the same bits in a
- * {@link #multiply} of up to 16 rows; otherwise the order of sums depends on the product's shape, the number of rows
+ * {@link #multiply} of up to 16 rows and in {@link #attention} of up to 128; otherwise the order of sums depends on the product's shape, the number of rows
  * included. Operands are never rounded by shape: on a GPU in TF32 and BF16, they are rounded to nearest before they are
  * multiplied. Only in {@link Precision#TF32X3} does it depend on the number of rows whether they are split.
  */

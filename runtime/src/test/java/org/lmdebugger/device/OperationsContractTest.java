@@ -212,6 +212,70 @@ class OperationsContractTest extends ContractTest {
         }
     }
 
+    /** A device may compute both at once, and the operation after the product, too; where rows are read in between, it cannot. */
+    @ParameterizedTest
+    @CsvSource({"1, 768, 64", "1, 33, 21", "1, 1600, 40", "2, 48, 260", "17, 48, 30"})
+    void theNormBeforeAProduct(int m, int k, int n) {
+        var noise = Matrix.random(m, k, 1);
+        var gain = Matrix.random(1, k, 2).on(device, scope);
+        var bias = Matrix.random(1, k, 3).on(device, scope);
+        var weights = Matrix.random(k, n, 4).on(device, scope);
+        var after = Matrix.random(1, n, 5).on(device, scope);
+        for (double size : new double[] {1, 1e19}) {
+            var x = Matrix.of(m, k, (r, i) -> size * noise.at(r, i)).on(device, scope);
+            var results = new ArrayList<float[]>();
+            for (boolean read : new boolean[] {false, true}) {
+                var y = empty(m, k);
+                var c = empty(m, n);
+                run(s -> {
+                    s.layerNorm(y, x, gain, bias, 1e-5f);
+                    if (read) {
+                        s.download(new float[m * k], y);
+                    }
+                    s.multiply(c, y, weights);
+                    s.addBias(c, after);
+                });
+                results.add(y.toFloats());
+                results.add(c.toFloats());
+            }
+            assertThat(results.get(0)).isEqualTo(results.get(2));
+            assertThat(results.get(1)).isEqualTo(results.get(3));
+        }
+    }
+
+    /** A product may lie where the norm's row was, be of another row, or be added to the norm's row. */
+    @Test
+    void theNormBeforeAProductIsReadFirst() {
+        int d = 40;
+        var row = Matrix.random(1, d, 1);
+        var gain = Matrix.of(1, d, (r, i) -> 1).on(device, scope);
+        var bias = Matrix.of(1, d, (r, i) -> 0).on(device, scope);
+        var b = Matrix.random(d, d, 2);
+        var weights = b.on(device, scope);
+        var overwritten = row.on(device, scope);
+        var added = row.on(device, scope);
+        var other = Matrix.random(1, d, 3);
+        var c = empty(1, d);
+        var ofOther = empty(1, d);
+        var y = empty(1, d);
+        run(s -> {
+            s.layerNorm(y, overwritten, gain, bias, 1e-5f);
+            s.multiply(overwritten, y, weights);
+            s.layerNorm(y, added, gain, bias, 1e-5f);
+            s.multiply(ofOther, other.on(device, scope), weights);
+            s.multiply(c, y, weights);
+            s.layerNorm(y, added, gain, bias, 1e-5f);
+            s.multiply(c, y, weights);
+            s.biasResidual(added, c, bias);
+        });
+        ToDoubleBiFunction<Integer, Integer> product = (r, i) -> sum(d,
+                j -> (row.at(r, j) - mean(row, r)) / deviation(row, r, 1e-5) * b.at(j, i));
+        assertClose(overwritten, 1e-4, 1e-5, product);
+        assertClose(c, 1e-4, 1e-5, product);
+        assertClose(ofOther, 1e-4, 1e-5, (r, i) -> sum(d, j -> other.at(r, j) * b.at(j, i)));
+        assertClose(added, 1e-4, 1e-5, (r, i) -> row.at(r, i) + product.applyAsDouble(r, i));
+    }
+
     /** The first operand itself, or a product that is not the latest. */
     @Test
     void theOperationAfterAProductMayBelongToAnother() {
@@ -396,7 +460,7 @@ class OperationsContractTest extends ContractTest {
             "4, 16, 5, 1, 9, 0, 4",
             "4, 16, 5, 1, 9, 3, 4", "2, 31, 3, 4, 17, 2, 8", "2, 8, 70, 2, 33, 1, 3", "12, 64, 1, 1, 0, 300, 301",
             "1, 64, 2, 65, 31, 1, 66", "1, 64, 1, 1, 0, 0, 1", "3, 64, 2, 3, 5, 1, 6", "5, 128, 3, 2, 7, 2, 5",
-            "2, 64, 1, 3, 9, 0, 120"})
+            "2, 64, 1, 3, 9, 0, 120", "1, 64, 130, 1, 9, 0, 2", "2, 128, 70, 2, 7, 1, 5", "1, 64, 65, 2, 130, 0, 2"})
     void attention(int heads, int size, int sequences, int queries, int prefix, int length, int capacity) {
         int d = heads * size;
         double divisor = 1.5 * size;
@@ -447,27 +511,50 @@ class OperationsContractTest extends ContractTest {
             "NaN, 3, 4, 2", "Infinity, 3, 4, 2", "-Infinity, 3, 4, 2", "-Infinity, 0, 3, 2", "NaN, 299, 300, 300",
             "Infinity, 0, 1, 300", "-Infinity, 0, 300, 300", "-Infinity, 0, 303, 300"})
     void attentionWithScoresThatAreNotFinite(float score, int from, int to, int prefix) {
-        var q = Matrix.random(3, 8, 1);
-        var pk = Matrix.random(prefix, 8, 2);
-        var pv = Matrix.random(prefix, 8, 3);
-        var k = Matrix.random(3, 8, 4);
-        var v = Matrix.random(3, 8, 5);
+        attentionWithScores(score, from, to, prefix, 4);
+        attentionWithScores(score, from, to, prefix, 64);
+    }
+
+    private void attentionWithScores(float score, int from, int to, int prefix, int size) {
+        int d = 2 * size;
+        var q = Matrix.random(3, d, 1);
+        var pk = Matrix.random(prefix, d, 2);
+        var pv = Matrix.random(prefix, d, 3);
+        var k = Matrix.random(3, d, 4);
+        var v = Matrix.random(3, d, 5);
         for (int r = 0; r < 3; r++) {
-            q.data()[8 * r] = 1; // so that a key's number there is its score
+            Arrays.fill(q.data(), d * r, d * r + size, 0);
+            q.data()[d * r] = 1; // so that a key's number there is its score
         }
         for (int t = from; t < to; t++) {
-            (t < prefix ? pk : k).data()[8 * (t < prefix ? t : t - prefix)] = score;
+            (t < prefix ? pk : k).data()[d * (t < prefix ? t : t - prefix)] = score;
         }
         var expected = attended(2, 1, 0, 2, q, pk, pv, k, v);
-        var out = empty(3, 8);
+        var out = empty(3, d);
         run(s -> s.attention(out, q.on(device, scope), new AttentionContext(2, 1, pk.on(device, scope),
                 pv.on(device, scope), k.on(device, scope), v.on(device, scope), ints(0)), 2));
-        var values = new Matrix(3, 8, out.toFloats());
+        var values = new Matrix(3, d, out.toFloats());
         for (int r = 0; r < 3; r++) {
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < d; i++) {
                 assertThat(values.at(r, i)).as("[%d, %d]", r, i).isCloseTo(expected.applyAsDouble(r, i), within(1e-5));
             }
         }
+    }
+
+    /** Of one row and head, and of several beside it: a device may divide the keys differently. */
+    @Test
+    void aRowsAttentionDoesNotDependOnOtherRows() {
+        var q = Matrix.random(128, 64, 1).on(device, scope);
+        var pk = Matrix.random(20, 64, 2).on(device, scope);
+        var pv = Matrix.random(20, 64, 3).on(device, scope);
+        var k = Matrix.random(128, 64, 4).on(device, scope);
+        var together = empty(128, 64);
+        var alone = empty(1, 64);
+        run(s -> {
+            s.attention(together, q, new AttentionContext(1, 128, pk, pv, k, k, ints(0)), 8);
+            s.attention(alone, q.row(70), new AttentionContext(1, 1, pk, pv, k.row(70), k.row(70), ints(0)), 8);
+        });
+        assertSameRow(alone, together.row(70), 0);
     }
 
     @ParameterizedTest

@@ -818,6 +818,10 @@ public class LmDebugger extends LmDebugger$shared {
             LmDebugger.C_POINTER,
             LmDebugger.C_POINTER,
             LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_FLOAT,
             LmDebugger.C_INT,
             LmDebugger.C_INT,
             LmDebugger.C_POINTER
@@ -831,7 +835,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *norm_bias, float epsilon, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
      * }
      */
     public static FunctionDescriptor lmdebugger_multiply_few$descriptor() {
@@ -841,7 +845,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *norm_bias, float epsilon, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
      * }
      */
     public static MethodHandle lmdebugger_multiply_few$handle() {
@@ -851,7 +855,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *norm_bias, float epsilon, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
      * }
      */
     public static MemorySegment lmdebugger_multiply_few$address() {
@@ -860,16 +864,16 @@ public class LmDebugger extends LmDebugger$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
+     * int32_t lmdebugger_multiply_few(const lmdebugger_matrix *c, const lmdebugger_matrix *residual, const lmdebugger_matrix *a, const lmdebugger_matrix *b, const lmdebugger_matrix *bias, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *norm_bias, float epsilon, int32_t tf32, int32_t gelu, lmdebugger_stream *stream)
      * }
      */
-    public static int lmdebugger_multiply_few(MemorySegment c, MemorySegment residual, MemorySegment a, MemorySegment b, MemorySegment bias, int tf32, int gelu, MemorySegment stream) {
+    public static int lmdebugger_multiply_few(MemorySegment c, MemorySegment residual, MemorySegment a, MemorySegment b, MemorySegment bias, MemorySegment x, MemorySegment gain, MemorySegment norm_bias, float epsilon, int tf32, int gelu, MemorySegment stream) {
         var mh$ = lmdebugger_multiply_few.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lmdebugger_multiply_few", c, residual, a, b, bias, tf32, gelu, stream);
+                traceDowncall("lmdebugger_multiply_few", c, residual, a, b, bias, x, gain, norm_bias, epsilon, tf32, gelu, stream);
             }
-            return (int)mh$.invokeExact(c, residual, a, b, bias, tf32, gelu, stream);
+            return (int)mh$.invokeExact(c, residual, a, b, bias, x, gain, norm_bias, epsilon, tf32, gelu, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

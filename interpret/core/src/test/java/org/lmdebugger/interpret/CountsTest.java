@@ -150,18 +150,18 @@ class CountsTest {
             int readout = 6 + 3 * LAYERS; // rows gathered, then read together
             int dominant = 2 * LAYERS;
             assertThat(device.queue(() -> new Debugger(model).trace(PROMPT))).isEqualTo(
-                    new Queue(FORWARD + 2 * LAYERS + readout + dominant, 5, 7 + 3 * LAYERS, 2));
+                    new Queue(FORWARD + 2 * LAYERS + readout + dominant, 5, 7, 2));
         }
     }
 
-    /** A forward that keeps keys and values, the head, a token that is drawn, and counters that go on. */
+    /** A forward that keeps keys and values together, the head, a token that is drawn, and counters that go on together. */
     @Test
     void aDecodedTokenQueuesNothingButItsForward() {
         try (var device = new CountingDevice(); var model = TestModels.load("sample", device)) {
             var debugger = new Debugger(model);
             var five = device.queue(() -> debugger.generate(PROMPT, 5));
             var six = device.queue(() -> debugger.generate(PROMPT, 6));
-            assertThat(six.minus(five)).isEqualTo(new Queue(FORWARD + 2 * LAYERS + 3 + 4, 0, 2, 1));
+            assertThat(six.minus(five)).isEqualTo(new Queue(FORWARD + LAYERS + 3 + 1, 0, 2, 1));
         }
     }
 

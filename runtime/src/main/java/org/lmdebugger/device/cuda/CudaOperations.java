@@ -28,8 +28,8 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorAccess;
 
 /**
- * Operations on a GPU, queued in this object's stream when they return, products of few rows with the operation after
- * them. All memory is allocated by the constructor.
+ * Operations on a GPU, queued in this object's stream when they return, products of few rows with the operations
+ * before and after them. All memory is allocated by the constructor.
  */
 final class CudaOperations implements Operations, AutoCloseable {
     /** Size of the workspace that cuBLAS recommends for the largest GPUs, in bytes. */
@@ -250,7 +250,9 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon) {
         Arguments.layerNorm(y, x, gain, bias);
-        kernels().layerNorm(matrix(y), matrix(x), matrix(gain), matrix(bias), epsilon);
+        if (!few.layerNorm(y, x, gain, bias, epsilon)) {
+            kernels().layerNorm(matrix(y), matrix(x), matrix(gain), matrix(bias), epsilon);
+        }
     }
 
     @Override

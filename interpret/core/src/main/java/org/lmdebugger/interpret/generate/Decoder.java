@@ -42,11 +42,13 @@ public final class Decoder implements AutoCloseable {
     private final Tensor ids; // [1, B]
     private final Tensor logProbabilities; // [1, B]
     private final Tensor uniforms; // [steps, B]
+    private final Tensor counters; // [1, 2 + 2B], each one more after each step; the next four are its windows
     private final Tensor step; // [1, 1]
     private final Tensor length; // [1, 1]: generated positions in the cache
     private final Tensor positions; // [1, B]
     private final Tensor cacheRows; // [1, B]
-    private final List<AttentionContext> caches = new ArrayList<>(); // by layer
+    private final Tensor keysAndValues; // [B, 2d], side by side
+    private final List<Tensor> caches = new ArrayList<>(); // by layer, of keys and values, side by side
     private final List<BlockRows> rows = new ArrayList<>(); // by layer: they differ in the cache alone
     private final List<LayerEdits> edits = new ArrayList<>();
 
@@ -86,16 +88,24 @@ public final class Decoder implements AutoCloseable {
         logProbabilities = scope.allocate(ElementType.F32, 1, batch);
         uniforms = scope.allocate(ElementType.F32, capacity, batch);
         session.upload(uniforms, uniforms(seeds, capacity));
-        step = scope.vector(session, 0);
-        length = scope.vector(session, 0);
-        positions = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength).toArray());
-        cacheRows = scope.vector(session, IntStream.range(0, batch).map(b -> b * capacity).toArray());
+        keysAndValues = queryKeyValue.columns(d, 2 * d);
+        var first = new int[2 + 2 * batch]; // before the first step, the choice of a token adds one to each
+        first[1] = -1;
+        for (int b = 0; b < batch; b++) {
+            first[2 + b] = promptLength - 1;
+            first[2 + batch + b] = b * capacity - 1;
+        }
+        counters = scope.vector(session, first);
+        step = counters.columns(0, 1);
+        length = counters.columns(1, 1);
+        positions = counters.columns(2, batch);
+        cacheRows = counters.columns(2 + batch, batch);
         for (int l = 0; l < model.config().layers(); l++) {
-            var cache = new AttentionContext(model.config().heads(), batch, prompt.keys(l), prompt.values(l),
-                    scope.allocate(ElementType.F32, (long) batch * capacity, d),
-                    scope.allocate(ElementType.F32, (long) batch * capacity, d), length);
+            var cache = scope.allocate(ElementType.F32, (long) batch * capacity, 2 * d);
             caches.add(cache);
-            rows.add(BlockRows.of(x, queryKeyValue, normed, out, coefficients, cache));
+            rows.add(BlockRows.of(x, queryKeyValue, normed, out, coefficients,
+                    new AttentionContext(model.config().heads(), batch, prompt.keys(l), prompt.values(l),
+                            cache.columns(0, d), cache.columns(d, d), length)));
             prepareEdits(l);
         }
         var lastRow = scope.vector(session, IntStream.range(0, batch).map(b -> promptLength - 1).toArray());
@@ -207,15 +217,12 @@ public final class Decoder implements AutoCloseable {
     private void choose() {
         model.readLogits(session, logits, x, normed);
         session.sample(ids, logProbabilities, logits, options.sampling(), uniforms, step);
-        session.increment(step);
+        session.increment(counters);
     }
 
     private void step() {
         model.embed(session, x, ids, positions);
         model.forward(session, 0, rows::get, this::at);
-        session.increment(length);
-        session.increment(positions);
-        session.increment(cacheRows);
         choose();
     }
 
@@ -224,8 +231,7 @@ public final class Decoder implements AutoCloseable {
             applySteps(site, layer, at);
         }
         switch (site) {
-            case KEY -> session.scatterRows(caches.get(layer).keys(), at, cacheRows);
-            case VALUE -> session.scatterRows(caches.get(layer).values(), at, cacheRows);
+            case VALUE -> session.scatterRows(caches.get(layer), keysAndValues, cacheRows);
             case COEFFICIENTS -> applyEdits(layer, at);
             default -> {}
         }

@@ -1,6 +1,5 @@
 package org.lmdebugger.interpret.trace;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -118,12 +117,13 @@ public final class Tracer implements AutoCloseable {
     private List<List<List<Trace.SubUpdate>>> readDominant(Activations run, int[] targets, OptionalInt against) {
         int p = positions.length;
         var gathered = scope.allocate(ElementType.F32, p, model.config().feedForwardWidth());
-        var neurons = scope.allocate(ElementType.I32, p, top);
-        var coefficients = scope.allocate(ElementType.F32, p, top);
-        var scores = scope.allocate(ElementType.F32, p, top);
-        var direct = scope.allocate(ElementType.F32, p, top);
+        int layers = model.config().layers();
+        var neurons = scope.allocate(ElementType.I32, (long) layers * p, top);
+        var coefficients = scope.allocate(ElementType.F32, (long) layers * p, top);
+        var scores = scope.allocate(ElementType.F32, (long) layers * p, top);
+        var direct = scope.allocate(ElementType.F32, (long) layers * p, top);
         var last = scope.allocate(ElementType.F32, p, model.config().width());
-        session.gatherRows(last, run.residualPost(model.config().layers() - 1), positionRows);
+        session.gatherRows(last, run.residualPost(layers - 1), positionRows);
         var reader = logitReader(last, targets);
         if (against.isPresent()) {
             var others = logitReader(last, IntStream.generate(against::getAsInt).limit(p).toArray());
@@ -132,15 +132,17 @@ public final class Tracer implements AutoCloseable {
             session.shiftResidual(reader, scope.vector(session, minusOne),
                     scope.vector(session, IntStream.range(0, p).toArray()), others);
         }
-        var read = new ArrayList<Dominant>();
-        for (int l = 0; l < model.config().layers(); l++) {
+        for (int l = 0; l < layers; l++) {
+            long first = (long) l * p;
+            var some = neurons.rows(first, p);
+            var theirs = coefficients.rows(first, p);
             session.gatherRows(gathered, run.coefficients(l), positionRows);
-            session.dominant(neurons, coefficients, scores, gathered, model.layer(l).valueNorms());
-            session.contributions(direct, neurons, coefficients, model.layer(l).ffnOut(), reader);
-            read.add(new Dominant(ints(neurons), floats(coefficients), floats(scores), floats(direct)));
+            session.dominant(some, theirs, scores.rows(first, p), gathered, model.layer(l).valueNorms());
+            session.contributions(direct.rows(first, p), some, theirs, model.layer(l).ffnOut(), reader);
         }
+        var read = new Dominant(ints(neurons), floats(coefficients), floats(scores), floats(direct));
         session.await();
-        return IntStream.range(0, read.size()).mapToObj(l -> subUpdates(l, read.get(l))).toList();
+        return IntStream.range(0, layers).mapToObj(l -> subUpdates(l, read)).toList();
     }
 
     /** Returns the direction that the logit of a row's token reads in it, [P, d]. */
@@ -151,12 +153,13 @@ public final class Tracer implements AutoCloseable {
         return reader;
     }
 
-    /** What is read of a layer, by position and rank; filled when it has arrived. */
+    /** The dominant sub-updates, by layer, position and rank; filled when they have arrived. */
     private record Dominant(int[] neurons, float[] coefficients, float[] scores, float[] direct) {
     }
 
     private List<List<Trace.SubUpdate>> subUpdates(int layer, Dominant of) {
-        return IntStream.range(0, positions.length).mapToObj(i -> IntStream.range(i * top, (i + 1) * top)
+        int first = layer * positions.length;
+        return IntStream.range(first, first + positions.length).mapToObj(i -> IntStream.range(i * top, (i + 1) * top)
                 .mapToObj(j -> new Trace.SubUpdate(layer, of.neurons[j], of.coefficients[j], of.scores[j], of.direct[j],
                         OptionalDouble.empty()))
                 .toList()).toList();
