@@ -3,6 +3,7 @@ package org.lmdebugger.interpret;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -27,6 +28,8 @@ import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.values.ValueVectors;
+import org.lmdebugger.progress.Progress;
 
 /** The counts that make it fast: GEMMs, bytes of weights that they read, bytes that Java allocates. */
 class CountsTest {
@@ -108,6 +111,20 @@ class CountsTest {
             assertThat(counts).isEqualTo(new Counts(1, HEAD_BYTES));
             assertThat(device.operations).filteredOn(name -> !name.startsWith("multiply")).containsExactly("topK",
                     "download", "download");
+        }
+    }
+
+    /** A tile for each layer; one wait for each, not before the next one's product is queued; and one for the gain. */
+    @Test
+    void allValueVectorsAreProjectedWhileTheHostTakesTheTileBefore() {
+        try (var device = new CountingDevice(); var model = TestModels.load("sample", device);
+                var arena = Arena.ofConfined()) {
+            var vectors = new ValueVectors(model);
+            var memory = arena.allocate(vectors.byteSize(5));
+            assertThat(device.queue(() -> vectors.project(5, ValueVectors.Reading.RAW, memory, Progress.NONE)))
+                    .isEqualTo(new Queue(3 * LAYERS, 0, 1 + 4 * LAYERS, 1 + LAYERS));
+            assertThat(device.operations.subList(0, device.operations.indexOf("await")))
+                    .filteredOn("multiplyTransposed"::equals).hasSize(2);
         }
     }
 

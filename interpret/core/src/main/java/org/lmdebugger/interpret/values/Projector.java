@@ -1,5 +1,6 @@
 package org.lmdebugger.interpret.values;
 
+import org.jspecify.annotations.Nullable;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Tensor;
@@ -28,14 +29,25 @@ final class Projector implements AutoCloseable {
     private final Tensor ids; // [tile, k]
     private final Tensor logits; // [tile, k]
     private final Rescoring rescoring; // null where products are not rounded
+    private final Sink sink;
+    private @Nullable Arriving arriving;
 
     /** Takes one side of what n vectors say, from vector {@code first} on. Shapes: ids and logits [n, k]. */
     interface Sink {
         void put(int first, boolean bottom, int[] ids, float[] logits);
     }
 
+    /** A tile's results, on their way to the host. */
+    private record Arriving(int first, Side top, Side bottom) {
+    }
+
+    /** One side of n vectors, [n, k]. */
+    private record Side(int[] ids, float[] logits) {
+    }
+
     /** @param most how many vectors will come at a time, at most */
-    Projector(Gpt2 model, Operations session, int k, Reading reading, long most) {
+    Projector(Gpt2 model, Operations session, int k, Reading reading, long most, Sink sink) {
+        this.sink = sink;
         this.model = model;
         this.session = session;
         this.k = k;
@@ -64,10 +76,10 @@ final class Projector implements AutoCloseable {
     }
 
     /**
-     * Gives what at most a tile of {@code vectors} [n, d] say to {@code sink}; the first of them is vector {@code
-     * first}.
+     * Projects at most a tile of {@code vectors} [n, d], of which the first is vector {@code first}. While the device does
+     * so, the sink takes what the tile before says.
      */
-    void project(Tensor vectors, int first, Sink sink) {
+    void project(Tensor vectors, int first) {
         int n = (int) vectors.rows();
         var part = products.rows(0, n);
         var read = read(vectors);
@@ -78,9 +90,29 @@ final class Projector implements AutoCloseable {
             return;
         }
         session.topK(ids.rows(0, n), logits.rows(0, n), part);
-        put(first, n, false, sink);
+        var before = arrived();
+        var top = fetch(n);
         session.bottomK(ids.rows(0, n), logits.rows(0, n), part);
-        put(first, n, true, sink);
+        arriving = new Arriving(first, top, fetch(n));
+        put(before);
+    }
+
+    private Side fetch(int n) {
+        return new Side(Vectors.fetchInts(session, ids.rows(0, n)), Vectors.fetch(session, logits.rows(0, n)));
+    }
+
+    /** Gives the sink what the last tile says. */
+    void finish() {
+        put(arrived());
+    }
+
+    private @Nullable Arriving arrived() {
+        if (arriving != null) {
+            session.await();
+        }
+        var arrived = arriving;
+        arriving = null;
+        return arrived;
     }
 
     /**
@@ -107,10 +139,11 @@ final class Projector implements AutoCloseable {
         return to;
     }
 
-    private void put(int first, int n, boolean bottom, Sink sink) {
-        var someIds = new int[n * k];
-        session.download(someIds, ids.rows(0, n));
-        sink.put(first, bottom, someIds, Overflow.finite(Vectors.download(session, logits.rows(0, n))));
+    private void put(@Nullable Arriving tile) {
+        if (tile != null) {
+            sink.put(tile.first, false, tile.top.ids, Overflow.finite(tile.top.logits));
+            sink.put(tile.first, true, tile.bottom.ids, Overflow.finite(tile.bottom.logits));
+        }
     }
 
     @Override

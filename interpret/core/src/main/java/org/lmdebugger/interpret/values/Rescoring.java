@@ -31,6 +31,7 @@ final class Rescoring {
     private final Tensor places; // [tile, k], among the candidates
     private final Tensor best; // [tile, k]
     private final Tensor norms; // [1, tile]
+    private final Tensor last; // [tile, 1], the last candidates' rounded products
 
     /**
      * How far a product of two operands may be from what it stands for, relative to their sizes: weights are what they
@@ -62,6 +63,7 @@ final class Rescoring {
         places = scope.allocate(ElementType.I32, tile, k);
         best = scope.allocate(ElementType.F32, tile, k);
         norms = scope.allocate(ElementType.F32, 1, tile);
+        last = scope.allocate(ElementType.F32, tile, 1);
         ones = scope.allocate(ElementType.F32, tile, candidates);
         session.upload(ones, ones(tile * candidates));
         var lengths = scope.allocate(ElementType.F32, 1, vocabulary);
@@ -88,15 +90,15 @@ final class Rescoring {
         session.contributions(someScores, ids.rows(0, n), ones.rows(0, n), model.head(), vectors);
         extremes(bottom, places.rows(0, n), best.rows(0, n), someScores);
         session.rowNorms(norms.columns(0, n), vectors);
-        var someIds = new int[n * candidates];
-        session.download(someIds, ids.rows(0, n));
-        var chosen = new int[n * k];
-        session.download(chosen, places.rows(0, n));
-        var logits = Vectors.download(session, best.rows(0, n));
-        var last = Vectors.download(session, rounded.rows(0, n).columns(candidates - 1, 1));
-        var lengths = Vectors.download(session, norms.columns(0, n));
+        session.copy(last.rows(0, n), rounded.rows(0, n).columns(candidates - 1, 1));
+        var someIds = Vectors.fetchInts(session, ids.rows(0, n));
+        var chosen = Vectors.fetchInts(session, places.rows(0, n));
+        var logits = Vectors.fetch(session, best.rows(0, n));
+        var least = Vectors.fetch(session, last.rows(0, n));
+        var lengths = Vectors.fetch(session, norms.columns(0, n));
+        session.await();
         for (int r = 0; r < n; r++) {
-            double margin = (bottom ? -1 : 1) * ((double) logits[(r + 1) * k - 1] - last[r]);
+            double margin = (bottom ? -1 : 1) * ((double) logits[(r + 1) * k - 1] - least[r]);
             if (candidates == model.config().vocabularySize() || margin > slack * lengths[r]) {
                 for (int j = r * k; j < (r + 1) * k; j++) {
                     chosen[j] = someIds[r * candidates + chosen[j]];

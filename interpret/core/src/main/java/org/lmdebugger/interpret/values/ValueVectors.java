@@ -99,8 +99,9 @@ public final class ValueVectors {
         try (var arena = Arena.ofConfined()) {
             var one = new Projections(this, k, arena.allocate(Projections.byteSize(1, k)));
             model.call(session -> {
-                try (var projector = new Projector(model, session, k, reading, 1)) {
-                    projector.project(row, 0, one::put);
+                try (var projector = new Projector(model, session, k, reading, 1, one::put)) {
+                    projector.project(row, 0);
+                    projector.finish();
                 }
                 return null;
             });
@@ -125,16 +126,21 @@ public final class ValueVectors {
     public Projections project(int k, Reading reading, MemorySegment into, Progress progress) {
         var all = projections(k, into);
         model.call(session -> {
-            try (var projector = new Projector(model, session, k, reading, width)) {
+            try (var projector = new Projector(model, session, k, reading, width, (first, bottom, ids, logits) -> {
+                all.put(first, bottom, ids, logits);
+                if (bottom) { // the second of the two
+                    progress.report(first + ids.length / k, count());
+                }
+            })) {
                 int tiles = Math.ceilDiv(width, projector.tile());
                 for (int l = 0; l < layers; l++) {
                     for (long t = 0; t < tiles; t++) {
                         int from = (int) (width * t / tiles);
                         int to = (int) (width * (t + 1) / tiles);
-                        projector.project(model.layer(l).ffnOut().rows(from, to - from), l * width + from, all::put);
-                        progress.report(l * width + to, count());
+                        projector.project(model.layer(l).ffnOut().rows(from, to - from), l * width + from);
                     }
                 }
+                projector.finish();
             }
             return null;
         });

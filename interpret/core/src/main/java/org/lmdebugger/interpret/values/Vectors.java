@@ -15,6 +15,20 @@ public final class Vectors {
         return to;
     }
 
+    /** Queues a copy of an F32 tensor; the numbers are there after the session's next {@code await}. */
+    static float[] fetch(Operations session, Tensor tensor) {
+        var to = new float[Math.toIntExact(tensor.rows() * tensor.columns())];
+        session.fetch(to, tensor);
+        return to;
+    }
+
+    /** Queues a copy of an I32 tensor, likewise. */
+    static int[] fetchInts(Operations session, Tensor tensor) {
+        var to = new int[Math.toIntExact(tensor.rows() * tensor.columns())];
+        session.fetch(to, tensor);
+        return to;
+    }
+
     public static double dot(float[] a, float[] b) {
         double sum = 0;
         for (int i = 0; i < a.length; i++) {
