@@ -1,5 +1,6 @@
 package org.lmdebugger.bench;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.lang.reflect.Proxy;
@@ -24,6 +25,7 @@ import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
+import org.lmdebugger.interpret.values.ValueVectors;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.progress.Progress;
 
@@ -59,6 +61,10 @@ public final class CountedWork {
             job("trace", device, 200, () -> debugger.trace(PROMPT));
             job("decode 1", device, 100, () -> debugger.generate(PROMPT, 1));
             job("decode 33", device, 100, () -> debugger.generate(PROMPT, 33));
+            var vectors = new ValueVectors(model);
+            var projections = Arena.ofAuto().allocate(vectors.byteSize(50));
+            job("projections", device, 20,
+                    () -> vectors.project(50, ValueVectors.Reading.RAW, projections, Progress.NONE));
             var corpora = new Corpora(Files.createTempDirectory("lmdebugger-bench"), model);
             for (int batches : new int[] {1, 2}) {
                 var texts = Corpus.ofIds(model, Stream.generate(() -> new int[128]).limit(8 * batches), 128);
