@@ -28,14 +28,33 @@ layerNormBackward(View<float> dy, View<const float> x, const float* gain, int64_
 }
 
 template <int W, class T>
-__global__ void __launch_bounds__(THREADS) rowNorms(float* norms, View<const T> x, int64_t columns) {
+__global__ void __launch_bounds__(THREADS) rowNorms(View<float> norms, View<const T> x, int64_t columns) {
     const T* row = x.row(blockIdx.x);
     float norm = root(rowSum<W, true, float>(row, columns, 0));
     if (!(norm < INFINITY)) {
         norm = static_cast<float>(root(rowSum<W, true, double>(row, columns, 0)));
     }
     if (threadIdx.x == 0) {
-        norms[blockIdx.x] = norm;
+        *norms.row(blockIdx.x) = norm;
+    }
+}
+
+template <int W>
+__global__ void __launch_bounds__(THREADS)
+biasNorms(View<float> norms, View<const float> x, const float* bias, int64_t columns) {
+    const float* row = x.row(blockIdx.x);
+    double square = 0;
+    for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
+        auto in = load<W>(row + c);
+        auto b = load<W>(bias + c);
+        for (int i = 0; i < W; i++) {
+            double value = static_cast<double>(in.at[i]) + b.at[i];
+            square += value * value;
+        }
+    }
+    square = blockSum(square);
+    if (threadIdx.x == 0) {
+        *norms.row(blockIdx.x) = static_cast<float>(sqrt(square));
     }
 }
 
@@ -82,6 +101,11 @@ int32_t lmdebugger_layer_norm_backward(const lmdebugger_matrix* dy, const lmdebu
                   view<const float>(gain).data, x->columns, epsilon);
 }
 
+// Returns a view whose rows are the elements of a vector, which is a row or a column.
+static View<float> vector(const lmdebugger_matrix* m) {
+    return {view<float>(m).data, m->columns == 1 ? m->stride : 1};
+}
+
 int32_t lmdebugger_row_norms(const lmdebugger_matrix* norms, const lmdebugger_matrix* x, lmdebugger_stream* stream) {
     if (x->rows == 0) {
         return cudaSuccess;
@@ -90,9 +114,21 @@ int32_t lmdebugger_row_norms(const lmdebugger_matrix* norms, const lmdebugger_ma
         using T = decltype(element);
         return byWidth([&](auto width) {
             auto kernel = rowNorms<width, T>;
-            return LAUNCH(stream, x->rows, THREADS, kernel, view<float>(norms).data, view<const T>(x), x->columns);
+            return LAUNCH(stream, x->rows, THREADS, kernel, vector(norms), view<const T>(x), x->columns);
         }, x);
     });
+}
+
+int32_t lmdebugger_bias_norms(const lmdebugger_matrix* norms, const lmdebugger_matrix* x, const lmdebugger_matrix* bias,
+                              lmdebugger_stream* stream) {
+    if (x->rows == 0) {
+        return cudaSuccess;
+    }
+    return byWidth([&](auto width) {
+        auto kernel = biasNorms<width>;
+        return LAUNCH(stream, x->rows, THREADS, kernel, vector(norms), view<const float>(x),
+                      view<const float>(bias).data, x->columns);
+    }, x, bias);
 }
 
 int32_t lmdebugger_logit_reader(const lmdebugger_matrix* reader, const lmdebugger_matrix* x,

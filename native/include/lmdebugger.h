@@ -24,7 +24,8 @@ enum lmdebugger_type {
     LMDEBUGGER_F32 = 0,
     LMDEBUGGER_I32 = 1,
     LMDEBUGGER_BF16 = 2,
-    LMDEBUGGER_F16 = 3
+    LMDEBUGGER_F16 = 3,
+    LMDEBUGGER_F64 = 4
 };
 
 /* A matrix in device memory, or a window on one. */
@@ -167,8 +168,12 @@ int32_t lmdebugger_softmax_backward(const lmdebugger_matrix *dp, const lmdebugge
 /* to[c, r] = from[r, c]. */
 int32_t lmdebugger_transpose(const lmdebugger_matrix *to, const lmdebugger_matrix *from, lmdebugger_stream *stream);
 
-/* norms[r] = the length of x[r]; x F32 or BF16. */
+/* norms[r] = the length of x[r]; norms [1, R] or [R, 1], x F32 or BF16. */
 int32_t lmdebugger_row_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, lmdebugger_stream *stream);
+
+/* norms[r] = the length of x[r] + bias, computed in F64; norms [1, R] or [R, 1]. */
+int32_t lmdebugger_bias_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, const lmdebugger_matrix *bias,
+                              lmdebugger_stream *stream);
 
 /* The k largest |m| * norms of each row: neurons, coefficients (with their sign) and scores are [R, k]. */
 int32_t lmdebugger_dominant(const lmdebugger_matrix *neurons, const lmdebugger_matrix *coefficients,
@@ -214,6 +219,30 @@ int32_t lmdebugger_sample(const lmdebugger_matrix *ids, const lmdebugger_matrix 
                           const lmdebugger_matrix *logits, const lmdebugger_matrix *uniforms,
                           const lmdebugger_matrix *step, float temperature, int32_t top_k, float top_p,
                           lmdebugger_stream *stream);
+
+/* sums[t] += x[rows[j]] for j = starts[t] ... starts[t + 1] - 1, in this order; sums [T, n] F64, starts [1, T + 1]. */
+int32_t lmdebugger_add_rows(const lmdebugger_matrix *sums, const lmdebugger_matrix *x, const lmdebugger_matrix *starts,
+                            const lmdebugger_matrix *rows, lmdebugger_stream *stream);
+
+/*
+ * Adds the rows of x [R, n], in order, to statistics of its columns: sums and squares [1, n] F64, min and max [1, n],
+ * histograms [n, 64] I32, with two bins an octave on either side of zero.
+ */
+int32_t lmdebugger_accumulate(const lmdebugger_matrix *sums, const lmdebugger_matrix *squares,
+                              const lmdebugger_matrix *min, const lmdebugger_matrix *max,
+                              const lmdebugger_matrix *histograms, const lmdebugger_matrix *x,
+                              lmdebugger_stream *stream);
+
+/*
+ * Merges the largest and smallest numbers of columns of x [R, n] into lists of k <= 32, best first, one of a document:
+ * values, documents (-1 for none) and places [2n, k], the largest of each column and then the smallest; contexts
+ * [2n, k s] of the s numbers around each. x are W windows of R / W rows; windows [W, 2] are the document and the place of
+ * the first row. Equal numbers are ordered by document, then by place. NaN in a column of a window leaves it out.
+ */
+int32_t lmdebugger_merge_extremes(const lmdebugger_matrix *values, const lmdebugger_matrix *documents,
+                                  const lmdebugger_matrix *places, const lmdebugger_matrix *contexts,
+                                  const lmdebugger_matrix *x, const lmdebugger_matrix *windows,
+                                  lmdebugger_stream *stream);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.Device;
@@ -67,7 +68,8 @@ public final class CountedWork {
                     () -> vectors.project(50, ValueVectors.Reading.RAW, projections, Progress.NONE));
             var corpora = new Corpora(Files.createTempDirectory("lmdebugger-bench"), model);
             for (int batches : new int[] {1, 2}) {
-                var texts = Corpus.ofIds(model, Stream.generate(() -> new int[128]).limit(8 * batches), 128);
+                var texts = Corpus.ofIds(model, Stream.generate(() -> IntStream.range(0, 128).toArray())
+                        .limit(8 * batches), 128);
                 job("corpus " + batches, device, 1, () -> {
                     corpora.build("zeros", texts, Progress.NONE);
                     corpora.delete("zeros");
@@ -150,7 +152,9 @@ public final class CountedWork {
                 case "multiply", "multiplyTransposed", "innerProducts" ->
                         "%s %d %d".formatted(shape(arguments[0]), ((Tensor) arguments[1]).columns(),
                                 ((Tensor) arguments[0]).stride());
-                case "measure", "fetch", "download" -> shape(arguments[1]);
+                case "measure", "fetch", "download", "rowNorms", "biasNorms", "accumulate" -> shape(arguments[1]);
+                case "addRows" -> "%s %d".formatted(shape(arguments[1]), ((Tensor) arguments[0]).rows());
+                case "mergeExtremes" -> "%s %d".formatted(shape(arguments[1]), ((Tensor) arguments[2]).rows());
                 case "topK", "bottomK", "sample" -> shape(arguments[2]);
                 case "dominant" -> shape(arguments[3]);
                 default -> shape(arguments[0]);

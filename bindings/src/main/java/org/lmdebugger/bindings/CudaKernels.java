@@ -14,14 +14,15 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 9;
+    static final int ABI = 10;
 
     /** The type of a matrix's elements. */
     public enum Type {
         F32(LmDebugger.LMDEBUGGER_F32()),
         I32(LmDebugger.LMDEBUGGER_I32()),
         BF16(LmDebugger.LMDEBUGGER_BF16()),
-        F16(LmDebugger.LMDEBUGGER_F16());
+        F16(LmDebugger.LMDEBUGGER_F16()),
+        F64(LmDebugger.LMDEBUGGER_F64());
 
         private final int code;
 
@@ -175,6 +176,11 @@ public final class CudaKernels {
         check("lmdebugger_row_norms", LmDebugger.lmdebugger_row_norms(at(0, norms), at(1, x), stream), norms);
     }
 
+    public void biasNorms(Matrix norms, Matrix x, Matrix bias) {
+        check("lmdebugger_bias_norms", LmDebugger.lmdebugger_bias_norms(at(0, norms), at(1, x), at(2, bias), stream),
+                norms);
+    }
+
     public void dominant(Matrix neurons, Matrix coefficients, Matrix scores, Matrix m, Matrix norms) {
         check("lmdebugger_dominant", LmDebugger.lmdebugger_dominant(at(0, neurons), at(1, coefficients), at(2,
                 scores), at(3, m), at(4, norms), stream), neurons);
@@ -214,6 +220,22 @@ public final class CudaKernels {
             float temperature, int topK, float topP) {
         check("lmdebugger_sample", LmDebugger.lmdebugger_sample(at(0, ids), at(1, logProbabilities), at(2,
                 logits), at(3, uniforms), at(4, step), temperature, topK, topP, stream), logits);
+    }
+
+    public void addRows(Matrix sums, Matrix x, Matrix starts, Matrix rows) {
+        check("lmdebugger_add_rows", LmDebugger.lmdebugger_add_rows(at(0, sums), at(1, x), at(2, starts), at(3, rows),
+                stream), x);
+    }
+
+    public void accumulate(Matrix sums, Matrix squares, Matrix min, Matrix max, Matrix histograms, Matrix x) {
+        check("lmdebugger_accumulate", LmDebugger.lmdebugger_accumulate(at(0, sums), at(1, squares), at(2, min),
+                at(3, max), at(4, histograms), at(5, x), stream), x);
+    }
+
+    public void mergeExtremes(Matrix values, Matrix documents, Matrix places, Matrix contexts, Matrix x,
+            Matrix windows) {
+        check("lmdebugger_merge_extremes", LmDebugger.lmdebugger_merge_extremes(at(0, values), at(1, documents),
+                at(2, places), at(3, contexts), at(4, x), at(5, windows), stream), x);
     }
 
     private MemorySegment at(int slot, Matrix matrix) {

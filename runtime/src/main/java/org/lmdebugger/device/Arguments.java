@@ -1,6 +1,7 @@
 package org.lmdebugger.device;
 
 import static org.lmdebugger.device.ElementType.F32;
+import static org.lmdebugger.device.ElementType.F64;
 import static org.lmdebugger.device.ElementType.I32;
 
 /** The argument rules of {@link Operations}, which every device applies before it touches memory. */
@@ -194,7 +195,51 @@ public final class Arguments {
 
     public static void rowNorms(Tensor norms, Tensor x) {
         writable("norms", norms);
-        expect("norms", norms, F32, 1, x.rows());
+        boolean column = norms.columns() == 1;
+        expect("norms", norms, F32, column ? x.rows() : 1, column ? 1 : x.rows());
+    }
+
+    public static void biasNorms(Tensor norms, Tensor x, Tensor bias) {
+        rowNorms(norms, x);
+        activation("x", x);
+        expect("bias", bias, F32, 1, x.columns());
+    }
+
+    public static void addRows(Tensor sums, Tensor x, Tensor starts, Tensor rows) {
+        writable("sums", sums);
+        activation("x", x);
+        expect("sums", sums, F64, sums.rows(), x.columns());
+        expect("starts", starts, I32, 1, sums.rows() + 1);
+        expect("rows", rows, I32, 1, rows.columns());
+    }
+
+    public static void accumulate(ColumnStatistics statistics, Tensor x) {
+        activation("x", x);
+        var n = x.columns();
+        output("sums", statistics.sums(), F64, 1, n);
+        output("squares", statistics.squares(), F64, 1, n);
+        output("min", statistics.min(), F32, 1, n);
+        output("max", statistics.max(), F32, 1, n);
+        output("histograms", statistics.histograms(), I32, n, Histogram.BINS);
+    }
+
+    public static void mergeExtremes(ColumnExtremes extremes, Tensor x, Tensor windows) {
+        activation("x", x);
+        var lists = 2 * x.columns();
+        var k = extremes.values().columns();
+        if (k < 1 || k > ColumnExtremes.MOST) {
+            throw new IllegalArgumentException("k: %d (expected: 1 to %d)".formatted(k, ColumnExtremes.MOST));
+        }
+        output("values", extremes.values(), F32, lists, k);
+        output("documents", extremes.documents(), I32, lists, k);
+        output("places", extremes.places(), I32, lists, k);
+        output("contexts", extremes.contexts(), F32, lists, k * extremes.span());
+        if (extremes.span() % 2 == 0) {
+            throw new IllegalArgumentException(
+                    "contexts: %s (expected: an odd multiple of %d columns)".formatted(extremes.contexts(), k));
+        }
+        expect("windows", windows, I32, windows.rows(), 2);
+        divides("windows", Math.toIntExact(windows.rows()), "rows", x.rows());
     }
 
     public static void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {

@@ -9,7 +9,9 @@ public enum ElementType {
     /** The upper half of an {@link #F32}: weights in files, and GEMM operands where that precision was chosen. */
     BF16(2),
     /** Signed 32-bit integer: token ids, positions, row and neuron numbers. */
-    I32(4);
+    I32(4),
+    /** IEEE 754 double precision: sums over many rows. */
+    F64(8);
 
     private final int bytes;
 

@@ -30,6 +30,9 @@ public interface Operations {
     /** Copies into an F32 tensor; {@code from} may be changed as soon as this returns. */
     void upload(Tensor to, float[] from);
 
+    /** Copies host memory of exactly its size into a tensor of any type; it may be changed as soon as this returns. */
+    void upload(Tensor to, MemorySegment from);
+
     /** Waits for all earlier operations, then copies an I32 tensor. */
     void download(int[] to, Tensor from);
 
@@ -187,8 +190,11 @@ public interface Operations {
 
     // ---- reading it
 
-    /** norms[r] = ‖x[r]‖₂. Shapes: norms [1, R], x [R, d]. */
+    /** norms[r] = ‖x[r]‖₂. Shapes: norms [1, R] or [R, 1], x [R, d]. */
     void rowNorms(Tensor norms, Tensor x);
+
+    /** norms[r] = ‖x[r] + bias‖₂, computed in F64. Shapes: norms [1, R] or [R, 1], x [R, d], bias [1, d]. */
+    void biasNorms(Tensor norms, Tensor x, Tensor bias);
 
     /**
      * The k largest scores |m|·norms of each row, in the order of {@link #topK}; the coefficients keep their sign.
@@ -241,6 +247,30 @@ public interface Operations {
      * Shapes: ids and logProbabilities [1, R], logits [R, V], uniforms [steps, R], step [1, 1].
      */
     void sample(Tensor ids, Tensor logProbabilities, Tensor logits, Sampling sampling, Tensor uniforms, Tensor step);
+
+    // ---- over many rows
+
+    /**
+     * sums[t] += x[rows[j]] for j = starts[t] … starts[t+1]−1, one after the other: so the bits do not depend on how rows
+     * are shared out among calls. Shapes: sums [T, n] F64, x [R, n], starts [1, T+1], rows [1, any].
+     */
+    void addRows(Tensor sums, Tensor x, Tensor starts, Tensor rows);
+
+    /**
+     * Adds the rows of x [R, n] to statistics of its columns, one after the other: the bits do not depend on how rows are
+     * shared out among calls. A column's sums, minimum and maximum become NaN by NaN; its bin is then any.
+     */
+    void accumulate(ColumnStatistics statistics, Tensor x);
+
+    /**
+     * Merges the largest and smallest numbers of the columns of x [R, n] into those so far. The rows are W windows of
+     * consecutive positions of a document, R/W each, and windows[w] = (document, position of the first row). Neither the
+     * order of the windows nor how they are shared out among calls matters, if none comes twice. A window with NaN in a
+     * column adds nothing to that column. Shape: windows [W, 2], W a divisor of R.
+     */
+    void mergeExtremes(ColumnExtremes extremes, Tensor x, Tensor windows);
+
+    // ---- again and again
 
     /**
      * A piece of work to be repeated. It may only compute within the device, on tensors that stay as they are; what

@@ -59,6 +59,15 @@ public class LmDebugger extends LmDebugger$shared {
     public static int LMDEBUGGER_F16() {
         return LMDEBUGGER_F16;
     }
+    private static final int LMDEBUGGER_F64 = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum lmdebugger_type.LMDEBUGGER_F64 = 4
+     * }
+     */
+    public static int LMDEBUGGER_F64() {
+        return LMDEBUGGER_F64;
+    }
 
     private static class lmdebugger_abi {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -1600,6 +1609,69 @@ public class LmDebugger extends LmDebugger$shared {
         }
     }
 
+    private static class lmdebugger_bias_norms {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_bias_norms");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_bias_norms$descriptor() {
+        return lmdebugger_bias_norms.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_bias_norms$handle() {
+        return lmdebugger_bias_norms.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_bias_norms$address() {
+        return lmdebugger_bias_norms.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_bias_norms(const lmdebugger_matrix *norms, const lmdebugger_matrix *x, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_bias_norms(MemorySegment norms, MemorySegment x, MemorySegment bias, MemorySegment stream) {
+        var mh$ = lmdebugger_bias_norms.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_bias_norms", norms, x, bias, stream);
+            }
+            return (int)mh$.invokeExact(norms, x, bias, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lmdebugger_dominant {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LmDebugger.C_INT,
@@ -2114,6 +2186,202 @@ public class LmDebugger extends LmDebugger$shared {
                 traceDowncall("lmdebugger_sample", ids, log_probabilities, logits, uniforms, step, temperature, top_k, top_p, stream);
             }
             return (int)mh$.invokeExact(ids, log_probabilities, logits, uniforms, step, temperature, top_k, top_p, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_add_rows {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_add_rows");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_add_rows(const lmdebugger_matrix *sums, const lmdebugger_matrix *x, const lmdebugger_matrix *starts, const lmdebugger_matrix *rows, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_add_rows$descriptor() {
+        return lmdebugger_add_rows.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_add_rows(const lmdebugger_matrix *sums, const lmdebugger_matrix *x, const lmdebugger_matrix *starts, const lmdebugger_matrix *rows, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_add_rows$handle() {
+        return lmdebugger_add_rows.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_add_rows(const lmdebugger_matrix *sums, const lmdebugger_matrix *x, const lmdebugger_matrix *starts, const lmdebugger_matrix *rows, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_add_rows$address() {
+        return lmdebugger_add_rows.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_add_rows(const lmdebugger_matrix *sums, const lmdebugger_matrix *x, const lmdebugger_matrix *starts, const lmdebugger_matrix *rows, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_add_rows(MemorySegment sums, MemorySegment x, MemorySegment starts, MemorySegment rows, MemorySegment stream) {
+        var mh$ = lmdebugger_add_rows.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_add_rows", sums, x, starts, rows, stream);
+            }
+            return (int)mh$.invokeExact(sums, x, starts, rows, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_accumulate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_accumulate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_accumulate(const lmdebugger_matrix *sums, const lmdebugger_matrix *squares, const lmdebugger_matrix *min, const lmdebugger_matrix *max, const lmdebugger_matrix *histograms, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_accumulate$descriptor() {
+        return lmdebugger_accumulate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_accumulate(const lmdebugger_matrix *sums, const lmdebugger_matrix *squares, const lmdebugger_matrix *min, const lmdebugger_matrix *max, const lmdebugger_matrix *histograms, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_accumulate$handle() {
+        return lmdebugger_accumulate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_accumulate(const lmdebugger_matrix *sums, const lmdebugger_matrix *squares, const lmdebugger_matrix *min, const lmdebugger_matrix *max, const lmdebugger_matrix *histograms, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_accumulate$address() {
+        return lmdebugger_accumulate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_accumulate(const lmdebugger_matrix *sums, const lmdebugger_matrix *squares, const lmdebugger_matrix *min, const lmdebugger_matrix *max, const lmdebugger_matrix *histograms, const lmdebugger_matrix *x, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_accumulate(MemorySegment sums, MemorySegment squares, MemorySegment min, MemorySegment max, MemorySegment histograms, MemorySegment x, MemorySegment stream) {
+        var mh$ = lmdebugger_accumulate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_accumulate", sums, squares, min, max, histograms, x, stream);
+            }
+            return (int)mh$.invokeExact(sums, squares, min, max, histograms, x, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lmdebugger_merge_extremes {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LmDebugger.C_INT,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_merge_extremes");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_merge_extremes(const lmdebugger_matrix *values, const lmdebugger_matrix *documents, const lmdebugger_matrix *places, const lmdebugger_matrix *contexts, const lmdebugger_matrix *x, const lmdebugger_matrix *windows, lmdebugger_stream *stream)
+     * }
+     */
+    public static FunctionDescriptor lmdebugger_merge_extremes$descriptor() {
+        return lmdebugger_merge_extremes.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_merge_extremes(const lmdebugger_matrix *values, const lmdebugger_matrix *documents, const lmdebugger_matrix *places, const lmdebugger_matrix *contexts, const lmdebugger_matrix *x, const lmdebugger_matrix *windows, lmdebugger_stream *stream)
+     * }
+     */
+    public static MethodHandle lmdebugger_merge_extremes$handle() {
+        return lmdebugger_merge_extremes.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lmdebugger_merge_extremes(const lmdebugger_matrix *values, const lmdebugger_matrix *documents, const lmdebugger_matrix *places, const lmdebugger_matrix *contexts, const lmdebugger_matrix *x, const lmdebugger_matrix *windows, lmdebugger_stream *stream)
+     * }
+     */
+    public static MemorySegment lmdebugger_merge_extremes$address() {
+        return lmdebugger_merge_extremes.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lmdebugger_merge_extremes(const lmdebugger_matrix *values, const lmdebugger_matrix *documents, const lmdebugger_matrix *places, const lmdebugger_matrix *contexts, const lmdebugger_matrix *x, const lmdebugger_matrix *windows, lmdebugger_stream *stream)
+     * }
+     */
+    public static int lmdebugger_merge_extremes(MemorySegment values, MemorySegment documents, MemorySegment places, MemorySegment contexts, MemorySegment x, MemorySegment windows, MemorySegment stream) {
+        var mh$ = lmdebugger_merge_extremes.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lmdebugger_merge_extremes", values, documents, places, contexts, x, windows, stream);
+            }
+            return (int)mh$.invokeExact(values, documents, places, contexts, x, windows, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

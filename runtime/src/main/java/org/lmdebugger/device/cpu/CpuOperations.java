@@ -9,6 +9,8 @@ import java.util.function.Function;
 import org.lmdebugger.bindings.HostMemory;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.ColumnExtremes;
+import org.lmdebugger.device.ColumnStatistics;
 import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
@@ -42,6 +44,12 @@ final class CpuOperations implements Operations {
     public void upload(Tensor to, float[] from) {
         Arguments.upload(to, F32, from.length);
         Rows.upload(to, MemorySegment.ofArray(from));
+    }
+
+    @Override
+    public void upload(Tensor to, MemorySegment from) {
+        Arguments.upload(to, to.type(), from.byteSize() / to.type().bytes());
+        Rows.upload(to, from);
     }
 
     @Override
@@ -253,6 +261,12 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public void biasNorms(Tensor norms, Tensor x, Tensor bias) {
+        Arguments.biasNorms(norms, x, bias);
+        share(x.rows(), (from, to) -> Norms.biasNorms(norms, x, bias, from, to));
+    }
+
+    @Override
     public void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
         Arguments.dominant(neurons, coefficients, scores, m, norms);
         share(m.rows(), (from, to) -> Selection.dominant(neurons, coefficients, scores, m, norms, from, to));
@@ -318,6 +332,25 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public void addRows(Tensor sums, Tensor x, Tensor starts, Tensor rows) {
+        Arguments.addRows(sums, x, starts, rows);
+        int parts = (int) Math.min(sums.rows(), 4L * workers.threads());
+        workers.run(part -> Columns.addRows(sums, x, starts, rows, part, parts), parts); // as some have many rows
+    }
+
+    @Override
+    public void accumulate(ColumnStatistics statistics, Tensor x) {
+        Arguments.accumulate(statistics, x);
+        shareColumns(x.columns(), (from, to) -> Columns.accumulate(statistics, x, from, to));
+    }
+
+    @Override
+    public void mergeExtremes(ColumnExtremes extremes, Tensor x, Tensor windows) {
+        Arguments.mergeExtremes(extremes, x, windows);
+        shareColumns(x.columns(), (from, to) -> new Extremes(extremes, x, windows, from, to).merge());
+    }
+
+    @Override
     public Replay record(Runnable work) {
         return new Replay() {
             @Override
@@ -338,6 +371,12 @@ final class CpuOperations implements Operations {
 
     private interface Range {
         void run(long from, long to);
+    }
+
+    /** Divides columns into parts that a worker's arrays have room for. */
+    private void shareColumns(long columns, Range range) {
+        long parts = Math.ceilDiv(columns, Columns.CHUNK);
+        workers.run(part -> range.run(columns * part / parts, columns * (part + 1) / parts), (int) parts);
     }
 
     /** Divides rows evenly, a few parts a worker. Rows are independent, so the division does not change results. */

@@ -9,6 +9,7 @@ import org.lmdebugger.device.Tensor;
 /** Layouts of a tensor's elements in memory, and the vectors that read them. */
 final class Layouts {
     static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfDouble F64 = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     /**
      * The widest vectors. Rule: no operation is called on a loop-carried vector variable, only on a vector that was

@@ -84,8 +84,31 @@ final class Norms {
     static void rowNorms(Tensor norms, Tensor x, long from, long to) {
         MemorySegment ns = CpuMemory.of(norms), xs = CpuMemory.of(x);
         for (long r = from; r < to; r++) {
-            ns.set(F32, norms.byteOffset() + 4 * r, Reductions.norm(xs, row(x, r), x.columns()));
+            ns.set(F32, element(norms, r), Reductions.norm(xs, row(x, r), x.columns()));
         }
+    }
+
+    static void biasNorms(Tensor norms, Tensor x, Tensor bias, long from, long to) {
+        var block = RowBuffers.ofThread();
+        float[] v = block.x, b = block.y;
+        for (long r = from; r < to; r++) {
+            double square = 0;
+            for (long at = 0; at < x.columns(); at += RowBuffers.SIZE) {
+                int n = RowBuffers.count(at, x.columns());
+                RowBuffers.load(v, CpuMemory.of(x), row(x, r) + 4 * at, n);
+                RowBuffers.load(b, CpuMemory.of(bias), bias.byteOffset() + 4 * at, n);
+                for (int i = 0; i < n; i++) {
+                    double number = (double) v[i] + b[i];
+                    square += number * number;
+                }
+            }
+            CpuMemory.of(norms).set(F32, element(norms, r), (float) Math.sqrt(square));
+        }
+    }
+
+    /** Returns where element {@code i} of a vector lies, which is a row or a column. */
+    private static long element(Tensor vector, long i) {
+        return vector.columns() == 1 ? row(vector, i) : vector.byteOffset() + 4 * i;
     }
 
     static void logitReader(Tensor reader, Tensor x, Tensor gain, Tensor head, Tensor tokens, float epsilon) {

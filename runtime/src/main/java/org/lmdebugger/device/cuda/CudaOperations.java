@@ -19,6 +19,8 @@ import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.ColumnExtremes;
+import org.lmdebugger.device.ColumnStatistics;
 import org.lmdebugger.device.Gelu;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
@@ -139,6 +141,12 @@ final class CudaOperations implements Operations, AutoCloseable {
     public void upload(Tensor to, float[] from) {
         Arguments.upload(to, F32, from.length);
         uploadRows(to, MemorySegment.ofArray(from));
+    }
+
+    @Override
+    public void upload(Tensor to, MemorySegment from) {
+        Arguments.upload(to, to.type(), from.byteSize() / to.type().bytes());
+        uploadRows(to, from);
     }
 
     @Override
@@ -377,6 +385,12 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     @Override
+    public void biasNorms(Tensor norms, Tensor x, Tensor bias) {
+        Arguments.biasNorms(norms, x, bias);
+        kernels().biasNorms(matrix(norms), matrix(x), matrix(bias));
+    }
+
+    @Override
     public void dominant(Tensor neurons, Tensor coefficients, Tensor scores, Tensor m, Tensor norms) {
         Arguments.dominant(neurons, coefficients, scores, m, norms);
         kernels().dominant(matrix(neurons), matrix(coefficients), matrix(scores), matrix(m), matrix(norms));
@@ -427,6 +441,26 @@ final class CudaOperations implements Operations, AutoCloseable {
         Arguments.sample(ids, logProbabilities, logits, uniforms, step);
         kernels().sample(matrix(ids), matrix(logProbabilities), matrix(logits), matrix(uniforms), matrix(step),
                 sampling.temperature(), sampling.topK(), sampling.topP());
+    }
+
+    @Override
+    public void addRows(Tensor sums, Tensor x, Tensor starts, Tensor rows) {
+        Arguments.addRows(sums, x, starts, rows);
+        kernels().addRows(matrix(sums), matrix(x), matrix(starts), matrix(rows));
+    }
+
+    @Override
+    public void accumulate(ColumnStatistics statistics, Tensor x) {
+        Arguments.accumulate(statistics, x);
+        kernels().accumulate(matrix(statistics.sums()), matrix(statistics.squares()), matrix(statistics.min()),
+                matrix(statistics.max()), matrix(statistics.histograms()), matrix(x));
+    }
+
+    @Override
+    public void mergeExtremes(ColumnExtremes extremes, Tensor x, Tensor windows) {
+        Arguments.mergeExtremes(extremes, x, windows);
+        kernels().mergeExtremes(matrix(extremes.values()), matrix(extremes.documents()), matrix(extremes.places()),
+                matrix(extremes.contexts()), matrix(x), matrix(windows));
     }
 
     static CudaKernels.Matrix matrix(Tensor tensor) {

@@ -6,7 +6,7 @@ import java.util.stream.IntStream;
 import org.lmdebugger.app.ranking.ExampleSearch.Found;
 import org.lmdebugger.interpret.corpus.Corpora.Entry;
 import org.lmdebugger.interpret.corpus.CorpusStatistics;
-import org.lmdebugger.interpret.corpus.Histogram;
+import org.lmdebugger.device.Histogram;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.model.Gpt2Config;
 import org.lmdebugger.tokenizer.Tokenizer;

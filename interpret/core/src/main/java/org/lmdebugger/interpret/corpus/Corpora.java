@@ -2,17 +2,19 @@ package org.lmdebugger.interpret.corpus;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.MemorySegment;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
 import org.lmdebugger.files.ProcessLock;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.corpus.CorpusFile.Head;
@@ -152,11 +154,13 @@ public final class Corpora implements References {
      * corpus is there already, returns that. An interrupted build of the same corpus goes on where it last saved its
      * state, to the same bits. Of several processes that build one, the others wait.
      *
-     * <p>Host memory: {@link #bytes}. Device memory, beside the weights: 11d+f numbers for each row of a batch.
+     * <p>Device memory, beside the weights: {@link #bytes}, and 11d+f numbers for each row of a batch. Host memory: the
+     * tables of a layer.
      *
      * @param progress of the tokens; an exception ends the build, which can be resumed
      * @throws IllegalArgumentException if the name is none, or the network's numbers are not finite
      * @throws UncheckedIOException     if the folder cannot be written; the last state that was saved stays
+     * @throws OutOfDeviceMemoryException if the device has too little memory for the tables
      */
     public CorpusStatistics build(String name, Corpus corpus, Progress progress) {
         var file = file(name);
@@ -179,12 +183,20 @@ public final class Corpora implements References {
     }
 
     private void compute(Corpus corpus, Path file, Path building, Progress progress) throws IOException {
-        var shape = shape(corpus);
-        var layers = IntStream.range(0, shape.layers()).mapToObj(l -> new LayerSums(shape)).toList();
-        var memory = layers.stream().map(LayerSums::memory).toList();
-        int done = resume(corpus, building, memory);
+        try (var pass = new CorpusPass(model, shape(corpus))) {
+            compute(corpus, pass, file, building, progress);
+        } catch (OutOfDeviceMemoryException failure) {
+            throw new OutOfDeviceMemoryException(
+                    "corpus: %,d bytes of tables beside the model and a batch (expected: a device with as much memory, or "
+                            .formatted(bytes(corpus)) + "a smaller --window): " + failure.getMessage(),
+                    failure);
+        }
+    }
+
+    private void compute(Corpus corpus, CorpusPass pass, Path file, Path building, Progress progress)
+            throws IOException {
+        int done = start(corpus, pass, building);
         long tokens = corpus.windows().stream().limit(done).mapToLong(Corpus.Window::length).sum();
-        var pass = new CorpusPass(model, layers);
         var source = new Batch.Source(corpus);
         long saved = System.nanoTime();
         long due = savedEvery;
@@ -200,32 +212,34 @@ public final class Corpora implements References {
             } finally {
                 if (cancelled || System.nanoTime() - saved >= due) {
                     long start = System.nanoTime();
-                    write(building, corpus, done, memory);
+                    write(building, corpus, done, pass);
                     saved = System.nanoTime();
                     due = savedEvery == 0 ? 0 : Math.max(savedEvery, COMPUTED * (saved - start));
                 }
             }
         }
-        write(file, corpus, done, memory);
+        write(file, corpus, done, pass);
         Files.deleteIfExists(building);
     }
 
-    private void write(Path file, Corpus corpus, int done, List<List<MemorySegment>> memory) throws IOException {
-        CorpusFile.write(file, head(corpus, done), corpus, memory.stream().flatMap(List::stream).toList());
+    private void write(Path file, Corpus corpus, int done, CorpusPass pass) throws IOException {
+        CorpusFile.write(file, head(corpus, done), corpus, shape(corpus), pass::save);
     }
 
-    /** Returns the number of windows that a saved state has, which is copied into {@code memory}; 0 without one. */
-    private int resume(Corpus corpus, Path building, List<List<MemorySegment>> memory) throws IOException {
-        if (!Files.exists(building) || CorpusFile.head(building).filter(head(corpus, 0)::isLike).isEmpty()) {
-            return 0;
+    /** Sets the tables to those of a saved state, or as they are before the first window. Returns its number of windows. */
+    private int start(Corpus corpus, CorpusPass pass, Path building) throws IOException {
+        boolean is = Files.exists(building) && CorpusFile.head(building).filter(head(corpus, 0)::isLike).isPresent();
+        var state = is ? CorpusFile.read(building, this::shape) : Optional.<CorpusFile.Content>empty();
+        try (var arena = Arena.ofConfined()) {
+            var shape = shape(corpus);
+            var layers = state.isPresent() ? state.get().layers()
+                    : Collections.nCopies(shape.layers(), LayerTables.initial(shape, arena));
+            IntStream.range(0, shape.layers()).forEach(l -> pass.restore(l, layers.get(l)));
         }
-        var state = CorpusFile.read(building, this::shape);
-        state.ifPresent(content -> IntStream.range(0, memory.size())
-                .forEach(l -> CorpusFile.copy(content.layers().get(l), memory.get(l))));
         return state.map(content -> content.head().done()).orElse(0);
     }
 
-    /** Returns the host memory that building a corpus takes, and its file, in bytes. */
+    /** Returns the bytes of a corpus' tables, in the device's memory while it is built and in its file afterwards. */
     public long bytes(Corpus corpus) {
         var shape = shape(corpus);
         return shape.layers() * shape.layerBytes();

@@ -150,28 +150,32 @@ final class CorpusFile {
         return (Long.BYTES - at % Long.BYTES) % Long.BYTES;
     }
 
-    /** Copies the sections of a layer from a file into memory. */
-    static void copy(MemorySegment layer, List<MemorySegment> to) {
-        long at = 0;
-        for (var section : to) {
-            at = copy(layer, at, section);
-        }
+    /** The sections of all layers. */
+    interface Layers {
+        /** Copies those of one layer to host memory. */
+        void copy(int l, MemorySegment to);
     }
 
-    /** Writes a file, whole or not at all; one writer at a time. @param layers the sections of all layers */
-    static void write(Path file, Head head, Corpus corpus, List<MemorySegment> layers) throws IOException {
+    /** Writes a file, whole or not at all; one writer at a time. */
+    static void write(Path file, Head head, Corpus corpus, Shape shape, Layers layers) throws IOException {
         var content = new ArrayList<MemorySegment>();
         content.add(MemorySegment.ofArray(corpus.allTokens()));
         content.add(MemorySegment.ofArray(corpus.allStarts()));
-        long bytes = HEAD + content.stream().mapToLong(MemorySegment::byteSize).sum();
-        content.add(MemorySegment.ofArray(new byte[(int) pad(bytes)]));
-        content.addAll(layers);
+        long start = HEAD + content.stream().mapToLong(MemorySegment::byteSize).sum();
+        content.add(MemorySegment.ofArray(new byte[(int) pad(start)]));
         AtomicFile.write(file, part -> {
             try (var channel = FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-                    StandardOpenOption.TRUNCATE_EXISTING)) {
-                writeAll(channel, content);
+                    StandardOpenOption.TRUNCATE_EXISTING); var arena = Arena.ofShared()) {
+                var sum = new CRC32C();
+                sum.update(padded(head));
+                long place = append(channel, HEAD, sum, content);
+                var layer = arena.allocate(shape.layerBytes(), Double.BYTES);
+                for (int l = 0; l < shape.layers(); l++) {
+                    layers.copy(l, layer);
+                    place = append(channel, place, sum, List.of(layer));
+                }
                 write(channel, ByteBuffer.allocate(HEAD).order(ByteOrder.LITTLE_ENDIAN).put(padded(head))
-                        .putLong(checksum(head, content)).flip(), 0);
+                        .putLong(sum.getValue()).flip(), 0);
             }
         });
     }
@@ -180,10 +184,14 @@ final class CorpusFile {
     private record Piece(MemorySegment bytes, long place) {
     }
 
-    /** Writes segments one after the other, by several threads: a disk's cache takes more than one thread can copy. */
-    private static void writeAll(FileChannel channel, List<MemorySegment> content) throws IOException {
+    /**
+     * Writes segments one after the other from a place on, by several threads: a disk's cache takes more than one thread can
+     * copy. Returns the place after them.
+     */
+    private static long append(FileChannel channel, long from, CRC32C sum, List<MemorySegment> content)
+            throws IOException {
         var pieces = new ArrayList<Piece>();
-        long place = HEAD;
+        long place = from;
         for (var segment : content) {
             for (long at = 0; at < segment.byteSize(); at += PART) {
                 pieces.add(new Piece(segment.asSlice(at, Math.min(PART, segment.byteSize() - at)), place + at));
@@ -201,6 +209,8 @@ final class CorpusFile {
         } catch (UncheckedIOException failure) {
             throw failure.getCause();
         }
+        update(sum, content);
+        return place;
     }
 
     private static byte[] padded(Head head) {
@@ -223,11 +233,15 @@ final class CorpusFile {
     private static long checksum(Head head, List<MemorySegment> content) {
         var sum = new CRC32C();
         sum.update(padded(head));
+        update(sum, content);
+        return sum.getValue();
+    }
+
+    private static void update(CRC32C sum, List<MemorySegment> content) {
         for (var segment : content) {
             for (long at = 0; at < segment.byteSize(); at += PART) {
                 sum.update(staged(segment.asSlice(at, Math.min(PART, segment.byteSize() - at))));
             }
         }
-        return sum.getValue();
     }
 }

@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.lmdebugger.device.Histogram;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.corpus.Corpus.Place;
 import org.lmdebugger.interpret.corpus.Shape.Section;
@@ -156,17 +157,17 @@ public final class CorpusStatistics implements References.Reference {
      * are fewer documents.
      */
     public List<Example> largest(Neuron neuron) {
-        return extremes(Extremes.LARGEST, neuron);
+        return extremes(0, neuron);
     }
 
     /** Returns the smallest coefficients, smallest first. */
     public List<Example> smallest(Neuron neuron) {
-        return extremes(Extremes.SMALLEST, neuron);
+        return extremes(shape.neurons(), neuron);
     }
 
-    private List<Example> extremes(int side, Neuron neuron) {
+    private List<Example> extremes(int firstList, Neuron neuron) {
         int l = neuron.layer();
-        long list = ((long) side * shape.neurons() + check(neuron)) * Shape.EXAMPLES;
+        long list = ((long) firstList + check(neuron)) * Shape.EXAMPLES;
         return IntStream.range(0, Shape.EXAMPLES).filter(i -> i32(l, Section.DOCUMENTS, list + i) >= 0)
                 .mapToObj(i -> example(
                         new Place(i32(l, Section.DOCUMENTS, list + i), i32(l, Section.PLACES, list + i)),

@@ -1,5 +1,12 @@
 package org.lmdebugger.interpret.corpus;
 
+import static org.lmdebugger.device.ElementType.F32;
+import static org.lmdebugger.device.ElementType.F64;
+import static org.lmdebugger.device.ElementType.I32;
+
+import java.lang.foreign.MemorySegment;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.Histogram;
 import org.lmdebugger.model.Gpt2Config;
 import org.lmdebugger.model.Site;
 
@@ -32,34 +39,34 @@ record Shape(int layers, int heads, int width, int neurons, int positions, int t
     /** A table of a layer's numbers, in the order in which they lie in a file. */
     enum Section {
         /** Sums of each site's rows, by position, [T, 9d+f], of F64. */
-        POSITIONS(Double.BYTES),
+        POSITIONS(F64),
         /** Sums of each unit, [f+H+2]: neurons, heads, attention, feed-forward layer. */
-        SUMS(Double.BYTES),
+        SUMS(F64),
         /** Sums of the squares of each unit. */
-        SQUARES(Double.BYTES),
+        SQUARES(F64),
         /** Sums of each neuron's coefficients at the frequent tokens, [K, f]. */
-        TOKENS(Double.BYTES),
+        TOKENS(F64),
         /** The smallest number of each unit. */
-        MIN(Float.BYTES),
+        MIN(F32),
         /** The largest number of each unit. */
-        MAX(Float.BYTES),
+        MAX(F32),
         /** Counts of each unit's numbers in each bin, [f+H+2, 64]. */
-        HISTOGRAMS(Integer.BYTES),
+        HISTOGRAMS(I32),
         /** Coefficients of each neuron's largest examples, largest first, then of its smallest, [2, f, k]. */
-        VALUES(Float.BYTES),
+        VALUES(F32),
         /** Documents of the examples, −1 where there are fewer than k. */
-        DOCUMENTS(Integer.BYTES),
+        DOCUMENTS(I32),
         /** Positions of the examples in their documents. */
-        PLACES(Integer.BYTES),
+        PLACES(I32),
         /** Coefficients at the tokens around each example, [2, f, k, 41]. */
-        CONTEXTS(Float.BYTES),
+        CONTEXTS(F32),
         /** Coefficients of all neurons at the tokens around each token that was drawn, [M, 41, f]. */
-        SAMPLES(Float.BYTES);
+        SAMPLES(F32);
 
-        final int bytes;
+        final ElementType type;
 
-        Section(int bytes) {
-            this.bytes = bytes;
+        Section(ElementType type) {
+            this.type = type;
         }
     }
 
@@ -76,13 +83,34 @@ record Shape(int layers, int heads, int width, int neurons, int positions, int t
         });
     }
 
+    /** Returns the rows of a section of one layer, as a matrix. */
+    int rows(Section section) {
+        return switch (section) {
+            case POSITIONS -> positions;
+            case SUMS, SQUARES, MIN, MAX -> 1;
+            case TOKENS -> tokens;
+            case HISTOGRAMS -> units();
+            case VALUES, DOCUMENTS, PLACES, CONTEXTS -> 2 * neurons;
+            case SAMPLES -> samples * SPAN;
+        };
+    }
+
+    private long bytes(Section section) {
+        return (long) section.type.bytes() * size(section);
+    }
+
     /** Returns the bytes of one layer. */
     long layerBytes() {
         long bytes = 0;
         for (var section : Section.values()) {
-            bytes += (long) section.bytes * size(section);
+            bytes += bytes(section);
         }
         return bytes;
+    }
+
+    /** Returns a section of a layer. */
+    MemorySegment part(MemorySegment layer, Section section) {
+        return layer.asSlice(offset(section), bytes(section));
     }
 
     /** Returns where a section begins in its layer, in bytes. */
@@ -92,7 +120,7 @@ record Shape(int layers, int heads, int width, int neurons, int positions, int t
             if (section == wanted) {
                 break;
             }
-            bytes += (long) section.bytes * size(section);
+            bytes += bytes(section);
         }
         return bytes;
     }

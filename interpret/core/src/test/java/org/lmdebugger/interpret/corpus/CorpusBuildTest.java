@@ -8,9 +8,10 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
+import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -24,12 +25,17 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.checkpoint.ModelFiles;
+import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.Device;
+import org.lmdebugger.device.ElementType;
+import org.lmdebugger.device.OutOfDeviceMemoryException;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.RandomCheckpoint;
 import org.lmdebugger.interpret.corpus.Corpus.Window;
 import org.lmdebugger.interpret.edit.Neuron;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Site;
 import org.lmdebugger.progress.Progress;
 
 /** A corpus has the same bits in whatever batches and after whatever interruptions it was built; and bad input. */
@@ -254,41 +260,70 @@ class CorpusBuildTest {
                 .hasMessageContaining("(expected: a name of up to 64");
     }
 
-    @Test
-    void theOrderInWhichWindowsComeDoesNotMatterToExamples() {
-        var random = new Random(1);
-        var offers = new ArrayList<Window>();
-        IntStream.range(0, 200).forEach(i -> offers.add(new Window(random.nextInt(40), 5 * random.nextInt(30), 5)));
-        var values = random.ints(200, 0, 12).toArray(); // many ties
-        Extremes first = null;
-        for (int order = 0; order < 20; order++) {
-            var shuffled = new ArrayList<>(IntStream.range(0, 200).boxed().toList());
-            Collections.shuffle(shuffled, random);
-            var extremes = new Extremes(1);
-            for (int i : shuffled) {
-                var rows = new float[5];
-                Arrays.fill(rows, values[i]);
-                extremes.offer(Extremes.LARGEST, 0, values[i], offers.get(i), 0, rows, 0, 1);
-                extremes.offer(Extremes.SMALLEST, 0, values[i], offers.get(i), 0, rows, 0, 1);
-            }
-            if (first == null) {
-                first = extremes;
-            }
-            assertThat(extremes.values).isEqualTo(first.values);
-            assertThat(extremes.documents).isEqualTo(first.documents);
-            assertThat(extremes.places).isEqualTo(first.places);
-            assertThat(extremes.contexts).isEqualTo(first.contexts);
+    /** A device that counts the operations of a session, and downloads by the shape of the tensor. */
+    private static final class Counter extends DelegatingDevice {
+        private final Map<String, Integer> counts = new TreeMap<>();
+
+        Counter(Device device) {
+            super(device);
+        }
+
+        @Override
+        protected Object operation(String name, Object[] arguments, Operation original) throws Throwable {
+            boolean download = name.equals("download") && arguments[0] instanceof float[];
+            counts.merge(download ? "download of " + arguments[1] : name, 1, Integer::sum);
+            return original.run();
         }
     }
 
     @Test
-    void binsLieBetweenTheirEdges() {
-        var edges = Histogram.edges();
-        assertThat(edges).hasSize(63).isSorted().contains(0, 0x1p-8f, 0x1.8p-8f, 1, 1.5f, 2, 0x1p7f, -0x1p7f);
-        for (float x : new float[] {0, -0f, 1e-30f, -1e-30f, 0.004f, -0.17f, 1, 1.49f, 1.5f, 127, 128, 1e30f, -1e30f}) {
-            int bin = Histogram.bin(x);
-            assertThat(bin == 0 || (x > 0 ? edges[bin - 1] <= x : edges[bin - 1] < x)).as("%s in %d", x, bin).isTrue();
-            assertThat(bin == 63 || (x > 0 ? x < edges[bin] : x <= edges[bin])).as("%s in %d", x, bin).isTrue();
+    void ofABatchOneNumberOfEachRowAndLayerLeavesTheDevice(@TempDir Path cache) throws IOException {
+        var counter = new Counter(device);
+        var files = new ModelFiles("small", SMALL.write(Files.createDirectory(directory.resolve("counted")), 1));
+        try (var counted = Gpt2.load(files, counter)) {
+            var texts = Corpus.of(counted, CorpusTest.documents(40, 60, 1).filter(text -> text.length() > 150), 16);
+            var batches = new ArrayList<Long>();
+            var corpora = new Corpora(cache, counted, 1 << 20, NEVER);
+            counter.counts.clear();
+            corpora.build("a", texts, (done, total) -> batches.add(done));
+            int layers = 2;
+            int heads = 2;
+            int perLayer = layers * batches.size();
+            assertThat(batches).hasSizeGreaterThan(3); // one of each length
+            assertThat(counter.counts).containsEntry("accumulate", 2 * perLayer)
+                    .containsEntry("addRows", (Site.values().length + 1) * perLayer)
+                    .containsEntry("mergeExtremes", perLayer)
+                    .containsEntry("biasNorms", 2 * perLayer)
+                    .containsEntry("rowNorms", (heads + 1) * perLayer)
+                    .containsEntry("download", Shape.Section.values().length * layers); // into the file
+            var downloads = counter.counts.entrySet().stream().filter(each -> each.getKey().startsWith("download of "))
+                    .toList();
+            assertThat(downloads).allSatisfy(each -> assertThat(each.getKey()).contains("F32[" + layers + ", "));
+            assertThat(downloads.stream().mapToInt(Map.Entry::getValue).sum())
+                    .isEqualTo(batches.size());
+        }
+    }
+
+    @Test
+    void aDeviceWithoutMemoryForTheTablesIsTold(@TempDir Path cache) throws IOException {
+        var small = new DelegatingDevice(device) {
+            @Override
+            public Tensor allocate(ElementType type, long rows, long columns) {
+                if (type == ElementType.F64) {
+                    throw new OutOfDeviceMemoryException("memory: none", null);
+                }
+                return super.allocate(type, rows, columns);
+            }
+        };
+        var files = new ModelFiles("small", SMALL.write(Files.createDirectory(directory.resolve("full")), 1));
+        try (var full = Gpt2.load(files, small)) {
+            var texts = Corpus.of(full, Stream.of("a text"), 16);
+            var corpora = new Corpora(cache, full);
+            assertThatThrownBy(() -> corpora.build("a", texts, Progress.NONE))
+                    .isInstanceOf(OutOfDeviceMemoryException.class)
+                    .hasMessageStartingWith("corpus: %,d bytes of tables".formatted(corpora.bytes(texts)))
+                    .hasMessageContaining("(expected: a device with as much memory, or a smaller --window)")
+                    .hasMessageEndingWith("memory: none");
         }
     }
 

@@ -1,14 +1,17 @@
 package org.lmdebugger.interpret.corpus;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -19,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.io.TempDir;
+import org.lmdebugger.device.Histogram;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.activations.Activations;
@@ -214,6 +218,20 @@ class CorpusTest {
                 }
             }
         }
+    }
+
+    /** Tables go from the device to a file and back. */
+    @Test
+    void anInterruptedBuildGoesOnToTheSameBytes(@TempDir Path whole, @TempDir Path interrupted) throws IOException {
+        var small = Corpus.of(model, documents(3, 9, 2), WINDOW);
+        new Corpora(whole, model, 1, Long.MAX_VALUE).build("a", small, Progress.NONE);
+        var corpora = new Corpora(interrupted, model, 1, Long.MAX_VALUE);
+        assertThatThrownBy(() -> corpora.build("a", small, (done, total) -> {
+            throw new CancellationException();
+        })).isInstanceOf(CancellationException.class);
+        corpora.build("a", small, Progress.NONE);
+        var file = Path.of("corpora", model.fingerprint(), "a.corpus");
+        assertThat(interrupted.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
     }
 
     private record Found(Window window, int position, float coefficient) {

@@ -1,4 +1,4 @@
-package org.lmdebugger.interpret.corpus;
+package org.lmdebugger.device;
 
 import java.util.stream.IntStream;
 
@@ -18,7 +18,7 @@ public final class Histogram {
     }
 
     /** Returns the bin of a number that is not NaN. */
-    static int bin(float x) {
+    public static int bin(float x) {
         int bits = Float.floatToRawIntBits(x);
         int size = ((bits & Integer.MAX_VALUE) >>> HALF_OCTAVE) - FIRST + 1;
         int bin = Math.min(Math.max(size, 0), SIDE - 1);
