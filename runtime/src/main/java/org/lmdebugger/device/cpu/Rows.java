@@ -79,7 +79,8 @@ final class Rows {
                     to.set(I32, 4 * i, from.get(I16, 2 * i) << 16);
                 }
             }
-            case I32, F64 -> throw new IllegalArgumentException("type: %s (expected: F32, F16 or BF16)".formatted(type));
+            case I32, F64 ->
+                    throw new IllegalArgumentException("type: %s (expected: F32, F16 or BF16)".formatted(type));
         }
     }
 
