@@ -6,6 +6,7 @@ import java.lang.management.ManagementFactory;
 import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -24,6 +25,7 @@ import org.lmdebugger.interpret.corpus.Corpora;
 import org.lmdebugger.interpret.corpus.Corpus;
 import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.edit.Positions;
+import org.lmdebugger.interpret.patch.Patching.Direction;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.values.ValueVectors;
@@ -59,6 +61,9 @@ public final class CountedWork {
             job("sweep of heads", device, 300, () -> debugger.sweep(heads, effects -> true));
             job("sweep of links", device, 100, () -> debugger.sweep(links, effects -> true));
             job("patch", device, 300, () -> debugger.sweep(patch, effects -> true));
+            var pair = Edges.pair(model, 15);
+            job("all edges, 15 tokens", device, 3,
+                    () -> debugger.edges(pair, Direction.NOISE, List.of(), Progress.NONE));
             job("trace", device, 200, () -> debugger.trace(PROMPT));
             job("decode 1", device, 100, () -> debugger.generate(PROMPT, 1));
             job("decode 33", device, 100, () -> debugger.generate(PROMPT, 33));

@@ -79,7 +79,8 @@ public final class Edges {
         return (System.nanoTime() - start) / 1e9;
     }
 
-    private static Pair pair(Gpt2 model, int length) {
+    /** Returns a pair that differs from the first token on. */
+    static Pair pair(Gpt2 model, int length) {
         return new Pair(Prompt.ofIds(ids(model, length, 2)), Prompt.ofIds(ids(model, length, 3)),
                 List.of(Measure.Token.ofId(5)), List.of(Measure.Token.ofId(6)), Map.of());
     }
