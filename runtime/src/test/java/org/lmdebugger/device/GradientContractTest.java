@@ -146,6 +146,27 @@ class GradientContractTest extends ContractTest {
         assertClose(to, 1e-30, 0, (r, i) -> x.at(i, r));
     }
 
+    @ParameterizedTest
+    @CsvSource({"2, 40", "33, 65", "3, 300"})
+    void nothingBesideATensorIsWritten(int rows, int n) {
+        var transposed = Matrix.of(n + 1, rows + 2, (r, i) -> 7).on(device, scope);
+        var gradient = Matrix.of(rows + 1, n + 2, (r, i) -> 7).on(device, scope);
+        run(s -> {
+            s.transpose(transposed.rows(0, n).columns(1, rows), Matrix.random(rows, n, 1).on(device, scope));
+            s.softmaxBackward(gradient.rows(0, rows).columns(1, n), Matrix.random(rows, n, 1).on(device, scope), 8);
+        });
+        for (var tensor : new Tensor[] {transposed, gradient}) {
+            int last = (int) tensor.rows() - 1;
+            int columns = (int) tensor.columns();
+            var numbers = tensor.toFloats();
+            for (int i = 0; i < numbers.length; i++) {
+                if (i / columns == last || i % columns == 0 || i % columns == columns - 1) {
+                    assertThat(numbers[i]).as("row %d, column %d", i / columns, i % columns).isEqualTo(7);
+                }
+            }
+        }
+    }
+
     /** What overflowed is to be seen at the end. */
     @ParameterizedTest
     @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
