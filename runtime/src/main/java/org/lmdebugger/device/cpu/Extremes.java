@@ -14,6 +14,12 @@ final class Extremes {
     private final ColumnExtremes lists;
     private final Tensor x;
     private final Tensor windows;
+    private final MemorySegment values; // of the lists
+    private final MemorySegment documents;
+    private final MemorySegment places;
+    private final MemorySegment contexts;
+    private final MemorySegment numbers; // of x
+    private final MemorySegment starts; // of the windows
     private final long from;
     private final int columns;
     private final long length; // of a window
@@ -26,6 +32,12 @@ final class Extremes {
         this.lists = lists;
         this.x = x;
         this.windows = windows;
+        values = CpuMemory.of(lists.values());
+        documents = CpuMemory.of(lists.documents());
+        places = CpuMemory.of(lists.places());
+        contexts = CpuMemory.of(lists.contexts());
+        numbers = CpuMemory.of(x);
+        starts = CpuMemory.of(windows);
         this.from = from;
         columns = (int) (to - from);
         length = x.rows() / windows.rows();
@@ -35,13 +47,13 @@ final class Extremes {
     }
 
     void merge() {
-        var numbers = RowBuffers.ofThread().x;
+        var row = RowBuffers.ofThread().x;
         for (long w = 0; w < windows.rows(); w++) {
             Arrays.fill(high, Float.NEGATIVE_INFINITY);
             Arrays.fill(low, Float.POSITIVE_INFINITY);
             for (long r = w * length; r < (w + 1) * length; r++) {
-                RowBuffers.load(numbers, CpuMemory.of(x), row(x, r) + 4 * from, columns);
-                Columns.bound(numbers, low, high, columns);
+                RowBuffers.load(row, numbers, row(x, r) + 4 * from, columns);
+                Columns.bound(row, low, high, columns);
             }
             offer(w, high, true);
             offer(w, low, false);
@@ -49,10 +61,10 @@ final class Extremes {
     }
 
     /** Offers a window's extremes that may be taken, row by row, as columns lie far apart in memory. */
-    private void offer(long w, float[] values, boolean largest) {
+    private void offer(long w, float[] best, boolean largest) {
         int count = 0;
         for (int c = 0; c < columns; c++) {
-            if (new List(from + c, largest).mayTake(values[c])) {
+            if (new List(from + c, largest).mayTake(best[c])) {
                 open[count++] = c;
             }
         }
@@ -61,8 +73,8 @@ final class Extremes {
             int left = 0;
             for (int i = 0; i < count; i++) {
                 int c = open[i];
-                if (CpuMemory.of(x).get(F32, at + 4L * c) == values[c]) {
-                    new List(from + c, largest).offer(values[c], w, position);
+                if (numbers.get(F32, at + 4L * c) == best[c]) {
+                    new List(from + c, largest).offer(best[c], w, position);
                 } else {
                     open[left++] = c;
                 }
@@ -90,15 +102,15 @@ final class Extremes {
         }
 
         private float value(int i) {
-            return CpuMemory.of(lists.values()).get(F32, at(lists.values(), i));
+            return values.get(F32, at(lists.values(), i));
         }
 
         private int document(int i) {
-            return CpuMemory.of(lists.documents()).get(I32, at(lists.documents(), i));
+            return documents.get(I32, at(lists.documents(), i));
         }
 
         private int place(int i) {
-            return CpuMemory.of(lists.places()).get(I32, at(lists.places(), i));
+            return places.get(I32, at(lists.places(), i));
         }
 
         /** Returns whether {@link #offer} may take a number. */
@@ -108,52 +120,57 @@ final class Extremes {
 
         /** Takes the best number of a window, if it belongs to the best of all documents. */
         void offer(float value, long w, long position) {
-            int document = CpuMemory.of(windows).get(I32, row(windows, w));
-            int place = (int) (CpuMemory.of(windows).get(I32, row(windows, w) + 4) + position);
-            if (document(last) != ColumnExtremes.NONE && !isBefore(value, document, place, last)) {
+            int document = starts.get(I32, row(windows, w));
+            int place = (int) (starts.get(I32, row(windows, w) + 4) + position);
+            if (!isBefore(value, document, place, last)) {
                 return;
             }
-            int i = 0;
-            while (i < last && document(i) != document) {
-                i++;
+            int old = 0;
+            while (old < last && document(old) != document) {
+                old++;
             }
-            if (document(i) == document && !isBefore(value, document, place, i)) {
+            if (!isBefore(value, document, place, old)) {
                 return;
             }
-            for (; i > 0 && (document(i - 1) == ColumnExtremes.NONE
-                    || isBefore(value, document, place, i - 1)); i--) {
-                move(lists.values(), 1, i);
-                move(lists.documents(), 1, i);
-                move(lists.places(), 1, i);
-                move(lists.contexts(), span, i);
+            int i = old;
+            while (i > 0 && isBefore(value, document, place, i - 1)) {
+                i--;
             }
-            CpuMemory.of(lists.values()).set(F32, at(lists.values(), i), value);
-            CpuMemory.of(lists.documents()).set(I32, at(lists.documents(), i), document);
-            CpuMemory.of(lists.places()).set(I32, at(lists.places(), i), place);
+            shift(values, lists.values(), 1, i, old);
+            shift(documents, lists.documents(), 1, i, old);
+            shift(places, lists.places(), 1, i, old);
+            shift(contexts, lists.contexts(), span, i, old);
+            values.set(F32, at(lists.values(), i), value);
+            documents.set(I32, at(lists.documents(), i), document);
+            places.set(I32, at(lists.places(), i), place);
             copyContext(i, w, position);
         }
 
-        /** Returns whether a number comes before entry {@code i}, which there is. */
+        /** Returns whether a number comes before entry {@code i}, as each does before none. */
         private boolean isBefore(float value, int document, int place, int i) {
+            int other = document(i);
+            if (other == ColumnExtremes.NONE) {
+                return true;
+            }
             if (value != value(i)) {
                 return largest ? value > value(i) : value < value(i);
             }
-            return document != document(i) ? document < document(i) : place < place(i);
+            return document != other ? document < other : place < place(i);
         }
 
-        /** Moves entry i−1 to i. */
-        private void move(Tensor tensor, int width, int i) {
-            var memory = CpuMemory.of(tensor);
-            MemorySegment.copy(memory, at(tensor, (i - 1L) * width), memory, at(tensor, (long) i * width), 4L * width);
+        /** Moves entries {@code from} to {@code to − 1} to the next place. */
+        private void shift(MemorySegment memory, Tensor tensor, int width, int from, int to) {
+            long start = at(tensor, (long) from * width);
+            MemorySegment.copy(memory, start, memory, start + 4L * width, 4L * width * (to - from));
         }
 
         private void copyContext(int i, long w, long position) {
+            long to = at(lists.contexts(), (long) i * span);
             for (int j = 0; j < span; j++) {
                 long token = position + j - span / 2;
-                float number = token >= 0 && token < length
-                        ? CpuMemory.of(x).get(F32, row(x, w * length + token) + 4 * column)
-                        : 0;
-                CpuMemory.of(lists.contexts()).set(F32, at(lists.contexts(), (long) i * span + j), number);
+                contexts.set(F32, to + 4L * j, token >= 0 && token < length
+                        ? numbers.get(F32, row(x, w * length + token) + 4 * column)
+                        : 0);
             }
         }
     }
