@@ -3,6 +3,7 @@ package org.lmdebugger.interpret.edge;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Operations;
@@ -96,9 +97,13 @@ final class PairReader {
     Numbers read(Operations session, Tensor x) {
         var numbers = reader.read(session, x, normed);
         var kl = numbers.get(measures.indexOf(Measure.kl()));
-        var values = IntStream.range(0, (int) x.rows()).mapToDouble(r -> measure.isPresent()
-                ? numbers.get(measures.indexOf(measure.get()))[r]
-                : pair.difference(token -> numbers.get(measures.indexOf(logit(token)))[r])).toArray();
-        return new Numbers(values, kl);
+        var rows = IntStream.range(0, (int) x.rows());
+        if (measure.isPresent()) {
+            var own = numbers.get(measures.indexOf(measure.get()));
+            return new Numbers(rows.mapToDouble(r -> own[r]).toArray(), kl);
+        }
+        var logits = IntStream.concat(IntStream.of(pair.answers()), IntStream.of(pair.wrong())).distinct().boxed()
+                .collect(Collectors.toMap(token -> token, token -> numbers.get(measures.indexOf(logit(token)))));
+        return new Numbers(rows.mapToDouble(r -> pair.difference(token -> logits.get(token)[r])).toArray(), kl);
     }
 }
