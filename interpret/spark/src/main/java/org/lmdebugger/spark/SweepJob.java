@@ -63,7 +63,7 @@ final class SweepJob implements Callable<Integer> {
     private String model;
 
     @Option(names = "--precision", paramLabel = "P", defaultValue = "fp32",
-            description = "fp32 (default), or on GPUs tf32 or bf16.")
+            description = "fp32 (default), or on GPUs tf32x3, tf32 or bf16.")
     private Precision precision;
 
     @Option(names = "--out", paramLabel = "DIR", required = true,
