@@ -48,13 +48,15 @@ class Client:
               positions: Union[Sequence[int], str, None] = None, top: Optional[int] = None,
               tokens: Optional[Sequence[str]] = None, total: Optional[bool] = None, target: Optional[str] = None,
               against: Optional[str] = None, attribution: Optional[bool] = None, neurons: Optional[int] = None,
-              attention: Optional[bool] = None, clean: Optional[bool] = None,
+              neurons_by: Optional[str] = None, attention: Optional[bool] = None, clean: Optional[bool] = None,
               samples: Optional[int] = None) -> Trace:
         """Returns how a prediction comes about, clean and, with `edits` such as ``L1D483=0``, edited beside it.
 
         :param positions: indices, negative ones from the end; or ``last`` (default) or ``all``
         :param top: how many tokens and sub-updates are listed
         :param tokens: followed through all layers
+        :param neurons: how many of each feed-forward layer an attribution lists
+        :param neurons_by: the number by whose size they are ranked: ``direct`` (default) or ``coefficient``
         :param samples: how many texts each edit ``=resample:NAME`` takes
         """
         return cast(Trace, self._connection.post("trace", _body(locals())))

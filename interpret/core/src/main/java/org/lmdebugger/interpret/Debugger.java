@@ -211,8 +211,7 @@ public final class Debugger {
                 .orElseGet(() -> token(Measure.Token.ofId(prediction(ids, position))));
         checkAgainst(against, target);
         try (var run = run(ids, edits, Activations.Keep.ALL)) {
-            var attribution = Attributor.attribute(run, edits, position, target, against, options.promoted(),
-                    options.neurons());
+            var attribution = Attributor.attribute(run, edits, position, target, against, options);
             if (!attribution.isFinite()) {
                 throw Overflow.in(run, edits);
             }

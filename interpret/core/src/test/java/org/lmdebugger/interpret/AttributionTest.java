@@ -26,6 +26,7 @@ import org.lmdebugger.interpret.trace.Attribution.Contribution;
 import org.lmdebugger.interpret.trace.Attribution.NeuronEffect;
 import org.lmdebugger.interpret.trace.Attribution.Source;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.AttributionOptions.NeuronOrder;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Gpt2;
@@ -290,6 +291,12 @@ class AttributionTest {
         assertThat(some.otherNeurons()).isCloseTo(
                 all.neurons().stream().skip(3).mapToDouble(NeuronEffect::direct).sum(),
                 within(DIRECT));
+        var byCoefficient = of(attribute(options.neurons(3).by(NeuronOrder.COEFFICIENT)), "L2.ffn").neurons();
+        assertThat(byCoefficient).isEqualTo(all.neurons().stream()
+                .sorted(Comparator.comparingDouble(neuron -> -Math.abs(neuron.coefficient()))).limit(3).toList());
+        assertThat(byCoefficient).isNotEqualTo(some.neurons());
+        assertThatThrownBy(() -> NeuronOrder.parse("total")).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("order of neurons: total (expected: direct or coefficient)");
         assertThat(attribute(options.neurons(0)).contributions()).allSatisfy(
                 each -> assertThat(each.neurons()).isEmpty());
     }

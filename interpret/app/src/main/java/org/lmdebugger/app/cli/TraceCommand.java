@@ -11,6 +11,7 @@ import org.lmdebugger.app.ranking.TraceAttributions;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Measure.Token;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.AttributionOptions.NeuronOrder;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
@@ -69,6 +70,11 @@ final class TraceCommand extends ModelCommand {
             + "neurons, to the layer's (default: ${DEFAULT-VALUE}).")
     private int neurons = AttributionOptions.DEFAULT.neurons();
 
+    @Option(names = "--neurons-by", paramLabel = "NUMBER", defaultValue = "direct",
+            description = "The number by whose size all neurons of a layer are ranked for --neurons: direct (effect; default) "
+                    + "or coefficient.")
+    private String neuronsBy;
+
     @Option(names = "--attention", description = "Shows for each head the positions that it reads most, by the norm of "
             + "attention weight times value times output weights; the tokens that its output promotes; and its direct "
             + "and total effects.")
@@ -94,7 +100,8 @@ final class TraceCommand extends ModelCommand {
         var out = spec.commandLine().getOut();
         return model.with(debugger -> {
             var options = options(debugger);
-            var scope = new TraceAttributions.Scope(attribution, attention, top, neurons);
+            var scope = new TraceAttributions.Scope(attribution, attention, top, neurons,
+                    NeuronOrder.parse(neuronsBy));
             var trace = debugger.trace(prompt, wanted, options);
             var attributions = TraceAttributions.of(debugger, trace, Prompt.of(prompt), wanted, scope, Progress.NONE);
             var sampled = samples == null ? null

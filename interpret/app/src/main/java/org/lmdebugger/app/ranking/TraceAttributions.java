@@ -10,6 +10,7 @@ import org.lmdebugger.interpret.sweep.Measure.Token;
 import org.lmdebugger.interpret.sweep.Target;
 import org.lmdebugger.interpret.trace.Attribution;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.AttributionOptions.NeuronOrder;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
@@ -29,8 +30,9 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
      * @param attention   whether the heads' attention is
      * @param top         how many sources and promoted tokens of each head are
      * @param neurons     how many neurons of each feed-forward layer are
+     * @param by          the number by whose size those are ranked
      */
-    public record Scope(boolean attribution, boolean attention, int top, int neurons) {
+    public record Scope(boolean attribution, boolean attention, int top, int neurons, NeuronOrder by) {
         /** Returns whether nothing is shown. */
         public boolean isEmpty() {
             return !attribution && !attention;
@@ -55,7 +57,7 @@ public record TraceAttributions(Scope scope, List<Attribution> clean, List<Attri
                         new AttributionOptions(position.position(),
                                 new Target(Optional.of(Token.ofId(position.target().id())),
                                         position.against().map(token -> Token.ofId(token.id()))),
-                                promoted, neurons),
+                                promoted, neurons, scope.by()),
                         progress))
                 .toList();
         return new TraceAttributions(scope, attribute.apply(trace.positions(), Intervention.NONE),

@@ -86,6 +86,18 @@ class CommandLineTest {
     }
 
     @Test
+    void attributionListsTheNeuronsWithTheLargestCoefficientsOfAll() throws Exception {
+        assertThat(
+                lmdebug("trace", PROMPT, "--attribution", "--neurons", "768", "--neurons-by", "coefficient", "--json"))
+                        .isZero();
+        var parts = new ObjectMapper().readTree(out.toString()).at("/positions/0/attribution/parts").valueStream()
+                .filter(part -> part.has("neurons")).toList();
+        assertThat(parts).hasSize(4).allSatisfy(part -> assertThat(
+                part.get("neurons").valueStream().map(each -> -Math.abs(each.get("coefficient").doubleValue())))
+                        .isSorted().hasSize(768));
+    }
+
+    @Test
     void effectsOfValueVectorsAreOnTheDifferenceOfLogits() throws Exception {
         assertThat(lmdebug("trace", PROMPT, "--target", " girl", "--against", " boy", "--top", "1", "--total"))
                 .isZero();
@@ -317,6 +329,7 @@ class CommandLineTest {
                     trace|Once --token girl|" girl", with a space, is one
                     trace|Once --target boyhoods --attribution|(expected: one token, but it is
                     trace|Once --attribution --neurons 999|neurons: 999 (expected: 0 to 768)
+                    trace|Once --attribution --neurons-by score|order of neurons: score (expected: direct or coefficient)
                     trace|Once --against #99999 --attention|token: 99999 (expected: 0 to 8191)
                     trace|Once --target #620 --against #620|against:  girl (expected: another token than the target)
                     trace|Once --target #620 --against #620 --attribution|against:  girl (expected: another token than the target)

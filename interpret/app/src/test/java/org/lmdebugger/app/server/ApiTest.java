@@ -25,6 +25,7 @@ import org.lmdebugger.checkpoint.TestFiles;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Target;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.AttributionOptions.NeuronOrder;
 import org.lmdebugger.interpret.trace.Flow;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
@@ -127,9 +128,10 @@ class ApiTest {
         var positions = json(server.post("/api/v1/trace",
                 """
                         {"prompt": "%s", "edits": ["L1.mid*=2"], "positions": [3, -1], "target": " girl", "against": " boy",
-                         "attribution": true, "neurons": 2, "attention": true, "top": 2}"""
+                         "attribution": true, "neurons": 2, "neurons_by": "coefficient", "attention": true, "top": 2}"""
                         .formatted(PROMPT)));
-        var options = AttributionOptions.DEFAULT.target(Target.of(" girl", " boy")).neurons(2);
+        var options = AttributionOptions.DEFAULT.target(Target.of(" girl", " boy")).neurons(2)
+                .by(NeuronOrder.COEFFICIENT);
         for (var run : Map.of("/positions", Intervention.NONE, "/edited/positions", Intervention.parse("L1.mid*=2"))
                 .entrySet()) {
             var expected = server.debugger.attribute(Prompt.of(PROMPT), run.getValue(), options, Progress.NONE);

@@ -78,8 +78,9 @@ public record Attribution(int position, Trace.Token target, Optional<Trace.Token
      * @param sources      of a head: its attention to each position; empty if an edit changes its mixed values
      * @param promoted     of a head: the tokens with the largest products of its output and the head of the model, as
      *                     many as were asked for
-     * @param neurons      of a feed-forward layer: those of the largest direct effects in size, largest first, as many
-     *                     as were asked for; empty if an edit changes the layer's output
+     * @param neurons      of a feed-forward layer: those of the largest direct effects in size, or the largest
+     *                     coefficients, largest first, as many as were asked for; empty if an edit changes the layer's
+     *                     output
      */
     public record Contribution(Component component, double direct, double renormalised, OptionalDouble total,
             List<Source> sources, List<TokenLogit> promoted, List<NeuronEffect> neurons) {

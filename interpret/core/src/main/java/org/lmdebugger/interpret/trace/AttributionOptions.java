@@ -1,6 +1,7 @@
 package org.lmdebugger.interpret.trace;
 
 import org.lmdebugger.interpret.sweep.Target;
+import org.lmdebugger.text.Shown;
 
 /**
  * The scope of an attribution.
@@ -10,24 +11,54 @@ import org.lmdebugger.interpret.sweep.Target;
  *                 run's prediction at the position
  * @param promoted how many tokens are listed that each head's output promotes; 0 for none
  * @param neurons  how many neurons of each feed-forward layer are listed; 0 for none
+ * @param by       the number by whose size they are ranked, among all neurons of the layer
  */
-public record AttributionOptions(int position, Target target, int promoted, int neurons) {
-    /** Options for the prediction at the last position, with five neurons of each layer and no promoted tokens. */
-    public static final AttributionOptions DEFAULT = new AttributionOptions(-1, Target.NONE, 0, 5);
+public record AttributionOptions(int position, Target target, int promoted, int neurons, NeuronOrder by) {
+    /**
+     * Options for the prediction at the last position, with the five neurons of each layer that have the largest direct
+     * effects, and no promoted tokens.
+     */
+    public static final AttributionOptions DEFAULT = new AttributionOptions(-1, Target.NONE, 0, 5, NeuronOrder.DIRECT);
+
+    /** The number by whose size neurons are ranked. */
+    public enum NeuronOrder {
+        /** The direct effect of m·v. */
+        DIRECT,
+        /** The coefficient m. */
+        COEFFICIENT;
+
+        /**
+         * Reads {@code direct} or {@code coefficient}.
+         *
+         * @throws IllegalArgumentException if it is neither
+         */
+        public static NeuronOrder parse(String text) {
+            return switch (text) {
+                case "direct" -> DIRECT;
+                case "coefficient" -> COEFFICIENT;
+                default -> throw new IllegalArgumentException(
+                        "order of neurons: %s (expected: direct or coefficient)".formatted(Shown.of(text)));
+            };
+        }
+    }
 
     public AttributionOptions at(int index) {
-        return new AttributionOptions(index, target, promoted, neurons);
+        return new AttributionOptions(index, target, promoted, neurons, by);
     }
 
     public AttributionOptions target(Target tokens) {
-        return new AttributionOptions(position, tokens, promoted, neurons);
+        return new AttributionOptions(position, tokens, promoted, neurons, by);
     }
 
     public AttributionOptions promoted(int count) {
-        return new AttributionOptions(position, target, count, neurons);
+        return new AttributionOptions(position, target, count, neurons, by);
     }
 
     public AttributionOptions neurons(int count) {
-        return new AttributionOptions(position, target, promoted, count);
+        return new AttributionOptions(position, target, promoted, count, by);
+    }
+
+    public AttributionOptions by(NeuronOrder order) {
+        return new AttributionOptions(position, target, promoted, neurons, order);
     }
 }

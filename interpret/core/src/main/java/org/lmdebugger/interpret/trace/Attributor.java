@@ -24,6 +24,7 @@ import org.lmdebugger.interpret.trace.Attribution.Contribution;
 import org.lmdebugger.interpret.trace.Attribution.Kind;
 import org.lmdebugger.interpret.trace.Attribution.NeuronEffect;
 import org.lmdebugger.interpret.trace.Attribution.Source;
+import org.lmdebugger.interpret.trace.AttributionOptions.NeuronOrder;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.model.Site;
 import org.lmdebugger.model.TokenLogit;
@@ -60,16 +61,15 @@ public final class Attributor {
      *
      * @param run      of a prompt under {@code edits}, with every site kept
      * @param against  the token whose logit is subtracted, if any
-     * @param promoted how many tokens are listed that each head's output promotes
-     * @param neurons  how many neurons of each feed-forward layer are listed
+     * @param options  how many promoted tokens and neurons are listed, and in which order neurons are
      */
     public static Attribution attribute(Activations run, Intervention edits, int position, Trace.Token target,
-            Optional<Trace.Token> against, int promoted, int neurons) {
+            Optional<Trace.Token> against, AttributionOptions options) {
         var logits = logits(run, position);
         double logit = logits[target.id()] - against.map(token -> (double) logits[token.id()]).orElse(0.0);
         var attributor = new Attributor(run, edits, position, LogitReadout.of(run.model(), target, against));
         attributor.divide();
-        return new Attribution(position, target, against, logit, attributor.contributions(promoted, neurons));
+        return new Attribution(position, target, against, logit, attributor.contributions(options));
     }
 
     /** Returns the logits that the network computes at a position of a run. */
@@ -193,9 +193,10 @@ public final class Attributor {
         return norms;
     }
 
-    private List<Contribution> contributions(int promoted, int neurons) {
-        var tokens = promoted == 0 ? Map.<Component, List<TokenLogit>>of() : promoted(promoted);
-        var effects = neurons == 0 ? Map.<Component, List<NeuronEffect>>of() : neurons(neurons);
+    private List<Contribution> contributions(AttributionOptions options) {
+        var tokens = options.promoted() == 0 ? Map.<Component, List<TokenLogit>>of() : promoted(options.promoted());
+        var effects = options.neurons() == 0 ? Map.<Component, List<NeuronEffect>>of()
+                : neurons(options.neurons(), options.by());
         double logit = readout.logit(stream);
         var contributions = new ArrayList<Contribution>();
         for (int i = 0; i < components.size(); i++) {
@@ -233,7 +234,7 @@ public final class Attributor {
     }
 
     /** Returns the strongest neurons of each feed-forward layer whose output is the sum of its value vectors. */
-    private Map<Component, List<NeuronEffect>> neurons(int count) {
+    private Map<Component, List<NeuronEffect>> neurons(int count, NeuronOrder order) {
         int width = model.config().feedForwardWidth();
         var strongest = new HashMap<Component, List<NeuronEffect>>();
         try (var scope = new TensorScope(model.device())) {
@@ -250,7 +251,8 @@ public final class Attributor {
                         var effects = new float[width];
                         session.download(coefficients, m);
                         session.download(effects, direct);
-                        strongest.put(new Component(Kind.FFN, l, -1), strongest(l, coefficients, effects, count));
+                        strongest.put(new Component(Kind.FFN, l, -1),
+                                strongest(l, coefficients, effects, count, order));
                     }
                 }
                 return null;
@@ -259,10 +261,14 @@ public final class Attributor {
         return strongest;
     }
 
-    private static List<NeuronEffect> strongest(int layer, float[] coefficients, float[] effects, int count) {
-        return IntStream.range(0, effects.length)
-                .mapToObj(i -> new NeuronEffect(new Neuron(layer, i), coefficients[i], effects[i]))
-                .sorted(Comparator.comparingDouble(neuron -> -Math.abs(neuron.direct()))).limit(count).toList();
+    private static List<NeuronEffect> strongest(int layer, float[] coefficients, float[] effects, int count,
+            NeuronOrder order) {
+        var sizes = switch (order) {
+            case DIRECT -> effects;
+            case COEFFICIENT -> coefficients;
+        };
+        return IntStream.range(0, sizes.length).boxed().sorted(Comparator.comparingDouble(i -> -Math.abs(sizes[i])))
+                .limit(count).map(i -> new NeuronEffect(new Neuron(layer, i), coefficients[i], effects[i])).toList();
     }
 
     private static float[] floats(double[] vector) {

@@ -15,6 +15,7 @@ import org.lmdebugger.app.server.http.Responses;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.trace.AttributionOptions;
+import org.lmdebugger.interpret.trace.AttributionOptions.NeuronOrder;
 import org.lmdebugger.interpret.trace.TraceOptions;
 import org.lmdebugger.model.Prompt;
 import org.lmdebugger.progress.Progress;
@@ -38,12 +39,13 @@ public final class TraceRoutes {
      * @param target    the token that effects are on, instead of the first followed one
      * @param against   the token whose logit is subtracted from the target's
      * @param neurons   how many neurons of each feed-forward layer an attribution lists
+     * @param neuronsBy the number by whose size these are ranked: "direct" (default) or "coefficient"
      * @param clean     whether the clean run is traced too; so without it
      * @param samples   how many texts each edit {@code =resample:NAME} takes; null for the one of its seed
      */
     record TraceRequest(String prompt, List<String> edits, String mode, JsonNode positions, Integer top,
             List<String> tokens, Boolean total, String target, String against, Boolean attribution, Integer neurons,
-            Boolean attention, Boolean clean, Integer samples) {
+            String neuronsBy, Boolean attention, Boolean clean, Integer samples) {
     }
 
     private void trace(Context context) {
@@ -63,7 +65,8 @@ public final class TraceRoutes {
                 Stream.ofNullable(request.against()).mapToInt(token -> id(tokenizer, token)).findFirst(),
                 Boolean.TRUE.equals(request.total()), !Boolean.FALSE.equals(request.clean()));
         var scope = new TraceAttributions.Scope(Boolean.TRUE.equals(request.attribution()),
-                Boolean.TRUE.equals(request.attention()), top, neurons);
+                Boolean.TRUE.equals(request.attention()), top, neurons,
+                request.neuronsBy() == null ? AttributionOptions.DEFAULT.by() : NeuronOrder.parse(request.neuronsBy()));
         if (request.samples() != null) {
             Limits.check("samples", request.samples(), 2, Limits.INTERVENTIONS);
             if (!options.clean()) {
