@@ -33,6 +33,7 @@ const DEFAULTS = {
     neurons: 'all',
     operation: 'off',
     at: 'last',
+    samples: 1, // texts that =resample: takes
     onTop: true, // of the interventions in force
     measures: ['kl'],
     sweep: '',

@@ -1,6 +1,8 @@
 package org.lmdebugger.app.server;
 
+import static java.util.stream.Collectors.toMap;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
@@ -11,15 +13,17 @@ import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.openqa.selenium.By;
+import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
 
 /** Every number of a table is that of the HTTP interface for the same question. */
 @Tag("slow")
 class NumbersPageTest extends PageTest {
-    private static final String QUESTION = "{\"prompt\": \"%s\", \"top\": 8".formatted(TestServer.PROMPT);
+    private static final String QUESTION = "{\"prompt\": \"%s\"".formatted(TestServer.PROMPT);
     private static final String CLEAN = "Once upon a time there was a little girl named";
     private static final String CORRUPTED = "Once upon a time there was a little boy named";
     private static final String PAIR = "{\"clean\": \"%s\", \"corrupted\": \"%s\", \"direction\": \"noise\"".formatted(
@@ -57,6 +61,19 @@ class NumbersPageTest extends PageTest {
         return text.matches("−?0\\.000") ? "±0.000" : text.startsWith("−") ? text : "+" + text;
     }
 
+    /** A probability or share in per cent. */
+    private static String percent(JsonNode share) {
+        double value = share.doubleValue() * 100;
+        return value >= 99.95 && value < 100 ? ">99.9%"
+                : value < 0.01 ? "<0.01%"
+                        : new BigDecimal(value).setScale(value >= 10 ? 1 : 2, RoundingMode.HALF_UP) + "%";
+    }
+
+    /** A token as the page shows it, of printable characters. */
+    private static String visible(JsonNode token) {
+        return token.textValue().replace(' ', '␣');
+    }
+
     /** A row's name and its numbers. */
     private static List<String> cells(WebElement row) {
         return Stream.concat(Stream.of(row.findElement(By.tagName("th"))),
@@ -69,11 +86,74 @@ class NumbersPageTest extends PageTest {
         return browser.all(css).stream().map(NumbersPageTest::cells).toList();
     }
 
+    /** The texts of the rows of each layer's tables, also of those out of sight: before, neurons, after. */
+    @SuppressWarnings("unchecked")
+    private List<List<List<List<String>>>> layers() {
+        browser.find(".layer");
+        browser.settle();
+        return (List<List<List<List<String>>>>) browser
+                .script("""
+                        const texts = (row, cells) => [...row.querySelectorAll(cells)].map(cell => cell.textContent);
+                        return [...document.querySelectorAll('.layer')].map(card => [...card.querySelectorAll('table')].map(table =>
+                            [...table.querySelectorAll('tbody tr')].map(row =>
+                                texts(row, 'th[scope=row], td.clean, td.edited, td.same, td.figure, td.score'))));""");
+    }
+
+    private static List<List<String>> tokens(JsonNode list) {
+        return each(list).map(each -> List.of(visible(each.get("token")), percent(each.get("probability")))).toList();
+    }
+
+    private void layersAreThoseOf(JsonNode position) {
+        var shown = layers();
+        for (var layer : position.get("layers")) {
+            var tables = shown.get(layer.get("layer").intValue());
+            assertThat(tables).isEqualTo(List.of(tokens(layer.get("before")), each(layer.get("dominant")).map(
+                    each -> List.of("L%dD%d".formatted(layer.get("layer").intValue(), each.get("neuron").intValue()),
+                            fixed(each.get("coefficient"), 2), fixed(each.get("score"), 2), signed(each.get("direct")),
+                            signed(each.get("total"))))
+                    .toList(), tokens(layer.get("after"))));
+        }
+    }
+
+    @Test
+    void predictionAlsoAfterAnArrowKeyAndOutOfSight() {
+        browser.open("#/prediction?" + PROMPT + "&top=10");
+        layersAreThoseOf(position(", \"top\": 10, \"total\": true"));
+        browser.find(".chips [aria-pressed=true]").sendKeys(Keys.ARROW_LEFT);
+        browser.untilText(".layers-head h2", "position 6");
+        layersAreThoseOf(position(", \"top\": 10, \"total\": true, \"positions\": [6]"));
+    }
+
+    @Test
+    void predictionOfTwoRuns() {
+        browser.open("#/prediction?" + PROMPT + "&top=10&edit=L1D483%3D-9");
+        browser.find(".outcome .both");
+        var shown = layers();
+        var runs = TestServer
+                .json(server.post("/api/v1/trace", QUESTION + ", \"top\": 10, \"edits\": [\"L1D483=-9\"]}"));
+        var clean = runs.at("/positions/0/layers");
+        var edited = runs.at("/edited/positions/0/layers");
+        for (int layer = 0; layer < clean.size(); layer++) {
+            var before = each(clean.get(layer).get("after")).collect(toMap(each -> each.get("id"), each -> each));
+            var after = each(edited.get(layer).get("after")).collect(toMap(each -> each.get("id"), each -> each));
+            var rows = Stream.concat(each(edited.get(layer).get("after")),
+                    each(clean.get(layer).get("after")).filter(each -> !after.containsKey(each.get("id"))))
+                    .map(each -> List.of(visible(each.get("token")), percentOf(before.get(each.get("id"))),
+                            percentOf(after.get(each.get("id")))))
+                    .toList();
+            assertThat(shown.get(layer).get(2)).isEqualTo(rows);
+        }
+    }
+
+    private static String percentOf(JsonNode token) {
+        return token == null ? "–" : percent(token.get("probability"));
+    }
+
     @Test
     void attention() {
         browser.open("#/attention?" + PROMPT + "&layer=2&head=5");
         var shown = rows("[aria-label='Strongest heads'] tbody tr");
-        var heads = each(position(", \"attention\": true").get("attention")).toList();
+        var heads = each(position(", \"top\": 8, \"attention\": true").get("attention")).toList();
         assertThat(shown).isNotEmpty().isEqualTo(heads.stream().sorted(largest("direct")).limit(shown.size())
                 .map(each -> List.of("L%dH%d".formatted(each.get("layer").intValue(), each.get("head").intValue()),
                         signed(each.get("direct")), signed(each.get("total"))))
@@ -104,6 +184,12 @@ class NumbersPageTest extends PageTest {
         assertThat(shown.stream().map(row -> row.getFirst().matches("L\\d+[HD]\\d+\\b.*")
                 ? List.of(row.get(0).replaceFirst("(L\\d+[HD]\\d+).*", "$1"), row.get(1), row.get(2))
                 : row)).containsAll(expected).contains(List.of("logit", signed(attribution.get("logit"))));
+        var attentionOfLayer2 = each(attribution.get("parts"))
+                .filter(each -> each.get("part").textValue().matches("L2H\\d+|L2\\.attentionBias"))
+                .mapToDouble(each -> each.get("direct").doubleValue()).sum();
+        var group = shown.stream().filter(row -> row.getFirst().endsWith("L2 attention")).findFirst().orElseThrow();
+        assertThat(Double.parseDouble(group.get(1).replace('−', '-').replace("±", "")))
+                .isCloseTo(attentionOfLayer2, within(0.000501)); // of its last digit the half, and rounding of the sum
     }
 
     @Test
@@ -132,6 +218,60 @@ class NumbersPageTest extends PageTest {
     }
 
     @Test
+    void everyCellOfAMapOfPatching() {
+        browser.open("#/patching" + PAIR_LINK + "&sites=pre");
+        browser.until("a pair", () -> browser.all(".aligned li").size() == 10);
+        browser.settle();
+        browser.find(".patch-form .primary").click();
+        var canvas = browser.find(".patch-grid canvas");
+        browser.settle();
+        IntStream.range(0, 10).forEach(any -> canvas.sendKeys(Keys.ARROW_LEFT));
+        IntStream.range(0, 4).forEach(any -> canvas.sendKeys(Keys.ARROW_UP));
+        var grid = end("/api/v1/patch", PAIR + ", \"sites\": [\"pre\"]}").at("/grids/0");
+        for (int part = 0; part < 4; part++) {
+            for (int step = 0; step < 10; step++) {
+                int column = part % 2 == 0 ? step : 9 - step; // there and back
+                var place = "/%d/%d".formatted(part, column);
+                var effect = grid.get("effect").at(place);
+                assertThat(browser.find(".patch-grid .readout").getText())
+                        .startsWith(grid.get("parts").get(part).textValue() + "@" + column + " ")
+                        .endsWith(effect.doubleValue() == 0 ? ": without any effect"
+                                : ": normalised %s, logit difference %s (%s), KL %s".formatted(
+                                        fixed(grid.get("normalised").at(place), 3),
+                                        signed(grid.get("difference").at(place)), signed(effect),
+                                        fixed(grid.get("kl").at(place), 4)));
+                if (step < 9) {
+                    canvas.sendKeys(part % 2 == 0 ? Keys.ARROW_RIGHT : Keys.ARROW_LEFT);
+                }
+            }
+            canvas.sendKeys(Keys.ARROW_DOWN);
+        }
+    }
+
+    @Test
+    void neuron() {
+        browser.open("#/value/L1D483?" + PROMPT);
+        browser.find(".activity .chip");
+        browser.find("[aria-label=Similar] .found li");
+        browser.settle();
+        var value = TestServer.json(server.get("/api/v1/values/L1D483?top=50"));
+        for (var list : List.of("top", "bottom")) {
+            assertThat(
+                    browser.texts(".halves table:%s-of-type .figure".formatted(list.equals("top") ? "first" : "last")))
+                            .isEqualTo(
+                                    each(value.get(list)).limit(40).map(each -> fixed(each.get("logit"), 2)).toList());
+        }
+        browser.untilText(".hint", "norm " + fixed(value.get("norm"), 2));
+        var coefficients = TestServer
+                .json(server.post("/api/v1/coefficients", QUESTION + ", \"neurons\": [\"L1D483\"]}"));
+        assertThat(browser.texts(".activity sub"))
+                .isEqualTo(each(coefficients.at("/neurons/0/clean")).map(each -> fixed(each, 2)).toList());
+        var similar = TestServer.json(server.get("/api/v1/values/L1D483/similar?top=10")).get("similar");
+        assertThat(browser.texts("[aria-label=Similar] .found .hint"))
+                .isEqualTo(each(similar).map(each -> "cosine " + fixed(each.get("score"), 3)).toList());
+    }
+
+    @Test
     void edges() {
         browser.open("#/flow" + PAIR_LINK + "&edges=*%3Elogits&strongest=100");
         browser.click("Measure edges");
@@ -142,5 +282,13 @@ class NumbersPageTest extends PageTest {
                         .map(each -> List.of(each.get("sender").textValue(), signed(each.get("effect")),
                                 fixed(each.get("normalised"), 3), fixed(each.get("kl"), 4)))
                         .toList());
+        assertThat((List<?>) browser.script(
+                "return [...document.querySelectorAll('.edges path title')].map(each => each.textContent)"))
+                        .as("the drawing's").asInstanceOf(InstanceOfAssertFactories.list(String.class))
+                        .containsExactlyInAnyOrderElementsOf(
+                                each(edges).filter(each -> each.get("effect").doubleValue() != 0)
+                                        .map(each -> "%s to %s: %s".formatted(each.get("sender").textValue(),
+                                                each.get("receiver").textValue(), signed(each.get("effect"))))
+                                        .toList());
     }
 }

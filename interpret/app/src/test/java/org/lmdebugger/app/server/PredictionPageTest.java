@@ -9,10 +9,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.ToDoubleFunction;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.Mode;
+import org.lmdebugger.interpret.trace.Attribution;
+import org.lmdebugger.interpret.trace.Attribution.NeuronEffect;
 import org.lmdebugger.interpret.trace.AttributionOptions;
 import org.lmdebugger.interpret.trace.Trace;
 import org.lmdebugger.interpret.trace.TraceOptions;
@@ -338,20 +341,31 @@ class PredictionPageTest extends PageTest {
     }
 
     @Test
-    void neuronsOfAllLayersAreRankedByDirectEffectAmongAllOfThem() {
+    void neuronsAreRankedByDirectEffectOrCoefficientAmongAllOfThem() {
         open("");
         var panel = "[aria-label='Neurons of all layers']";
-        browser.click("direct effect");
-        browser.settle();
-        var all = server.debugger.attribute(Prompt.of(TestServer.PROMPT), Intervention.NONE,
+        var layers = server.debugger.attribute(Prompt.of(TestServer.PROMPT), Intervention.NONE,
                 AttributionOptions.DEFAULT.neurons(768), Progress.NONE).contributions().stream()
-                .flatMap(part -> part.neurons().stream())
-                .sorted(Comparator.comparingDouble(each -> -Math.abs(each.direct()))).limit(5).toList();
-        assertThat(browser.texts(panel + " tbody th"))
-                .containsExactlyElementsOf(all.stream().map(each -> each.neuron().toString()).toList());
-        assertThat(browser.texts(panel + " tbody td:nth-of-type(3)")).containsExactlyElementsOf(all.stream()
-                .map(each -> String.format(Locale.ROOT, "%+.3f", each.direct()).replace('-', '−')).toList());
-        assertThat(browser.all(panel + " .hint")).isEmpty();
+                .map(Attribution.Contribution::neurons).filter(each -> !each.isEmpty()).toList();
+        var orders = Map.<String, ToDoubleFunction<NeuronEffect>>of("direct effect", NeuronEffect::direct,
+                "coefficient", NeuronEffect::coefficient);
+        orders.forEach((order, number) -> {
+            browser.click(order);
+            browser.settle();
+            var digits = order.equals("coefficient") ? "%.2f" : "%+.3f";
+            var column = " tbody td:nth-of-type(%d)".formatted(order.equals("coefficient") ? 1 : 3);
+            var all = layers.stream().flatMap(List::stream).toList();
+            Map.of(panel, all, "#layer-2", layers.get(2)).forEach((where, neurons) -> {
+                var strongest = neurons.stream()
+                        .sorted(Comparator.comparingDouble(each -> -Math.abs(number.applyAsDouble(each)))).limit(5)
+                        .toList();
+                assertThat(browser.texts(where + " .dominant tbody th"))
+                        .containsExactlyElementsOf(strongest.stream().map(each -> each.neuron().toString()).toList());
+                assertThat(browser.texts(where + " .dominant" + column)).containsExactlyElementsOf(strongest.stream()
+                        .map(each -> digits.formatted(number.applyAsDouble(each)).replace('-', '−')).toList());
+            });
+            assertThat(browser.all(panel + " .hint")).isEmpty();
+        });
         browser.click("total effect");
         browser.untilText(panel + " .hint", "Of the 10 with the largest scores in each layer; a sweep measures");
     }

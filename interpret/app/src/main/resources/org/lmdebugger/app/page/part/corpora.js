@@ -1,4 +1,4 @@
-// The corpora that interventions take values from. The one that comes along is read on demand, before it has any.
+// The corpora that interventions and sweeps take values from. The one that comes along is read on demand, before it has any.
 import { computed, h, ref } from '/lib/vue.js';
 import { get, getBuilt } from '../api.js';
 import { corpusOf } from '../edits.js';
@@ -11,7 +11,8 @@ const STORIES = 'stories'; // the corpus that comes along
 export const Corpora = {
     setup() {
         const reads = ref(false);
-        const isUsed = computed(() => state.edits.some(edit => corpusOf(edit) === STORIES));
+        const isSwept = () => state.view === 'sweep' && /^(mean|mean-at|resample):stories(#\d+)?$/.test(state.operation);
+        const isUsed = computed(() => isSwept() || state.edits.some(edit => corpusOf(edit) === STORIES));
         const list = useLoad(
             () => (isUsed.value ? { made: session.corpora } : null),
             (_, signal) => get('/api/v1/corpora', signal)

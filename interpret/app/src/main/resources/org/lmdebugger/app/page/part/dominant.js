@@ -24,7 +24,7 @@ function rowsOf(clean, edited, count) {
     const row = key => {
         const [before, after] = [place(clean, key), place(edited, key)];
         return {
-            key,
+            key: before < 0 ? key : before, // as edits come it stays, and another position's row takes over its elements
             clean: clean[before],
             edited: edited?.[after],
             listed: before >= 0 && before < count ? clean[before] : undefined,

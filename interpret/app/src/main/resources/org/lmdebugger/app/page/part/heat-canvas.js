@@ -1,5 +1,5 @@
 // Rows × columns as small cells on a canvas: layers × positions of a long prompt, parts of the network × positions.
-import { h, onMounted, onUnmounted, ref, watch } from '/lib/vue.js';
+import { h, onMounted, onUnmounted, ref, shallowRef, watch } from '/lib/vue.js';
 import { isDark } from '../media.js';
 import { draw as drawOn } from '../picture.js';
 import { colours } from '../scale.js';
@@ -27,7 +27,7 @@ export const HeatCanvas = {
     setup(props, { emit }) {
         const canvas = ref(null);
         const pointed = ref(null);
-        let size = {};
+        const size = shallowRef({ left: 0, top: 0, width: 0, height: 0 });
 
         function draw() {
             const element = canvas.value;
@@ -35,8 +35,8 @@ export const HeatCanvas = {
             const left = longest(props.rows);
             const column = (width - left) / props.columns.length;
             const top = !props.headed || column < LINE ? 0 : column >= READABLE ? 20 : Math.min(TALLEST, longest(props.columns));
-            size = { left, top, width: column, height: cellHeight(props.rows.length) };
-            const height = top + size.height * props.rows.length;
+            size.value = { left, top, width: column, height: cellHeight(props.rows.length) };
+            const height = top + size.value.height * props.rows.length;
             Object.assign(element.style, { width: `${width}px`, height: `${height}px` });
             drawOn(element, [width, height], window.devicePixelRatio, paint);
         }
@@ -44,51 +44,47 @@ export const HeatCanvas = {
         function paint(pen, style) {
             const of = name => style.getPropertyValue(name).trim();
             const colour = colours(of('--cold'), of('--raised'), of('--heat'));
-            const edge = size.width > 4 ? 1 : 0;
-            const [isReadable, named] = [size.width >= READABLE, Math.ceil(LINE / size.height)];
+            const edge = size.value.width > 4 ? 1 : 0;
+            const [isReadable, named] = [size.value.width >= READABLE, Math.ceil(LINE / size.value.height)];
             pen.font = `11px ${style.fontFamily}`;
             pen.textBaseline = 'middle';
             props.rows.forEach((name, row) => {
-                const y = size.top + row * size.height;
+                const y = size.value.top + row * size.value.height;
                 props.columns.forEach((_, column) => {
                     const { heat, text, changed } = props.cell(column, row);
-                    const x = size.left + column * size.width;
+                    const x = size.value.left + column * size.value.width;
                     pen.fillStyle = heat === null ? of('--page') : colour(heat);
-                    pen.fillRect(x, y, size.width - edge, size.height - 1);
+                    pen.fillRect(x, y, size.value.width - edge, size.value.height - 1);
                     if (changed) {
                         pen.fillStyle = of('--edited-bar');
-                        pen.fillRect(x, y + size.height - 4, size.width - edge, 3);
+                        pen.fillRect(x, y + size.value.height - 4, size.value.width - edge, 3);
                     }
-                    if (isReadable && size.height >= LINE) {
+                    if (isReadable && size.value.height >= LINE) {
                         pen.fillStyle = style.color;
-                        pen.fillText(text, x + 3, y + size.height / 2, size.width - 6);
+                        pen.fillText(text, x + 3, y + size.value.height / 2, size.value.width - 6);
                     }
                 });
                 if (row % named === 0) {
                     pen.fillStyle = style.color;
-                    pen.fillText(name, 2, y + size.height / 2);
+                    pen.fillText(name, 2, y + size.value.height / 2);
                 }
             });
-            if (size.top > 0) {
+            if (size.value.top > 0) {
                 pen.fillStyle = style.color;
-                props.columns.forEach((name, column) => head(pen, name, size.left + column * size.width, isReadable));
+                props.columns.forEach((name, column) => head(pen, name, size.value.left + column * size.value.width, isReadable));
             }
-            const [column, row] = props.chosen;
-            pen.strokeStyle = of('--ink');
-            pen.lineWidth = 2;
-            pen.strokeRect(size.left + column * size.width, size.top + row * size.height, Math.max(3, size.width), size.height - 1);
         }
 
         /** Writes a column's name; where the column is narrow, upright. */
         function head(pen, name, x, isReadable) {
             if (isReadable) {
-                pen.fillText(name, x + 3, size.top / 2, size.width - 6);
+                pen.fillText(name, x + 3, size.value.top / 2, size.value.width - 6);
                 return;
             }
             pen.save();
-            pen.translate(x + size.width / 2, size.top - 4);
+            pen.translate(x + size.value.width / 2, size.value.top - 4);
             pen.rotate(-Math.PI / 2);
-            pen.fillText(name, 0, 0, size.top - 6);
+            pen.fillText(name, 0, 0, size.value.top - 6);
             pen.restore();
         }
 
@@ -97,8 +93,8 @@ export const HeatCanvas = {
         function at(event) {
             const box = canvas.value.getBoundingClientRect();
             const cell = [
-                Math.floor((event.clientX - box.left - size.left) / size.width),
-                Math.floor((event.clientY - box.top - size.top) / size.height)
+                Math.floor((event.clientX - box.left - size.value.left) / size.value.width),
+                Math.floor((event.clientY - box.top - size.value.top) / size.value.height)
             ];
             return isInside(cell) ? cell : null;
         }
@@ -117,14 +113,20 @@ export const HeatCanvas = {
         const observer = new ResizeObserver(draw);
         onMounted(() => observer.observe(canvas.value.parentElement)); // which draws, too
         onUnmounted(() => observer.disconnect());
-        watch([() => props.cell, () => props.chosen.join(), isDark], draw);
+        watch([() => props.cell, isDark], draw);
+
+        /** Where the chosen cell is, whose frame is an element: it moves without all cells being drawn anew. */
+        const frame = () => {
+            const { left, top, width, height } = size.value;
+            const [column, row] = props.chosen;
+            return { left: left + column * width - 1, top: top + row * height - 1, width: Math.max(3, width) + 2, height: height + 1 };
+        };
+
 
         return () => {
             const { says } = props.cell(...(pointed.value ?? props.chosen));
             return [
-                h(
-                    'div',
-                    { class: 'canvas picture' },
+                h('div', { class: 'canvas picture' }, [
                     h('canvas', {
                         ref: canvas,
                         tabindex: 0,
@@ -134,8 +136,12 @@ export const HeatCanvas = {
                         onMousemove: event => (pointed.value = at(event)),
                         onMouseleave: () => (pointed.value = null),
                         onClick: event => at(event) && emit('open', ...at(event), event.pointerType === 'touch' ? 'tap' : 'click')
+                    }),
+                    h('span', {
+                        class: 'frame',
+                        style: Object.fromEntries(Object.entries(frame()).map(([name, pixels]) => [name, `${pixels}px`]))
                     })
-                ),
+                ]),
                 h('p', { class: 'hint readout' }, says)
             ];
         };

@@ -1,16 +1,34 @@
 // One layer at one position: before, what its feed-forward part adds, after.
 import { h } from '/lib/vue.js';
+import { label } from '../edits.js';
 import { show } from '../media.js';
 import { enabledEdits, link, say, session, state } from '../state.js';
 import { isFollowed } from '../trace.js';
 import { percent, rank, token } from '../text.js';
 import { dominant, dominantRows } from './dominant.js';
 import { Export } from './export.js';
+import { useLater } from './later.js';
 import { predictionRows, predictions } from './predictions.js';
 import { targetText } from './target.js';
 
-/** The dominant value vectors of a traced layer, as {layer, neuron, …}. */
-export const neuronsOf = ({ layer, dominant }) => dominant.map(each => ({ ...each, layer }));
+/** Neurons of two lists, without those of the second that the first has; of these it has more numbers. */
+function joined(first, second) {
+    const numbers = new Map(second.map(each => [label(each), each]));
+    const there = new Set(first.map(label));
+    return [...first.map(each => ({ ...each, ...numbers.get(label(each)) })), ...second.filter(each => !there.has(label(each)))];
+}
+
+/**
+ * The value vectors of a traced layer, clean and edited, as {layer, neuron, …}: those with the largest scores.
+ *
+ * @param other  the layer under the edits; null without
+ * @param ranked [clean, edited], those with the largest of another number, which join them; null without
+ */
+export const neuronsOf = (layer, other, ranked) =>
+    [layer, other].map((each, run) => {
+        const scored = each?.dominant.map(update => ({ ...update, layer: each.layer }));
+        return scored && joined(ranked?.[run] ?? [], scored);
+    });
 
 /** Whether only the head of a layer's card is shown. */
 export const isFolded = layer => session.folded.has(layer);
@@ -37,20 +55,18 @@ function standing(chosen, kind) {
     ]);
 }
 
-/**
- * @param position clean, of the trace
- * @param edited   the same position under the edits; null without
- * @param at       the position, as an intervention names it
- * @param extra    see dominant
- */
-export function layerCard(position, edited, index, { at, extra = null, step = true }) {
-    const layer = position.layers[index];
-    const other = edited?.layers[index];
+/** The way to the view Step, which is rendered with the address and not with the card. */
+const StepLink = ({ layer }) => h('a', { class: 'quiet', href: link('step', '', { layer }) }, 'Step from here');
+StepLink.props = ['layer'];
+
+const Card = ({ layer, other, ranked, at, extra = null, step }) => {
+    const index = layer.layer;
     const edits = enabledEdits().filter(edit => edit.layer === index).length;
     const chosen = isFollowed() && layer.chosen[0];
+    const neurons = neuronsOf(layer, other, ranked);
     const rows = () => [
         ...predictionRows(layer.before, other?.before, state.top).map(row => ({ table: 'before', ...row })),
-        ...dominantRows(neuronsOf(layer), other && neuronsOf(other), state.top).map(row => ({ table: 'neurons', ...row })),
+        ...dominantRows(...neurons, state.top).map(row => ({ table: 'neurons', ...row })),
         ...predictionRows(layer.after, other?.after, state.top).map(row => ({ table: 'after', ...row }))
     ];
     return h(
@@ -58,7 +74,6 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
         {
             class: ['panel', 'layer', { opened: state.layer === index, rich: extra }],
             id: `layer-${index}`,
-            key: index,
             tabindex: -1,
             'aria-label': `Layer ${index}`
         },
@@ -86,7 +101,7 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
                         other?.chosen[0] && standing(other.chosen[0], 'edited')
                     ]),
                 h('div', { class: 'row' }, [
-                    step && h('a', { class: 'quiet', href: link('step', '', { layer: index }) }, 'Step from here'),
+                    step && h(StepLink, { layer: index }),
                     h(Export, { what: `layer ${index}`, picture: !(step && isFolded(index)), rows })
                 ])
             ]),
@@ -97,7 +112,7 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
                 ]),
                 h('section', { class: 'wide' }, [
                     h('h4', 'Dominant sub-updates'),
-                    dominant(neuronsOf(layer), other && neuronsOf(other), { count: state.top, at, extra })
+                    dominant(...neurons, { count: state.top, at, extra })
                 ]),
                 h('section', [
                     h('h4', 'After'),
@@ -106,7 +121,23 @@ export function layerCard(position, edited, index, { at, extra = null, step = tr
             ])
         ]
     );
-}
+};
+Card.props = ['layer', 'other', 'ranked', 'at', 'extra', 'step'];
+
+export const LayerCard = {
+    props: {
+        layer: { type: Object, required: true }, // of a traced position, clean
+        other: { type: Object, default: null }, // the same under the edits
+        ranked: { type: Array, default: null }, // see neuronsOf
+        at: { type: String, required: true }, // the position, as an intervention names it
+        extra: { type: Function, default: null }, // see dominant
+        step: { type: Boolean, default: false } // whether the card leads to the view Step, and can be folded
+    },
+    setup(props) {
+        const { shown, onSkip } = useLater(() => ({ ...props }));
+        return () => h(Card, { ...shown.value, onContentvisibilityautostatechange: onSkip });
+    }
+};
 
 /** Opens the card of a layer and brings it into sight. */
 export function showLayer(layer) {

@@ -50,19 +50,19 @@ const isSame = ({ clean, edited }) => percent(clean?.probability) === percent(ed
 
 /** The rows as files have them. */
 export const predictionRows = (clean, edited, count) =>
-    rowsOf(clean, edited, count).map(({ key, clean, edited: other }) => ({
-        id: key,
+    rowsOf(clean, edited, count).map(({ clean, edited: other }) => ({
+        id: (clean ?? other).id,
         token: (clean ?? other).token,
         clean: clean?.probability,
         ...(edited ? { edited: other?.probability } : {})
     }));
 
+/** A row's key is its place in the clean list: it stays as edits come, and another prompt's row takes over its elements. */
 const rowsOf = (clean, edited, count) =>
-    join(clean.slice(0, count), edited?.slice(0, count), each => each.id).map(row => ({
-        ...row,
-        clean: row.clean ?? clean.find(each => each.id === row.key),
-        listed: row.clean
-    }));
+    join(clean.slice(0, count), edited?.slice(0, count), each => each.id).map(row => {
+        const place = clean.findIndex(each => each.id === row.key);
+        return { ...row, key: place < 0 ? `edited ${row.key}` : place, clean: clean[place], listed: row.clean };
+    });
 
 /**
  * @param clean  a list of {id, token, probability}
@@ -88,7 +88,7 @@ export function predictions(clean, edited, count, caption) {
             rows.map(row => {
                 const { id, token: text } = row.clean ?? row.edited;
                 const followed = state.token === '#' + id;
-                return h('tr', { key: id, class: { followed, left: edited && !row.edited } }, [
+                return h('tr', { key: row.key, class: { followed, left: edited && !row.edited } }, [
                     h(
                         'th',
                         { scope: 'row' },

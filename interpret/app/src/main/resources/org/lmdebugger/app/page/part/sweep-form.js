@@ -4,6 +4,7 @@ import { enabledTexts, session, state } from '../state.js';
 import { plural } from '../text.js';
 import { removable, resolveToken, TOKEN_HINT } from './token-input.js';
 import { problemNotice } from './notice.js';
+import { isResampled, samplesField } from './samples.js';
 
 const QUANTITIES = {
     kl: 'KL divergence',
@@ -14,7 +15,17 @@ const QUANTITIES = {
     rank: 'rank of',
     difference: 'logit difference of'
 };
-const OPERATIONS = { off: 'switch off', set: 'set to', scale: 'times', add: 'plus' };
+const OPERATIONS = {
+    off: 'switch off',
+    set: 'set to',
+    scale: 'times',
+    add: 'plus',
+    mean: 'mean over corpus',
+    'mean-at': 'mean there, over corpus',
+    resample: 'texts of corpus'
+};
+const AMOUNTS = { set: ':3', scale: ':2', add: ':1', mean: ':stories', 'mean-at': ':stories', resample: ':stories' };
+const isOfCorpus = operation => ['mean', 'mean-at', 'resample'].includes(operation);
 
 export const SweepForm = {
     props: { running: { type: Boolean, required: true } },
@@ -50,31 +61,29 @@ export const SweepForm = {
         const operations = () =>
             h('div', { class: 'field' }, [
                 h('span', 'operation'),
-                h('div', { class: 'row' }, [
+                h('div', { class: 'row wrap' }, [
                     h(
                         'select',
                         {
                             'aria-label': 'Operation',
                             value: operation.value[0],
-                            onChange: event =>
-                                (state.operation =
-                                    event.target.value + ({ set: ':3', scale: ':2', add: ':1' }[event.target.value] ?? ''))
+                            onChange: event => (state.operation = event.target.value + (AMOUNTS[event.target.value] ?? ''))
                         },
                         Object.entries(choices.value).map(([value, text]) => h('option', { value }, text))
                     ),
                     operation.value.length > 1 &&
                         h('input', {
-                            class: 'number',
-                            type: 'number',
-                            step: 'any',
-                            'aria-label': 'Amount',
+                            ...(isOfCorpus(operation.value[0])
+                                ? { class: 'corpus', type: 'text', spellcheck: false, 'aria-label': 'Corpus', title: 'stories, which comes along, or one that lmdebug corpus build has made' }
+                                : { class: 'number', type: 'number', step: 'any', 'aria-label': 'Amount' }),
                             value: operation.value[1],
                             onChange: event => {
                                 const amount = event.target.value.trim() || operation.value[1]; // an empty one is none
                                 event.target.value = amount;
                                 state.operation = `${operation.value[0]}:${amount}`;
                             }
-                        })
+                        }),
+                    isResampled() && samplesField()
                 ])
             ]);
 

@@ -1,7 +1,7 @@
 // How the prediction comes about, layer by layer, clean and edited.
 import { computed, h, nextTick, watch } from '/lib/vue.js';
 import { post } from '../api.js';
-import { label, parseNeuron } from '../edits.js';
+import { parseNeuron } from '../edits.js';
 import { useLoad } from '../load.js';
 import { enabledTexts, link, session, state } from '../state.js';
 import { token } from '../text.js';
@@ -10,18 +10,21 @@ import { decline, isOffered } from '../part/guide.js';
 import { HeatMap, heightOf } from '../part/heat-map.js';
 import { Interventions } from '../part/interventions.js';
 import { journey } from '../part/journey.js';
+import { isBehind } from '../part/later.js';
 import { dominant, dominantRows, ORDERS } from '../part/dominant.js';
 import { Export } from '../part/export.js';
-import { effectsHint, foldAll, isFolded, layerCard, neuronsOf, showLayer } from '../part/layer-card.js';
+import { effectsHint, foldAll, isFolded, LayerCard, neuronsOf, showLayer } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { predictionRows, predictions } from '../part/predictions.js';
 import { Prompt } from '../part/prompt.js';
+import { Samples } from '../part/samples.js';
 import { segments } from '../part/segments.js';
 import { glance, headline, Strip } from '../part/strip.js';
 import { Target } from '../part/target.js';
 import { TokenInput } from '../part/token-input.js';
 
 const MOST = 10; // neurons of each layer that are asked for
+const RANKED = ['direct', 'coefficient']; // numbers by which a trace can rank all neurons of a layer
 
 /** On a first visit, one finding. */
 const offer = () =>
@@ -44,8 +47,8 @@ const welcome = () =>
         ])
     );
 
-/** The likeliest next tokens, and in words what became of the first. */
-export function outcome(tokens, clean, edited) {
+/** The likeliest next tokens, and in words what became of the first. `texts()` are the interventions. */
+export const Outcome = ({ tokens, clean, edited, texts = enabledTexts }) => {
     const shown = [clean.layers.at(-1).after, edited?.layers.at(-1).after, 10];
     return h('section', { class: 'panel outcome', 'aria-label': 'Prediction' }, [
         h('div', { class: 'row spread' }, [
@@ -53,26 +56,21 @@ export function outcome(tokens, clean, edited) {
             h(Export, { what: 'prediction', rows: () => predictionRows(...shown) })
         ]),
         h('p', { class: 'headline' }, headline(clean, edited)),
-        predictions(...shown, 'Likeliest next tokens')
+        predictions(...shown, 'Likeliest next tokens'),
+        edited && h(Samples, { texts })
     ]);
-}
+};
+Outcome.props = ['tokens', 'clean', 'edited', 'texts'];
 
 /** A stack of results, out of sight while they are those of another prompt or position. */
 export const results = (trace, content) =>
-    h('div', { class: ['stack', { outdated: trace.isOutdated.value }], inert: trace.isOutdated.value }, content);
+    h('div', { class: ['stack', { outdated: trace.isOutdated.value }] }, content);
 
-/** The neurons of an attribution, as a trace has them; none if there is no attribution yet. */
+/** The neurons of an attribution, by layer, as a trace has them. */
 const attributed = position =>
-    (position?.attribution.parts ?? []).flatMap(({ neurons = [] }) =>
-        neurons.map(({ neuron, coefficient, direct }) => ({ ...parseNeuron(neuron), coefficient, direct }))
-    );
-
-/** Neurons of two lists, without those of the second that the first has; of these it has more numbers. */
-function joined(first, second) {
-    const numbers = new Map(second.map(each => [label(each), each]));
-    const there = new Set(first.map(label));
-    return [...first.map(each => ({ ...each, ...numbers.get(label(each)) })), ...second.filter(each => !there.has(label(each)))];
-}
+    position.attribution.parts
+        .filter(({ part }) => part.endsWith('.ffn'))
+        .map(({ neurons = [] }) => neurons.map(({ neuron, coefficient, direct }) => ({ ...parseNeuron(neuron), coefficient, direct })));
 
 /** The token that is followed in a traced position, if one is. */
 const chosenIn = position => position?.layers[0].chosen[0]?.id;
@@ -98,10 +96,21 @@ export const Prediction = {
             ({ prompt, positions }) => [prompt, positions]
         );
 
-        // A trace lists neurons by score; an attribution those of all with the largest direct effects.
-        const direct = useTrace(() =>
-            state.order === 'direct' ? { positions: atPosition(), top: 1, attribution: true, neurons: MOST, ...followed() } : null
+        // A trace lists neurons by score; an attribution those of all with the largest direct effects or coefficients.
+        const ranking = useTrace(() =>
+            RANKED.includes(state.order)
+                ? { positions: atPosition(), top: 1, attribution: true, neurons: MOST, neurons_by: state.order, ...followed() }
+                : null
         );
+        /** Of each layer its neurons by the order's number, [clean, edited]; null while they are not there. */
+        const ranked = computed(() => {
+            if (!RANKED.includes(state.order) || ranking.isOutdated.value || !ranking.data.value) {
+                return null;
+            }
+            const { clean, edited } = ranking.data.value;
+            const second = edited && attributed(edited[0]);
+            return attributed(clean[0]).map((neurons, layer) => [neurons, second?.[layer]]);
+        });
 
         watch(detail.data, trace =>
             nextTick(() => {
@@ -126,7 +135,7 @@ export const Prediction = {
             return h('button', { type: 'button', class: 'quiet', onClick: () => foldAll(count, isOpen) }, isOpen ? 'Collapse all' : 'Open all');
         };
 
-        const ways = (clean, edited) => {
+        const ways = ({ clean, edited }) => {
             const first = chosenIn(clean) === undefined ? way.data?.positions[0] : clean;
             const second = chosenIn(edited) === chosenIn(first) ? edited : undefined; // else it is about to come
             return h('section', { class: 'panel way', 'aria-label': 'Through the layers' }, [
@@ -134,20 +143,18 @@ export const Prediction = {
                 h(TokenInput, { label: 'Token to follow', action: 'Follow', onToken: (text, id) => (state.token = '#' + id) })
             ]);
         };
+        ways.props = ['clean', 'edited'];
 
-        const neurons = (tokens, clean, edited) => {
-            const isWhole = state.order === 'direct' && !direct.isOutdated.value;
-            const traced = [clean.layers.flatMap(neuronsOf), edited?.layers.flatMap(neuronsOf)];
-            const all = isWhole
-                ? traced.map((list, run) => list && joined(attributed(direct.data.value[run === 0 ? 'clean' : 'edited']?.[0]), list))
-                : traced;
+        const neurons = ({ tokens, clean, edited }) => {
+            const lists = clean.layers.map((layer, index) => neuronsOf(layer, edited?.layers[index], ranked.value?.[index]));
+            const all = [lists.flatMap(([first]) => first), edited && lists.flatMap(([, second]) => second)];
             return h('section', { class: 'panel', 'aria-label': 'Neurons of all layers' }, [
                 h('div', { class: 'row spread' }, [
                     h('h2', ['Neurons of all layers, by ', ORDERS[state.order]]),
                     h(Export, { what: 'neurons of all layers', rows: () => dominantRows(...all, state.top) })
                 ]),
                 state.order !== 'score' &&
-                    !isWhole &&
+                    ranked.value === null &&
                     h('p', { class: 'hint' }, [
                         `Of the ${MOST} with the largest scores in each layer`,
                         state.order === 'total' && ['; ', h('a', { href: link('sweep') }, 'a sweep'), ' measures the total effects of all'],
@@ -156,17 +163,18 @@ export const Prediction = {
                 dominant(...all, { count: state.top, at: positionText(clean.position, tokens.length) })
             ]);
         };
+        neurons.props = ['tokens', 'clean', 'edited'];
 
         const content = ({ tokens, clean: [clean], edited: edits }, edited = edits?.[0]) => [
             h('div', { class: 'overview' }, [
-                results(detail, [outcome(tokens, clean, edited), neurons(tokens, clean, edited)]),
+                results(detail, [h(Outcome, { tokens, clean, edited }), h(neurons, { tokens, clean, edited })]),
                 h('div', { class: 'stack' }, [
                     h(
                         'div',
                         { style: { minHeight: `${heightOf(clean.layers.length, tokens.length)}px` } },
                         overview.data.value && !overview.isOutdated.value && h(HeatMap, { trace: overview.data.value })
                     ),
-                    results(detail, [ways(clean, edited)])
+                    results(detail, [h(ways, { clean, edited })])
                 ])
             ]),
             results(detail, layersOf(tokens, clean, edited))
@@ -179,7 +187,16 @@ export const Prediction = {
             ]),
             h(Target, { position: clean, choose: false }),
             effectsHint(clean),
-            clean.layers.map((_, index) => layerCard(clean, edited, index, { at: positionText(clean.position, tokens.length) }))
+            clean.layers.map((layer, index) =>
+                h(LayerCard, {
+                    key: index,
+                    layer,
+                    other: edited?.layers[index],
+                    ranked: ranked.value?.[index],
+                    at: positionText(clean.position, tokens.length),
+                    step: true
+                })
+            )
         ];
 
         const index = () => {
@@ -194,15 +211,15 @@ export const Prediction = {
         };
 
         return () =>
-            h('div', { class: 'view', 'aria-busy': String(detail.busy.value || overview.busy.value || direct.busy.value || way.busy) }, [
+            h('div', { class: 'view', 'aria-busy': String(detail.busy.value || overview.busy.value || ranking.busy.value || way.busy || isBehind()) }, [
                 h(Prompt),
                 state.prompt !== '' && h(Strip, glance(detail), index),
                 h(Interventions),
                 busyLine({ busy: detail.busy.value }),
-                problemNotice(detail.problem.value ?? overview.problem.value ?? direct.problem.value ?? way.problem, () => {
+                problemNotice(detail.problem.value ?? overview.problem.value ?? ranking.problem.value ?? way.problem, () => {
                     detail.again();
                     overview.again();
-                    direct.again();
+                    ranking.again();
                     way.again++;
                 }),
                 state.prompt === ''

@@ -4,13 +4,13 @@ import { enabledEdits, say, session, state, textOf } from '../state.js';
 import { percent, plural, token } from '../text.js';
 import { atPosition, followed, positionText, useTrace } from '../trace.js';
 import { Interventions } from '../part/interventions.js';
-import { effectsHint, layerCard } from '../part/layer-card.js';
+import { effectsHint, LayerCard } from '../part/layer-card.js';
 import { busyLine, emptyNotice, problemNotice } from '../part/notice.js';
 import { Prompt } from '../part/prompt.js';
 import { glance, Strip } from '../part/strip.js';
 import { Target } from '../part/target.js';
 import { promoted } from '../part/values.js';
-import { outcome, results } from './prediction.js';
+import { Outcome, results } from './prediction.js';
 
 export const Step = {
     setup() {
@@ -18,9 +18,10 @@ export const Step = {
         const layer = computed(() => Math.min(Math.max(0, Math.trunc(state.layer)), layers.value - 1));
         const soFar = computed(() => enabledEdits().filter(edit => edit.layer <= layer.value));
         const later = computed(() => enabledEdits().length - soFar.value.length);
+        const textsSoFar = () => soFar.value.map(textOf);
         const trace = useTrace(
             () => session.model && { positions: atPosition(), top: 10, total: true, ...followed() },
-            () => soFar.value.map(textOf)
+            textsSoFar
         );
 
         function move(to) {
@@ -95,13 +96,15 @@ export const Step = {
                     ]),
                     h(Target, { position: clean, choose: false }),
                     effectsHint(clean),
-                    layerCard(clean, edited, layer.value, {
+                    h(LayerCard, {
+                        key: layer.value,
+                        layer: clean.layers[layer.value],
+                        other: edited?.layers[layer.value],
                         at: positionText(clean.position, tokens.length),
-                        extra: (layer, neuron) => promoted(layer, neuron),
-                        step: false
+                        extra: promoted
                     }),
                     h('p', { class: 'hint' }, 'If nothing above were edited, the model would predict:'),
-                    outcome(tokens, clean, edited)
+                    h(Outcome, { tokens, clean, edited, texts: textsSoFar })
                 ])
             ]);
         };

@@ -4,13 +4,14 @@ import { events, get, post, request } from '../api.js';
 import { label, parseEdit } from '../edits.js';
 import { useLoad } from '../load.js';
 import { addText, enabledTexts, nameOf, say, state } from '../state.js';
-import { changeOf, decimals, plural, unitOf, valueOf } from '../text.js';
+import { changeOf, decimals, fixed, plural, unitOf, valueOf } from '../text.js';
 import { Export } from '../part/export.js';
 import { iconButton } from '../part/icon.js';
 import { Interventions } from '../part/interventions.js';
 import { neuronLink } from '../part/neuron.js';
 import { busyLine, emptyNotice, problemNotice, progressBar } from '../part/notice.js';
 import { Prompt } from '../part/prompt.js';
+import { isResampled } from '../part/samples.js';
 import { segments } from '../part/segments.js';
 import { SweepForm } from '../part/sweep-form.js';
 import { SweepMap } from '../part/sweep-map.js';
@@ -41,7 +42,7 @@ function editOf({ mode, operations, at }, neuron) {
     const change =
         mode === 'lm-debugger'
             ? '=' + name
-            : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount, from: '=from:' + amount }[name];
+            : { off: '=0', set: '=' + amount, scale: '*=' + amount, add: '+=' + amount }[name] ?? `=${name}:${amount}`;
     return label(neuron) + change + (mode === 'lm-debugger' || at === 'all' ? '' : '@' + (at ?? 'last'));
 }
 
@@ -67,6 +68,7 @@ export const Sweep = {
             edits: state.onTop ? enabledTexts() : [],
             operations: [state.operation],
             at: state.at,
+            ...(isResampled() && state.samples > 1 ? { samples: state.samples } : {}),
             measures: state.measures
         });
         const differs = () =>
@@ -76,13 +78,14 @@ export const Sweep = {
 
         /** Makes the form that of the sweep which is shown. */
         function takeOver() {
-            const { prompts, mode, neurons, sites, edits, operations, at, measures } = run.job.request;
+            const { prompts, mode, neurons, sites, edits, operations, at, samples, measures } = run.job.request;
             Object.assign(state, {
                 prompt: prompts[0],
                 mode: mode ?? 'exact',
                 neurons: neurons ?? sites ?? 'all',
                 operation: operations?.[0] ?? 'off',
                 at: at ?? 'last',
+                samples: samples ?? 1,
                 measures: measures ?? ['kl'],
                 edits: (edits ?? []).map(parseEdit),
                 onTop: true
@@ -170,11 +173,11 @@ export const Sweep = {
 
         /** What the results are of; where the form asks for something else, that is said. */
         const of = () => {
-            const { prompts, neurons, sites, edits, operations, at } = run.job.request;
+            const { prompts, neurons, sites, edits, operations, at, samples } = run.job.request;
             return h('section', { class: ['panel', 'of'], 'aria-label': 'What was measured' }, [
                 h('p', [
                     h('b', `“${prompts[0]}”`),
-                    `: ${sites ? `parts ${sites}` : `neurons ${neurons}`}, ${operations.join(', ')} at ${at}`,
+                    `: ${sites ? `parts ${sites}` : `neurons ${neurons}`}, ${operations.join(', ')} at ${at}${samples ? `, means over ${samples} texts` : ''}`,
                     edits?.length > 0 ? `, on top of ${edits.join('  ')}` : ', with no other interventions'
                 ]),
                 differs() &&
@@ -198,11 +201,12 @@ export const Sweep = {
 
         /** The rows as files have them. */
         const filed = () =>
-            sorted().map(({ edits, layer, neuron, says, values }) => ({
+            sorted().map(({ edits, layer, neuron, says, values, standard_errors: errors }) => ({
                 edit: edits[0],
                 ...(layer < 0 ? {} : { layer, neuron }),
                 promotes: says,
-                ...Object.fromEntries(strongest.data.measures.map((measure, index) => [measure, values[index]]))
+                ...Object.fromEntries(strongest.data.measures.map((measure, index) => [measure, values[index]])),
+                ...Object.fromEntries((errors ?? []).map((error, index) => [`standard error of ${strongest.data.measures[index]}`, error]))
             }));
 
         const causes = (columns = digits()) =>
@@ -281,6 +285,8 @@ export const Sweep = {
                                                 ? 'not finite'
                                                 : [
                                                       valueOf(strongest.data.measures[index], value, columns[index]),
+                                                      each.standard_errors &&
+                                                          h('span', { class: 'error', title: 'Standard error of the mean' }, ` ± ${fixed(each.standard_errors[index], columns[index])}`),
                                                       difference(
                                                           strongest.data.measures[index],
                                                           value - strongest.data.clean[index],
