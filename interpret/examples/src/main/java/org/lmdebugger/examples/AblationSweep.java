@@ -20,6 +20,9 @@ public final class AblationSweep {
 
     /** @param args a model, a file with one prompt a line, and the file to write */
     public static void main(String... args) throws Exception {
+        if (args.length != 3) {
+            throw new IllegalArgumentException("usage: AblationSweep MODEL PROMPTS OUT");
+        }
         var prompts = Files.readAllLines(Path.of(args[1])).toArray(String[]::new);
         try (var device = Devices.open(); var model = Gpt2.load(ModelSource.of(args[0]), device);
                 var database = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");

@@ -47,6 +47,9 @@ public final class IoiPairs {
      *     right; and the file to write
      */
     public static void main(String... args) throws IOException {
+        if (args.length != 5) {
+            throw new IllegalArgumentException("usage: IoiPairs MODEL COUNT SEED CORRUPTION FILE");
+        }
         if (!List.of("abc", "swap").contains(args[3])) {
             throw new IllegalArgumentException("corruption: " + args[3] + " (expected: abc or swap)");
         }

@@ -14,6 +14,9 @@ public final class LogitLens {
 
     /** @param args a model, and a file with one prompt a line */
     public static void main(String... args) throws Exception {
+        if (args.length != 2) {
+            throw new IllegalArgumentException("usage: LogitLens MODEL PROMPTS");
+        }
         try (var device = Devices.open(); var model = Gpt2.load(ModelSource.of(args[0]), device)) {
             var debugger = new Debugger(model);
             System.out.println("prompt\tlayer\ttoken\tlog_probability");

@@ -23,6 +23,9 @@ public final class OwnDeviceWork {
 
     /** @param args a model, a prompt and how many dimensions, the first ones, are erased */
     public static void main(String... args) {
+        if (args.length != 3) {
+            throw new IllegalArgumentException("usage: OwnDeviceWork MODEL PROMPT N");
+        }
         try (var device = Devices.open(); var model = Gpt2.load(ModelSource.of(args[0]), device)) {
             var debugger = new Debugger(model);
             try (var run = debugger.run(args[1]); var x = device.allocate(ElementType.F32, 1, model.config().width())) {

@@ -19,6 +19,9 @@ public final class OwnMeasure {
 
     /** @param args a model and a prompt */
     public static void main(String... args) {
+        if (args.length != 2) {
+            throw new IllegalArgumentException("usage: OwnMeasure MODEL PROMPT");
+        }
         var margin = Measure.own("margin", logits -> {
             Arrays.sort(logits);
             return logits[logits.length - 1] - logits[logits.length - 2];

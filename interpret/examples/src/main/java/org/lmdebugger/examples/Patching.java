@@ -17,6 +17,9 @@ public final class Patching {
 
     /** @param args a model, a prompt, another at least as long, and two tokens whose difference of logits is measured */
     public static void main(String... args) {
+        if (args.length != 5) {
+            throw new IllegalArgumentException("usage: Patching MODEL PROMPT OTHER TOKEN TOKEN");
+        }
         try (var device = Devices.open(); var model = Gpt2.load(ModelSource.of(args[0]), device)) {
             var difference = Measure.difference(args[3], args[4]);
             var sweep = Sweep.of(args[1]).allNeurons().from(args[2]).atLast().measure(difference);

@@ -152,4 +152,14 @@ class ExamplesTest {
                         .isNotEmpty().allMatch(line -> sources.indexOf(line) >= 0);
         assertThat(PROGRAMS).allMatch(program -> section.contains("| `" + program + " MODEL "));
     }
+
+    @Test
+    void withoutArgumentsEachProgramNamesThoseThatTheReadmeHas() throws Exception {
+        var readme = Files.readString(TestFiles.project("README.md"));
+        for (Program program : List.<Program>of(AblationSweep::main, LogitLens::main, Patching::main, OwnMeasure::main,
+                OwnDeviceWork::main, IoiPairs::main)) {
+            assertThatThrownBy(program::main).hasMessageStartingWith("usage: ")
+                    .satisfies(usage -> assertThat(readme).contains("| `" + usage.getMessage().substring(7) + "` |"));
+        }
+    }
 }
