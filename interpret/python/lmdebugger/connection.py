@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from contextlib import closing, contextmanager
 from typing import Any, Dict, Generator, Iterator, Mapping, Optional, Tuple
 from urllib.parse import urlencode, urlsplit
@@ -21,9 +22,15 @@ class Connection:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"url: {url} (expected: such as http://127.0.0.1:8001)")
+        try:
+            self._port = parts.port
+        except ValueError as wrong:
+            raise ValueError(f"url: {url}: {wrong} (expected: such as http://127.0.0.1:8001)") from None
+        if token and not (token.isascii() and token.isprintable()):
+            raise ValueError("token: with other characters (expected: printable ASCII)")
         self._url = url
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
+        self._host = parts.hostname
         self._path = parts.path.rstrip("/") + "/api/v1/"
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout = timeout
@@ -89,10 +96,12 @@ class Connection:
                     if answer.status >= 300:
                         raise _problem(answer)
                     yield answer
-            except ConnectionRefusedError as none:
-                raise ConnectionError(f"{self._url}: {none} (expected: a server, as lmdebug serve starts)") from none
             except http.client.HTTPException as broken:
                 raise ConnectionError(f"{self._url}: the answer ended early (expected: all of it)") from broken
+            except socket.timeout:
+                raise
+            except OSError as none:
+                raise ConnectionError(f"{self._url}: {none} (expected: a server, as lmdebug serve starts)") from none
 
 
 def _given(values: Mapping[str, Any]) -> Dict[str, Any]:

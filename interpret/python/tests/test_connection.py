@@ -129,8 +129,21 @@ class ConnectionTest(unittest.TestCase):
             nobody.bind(("127.0.0.1", 0))  # and nobody listens
             with self.assertRaisesRegex(ConnectionError, "expected: a server, as lmdebug serve starts"):
                 Client(f"http://127.0.0.1:{nobody.getsockname()[1]}", timeout=10).model()
-        with self.assertRaisesRegex(ValueError, "url: 127.0.0.1:8001 .expected: such as http"):
-            Client("127.0.0.1:8001")
+        for url in ("http://nobody.invalid", self.url.replace("http", "https")):  # a name of no host; no TLS
+            with self.subTest(url), self.assertRaisesRegex(ConnectionError, f"^{url}: .*expected: a server"):
+                Client(url, timeout=10).model()
+        for url in ("127.0.0.1:8001", "http://127.0.0.1:99999", "http://127.0.0.1:port"):
+            with self.subTest(url), self.assertRaisesRegex(ValueError, f"^url: {url}.* .expected: such as http"):
+                Client(url)
+
+    def test_a_server_that_is_silent_is_given_up(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent, self.assertRaises(socket.timeout):
+            Client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.1).model()
+
+    def test_a_token_that_no_header_can_have_is_refused_unshown(self) -> None:
+        for token in ("a\nb", "süß"):
+            with self.subTest(token), self.assertRaisesRegex(ValueError, "^token: with other characters"):
+                Client(self.url, token=token)
 
 
 if __name__ == "__main__":
