@@ -1,3 +1,0 @@
-module demo.modular {
-    requires org.lmdebugger.interpret;
-}

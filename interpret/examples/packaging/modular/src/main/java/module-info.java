@@ -1,0 +1,6 @@
+module demo.modular {
+    requires java.net.http;
+    requires org.lmdebugger.app;
+    requires org.lmdebugger.interpret;
+    requires org.lmdebugger.runtime;
+}
