@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
 final class QueryCommand implements Callable<Integer> {
     private static final int WIDEST = 40;
 
-    @Parameters(paramLabel = "DIR|FILE... SQL", arity = "2..*",
+    @Parameters(paramLabel = "DIR|FILE... SQL", hideParamSyntax = true, arity = "2..*",
             description = "What sweep --out or patch --out wrote, of "
                     + "parts (--part) also several directories; and a query over the table effects.")
     private List<String> arguments = new ArrayList<>();
