@@ -5,10 +5,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
+import org.lmdebugger.device.ColumnExtremes;
+import org.lmdebugger.device.ColumnStatistics;
 import org.lmdebugger.device.Device;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.Gelu;
+import org.lmdebugger.device.Histogram;
 import org.lmdebugger.device.LogitStatistics;
 import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Sampling;
@@ -69,6 +72,11 @@ public class OperationBenchmark {
     private Tensor factors;
     private Tensor pattern;
     private Tensor noBias;
+    private Tensor sums;
+    private Tensor starts;
+    private Tensor windows;
+    private ColumnStatistics statistics;
+    private ColumnExtremes extremes;
     private AttentionContext context;
 
     @Setup
@@ -95,7 +103,19 @@ public class OperationBenchmark {
         factors = random(4, rows);
         pattern = random(rows, rows);
         noBias = scope.allocate(ElementType.F32, rows, rows);
+        sums = scope.allocate(ElementType.F64, 1, width);
+        starts = device.call(session -> scope.vector(session, 0, rows));
+        windows = scope.allocate(ElementType.I32, 1, 2);
+        int neurons = 4 * width;
+        statistics = new ColumnStatistics(scope.allocate(ElementType.F64, 1, neurons),
+                scope.allocate(ElementType.F64, 1, neurons), random(1, neurons), random(1, neurons),
+                scope.allocate(ElementType.I32, neurons, Histogram.BINS));
+        extremes = new ColumnExtremes(random(2 * neurons, 20), scope.allocate(ElementType.I32, 2 * neurons, 20),
+                scope.allocate(ElementType.I32, 2 * neurons, 20), random(2 * neurons, 20 * 21));
         run(session -> {
+            session.upload(windows, new int[2]);
+            session.upload(extremes.documents(),
+                    IntStream.generate(() -> ColumnExtremes.NONE).limit(2L * neurons * 20).toArray());
             session.upload(places, IntStream.range(0, 4 * rows).map(i -> i < rows ? i : 0).toArray());
             session.upload(noBias, new float[rows * rows]);
         });
@@ -135,6 +155,21 @@ public class OperationBenchmark {
     @Benchmark
     public void multiplyTransposed() {
         run(session -> session.multiplyTransposed(logits, x, head));
+    }
+
+    @Benchmark
+    public void innerProducts() {
+        run(session -> session.innerProducts(pattern, x, y));
+    }
+
+    @Benchmark
+    public void gatherRows() {
+        run(session -> session.gatherRows(y, x, order));
+    }
+
+    @Benchmark
+    public void scatterRows() {
+        run(session -> session.scatterRows(y, x, order));
     }
 
     @Benchmark
@@ -215,6 +250,27 @@ public class OperationBenchmark {
     @Benchmark
     public void rowNorms() {
         run(session -> session.rowNorms(scalars, wide));
+    }
+
+    @Benchmark
+    public void biasNorms() {
+        run(session -> session.biasNorms(scalars, wide, wideVector));
+    }
+
+    @Benchmark
+    public void addRows() {
+        run(session -> session.addRows(sums, x, starts, order));
+    }
+
+    @Benchmark
+    public void accumulate() {
+        run(session -> session.accumulate(statistics, wide));
+    }
+
+    /** One window, from which each column takes its largest and its smallest number. */
+    @Benchmark
+    public void mergeExtremes() {
+        run(session -> session.mergeExtremes(extremes, wide, windows));
     }
 
     @Benchmark
