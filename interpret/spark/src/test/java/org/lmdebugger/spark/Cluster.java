@@ -16,7 +16,7 @@ import java.util.stream.Stream;
 /** A standalone cluster of Spark's on loopback: a master and two workers of a core each, all processes. */
 final class Cluster {
     private static final String CLASS_PATH = System.getProperty("java.class.path");
-    private static final Duration LONG = Duration.ofMinutes(4);
+    private static final Duration LONG = Duration.ofMinutes(15); // a bound for a busy machine alone
 
     private final Path directory;
     private final Map<String, String> environment;
