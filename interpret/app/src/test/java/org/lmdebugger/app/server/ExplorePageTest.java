@@ -5,12 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.lmdebugger.interpret.corpus.Corpora;
-import org.lmdebugger.interpret.corpus.Corpus;
-import org.lmdebugger.progress.Progress;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 
@@ -109,9 +105,7 @@ class ExplorePageTest extends PageTest {
     void aNeuronHasExamplesOfACorpus() {
         browser.open("#/value/L2D253");
         browser.named("Read “stories”");
-        var model = server.debugger.model();
-        new Corpora(server.options.cache(), model).build("tales", Corpus.of(model,
-                Stream.of("The king was in his castle.", "A little dog ran to the river."), 16), Progress.NONE);
+        buildTales();
         browser.open("#/value/L2D253?" + PROMPT);
         browser.find(".examples-of li");
         browser.settle();

@@ -32,6 +32,10 @@ class NumbersPageTest extends PageTest {
     private static final String PAIR_LINK = "?prompt=%s&other=%s&direction=noise".formatted(CLEAN.replace(' ', '+'),
             CORRUPTED.replace(' ', '+'));
 
+    /** A link or a feed-forward part of the flow, and the interventions that take it away. */
+    private record Weight(int layer, JsonNode norm, JsonNode share, List<String> off) {
+    }
+
     private JsonNode position(String more) {
         return TestServer.json(server.post("/api/v1/trace", QUESTION + more + "}")).at("/positions/0");
     }
@@ -290,5 +294,36 @@ class NumbersPageTest extends PageTest {
                                         .map(each -> "%s to %s: %s".formatted(each.get("sender").textValue(),
                                                 each.get("receiver").textValue(), signed(each.get("effect"))))
                                         .toList());
+    }
+
+    @Test
+    void flow() {
+        browser.open("#/flow?" + PROMPT + "&measured=true");
+        browser.find(".flow .node");
+        browser.settle();
+        browser.find("[aria-label='All links'] summary").click();
+        var shown = rows("[aria-label='All links'] tbody tr").stream().map(row -> row.subList(1, row.size())).toList();
+        var flow = TestServer.json(server.post("/api/v1/flow", QUESTION + ", \"least\": 0.1}"));
+        int heads = server.debugger.model().config().heads();
+        var ffns = each(flow.get("nodes")).filter(each -> each.get("ffn_share").doubleValue() >= 0.1)
+                .map(each -> new Weight(each.get("layer").intValue(), each.get("ffn"), each.get("ffn_share"),
+                        List.of("L%d.ffn=0@%d".formatted(each.get("layer").intValue(),
+                                each.get("position").intValue()))));
+        var links = each(flow.get("links")).map(each -> new Weight(each.get("layer").intValue(), each.get("norm"),
+                each.get("share"),
+                IntStream.range(0, heads).mapToObj(head -> "L%dH%d.link=off@%d->%d".formatted(
+                        each.get("layer").intValue(), head, each.get("query").intValue(), each.get("key").intValue()))
+                        .toList()));
+        var weights = Stream.concat(ffns, links).sorted(Comparator.comparing((Weight each) -> -each.layer)
+                .thenComparing(each -> -each.share.doubleValue())).toList();
+        var target = position("").at("/target/id").intValue();
+        var effects = TestServer.json(server.post("/api/v1/effects", TestServer.JSON.createObjectNode()
+                .put("prompt", TestServer.PROMPT).put("target", "#" + target)
+                .set("interventions", TestServer.JSON.valueToTree(weights.stream().map(Weight::off).toList()))
+                .toString())).get("effects");
+        assertThat(shown).hasSizeGreaterThan(10).isEqualTo(IntStream.range(0, weights.size())
+                .mapToObj(i -> List.of(fixed(weights.get(i).norm, 3), percent(weights.get(i).share),
+                        signed(effects.get(i))))
+                .toList());
     }
 }

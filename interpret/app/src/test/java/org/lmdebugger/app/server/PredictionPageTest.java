@@ -539,4 +539,28 @@ class PredictionPageTest extends PageTest {
         assertThat(outline.findElement(By.xpath("ancestor::nav")).getDomAttribute("aria-label")).isEqualTo("Views");
         assertThat(outline.getCssValue("outline-style")).isEqualTo("solid");
     }
+
+    @Test
+    void severalTextsOfACorpusHaveAMean() {
+        buildTales();
+        open("&edit=L1D483%3Dresample%3Atales%40last");
+        browser.untilText(".samples", "with one text of the corpus");
+        assertThat(browser.all(".samples table")).isEmpty();
+        browser.type("[aria-label='Texts of the corpus']", "8", Keys.TAB);
+        browser.find(".samples table");
+        var means = TestServer
+                .json(server.post("/api/v1/trace",
+                        """
+                                {"prompt": "%s", "edits": ["L1D483=resample:tales@last"], "samples": 8}"""
+                                .formatted(TestServer.PROMPT)))
+                .get("samples");
+        browser.untilText(".samples .edited.figure", "%s ± %s".formatted(
+                percent(means.at("/tokens/0/edited/mean").floatValue()),
+                percent(means.at("/tokens/0/edited/standard_error").floatValue())));
+        browser.untilText(".samples tbody tr:last-child", " ± ");
+        browser.until("in the link", () -> browser.address().contains("samples=8"));
+        browser.screenshots("samples");
+        browser.find(".chips .chip").click();
+        browser.untilText(".samples", "at the last position only");
+    }
 }

@@ -12,6 +12,7 @@ import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.edit.NeuronSelection;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
+import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.interactions.Actions;
 import org.openqa.selenium.support.ui.Select;
@@ -163,5 +164,32 @@ class SweepPageTest extends PageTest {
         browser.type(".measured", "notatoken", Keys.ENTER);
         browser.untilText(".sweep-form .problem", "Not one token.");
         browser.screenshots("sweep-error");
+    }
+
+    @Test
+    void textsOfACorpusHaveMeansAndStandardErrors() {
+        buildTales();
+        browser.open("#/sweep?" + PROMPT + "&neurons=L1D0-9&operation=resample%3Atales&measures=logit%3A%22+girl%22");
+        browser.type("[aria-label='Texts of the corpus']", "4", Keys.TAB);
+        browser.click("Start the sweep");
+        browser.untilText(".of", "resample:tales at last, means over 4 texts");
+        browser.find(".causes tbody tr");
+        browser.settle();
+        var path = "/api/v1/sweeps/" + browser.address().replaceFirst(".*[?&]sweep=", "").replaceFirst("&.*", "");
+        var effects = TestServer.json(server.get(path + "/strongest?top=10&measure=logit:%22%20girl%22"))
+                .get("effects");
+        assertThat(effects).hasSize(10);
+        var errors = new ArrayList<Double>();
+        for (int i = 0; i < 10; i++) {
+            var shown = browser.all(".causes tbody tr").get(i).findElement(By.cssSelector(".figure")).getText();
+            var numbers = shown.replace('−', '-').split(" ± |\\s*(?=[+±-])");
+            assertThat(Double.parseDouble(numbers[0])).isCloseTo(effects.get(i).at("/values/0").doubleValue(),
+                    within(0.0005001));
+            errors.add(Double.parseDouble(numbers[1]));
+            assertThat(errors.getLast()).as(shown).isCloseTo(effects.get(i).at("/standard_errors/0").doubleValue(),
+                    within(0.0005001));
+        }
+        assertThat(Collections.max(errors)).isPositive();
+        browser.screenshots("sweep-samples");
     }
 }
