@@ -9,7 +9,7 @@ __global__ void __launch_bounds__(THREADS)
 addRows(View<double> sums, View<const float> x, const int32_t* starts, const int32_t* rows, int64_t columns) {
     int64_t c = static_cast<int64_t>(blockIdx.y) * THREADS + threadIdx.x;
     int from = starts[blockIdx.x], to = starts[blockIdx.x + 1];
-    if (c < columns && from < to) {
+    if (c < columns && from != to) {
         double sum = sums.row(blockIdx.x)[c];
         int j = from;
         for (; j + AHEAD <= to; j += AHEAD) {
