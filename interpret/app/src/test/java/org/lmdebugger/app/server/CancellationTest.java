@@ -248,7 +248,7 @@ class CancellationTest {
     @Test
     void stoppingEndsStreamsWithAnEvent() throws Exception {
         var sweep = sweep();
-        running();
+        await(() -> json(server.get(sweep)).get("state").textValue().equals("running"));
         try (var socket = RawRequests.connect(server.address()); var generation = send("/api/v1/generate",
                 "{\"prompt\": \"Once\", \"tokens\": 120, \"continuations\": [{},{},{},{},{},{},{},{}]}")) {
             RawRequests.write(socket, "GET " + sweep + "/events HTTP/1.1\nHost: localhost\n\n");
