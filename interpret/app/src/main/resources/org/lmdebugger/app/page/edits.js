@@ -101,8 +101,11 @@ export function isOfCorpus({ operation }) {
 }
 
 /** The corpus that an intervention takes values from; null if from none. */
-export function corpusOf(edit) {
-    return /=[ \t-\r]*(?:mean|mean-at|resample):([\w.-]+)/.exec(editText(edit))?.[1] ?? null;
+export const corpusOf = edit => corpusIn(editText(edit));
+
+/** The same of an intervention's text, or of its end from the equals sign on. */
+export function corpusIn(text) {
+    return /=[ \t-\r]*(?:mean|mean-at|resample):([\w.-]+)/.exec(text)?.[1] ?? null;
 }
 
 /** Whether a text names a corpus, and for `resample` it may be a seed. */

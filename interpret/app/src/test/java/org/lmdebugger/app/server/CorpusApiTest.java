@@ -5,10 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 import static org.lmdebugger.app.server.TestServer.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
-import java.util.Set;
 import java.util.stream.DoubleStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -16,22 +13,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lmdebugger.interpret.corpus.Corpora;
-import org.lmdebugger.interpret.corpus.Corpus;
-import org.lmdebugger.progress.Progress;
 
 /** Corpora, the examples of a neuron, and searches in them, as the page asks for them. */
 class CorpusApiTest {
-    private static final Path CACHE = TestServer.temporary();
-
     @AutoClose
-    private static final TestServer server = new TestServer(
-            new ServerOptions("127.0.0.1", 0, Set.of(), null, TestServer.temporary(), CACHE));
+    private static final TestServer server = new TestServer();
 
     @BeforeAll
     static void build() {
-        var model = server.debugger.model();
-        new Corpora(CACHE, model).build("tales", Corpus.of(model, Stream.of("The king was in his castle.",
-                "A little dog ran to the river.", "The queen saw the king and the dog."), 16), Progress.NONE);
+        server.buildTales();
     }
 
     private static JsonNode ok(String path) {

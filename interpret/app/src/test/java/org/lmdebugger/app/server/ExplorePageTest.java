@@ -105,7 +105,7 @@ class ExplorePageTest extends PageTest {
     void aNeuronHasExamplesOfACorpus() {
         browser.open("#/value/L2D253");
         browser.named("Read “stories”");
-        buildTales();
+        server.buildTales();
         browser.open("#/value/L2D253?" + PROMPT);
         browser.find(".examples-of li");
         browser.settle();

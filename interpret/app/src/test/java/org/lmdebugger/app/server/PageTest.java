@@ -2,14 +2,10 @@ package org.lmdebugger.app.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
-import org.lmdebugger.interpret.corpus.Corpora;
-import org.lmdebugger.interpret.corpus.Corpus;
-import org.lmdebugger.progress.Progress;
 
 /** A server and a browser for the tests of a view; whatever they do, the page reports no error and asks nobody else. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -41,14 +37,5 @@ abstract class PageTest {
             browser.close();
         }
         server.close();
-    }
-
-    /** Builds a corpus of three short texts for the server's model. */
-    void buildTales() {
-        var model = server.debugger.model();
-        new Corpora(server.options.cache(), model).build("tales",
-                Corpus.of(model, Stream.of("The king was in his castle.",
-                        "A little dog ran to the river.", "The queen saw the king and the dog."), 16),
-                Progress.NONE);
     }
 }

@@ -542,7 +542,7 @@ class PredictionPageTest extends PageTest {
 
     @Test
     void severalTextsOfACorpusHaveAMean() {
-        buildTales();
+        server.buildTales();
         open("&edit=L1D483%3Dresample%3Atales%40last");
         browser.untilText(".samples", "with one text of the corpus");
         assertThat(browser.all(".samples table")).isEmpty();

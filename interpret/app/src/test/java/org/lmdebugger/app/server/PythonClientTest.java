@@ -11,9 +11,6 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.lmdebugger.interpret.corpus.Corpora;
-import org.lmdebugger.interpret.corpus.Corpus;
-import org.lmdebugger.progress.Progress;
 
 /** The Python client's own tests and its notebook, against a server of the sample model and the API's description. */
 @Timeout(600)
@@ -26,9 +23,7 @@ class PythonClientTest {
         var options = new ServerOptions("127.0.0.1", 0, Set.of(), null, folder.resolve("data"),
                 folder.resolve("cache"));
         try (var server = new TestServer(options)) {
-            var model = server.debugger.model();
-            new Corpora(options.cache(), model).build("tales", Corpus.of(model, Stream.of("The king was in his castle.",
-                    "A little dog ran to the river.", "The queen saw the king and the dog."), 16), Progress.NONE);
+            server.buildTales();
             var description = folder.resolve("openapi.json");
             Files.writeString(description, Description.INSTANCE.document.toString());
             var log = folder.resolve("log");

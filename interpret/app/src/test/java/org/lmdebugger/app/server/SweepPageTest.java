@@ -168,7 +168,7 @@ class SweepPageTest extends PageTest {
 
     @Test
     void textsOfACorpusHaveMeansAndStandardErrors() {
-        buildTales();
+        server.buildTales();
         browser.open("#/sweep?" + PROMPT + "&neurons=L1D0-9&operation=resample%3Atales&measures=logit%3A%22+girl%22");
         browser.type("[aria-label='Texts of the corpus']", "4", Keys.TAB);
         browser.click("Start the sweep");

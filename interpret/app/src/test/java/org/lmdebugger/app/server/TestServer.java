@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.app.server.work.ModelChoice;
 import org.lmdebugger.checkpoint.ModelFiles;
@@ -22,7 +23,9 @@ import org.lmdebugger.device.Devices;
 import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.corpus.Corpora;
+import org.lmdebugger.interpret.corpus.Corpus;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.progress.Progress;
 
 /** A server of the sample model on a free port, and a client of it. */
 public final class TestServer implements AutoCloseable {
@@ -62,6 +65,13 @@ public final class TestServer implements AutoCloseable {
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }
+    }
+
+    /** Builds the corpus {@code tales} of three short texts. */
+    void buildTales() {
+        var texts = Stream.of("The king was in his castle.", "A little dog ran to the river.",
+                "The queen saw the king and the dog.");
+        new Corpora(options.cache(), model).build("tales", Corpus.of(model, texts, 16), Progress.NONE);
     }
 
     public URI address() {

@@ -1,7 +1,7 @@
 // The corpora that interventions and sweeps take values from. The one that comes along is read on demand, before it has any.
 import { computed, h, ref } from '/lib/vue.js';
 import { get, getBuilt } from '../api.js';
-import { corpusOf } from '../edits.js';
+import { corpusIn, corpusOf } from '../edits.js';
 import { useLoad } from '../load.js';
 import { session, state } from '../state.js';
 import { busyLine, problemNotice } from './notice.js';
@@ -11,7 +11,7 @@ const STORIES = 'stories'; // the corpus that comes along
 export const Corpora = {
     setup() {
         const reads = ref(false);
-        const isSwept = () => state.view === 'sweep' && /^(mean|mean-at|resample):stories(#\d+)?$/.test(state.operation);
+        const isSwept = () => state.view === 'sweep' && corpusIn('=' + state.operation) === STORIES;
         const isUsed = computed(() => isSwept() || state.edits.some(edit => corpusOf(edit) === STORIES));
         const list = useLoad(
             () => (isUsed.value ? { made: session.corpora } : null),

@@ -42,36 +42,37 @@ export const HeatCanvas = {
         }
 
         function paint(pen, style) {
+            const { left, top, width, height } = size.value;
             const of = name => style.getPropertyValue(name).trim();
             const colour = colours(of('--cold'), of('--raised'), of('--heat'));
-            const edge = size.value.width > 4 ? 1 : 0;
-            const [isReadable, named] = [size.value.width >= READABLE, Math.ceil(LINE / size.value.height)];
+            const edge = width > 4 ? 1 : 0;
+            const [isReadable, named] = [width >= READABLE, Math.ceil(LINE / height)];
             pen.font = `11px ${style.fontFamily}`;
             pen.textBaseline = 'middle';
             props.rows.forEach((name, row) => {
-                const y = size.value.top + row * size.value.height;
+                const y = top + row * height;
                 props.columns.forEach((_, column) => {
                     const { heat, text, changed } = props.cell(column, row);
-                    const x = size.value.left + column * size.value.width;
+                    const x = left + column * width;
                     pen.fillStyle = heat === null ? of('--page') : colour(heat);
-                    pen.fillRect(x, y, size.value.width - edge, size.value.height - 1);
+                    pen.fillRect(x, y, width - edge, height - 1);
                     if (changed) {
                         pen.fillStyle = of('--edited-bar');
-                        pen.fillRect(x, y + size.value.height - 4, size.value.width - edge, 3);
+                        pen.fillRect(x, y + height - 4, width - edge, 3);
                     }
-                    if (isReadable && size.value.height >= LINE) {
+                    if (isReadable && height >= LINE) {
                         pen.fillStyle = style.color;
-                        pen.fillText(text, x + 3, y + size.value.height / 2, size.value.width - 6);
+                        pen.fillText(text, x + 3, y + height / 2, width - 6);
                     }
                 });
                 if (row % named === 0) {
                     pen.fillStyle = style.color;
-                    pen.fillText(name, 2, y + size.value.height / 2);
+                    pen.fillText(name, 2, y + height / 2);
                 }
             });
-            if (size.value.top > 0) {
+            if (top > 0) {
                 pen.fillStyle = style.color;
-                props.columns.forEach((name, column) => head(pen, name, size.value.left + column * size.value.width, isReadable));
+                props.columns.forEach((name, column) => head(pen, name, left + column * width, isReadable));
             }
         }
 
@@ -119,9 +120,13 @@ export const HeatCanvas = {
         const frame = () => {
             const { left, top, width, height } = size.value;
             const [column, row] = props.chosen;
-            return { left: left + column * width - 1, top: top + row * height - 1, width: Math.max(3, width) + 2, height: height + 1 };
+            return {
+                left: `${left + column * width - 1}px`,
+                top: `${top + row * height - 1}px`,
+                width: `${Math.max(3, width) + 2}px`,
+                height: `${height + 1}px`
+            };
         };
-
 
         return () => {
             const { says } = props.cell(...(pointed.value ?? props.chosen));
@@ -137,10 +142,7 @@ export const HeatCanvas = {
                         onMouseleave: () => (pointed.value = null),
                         onClick: event => at(event) && emit('open', ...at(event), event.pointerType === 'touch' ? 'tap' : 'click')
                     }),
-                    h('span', {
-                        class: 'frame',
-                        style: Object.fromEntries(Object.entries(frame()).map(([name, pixels]) => [name, `${pixels}px`]))
-                    })
+                    h('span', { class: 'frame', style: frame() })
                 ]),
                 h('p', { class: 'hint readout' }, says)
             ];

@@ -1,5 +1,6 @@
 // What a sweep does: which neurons, what to them, where, and what is measured.
 import { computed, h, ref } from '/lib/vue.js';
+import { isOfCorpus } from '../edits.js';
 import { enabledTexts, session, state } from '../state.js';
 import { plural } from '../text.js';
 import { removable, resolveToken, TOKEN_HINT } from './token-input.js';
@@ -25,7 +26,6 @@ const OPERATIONS = {
     resample: 'texts of corpus'
 };
 const AMOUNTS = { set: ':3', scale: ':2', add: ':1', mean: ':stories', 'mean-at': ':stories', resample: ':stories' };
-const isOfCorpus = operation => ['mean', 'mean-at', 'resample'].includes(operation);
 
 export const SweepForm = {
     props: { running: { type: Boolean, required: true } },
@@ -73,7 +73,7 @@ export const SweepForm = {
                     ),
                     operation.value.length > 1 &&
                         h('input', {
-                            ...(isOfCorpus(operation.value[0])
+                            ...(isOfCorpus({ operation: operation.value[0] })
                                 ? { class: 'corpus', type: 'text', spellcheck: false, 'aria-label': 'Corpus', title: 'stories, which comes along, or one that lmdebug corpus build has made' }
                                 : { class: 'number', type: 'number', step: 'any', 'aria-label': 'Amount' }),
                             value: operation.value[1],
