@@ -94,8 +94,7 @@ final class ServeCommand extends ModelCommand {
     /** Serves a model until another is chosen or the process is to end; returns the options with the port that it had. */
     private ServerOptions serve(ModelFiles files, ServedModels models, ServerOptions options, String cookie) {
         return model.withCorpora(files, (loaded, corpora) -> {
-            // an edit takes from corpora that are there: to build one would keep all others waiting
-            var debugger = new Debugger(loaded.model(), name -> corpora.corpora().find(name));
+            var debugger = new Debugger(loaded.model(), corpora.ofServer());
             try (var server = new Server(debugger, options, cookie, link -> say("log in, once, with: " + link),
                     models)) {
                 say("%s on %s: %s  (stop with Ctrl-C)".formatted(files.name(), debugger.model().device().name(),

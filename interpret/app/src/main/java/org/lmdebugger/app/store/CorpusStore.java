@@ -52,6 +52,20 @@ public final class CorpusStore implements References {
         return mustBeBuilt(name) ? bundled().get(progress.get()) : corpora().find(name);
     }
 
+    /**
+     * Returns the corpora that edits over HTTP take from. The one that comes along is not built for an edit, which would
+     * keep all other requests waiting.
+     */
+    public References ofServer() {
+        return name -> {
+            if (mustBeBuilt(name)) {
+                throw new IllegalArgumentException(("corpus: %s: not built for this model (expected: "
+                        + "GET /api/v1/corpora/%1$s first, which builds it)").formatted(name));
+            }
+            return corpora().find(name);
+        };
+    }
+
     /** Returns whether the corpus that comes along is meant, and none of this name is there. */
     public boolean mustBeBuilt(String name) {
         return name.equals(BUNDLED) && corpora().list().stream().noneMatch(each -> each.name().equals(BUNDLED));

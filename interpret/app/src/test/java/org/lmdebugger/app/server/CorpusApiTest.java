@@ -134,6 +134,11 @@ class CorpusApiTest {
     @Test
     @Tag("slow")
     void storiesAreBuiltBetweenOtherWork() throws InterruptedException {
+        var edited = "{\"prompt\": \"The king\", \"edits\": [\"L2D253=mean:stories\"]}";
+        var refused = server.post("/api/v1/trace", edited);
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(json(refused).get("detail").textValue()).isEqualTo("corpus: stories: not built for this model "
+                + "(expected: GET /api/v1/corpora/stories first, which builds it)");
         var first = server.get("/api/v1/values/L2D253/examples");
         assertThat(first.statusCode()).isEqualTo(202);
         assertThat(json(first).get("what").asText()).isEqualTo("corpus");
@@ -145,5 +150,6 @@ class CorpusApiTest {
         }
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(json(answer).at("/corpus/name").asText()).isEqualTo("stories");
+        assertThat(server.post("/api/v1/trace", edited).statusCode()).isEqualTo(200);
     }
 }

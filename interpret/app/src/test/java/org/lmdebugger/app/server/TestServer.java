@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.lmdebugger.app.server.http.AccessTokens;
 import org.lmdebugger.app.server.work.ModelChoice;
+import org.lmdebugger.app.store.CorpusStore;
 import org.lmdebugger.checkpoint.ModelFiles;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.hub.ModelSource;
@@ -55,7 +56,7 @@ public final class TestServer implements AutoCloseable {
     TestServer(ServerOptions options, ModelFiles files, ModelChoice choice) {
         this.options = options;
         model = Gpt2.load(files, device);
-        debugger = new Debugger(model, name -> new Corpora(options.cache(), model).find(name));
+        debugger = new Debugger(model, new CorpusStore(model, options::cache, () -> Progress.NONE).ofServer());
         server = new Server(debugger, options, AccessTokens.random(), links::add, choice);
     }
 
