@@ -8,6 +8,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ElementType;
@@ -30,7 +31,7 @@ public final class Activations implements AutoCloseable {
     private final CompiledIntervention intervention;
     private final TensorScope scope;
     private final Set<Site> sites; // that are kept
-    private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer
+    private final List<Tensor> queryKeyValue = new ArrayList<>(); // [T, 3d] a layer; none if nothing of it is kept
     private final Map<Site, List<Tensor>> kept = new EnumMap<>(Site.class); // by layer
 
     /** The part of a forward pass that is kept. */
@@ -66,9 +67,9 @@ public final class Activations implements AutoCloseable {
         return forward(model, ids, intervention, keep.sites());
     }
 
-    /** @param sites that are kept beside {@link Keep#KEYS_AND_VALUES} */
+    /** @param sites that are kept, beside the residual stream after the last layer */
     public static Activations forward(Gpt2 model, int[] ids, CompiledIntervention intervention, Set<Site> sites) {
-        var kept = EnumSet.copyOf(Keep.KEYS_AND_VALUES.sites());
+        var kept = EnumSet.noneOf(Site.class);
         kept.addAll(sites);
         var scope = new TensorScope(model.device());
         try {
@@ -94,17 +95,21 @@ public final class Activations implements AutoCloseable {
             var out = temporary.allocate(ElementType.F32, length, d);
             var none = temporary.allocate(ElementType.F32, 0, d);
             var zero = temporary.vector(session, 0);
-            Tensor shared = keeps(Site.COEFFICIENTS) ? null : temporary.allocate(ElementType.F32, length, width);
+            var coefficients = rows(temporary, keeps(Site.COEFFICIENTS), width);
+            var attention = rows(temporary, keepsAttention(), 3 * d);
             model.embed(session, x, temporary.vector(session, ids),
                     temporary.vector(session, IntStream.range(0, length).toArray()));
             var edits = new SiteEdits(model, session, temporary);
             var rows = new ArrayList<BlockRows>();
             model.forward(session, 0, l -> {
                 if (rows.size() == l) {
-                    queryKeyValue.add(scope.allocate(ElementType.F32, length, 3 * d));
-                    var coefficients = shared != null ? shared : scope.allocate(ElementType.F32, length, width);
-                    rows.add(BlockRows.of(x, queryKeyValue.get(l), normed, out, coefficients, new AttentionContext(
-                            model.config().heads(), 1, none, none, keys(l), values(l), zero)));
+                    var projected = attention.get();
+                    if (keepsAttention()) {
+                        queryKeyValue.add(projected);
+                    }
+                    rows.add(BlockRows.of(x, projected, normed, out, coefficients.get(), new AttentionContext(
+                            model.config().heads(), 1, none, none, projected.columns(d, d),
+                            projected.columns(2 * d, d), zero)));
                 }
                 return rows.get(l);
             }, (site, l, at) -> {
@@ -122,6 +127,19 @@ public final class Activations implements AutoCloseable {
                 return last;
             });
         }
+    }
+
+    /** Returns what gives each layer a row for each position: rows of its own that are kept, or the same for all. */
+    private Supplier<Tensor> rows(TensorScope temporary, boolean kept, long columns) {
+        if (kept) {
+            return () -> scope.allocate(ElementType.F32, ids.length, columns);
+        }
+        var shared = temporary.allocate(ElementType.F32, ids.length, columns);
+        return () -> shared;
+    }
+
+    private boolean keepsAttention() {
+        return keeps(Site.QUERY) || keeps(Site.KEY) || keeps(Site.VALUE);
     }
 
     private boolean keeps(Site site) {
@@ -170,9 +188,13 @@ public final class Activations implements AutoCloseable {
         var layers = kept.get(site);
         var rows = layers == null ? null : layers.get(layer);
         if (rows == null) {
-            throw new IllegalStateException("%s: not kept (expected: one of %s)".formatted(site, sites));
+            throw notKept(site);
         }
         return rows.asReadOnly();
+    }
+
+    private IllegalStateException notKept(Site site) {
+        return new IllegalStateException("%s: not kept (expected: one of %s)".formatted(site, sites));
     }
 
     /** Returns the residual stream before a layer, [T, d]. */
@@ -202,17 +224,26 @@ public final class Activations implements AutoCloseable {
 
     /** Returns the queries of a layer's attention, heads side by side, [T, d]. */
     public Tensor queries(int layer) {
-        return queryKeyValue.get(layer).columns(0, model.config().width()).asReadOnly();
+        return attention(Site.QUERY, layer);
     }
 
     /** Returns the keys of a layer's attention, heads side by side, [T, d]. */
     public Tensor keys(int layer) {
-        return queryKeyValue.get(layer).columns(model.config().width(), model.config().width()).asReadOnly();
+        return attention(Site.KEY, layer);
     }
 
     /** Returns the values of a layer's attention, heads side by side, [T, d]. */
     public Tensor values(int layer) {
-        return queryKeyValue.get(layer).columns(2L * model.config().width(), model.config().width()).asReadOnly();
+        return attention(Site.VALUE, layer);
+    }
+
+    /** Returns one of the three: where one is kept, all are. */
+    private Tensor attention(Site site, int layer) {
+        if (!keepsAttention()) {
+            throw notKept(site);
+        }
+        long d = model.config().width();
+        return queryKeyValue.get(layer).columns((site.ordinal() - Site.QUERY.ordinal()) * d, d).asReadOnly();
     }
 
     /**

@@ -25,7 +25,7 @@ public final class CleanRuns implements AutoCloseable {
         this.model = model;
     }
 
-    /** Returns a run of a prompt, whose ids nobody changes, that has kept these sites, beside {@link Activations.Keep#KEYS_AND_VALUES}. */
+    /** Returns a run of a prompt, whose ids nobody changes, that has kept these sites, beside the residual stream after the last layer. */
     public Activations of(int[] ids, Set<Site> sites) {
         return of(ids, Intervention.NONE, References.NONE, sites);
     }

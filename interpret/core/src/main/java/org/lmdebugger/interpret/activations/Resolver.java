@@ -2,10 +2,12 @@ package org.lmdebugger.interpret.activations;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.lmdebugger.checkpoint.InvalidModelException;
 import org.lmdebugger.checkpoint.MatrixFile;
@@ -45,6 +47,7 @@ public final class Resolver implements AutoCloseable {
     private final Map<Prompt, int[]> prompts = new HashMap<>(); // ids
     private final CleanRuns runs;
     private final boolean ownsRuns;
+    private final Set<Site> taken = EnumSet.noneOf(Site.class); // that runs of other prompts and texts keep
     private final Map<Source, Tensor> tensors = new HashMap<>(); // that edits take vectors from
     private final Map<Source, float[]> numbers = new HashMap<>(); // that edits take from, on the host
     private final Map<MeanKey, float[][]> means = new HashMap<>(); // [1, n], or [positions, n]
@@ -104,8 +107,28 @@ public final class Resolver implements AutoCloseable {
                 || operation instanceof Operation.On;
     }
 
+    /**
+     * Returns the sites of another run that an operation on a part takes numbers from. The weights of a pattern are computed
+     * anew, from queries and keys.
+     */
+    public static Set<Site> sitesTaken(Part part, Operation operation) {
+        return switch (operation) {
+            case Operation.From _,Operation.Resample _ ->
+                    part instanceof Head(int _, int _, Head.Vector vector) && vector == Head.Vector.PATTERN
+                            ? Set.of(Site.QUERY, Site.KEY)
+                            : Set.of(part.site());
+            default -> Set.of();
+        };
+    }
+
+    /** Has runs of other prompts and texts keep these sites, too, for edits that are resolved later: then each is computed once. */
+    public void keep(Set<Site> sites) {
+        taken.addAll(sites);
+    }
+
     public CompiledIntervention resolve(Intervention edits) {
         edits.list().forEach(this::check); // before anything is computed
+        edits.list().forEach(edit -> keep(sitesTaken(edit.part(), edit.operation())));
         var intervention = new CompiledIntervention(prompt.length);
         edits.list().forEach(edit -> add(intervention, edit));
         checkAttention(intervention, edits);
@@ -343,6 +366,7 @@ public final class Resolver implements AutoCloseable {
     /** Returns what an edit of a neuron does at its positions, and would do to each neuron of the layer. */
     public LayerChange change(Edit edit) {
         check(edit);
+        keep(sitesTaken(edit.part(), edit.operation()));
         return coefficients(edit);
     }
 
@@ -373,9 +397,8 @@ public final class Resolver implements AutoCloseable {
 
     /** Returns the run of another prompt or of a corpus' text, which must have the positions of the edit. */
     private Activations source(Edit edit) {
-        var keep = edit.part() instanceof Neuron ? Activations.Keep.NEURONS : Activations.Keep.ALL;
         var under = edit.operation() instanceof Operation.From(_, var edits) ? edits : Intervention.NONE;
-        return runs.of(sourceIds(edit).orElseThrow(), under, references, keep.sites());
+        return runs.of(sourceIds(edit).orElseThrow(), under, references, taken);
     }
 
     /** Returns the ids of the prompt or text that an edit takes numbers from, if it does. */

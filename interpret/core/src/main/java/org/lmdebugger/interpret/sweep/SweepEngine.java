@@ -64,6 +64,7 @@ public final class SweepEngine implements AutoCloseable {
         scope = new TensorScope(model.device());
         try {
             items = SweepItems.of(model, plan.sweep(), resolver, ids);
+            resolver.keep(items.sitesTaken());
             base = resolver.resolve(plan.sweep().base());
             clean = runs.of(ids, plan.sweep().base(), plan.references(), sites());
             cleanCoefficients = new float[model.config().layers()][];
@@ -80,7 +81,7 @@ public final class SweepEngine implements AutoCloseable {
 
     /** Returns the sites of the clean run whose rows the interventions enter with. */
     private Set<Site> sites() {
-        var sites = EnumSet.noneOf(Site.class);
+        var sites = EnumSet.copyOf(Activations.Keep.KEYS_AND_VALUES.sites());
         for (var entry : items.entries()) {
             sites.add(entry.site());
             switch (entry.site()) {

@@ -4,10 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -294,6 +296,23 @@ final class SweepItems {
     private static Edit edit(Part part, Operation operation, Positions positions) {
         boolean off = part instanceof Link && operation instanceof Operation.Set(float value) && value == 0;
         return new Edit(part, off ? new Operation.Off() : operation, positions);
+    }
+
+    /** Returns the sites of other runs that the interventions and the sweep's base take numbers from. */
+    Set<Site> sitesTaken() {
+        var sites = EnumSet.noneOf(Site.class);
+        add(sites, sweep.base());
+        IntStream.range(0, sweep.interventions().size()).forEach(i -> add(sites, computed(NO_PART, i, -1)));
+        for (var family : selected.families()) {
+            int position = positions(family)[0]; // one is as good as another
+            IntStream.range(0, sweep.operations().size())
+                    .forEach(number -> add(sites, computed(family.numbers()[0], number, position)));
+        }
+        return sites;
+    }
+
+    private static void add(Set<Site> sites, Intervention edits) {
+        edits.list().forEach(edit -> sites.addAll(Resolver.sitesTaken(edit.part(), edit.operation())));
     }
 
     /** Returns an intervention as it is computed: after a layer, the residual stream is that before the next. */
