@@ -17,6 +17,7 @@ import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.TensorScope;
 import org.lmdebugger.model.BlockRows;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.model.Gpt2Config;
 import org.lmdebugger.model.Site;
 
 /**
@@ -85,6 +86,20 @@ public final class Activations implements AutoCloseable {
         }
     }
 
+    /** Returns the device memory that a run keeps, in bytes. @param length of the prompt */
+    public static long bytes(Gpt2Config config, int length, Set<Site> sites) {
+        long d = config.width();
+        long row = keepsAttention(sites) ? 3 * d : 0; // numbers of a position in a layer
+        for (var site : sites) {
+            row += switch (site) {
+                case QUERY, KEY, VALUE -> 0;
+                case COEFFICIENTS -> config.feedForwardWidth();
+                default -> d;
+            };
+        }
+        return length * (config.layers() * row + d) * Float.BYTES;
+    }
+
     private void compute(Operations session) {
         int length = ids.length;
         long d = model.config().width();
@@ -139,7 +154,11 @@ public final class Activations implements AutoCloseable {
     }
 
     private boolean keepsAttention() {
-        return keeps(Site.QUERY) || keeps(Site.KEY) || keeps(Site.VALUE);
+        return keepsAttention(sites);
+    }
+
+    private static boolean keepsAttention(Set<Site> sites) {
+        return sites.contains(Site.QUERY) || sites.contains(Site.KEY) || sites.contains(Site.VALUE);
     }
 
     private boolean keeps(Site site) {

@@ -47,6 +47,7 @@ public final class Resolver implements AutoCloseable {
     private final Map<Prompt, int[]> prompts = new HashMap<>(); // ids
     private final CleanRuns runs;
     private final boolean ownsRuns;
+    private final CleanRuns texts; // runs of corpora's texts
     private final Set<Site> taken = EnumSet.noneOf(Site.class); // that runs of other prompts and texts keep
     private final Map<Source, Tensor> tensors = new HashMap<>(); // that edits take vectors from
     private final Map<Source, float[]> numbers = new HashMap<>(); // that edits take from, on the host
@@ -88,6 +89,7 @@ public final class Resolver implements AutoCloseable {
         this.length = length;
         this.runs = runs;
         this.ownsRuns = ownsRuns;
+        texts = new CleanRuns(model);
         scope = new TensorScope(model.device());
     }
 
@@ -397,8 +399,9 @@ public final class Resolver implements AutoCloseable {
 
     /** Returns the run of another prompt or of a corpus' text, which must have the positions of the edit. */
     private Activations source(Edit edit) {
-        var under = edit.operation() instanceof Operation.From(_, var edits) ? edits : Intervention.NONE;
-        return runs.of(sourceIds(edit).orElseThrow(), under, references, taken);
+        var ids = sourceIds(edit).orElseThrow();
+        return edit.operation() instanceof Operation.From(_, var under) ? runs.of(ids, under, references, taken)
+                : texts.of(ids, taken);
     }
 
     /** Returns the ids of the prompt or text that an edit takes numbers from, if it does. */
@@ -452,8 +455,20 @@ public final class Resolver implements AutoCloseable {
         }
     }
 
+    /**
+     * Frees the runs of corpora's texts, and all numbers that were read from other runs. They are computed again for edits
+     * that are resolved later; edits that were resolved before cannot be applied any more.
+     */
+    public void releaseTexts() {
+        texts.close();
+        tensors.clear();
+        numbers.clear();
+        patterns.clear();
+    }
+
     @Override
     public void close() {
+        releaseTexts();
         if (ownsRuns) {
             runs.close();
         }

@@ -38,7 +38,8 @@ import org.lmdebugger.model.Prompt;
  * @param positions     where the other operations are done; without effect on {@code interventions}
  * @param measures      what is measured: only that is computed
  * @param memory        bytes of device memory that a chunk may take, beside the weights and the prompt's clean run;
- *                      {@link #AS_SUITS} for as many as suit the device
+ *                      {@link #AS_SUITS} for as many as suit the device. The runs of texts that edits take from corpora
+ *                      may take four times as many; of more texts, a chunk's runs are computed for it alone
  */
 public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection parts,
         List<Edit.Operation> operations,

@@ -37,7 +37,8 @@ public final class SweepEngine implements AutoCloseable {
     private final SweepPlan plan;
     private final MeasureReader.Layout layout;
     private final int length;
-    private final Resolver resolver;
+    private final Resolver resolver; // of the interventions
+    private final Resolver always; // of the edits that always hold
     private final TensorScope scope;
     private final Activations clean; // under the edits that always hold
     private final SweepItems items;
@@ -61,11 +62,13 @@ public final class SweepEngine implements AutoCloseable {
         var ids = plan.prompts().get(prompt);
         length = ids.length;
         resolver = new Resolver(model, plan.references(), ids, runs);
+        always = new Resolver(model, plan.references(), ids, runs);
         scope = new TensorScope(model.device());
         try {
             items = SweepItems.of(model, plan.sweep(), resolver, ids);
             resolver.keep(items.sitesTaken());
-            base = resolver.resolve(plan.sweep().base());
+            always.keep(items.sitesTaken());
+            base = always.resolve(plan.sweep().base());
             clean = runs.of(ids, plan.sweep().base(), plan.references(), sites());
             cleanCoefficients = new float[model.config().layers()][];
             cleanLogits = plan.sweep().measures().contains(Measure.kl())
@@ -174,8 +177,12 @@ public final class SweepEngine implements AutoCloseable {
                     throw failure;
                 }
                 release();
+                resolver.releaseTexts();
                 most = (count + 1) / 2;
             }
+        }
+        if (!plan.keepsTexts()) {
+            resolver.releaseTexts();
         }
         event.end();
         if (event.shouldCommit()) {
@@ -495,5 +502,6 @@ public final class SweepEngine implements AutoCloseable {
         release();
         scope.close();
         resolver.close();
+        always.close();
     }
 }

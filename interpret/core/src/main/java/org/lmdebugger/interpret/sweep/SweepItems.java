@@ -54,6 +54,7 @@ final class SweepItems {
     private final int[] numbers; // of the operation that is done to the part, or of the user's intervention
     private final int[] positions; // where the operation is done; −1 for the sweep's positions
     private final List<Positions> single; // each position of the prompt by itself
+    private final boolean sampled; // whether any takes a text of a corpus
     private final int[] repeated; // the nearest earlier intervention that computes the same, or −1; null if all differ
 
     private SweepItems(Gpt2 model, Sweep sweep, SelectedParts selected, int[] ids) {
@@ -68,6 +69,8 @@ final class SweepItems {
         numbers = new int[size];
         positions = new int[size];
         entries = sort(list(model, ids));
+        sampled = sweep.operations().stream().anyMatch(Operation.Resample.class::isInstance)
+                || sweep.interventions().stream().anyMatch(Intervention::isSampled);
         repeated = allDiffer() ? null : repeated();
     }
 
@@ -313,6 +316,23 @@ final class SweepItems {
 
     private static void add(Set<Site> sites, Intervention edits) {
         edits.list().forEach(edit -> sites.addAll(Resolver.sitesTaken(edit.part(), edit.operation())));
+    }
+
+    /** A text that an edit takes numbers from, as far as the edit's positions reach. */
+    record Text(Operation.Resample operation, Positions positions) {
+    }
+
+    /** Returns the texts of corpora that an intervention takes numbers from. */
+    Stream<Text> texts(int i) {
+        return !sampled ? Stream.empty()
+                : edits(i).list().stream().filter(edit -> edit.operation() instanceof Operation.Resample)
+                        .map(edit -> new Text((Operation.Resample) edit.operation(), edit.positions()));
+    }
+
+    /** Returns whether all interventions together take at most so many texts. */
+    boolean areTextsAtMost(long count) {
+        return !sampled || IntStream.range(0, count()).boxed().flatMap(this::texts).distinct().limit(count + 1)
+                .count() <= count;
     }
 
     /** Returns an intervention as it is computed: after a layer, the residual stream is that before the next. */

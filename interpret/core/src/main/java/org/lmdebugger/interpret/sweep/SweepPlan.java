@@ -1,9 +1,11 @@
 package org.lmdebugger.interpret.sweep;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.activations.Resolver;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -21,12 +23,16 @@ import org.lmdebugger.model.Site;
  * @param prompts ids of each prompt's tokens
  * @param chunks  what is computed at a time, in order
  * @param bytes   device memory of the largest chunk, beside weights and clean runs
+ * @param keepsTexts whether the runs of all texts of corpora stay in memory; if not, those of one chunk do at a time
  * @param hasUnedited whether each chunk has, beside its interventions, one without edits for each place where some of them
  *                    enter the computation. KL is measured from these where a device adds up rows that are computed
  *                    otherwise in another order, so that an edit that changes nothing has a KL of 0
  */
 public record SweepPlan(Sweep sweep, References references, List<int[]> prompts, List<Chunk> chunks, long bytes,
-        boolean hasUnedited) {
+        boolean keepsTexts, boolean hasUnedited) {
+    /** Bytes that runs of texts may take, for each byte of a chunk. */
+    private static final int TEXTS = 4;
+
     /**
      * Interventions on one prompt that are computed from the same position on: the first that they change or, where
      * there are few, an earlier one.
@@ -82,6 +88,7 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
         var prompts = new ArrayList<int[]>();
         var chunks = new ArrayList<Chunk>();
         long bytes = 0;
+        boolean keeps = true;
         boolean unedited = sweep.measures().contains(Measure.kl()) && model.device().traits().sumsDependOnShape();
         var layouts = IntStream.range(0, sweep.prompts().size())
                 .mapToObj(prompt -> new MeasureReader.Layout(model, sweep, prompt)).toList(); // checked before any work
@@ -92,11 +99,27 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
             try (var resolver = new Resolver(model, references, ids, ids.length)) {
                 var items = SweepItems.of(model, sweep, resolver, ids);
                 items.check(resolver);
-                bytes = Math.max(bytes,
-                        chunks(model, readout, sweep, prompts.size() - 1, ids.length, items, unedited, chunks));
+                long texts = texts(model, sweep, items, ids.length);
+                boolean all = items.areTextsAtMost(texts);
+                keeps &= all;
+                bytes = Math.max(bytes, chunks(model, readout, sweep, prompts.size() - 1, ids.length, items,
+                        all ? Long.MAX_VALUE : texts, unedited, chunks));
             }
         }
-        return new SweepPlan(sweep, references, List.copyOf(prompts), List.copyOf(chunks), bytes, unedited);
+        return new SweepPlan(sweep, references, List.copyOf(prompts), List.copyOf(chunks), bytes, keeps,
+                unedited);
+    }
+
+    /** Returns how many texts of corpora have their runs in memory at a time, with attention weights on the host. */
+    private static long texts(Gpt2 model, Sweep sweep, SweepItems items, int length) {
+        var config = model.config();
+        var sites = items.sitesTaken();
+        long weights = sites.contains(Site.QUERY) && sites.contains(Site.KEY)
+                ? (long) config.layers() * config.heads() * length * length * Float.BYTES
+                : 0;
+        return Math.max(1,
+                (long) (TEXTS * (double) sweep.memoryOn(model.device())
+                        / (Activations.bytes(config, length, sites) + weights)));
     }
 
     private static void check(Sweep sweep) {
@@ -118,9 +141,13 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
         }
     }
 
-    /** Divides one prompt's interventions; returns the bytes of its largest chunk. */
+    /**
+     * Divides one prompt's interventions; returns the bytes of its largest chunk.
+     *
+     * @param mostTexts of corpora that a chunk takes numbers from
+     */
     private static long chunks(Gpt2 model, MeasureReader.Layout readout, Sweep sweep, int prompt, int length,
-            SweepItems items, boolean unedited, List<Chunk> chunks) {
+            SweepItems items, long mostTexts, boolean unedited, List<Chunk> chunks) {
         var config = model.config();
         long memory = sweep.memoryOn(model.device());
         long largest = 0;
@@ -133,12 +160,14 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
             long sequences = 0;
             double flop = 0;
             double one = 0;
+            var texts = new HashSet<SweepItems.Text>();
             while (to < items.count() && items.entry(to).position() == first) {
                 boolean elsewhere = to == from || !items.entersWithPrevious(to);
                 long next = sequences + (unedited && elsewhere ? 2 : 1);
                 tables += items.tableBytes(to);
                 long withNext = SweepBuffers.bytes(config, next, positions) + readout.bytes(next) + tables;
-                if (to > from && withNext > memory) {
+                items.texts(to).forEach(texts::add);
+                if (to > from && (withNext > memory || texts.size() > mostTexts)) {
                     break;
                 }
                 if (elsewhere) {

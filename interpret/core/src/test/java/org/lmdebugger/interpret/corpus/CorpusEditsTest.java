@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
@@ -18,9 +19,14 @@ import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.lmdebugger.device.DelegatingDevice;
+import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.TestModel;
+import org.lmdebugger.interpret.TestModels;
+import org.lmdebugger.interpret.activations.Activations;
 import org.lmdebugger.interpret.edit.Edit;
 import org.lmdebugger.interpret.edit.Edit.Operation;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -184,6 +190,61 @@ class CorpusEditsTest {
                 / 2;
         assertThat(mean.mean()).isCloseTo(m, within(1e-12));
         assertThat(mean.standardError()).isCloseTo(Math.sqrt(variance / 3), within(1e-12)).isPositive();
+    }
+
+    /** Whether a run is in memory shows in its coefficients; the clean run has them for each layer, too. */
+    @Test
+    void runsOfMoreTextsThanFitAreInMemoryForOneChunk() {
+        var prompt = model.encode(PROMPT);
+        var coefficients = new ArrayList<Tensor>();
+        var watched = new DelegatingDevice(test.device()) {
+            @Override
+            public Tensor allocate(ElementType type, long rows, long columns) {
+                var tensor = super.allocate(type, rows, columns);
+                if (rows == prompt.length && columns == model.config().feedForwardWidth()) {
+                    coefficients.add(tensor);
+                }
+                return tensor;
+            }
+        };
+        var measure = Measure.logit(" dog");
+        var sweep = Sweep.of(PROMPT).parts(PartSelection.parse("L1H2,L2D7"))
+                .operation(new Operation.Resample("words", 0)).samples(6).measure(measure);
+        long run = Activations.bytes(model.config(), prompt.length, Set.of(Site.Z, Site.COEFFICIENTS));
+        try (var loaded = TestModels.load("sample", watched)) {
+            var numbers = new ArrayList<List<Float>>();
+            for (long memory : new long[] {2 * run, 3 * run / 4}) { // of 8 texts, and of 3
+                coefficients.clear();
+                var own = new ArrayList<Float>();
+                var open = new ArrayList<Long>();
+                new Debugger(loaded, corpora).sweep(sweep.memory(memory), effects -> {
+                    open.add(coefficients.stream().filter(CorpusEditsTest::isOpen).count());
+                    for (float logit : effects.values(measure)) {
+                        own.add(logit);
+                    }
+                    assertThat(effects.size()).isEqualTo(memory == 2 * run ? 12 : 3);
+                    return true;
+                });
+                int layers = model.config().layers();
+                if (memory == 2 * run) {
+                    assertThat(open).singleElement().satisfies(count -> assertThat(count).isGreaterThan(layers));
+                } else {
+                    assertThat(open).hasSize(4).allMatch(count -> count == layers);
+                }
+                numbers.add(own);
+            }
+            assertThat(numbers.getLast()).usingElementComparator((a, b) -> Math.abs(a - b) < 1e-5 ? 0 : 1)
+                    .isEqualTo(numbers.getFirst());
+        }
+    }
+
+    private static boolean isOpen(Tensor tensor) {
+        try {
+            tensor.toFloats();
+            return true;
+        } catch (IllegalStateException closed) {
+            return false;
+        }
     }
 
     @Test

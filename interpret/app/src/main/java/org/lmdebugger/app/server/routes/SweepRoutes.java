@@ -107,7 +107,7 @@ public final class SweepRoutes {
             if (samples == null) {
                 return sweep;
             }
-            Limits.check("samples", samples, 2, Limits.INTERVENTIONS); // each text's run stays in memory
+            Limits.check("samples", samples, 2, Limits.INTERVENTIONS);
             return sweep.samples(samples);
         }
 
