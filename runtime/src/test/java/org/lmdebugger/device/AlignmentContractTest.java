@@ -94,7 +94,7 @@ class AlignmentContractTest extends ContractTest {
         });
         assertClose(added, FEW, 0, (r, i) -> x.at(r, i) + bias.at(0, i));
         assertClose(residual, FEW, 0, (r, i) -> x.at(r, i) + y.at(r, i) + bias.at(0, i));
-        assertClose(gelu, FEW, FEW, (r, i) -> OperationsContractTest.gelu((float) x.at(r, i) + (float) bias.at(0, i)));
+        assertClose(gelu, FEW, FEW, (r, i) -> gelu((float) x.at(r, i) + (float) bias.at(0, i)));
         assertClose(embedded, FEW, 0, (r, i) -> table.at(ids[r], i) + table.at(at[r], i));
         assertClose(gathered, 1e-30, 0, (r, i) -> table.at(ids[r], i));
         assertClose(copied, 1e-30, 0, y::at);
@@ -145,13 +145,13 @@ class AlignmentContractTest extends ContractTest {
             s.dominant(dominant, values, scope.allocate(ElementType.F32, rows, 3), logits, window(norms));
             s.sample(chosen, logP, logits, Sampling.GREEDY, scope.allocate(ElementType.F32, 1, rows), ints(0));
         });
-        assertClose(logSumExp, 1e-5, 1e-6, (z, r) -> OperationsContractTest.logSumExp(x, r));
+        assertClose(logSumExp, 1e-5, 1e-6, (z, r) -> logSumExp(x, r));
         assertClose(entropy, 1e-5, 1e-5, (z, r) -> {
-            double normaliser = OperationsContractTest.logSumExp(x, r);
+            double normaliser = logSumExp(x, r);
             return -IntStream.range(0, n)
                     .mapToDouble(i -> Math.exp(x.at(r, i) - normaliser) * (x.at(r, i) - normaliser)).sum();
         });
-        assertClose(kl, 1e-7, 1e-5, (z, r) -> OperationsContractTest.kl(clean, x, r));
+        assertClose(kl, 1e-7, 1e-5, (z, r) -> kl(clean, x, r));
         for (int r = 0; r < rows; r++) {
             int row = r;
             assertThat(ranks.toInts()[r])

@@ -82,20 +82,10 @@ class CudaContractTest extends ContractTest {
         assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + shift[r] * values.at(ids[r], i));
         assertClose(norms, 0, 1e-5,
                 (z, r) -> Math.sqrt(IntStream.range(0, n).mapToDouble(i -> values.at(r, i) * values.at(r, i)).sum()));
-        var g = Matrix.of(3, n, (r, i) -> gain.at(0, i) * values.at(ids[r], i) / deviation(x, r));
+        var g = Matrix.of(3, n, (r, i) -> gain.at(0, i) * values.at(ids[r], i) / deviation(x, r, 1e-5));
         assertClose(reader, 1e-5, 1e-5, (r, i) -> g.at(r, i) - mean(g, r));
         assertClose(contributions, 1e-5 * n, 1e-5, (r, j) -> shift[r] * IntStream.range(0, n)
                 .mapToDouble(i -> values.at(ids[r], i) * (g.at(r, i) - mean(g, r))).sum());
-    }
-
-    private static double mean(Matrix x, int row) {
-        return IntStream.range(0, x.columns()).mapToDouble(i -> x.at(row, i)).average().orElseThrow();
-    }
-
-    private static double deviation(Matrix x, int row) {
-        double mean = mean(x, row);
-        return Math.sqrt(IntStream.range(0, x.columns()).mapToDouble(i -> Math.pow(x.at(row, i) - mean, 2)).average()
-                .orElseThrow() + 1e-5);
     }
 
     /** Both operands are rounded, sums are not; the last is so tall that it is rounded in pieces. */

@@ -5,14 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.util.Arrays;
-import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Edits of rows and of attention weights, against plain loops in double precision. */
+/** Edits of coefficients, rows and attention weights, against plain loops in double precision. */
 @OnEveryDevice
 class EditContractTest extends ContractTest {
     private static final float CUT = Float.NEGATIVE_INFINITY;
@@ -32,8 +31,37 @@ class EditContractTest extends ContractTest {
         return Matrix.of(4, entries.length, (kind, e) -> entries[e][kind]).windowOn(device, scope);
     }
 
-    private static double sum(int n, IntToDoubleFunction term) {
-        return IntStream.range(0, n).mapToDouble(term).sum();
+    // ---- coefficients
+
+    @Test
+    void editsAreExact() {
+        var m = Matrix.random(3, 40, 1);
+        var edited = m.on(device, scope);
+        run(s -> s.editCoefficients(edited, ints(0, 2, 2), ints(39, 0, 5), scope.vector(s, 0f, 2f, 1f),
+                scope.vector(s, 7f, 0f, 1.5f)));
+        var expected = m.data().clone();
+        expected[39] = 7;
+        expected[80] = 2 * expected[80];
+        expected[85] = expected[85] + 1.5f;
+        assertThat(edited.toFloats()).isEqualTo(expected);
+    }
+
+    @Test
+    void aSetCoefficientIsSetWhateverItWas() {
+        var m = Matrix.of(1, 2, (r, i) -> i == 0 ? Double.NaN : Double.POSITIVE_INFINITY).on(device, scope);
+        run(s -> s.editCoefficients(m, ints(0, 0), ints(0, 1), scope.vector(s, 0f, 0f), scope.vector(s, 3f, 4f)));
+        assertThat(m.toFloats()).containsExactly(3, 4);
+    }
+
+    @Test
+    void shifts() {
+        var x = Matrix.random(4, 33, 1);
+        var values = Matrix.random(9, 33, 2);
+        float[] shift = {1, -2, 0.5f, 0};
+        int[] neurons = {8, 0, 3, 3};
+        var shifted = x.on(device, scope);
+        run(s -> s.shiftResidual(shifted, scope.vector(s, shift), ints(neurons), values.on(device, scope)));
+        assertClose(shifted, FEW, 0, (r, i) -> x.at(r, i) + shift[r] * values.at(neurons[r], i));
     }
 
     // ---- rows

@@ -101,8 +101,8 @@ class GradientContractTest extends ContractTest {
 
     private static double slope(Gelu gelu, double z) {
         return switch (gelu) {
-            case TANH -> slope(OperationsContractTest::gelu, z);
-            case ERF -> OperationsContractTest.geluErf(z) / z + z * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+            case TANH -> slope(ContractTest::gelu, z);
+            case ERF -> geluErf(z) / z + z * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
         };
     }
 
@@ -127,7 +127,7 @@ class GradientContractTest extends ContractTest {
     @CsvSource({"1, 1", "3, 31", "5, 33", "2, 300"})
     void softmaxGradients(int rows, int n) {
         var scores = Matrix.random(rows, n, 1);
-        var p = Matrix.of(rows, n, (r, i) -> Math.exp(scores.at(r, i) - OperationsContractTest.logSumExp(scores, r)));
+        var p = Matrix.of(rows, n, (r, i) -> Math.exp(scores.at(r, i) - logSumExp(scores, r)));
         var dp = Matrix.random(rows, n, 2);
         var gradient = dp.windowOn(device, scope);
         run(s -> s.softmaxBackward(gradient, p.windowOn(device, scope), 8));

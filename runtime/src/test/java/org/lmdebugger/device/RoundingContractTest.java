@@ -52,7 +52,7 @@ class RoundingContractTest {
                     session.multiply(c, a.on(device, scope).rows(0, rows), b);
                     return null;
                 });
-                // sums of FP32 alone, as of OperationsContractTest
+                // sums of FP32 alone, as of TransformerContractTest
                 Matrix.assertClose(c, 3 * K * 0x1p-24 + ContractTest.FEW, 1e-6, (r, i) -> {
                     double sum = 0;
                     for (int k = 0; k < K; k++) {
