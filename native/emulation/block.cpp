@@ -36,12 +36,14 @@ struct Warp {
     std::array<std::array<uint64_t, 32>, 2> values;
     unsigned arrived = 0;
     std::vector<int> ready; // lanes that can continue
+    int place = 0; // in the order of the warps
 };
 
 uint64_t seed = 1;
 std::vector<std::unique_ptr<Thread>> threads;
 std::vector<Warp> warps;
 std::vector<int> order; // of the warps
+unsigned readyPlaces = 0; // a bit for each place in that order whose warp has lanes that can continue
 bool runAhead = false;  // the first warp in that order runs for as long as it can, instead of a random one
 int size = 0; // threads of the block
 Thread* running = nullptr;
@@ -53,7 +55,7 @@ uint64_t random(uint64_t below) {
     uint64_t z = seed;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (z ^ z >> 31) % below;
+    return static_cast<unsigned __int128>(z ^ z >> 31) * below >> 64;
 }
 
 /** Ends the block after the caller has set its error; objects on this stack would never be freed. */
@@ -69,7 +71,11 @@ std::string describe(const Thread& thread) {
     return "thread " + std::to_string(thread.index.x) + " " + where;
 }
 
-void makeReady(int thread) { warps[thread / 32].ready.push_back(thread); }
+void makeReady(int thread) {
+    auto& warp = warps[thread / 32];
+    warp.ready.push_back(thread);
+    readyPlaces |= 1u << warp.place;
+}
 
 /** Draws a new order of fast and slow warps. */
 void shuffleWarps() {
@@ -78,22 +84,30 @@ void shuffleWarps() {
     for (size_t i = order.size(); i > 1; i--) {
         std::swap(order[i - 1], order[random(i)]);
     }
+    readyPlaces = 0;
+    for (size_t i = 0; i < order.size(); i++) {
+        auto& warp = warps[order[i]];
+        warp.place = static_cast<int>(i);
+        readyPlaces |= warp.ready.empty() ? 0 : 1u << i;
+    }
     runAhead = random(4) != 0;
 }
 
-/** Returns a thread that can continue, or -1. */
+/** Returns a thread that can continue, or -1: of the next warp that has one, from the first or a random one on. */
 int takeReady() {
-    size_t first = runAhead ? 0 : random(order.size());
-    for (size_t i = 0; i < order.size(); i++) {
-        auto& ready = warps[order[(first + i) % order.size()]].ready;
-        if (!ready.empty()) {
-            std::swap(ready[random(ready.size())], ready.back());
-            int thread = ready.back();
-            ready.pop_back();
-            return thread;
-        }
+    if (readyPlaces == 0) {
+        return -1;
     }
-    return -1;
+    unsigned later = runAhead ? readyPlaces : readyPlaces & ~0u << random(order.size());
+    int place = __builtin_ctz(later != 0 ? later : readyPlaces);
+    auto& ready = warps[order[place]].ready;
+    std::swap(ready[random(ready.size())], ready.back());
+    int thread = ready.back();
+    ready.pop_back();
+    if (ready.empty()) {
+        readyPlaces &= ~(1u << place);
+    }
+    return thread;
 }
 
 /** Handles a block in which no thread can continue: either all wait at one barrier, or the kernel is wrong. */

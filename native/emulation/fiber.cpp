@@ -37,6 +37,8 @@ Fiber::Fiber() {
         throw std::bad_alloc();
     }
     stack_ = static_cast<char*>(memory) + 4096;
+    static size_t made = 0;
+    size_ = STACK - made++ % COLORS * COLOR;
 }
 
 Fiber::~Fiber() { munmap(stack_ - 4096, STACK + 4096); }
@@ -46,7 +48,7 @@ void Fiber::start(const std::function<void()>& body) {
     body_ = &body;
     ended_ = false;
     shadow_ = nullptr;
-    context_ = make_fcontext(stack_ + STACK, STACK, Entry::run);
+    context_ = make_fcontext(stack_ + size_, size_, Entry::run);
 }
 
 void Fiber::resume() {

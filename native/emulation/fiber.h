@@ -27,11 +27,15 @@ public:
 
 private:
     static constexpr size_t STACK = 256 * 1024;
+    // Stacks begin at different places of a page: if all did at the same, their frames would be in one another's way in the
+    // processor's cache.
+    static constexpr size_t COLORS = 61, COLOR = 704; // bytes
 
     struct Entry;
     void leave(bool forever);
 
     char* stack_;
+    size_t size_; // of the stack
     void* context_ = nullptr;  // saved state of the body
     void* owner_ = nullptr;    // saved state of resume()'s caller
     void* shadow_ = nullptr;   // the sanitizer's state of the body's stack
