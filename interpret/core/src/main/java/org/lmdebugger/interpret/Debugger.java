@@ -8,10 +8,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.interpret.activations.Activations;
+import org.lmdebugger.interpret.activations.CleanRuns;
 import org.lmdebugger.interpret.activations.CompiledIntervention;
 import org.lmdebugger.interpret.activations.Lens;
 import org.lmdebugger.interpret.activations.Overflow;
@@ -207,15 +209,17 @@ public final class Debugger {
         var against = options.target().against().map(this::token);
         checkCount("promoted", options.promoted(), model.config().vocabularySize());
         checkCount("neurons", options.neurons(), model.config().feedForwardWidth());
-        var target = options.target().token().map(this::token)
-                .orElseGet(() -> token(Measure.Token.ofId(prediction(ids, position))));
-        checkAgainst(against, target);
-        try (var run = run(ids, edits, Activations.Keep.ALL)) {
+        try (var runs = new CleanRuns(model)) {
+            var sites = Activations.Keep.ALL.sites();
+            var target = options.target().token().map(this::token).orElseGet(() -> token(Measure.Token.ofId(
+                    prediction(runs.of(ids, edits.isEmpty() ? sites : Set.of()), position))));
+            checkAgainst(against, target);
+            var run = runs.of(ids, edits, references, sites);
             var attribution = Attributor.attribute(run, edits, position, target, against, options);
             if (!attribution.isFinite()) {
                 throw Overflow.in(run, edits);
             }
-            return TotalEffects.add(model, references, ids, edits, attribution, progress);
+            return TotalEffects.add(model, references, ids, edits, attribution, runs, progress);
         }
     }
 
@@ -232,12 +236,9 @@ public final class Debugger {
         }
     }
 
-    /** Returns the likeliest token after a position of the clean prompt; of equal ones the one of the lowest id. */
-    private int prediction(int[] ids, int position) {
-        try (var run = run(ids, Intervention.NONE, Activations.Keep.KEYS_AND_VALUES)) {
-            var last = run.residualPost(model.config().layers() - 1);
-            return lens().top(last.row(position), 1).ids()[0];
-        }
+    /** Returns the likeliest token after a position of a run; of equal ones the one of the lowest id. */
+    private int prediction(Activations run, int position) {
+        return lens().top(run.residualPost(model.config().layers() - 1).row(position), 1).ids()[0];
     }
 
     private Trace.Token token(Measure.Token.Fixed token) {

@@ -6,18 +6,22 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.lmdebugger.device.OnEveryDevice;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.edit.Intervention;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Target;
@@ -50,8 +54,12 @@ class AttributionTest {
     private final Debugger debugger = sample.debugger();
     private final AttributionOptions options = AttributionOptions.DEFAULT.target(Target.of(" big", " little"));
 
+    private final Map<List<Object>, Attribution> attributions = new HashMap<>(); // by options and edits
+    private final Map<List<String>, double[]> differences = new HashMap<>(); // by edits, of each position
+
     private Attribution attribute(AttributionOptions options, String... edits) {
-        return debugger.attribute(Prompt.of(PROMPT), Intervention.parse(edits), options, Progress.NONE);
+        return attributions.computeIfAbsent(List.of(options, List.of(edits)),
+                _ -> debugger.attribute(Prompt.of(PROMPT), Intervention.parse(edits), options, Progress.NONE));
     }
 
     private static double sum(Contribution ffn) {
@@ -65,20 +73,30 @@ class AttributionTest {
 
     /** Returns the difference of logits at a position in a whole forward pass. */
     private double difference(int position, String... edits) {
-        try (var run = debugger.run(PROMPT, Intervention.parse(edits)); var logits = run.logits()) {
-            var row = logits.row(position).toFloats();
-            return (double) row[model.tokenizer().single(" big")] - row[model.tokenizer().single(" little")];
-        }
+        return differences.computeIfAbsent(List.of(edits), _ -> {
+            try (var run = debugger.run(PROMPT, Intervention.parse(edits)); var logits = run.logits()) {
+                var all = logits.toFloats();
+                int first = model.tokenizer().single(" big");
+                int second = model.tokenizer().single(" little");
+                return IntStream.range(0, run.length()).map(p -> p * model.config().vocabularySize())
+                        .mapToDouble(row -> (double) all[row + first] - all[row + second]).toArray();
+            }
+        })[position];
+    }
+
+    /** Edits of each kind of part; where CUDA is emulated, those whose attribution takes a way of its own. */
+    static Stream<String> edits() {
+        var other = "from:\"Once upon a time there was a little bird who had a\"";
+        var own = Stream.of("L1H*=" + other, "L3H4.pattern=" + other, "L2H1.link=off@11->8", "L2.mid+=4*L1D42@last",
+                "L3.ffn=0@last");
+        return TestDevice.isEmulated() ? own
+                : Stream.concat(own, Stream.of("L1D42*=3", "L1H2=0@last", "L2H3.q*=2@11", "L1H1.v=0@3..8",
+                        "L2H1.k*=-1@all", "L0.pre+=2*token:\" king\"", "L3.post-=L2D7@last", "L1.post*=0.5@4",
+                        "L2.attention*=2@last", "L1.ffn=" + other));
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {"L1D42*=3", "L1H2=0@last", "L1H*=from:\"Once upon a time there was a little bird who had a\"",
-                    "L2H3.q*=2@11", "L1H1.v=0@3..8", "L2H1.k*=-1@all",
-                    "L3H4.pattern=from:\"Once upon a time there was a little bird who had a\"", "L2H1.link=off@11->8",
-                    "L0.pre+=2*token:\" king\"", "L2.mid+=4*L1D42@last", "L3.post-=L2D7@last", "L1.post*=0.5@4",
-                    "L2.attention*=2@last", "L3.ffn=0@last",
-                    "L1.ffn=from:\"Once upon a time there was a little bird who had a\""})
+    @MethodSource("edits")
     void effectsOfAnEditedRunAddUpToItsLogit(String edit) {
         var attribution = attribute(options.neurons(model.config().feedForwardWidth()), edit);
         assertThat(attribution.logit()).isCloseTo(difference(11, edit), within(LOGIT));

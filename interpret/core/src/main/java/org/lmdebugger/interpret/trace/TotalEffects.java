@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
+import org.lmdebugger.interpret.activations.CleanRuns;
 import org.lmdebugger.interpret.activations.References;
 import org.lmdebugger.interpret.edit.Head;
 import org.lmdebugger.interpret.edit.Intervention;
@@ -57,9 +58,11 @@ public final class TotalEffects {
     /**
      * Returns the attribution with the total effects of heads and feed-forward layers. In an edited run, edits may name
      * their positions by the prompt's end: only at its last position there are total effects.
+     *
+     * @param runs that may have the run already
      */
     public static Attribution add(Gpt2 model, References references, int[] ids, Intervention edits,
-            Attribution attribution, Progress progress) {
+            Attribution attribution, CleanRuns runs, Progress progress) {
         int length = attribution.position() + 1;
         if (!edits.isEmpty() && length < ids.length) {
             return attribution;
@@ -78,7 +81,7 @@ public final class TotalEffects {
                 .parts(new PartSelection.Named(parts.values().stream().map(List::of).toList()));
         var totals = new HashMap<Part, Double>();
         var plan = SweepPlan.of(model, references, sweep);
-        SweepEngine.run(model, plan, 0, effects -> {
+        SweepEngine.run(model, plan, 0, plan.chunks().size(), runs, effects -> {
             for (int i = 0; i < effects.size(); i++) {
                 totals.put(effects.edits(i).list().getLast().part(),
                         (double) effects.clean(measure) - effects.values(measure)[i]);
