@@ -5,6 +5,7 @@ const NEURON = /^[ \t-\r]*L(\d{1,9})D(\d{1,9})[ \t-\r]*/;
 const FROM = /^=[ \t-\r]*from:"(?<from>.*)"(?<where>[^"]*)$/s;
 const OF_CORPUS =
     /^=[ \t-\r]*(?<operation>mean|mean-at|resample):(?<corpus>[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:#\d{1,18})?)(?<where>.*)$/s;
+const TAKEN = /^[^=]*=[ \t-\r]*(?<operation>mean|mean-at|resample):(?<corpus>[\w.-]+)/; // of any part
 const SWITCH = /^=[ \t-\r]*(?<operation>on|off)(?<where>.*)$/s;
 const CHANGE =
     /^(?<operation>=|\*=|\+=)[ \t-\r]*(?<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?<where>.*)$/s;
@@ -105,7 +106,12 @@ export const corpusOf = edit => corpusIn(editText(edit));
 
 /** The same of an intervention's text, or of its end from the equals sign on. */
 export function corpusIn(text) {
-    return /=[ \t-\r]*(?:mean|mean-at|resample):([\w.-]+)/.exec(text)?.[1] ?? null;
+    return TAKEN.exec(text)?.groups.corpus ?? null;
+}
+
+/** Whether such a text takes numbers from a text of a corpus. */
+export function isSample(text) {
+    return TAKEN.exec(text)?.groups.operation === 'resample';
 }
 
 /** Whether a text names a corpus, and for `resample` it may be a seed. */

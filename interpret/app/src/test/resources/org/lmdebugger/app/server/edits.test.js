@@ -5,6 +5,7 @@ const {
     isCorpus,
     editText,
     isPositions,
+    isSample,
     isSwitch,
     kindOf,
     label,
@@ -102,6 +103,9 @@ test('the text form is read as the same intervention', () => {
         equal(isCorpus(operation, corpus), true, corpus);
     }
     equal(['L1D2=mean:a', 'L1H3.q= resample:a-b.c#7@last', 'L1D2=mean', 'L1D2=from:"a"'].map(text => corpusOf(parseEdit(text) ?? newEdit(1, 2))), ['a', 'a-b.c', null, null]);
+    const quoted = 'L1D2=from:"a =resample:b"';
+    equal(corpusOf(parseEdit(quoted)), null);
+    equal(['L1D2=resample:a', 'L1H3.q= resample:a#7@last', '=resample:a', 'L1D2=mean:a', 'L1D2=0', quoted].map(isSample), [true, true, true, false, false, false]);
     equal(['', 'a b', 'a@last', 'a#7', '-'].map(text => isCorpus('mean', text)), Array(5).fill(false));
     for (const operation of ['on', 'off']) {
         const edit = { ...off, operation, at: '3' };

@@ -1,6 +1,7 @@
 // Several texts of a corpus in place of one, where something is resampled: how many, and the means over them.
 import { h, watch } from '/lib/vue.js';
 import { post } from '../api.js';
+import { isSample } from '../edits.js';
 import { useLoad } from '../load.js';
 import { session, state } from '../state.js';
 import { measured, percent, token } from '../text.js';
@@ -37,7 +38,7 @@ const mean = (of, write) => `${write(of.mean)} ± ${write(of.standard_error)}`;
 export const Samples = {
     props: { texts: { type: Function, required: true } }, // returns the interventions
     setup(props) {
-        const isMeant = () => props.texts().some(text => text.includes('=resample:'));
+        const isMeant = () => props.texts().some(isSample);
         const means = useLoad(
             () =>
                 isMeant() && state.samples > 1 && state.position < 0
