@@ -23,6 +23,7 @@ import org.lmdebugger.device.DelegatingDevice;
 import org.lmdebugger.device.ElementType;
 import org.lmdebugger.device.OnEveryDevice;
 import org.lmdebugger.device.Tensor;
+import org.lmdebugger.device.TestDevice;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.TestModel;
 import org.lmdebugger.interpret.TestModels;
@@ -106,13 +107,14 @@ class CorpusEditsTest {
     @Test
     void aSampleIsWhatTheWindowThatWasDrawnHasThere() {
         int length = model.encode(PROMPT).length;
-        for (long seed : new long[] {0, 1, 2}) {
+        var clean = logits(new Edit[0]);
+        for (long seed : TestDevice.isEmulated() ? new long[] {1} : new long[] {0, 1, 2}) {
             var window = Prompt.ofIds(Arrays.copyOf(words.draw(length, seed), length));
             for (var part : List.of("L1D5", "L2H3", "L2H*.k", "L1H0.pattern", "L0.mid", "L3.ffn")) {
                 assertThat(logits(new Edit(Part.parse(part), new Operation.Resample("words", seed), Positions.LAST)))
                         .as(part)
                         .isEqualTo(logits(new Edit(Part.parse(part), new Operation.From(window), Positions.LAST)))
-                        .isNotEqualTo(logits(new Edit[0]));
+                        .isNotEqualTo(clean);
             }
         }
         assertThat(logits("L2H3=resample:words#1")).isNotEqualTo(logits("L2H3=resample:words#2"));
@@ -156,7 +158,7 @@ class CorpusEditsTest {
 
     @Test
     void samplesHaveTheMeanAndTheStandardErrorOfTheirSweeps() {
-        var heads = Sweep.of(PROMPT, "a little girl").parts(PartSelection.parse("heads,L1D5+L1D7")).off()
+        var heads = Sweep.of(PROMPT, "a little girl").parts(PartSelection.parse("heads:L2,L1D5+L1D7")).off()
                 .operation(new Operation.Resample("words", 4)).measure(Measure.kl(), Measure.entropy());
         var sampled = heads.samples(3);
         assertThat(sampled.operations()).containsExactly(new Operation.Set(0), new Operation.Resample("words", 4),
@@ -180,7 +182,7 @@ class CorpusEditsTest {
             }
             return true;
         });
-        assertThat(checked[0]).isEqualTo(2 * (model.config().layers() * model.config().heads() + 1));
+        assertThat(checked[0]).isEqualTo(2 * (model.config().heads() + 1));
     }
 
     private static void check(SampleMeans.Mean mean, List<Float> three) {

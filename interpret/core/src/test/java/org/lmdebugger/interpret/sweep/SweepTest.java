@@ -251,7 +251,7 @@ class SweepTest {
                 .forEach(effects -> effects.rows()
                         .forEach(row -> each.put(row.intervention(), row.value(Measure.kl()))));
         assertThat(each).hasSize(8 * 3 * 8);
-        for (int position = 0; position < 8; position++) {
+        for (int position : TestDevice.isEmulated() ? new int[] {0, 4, 7} : new int[] {0, 1, 2, 3, 4, 5, 6, 7}) {
             for (var effects : run(debugger, sweep.at(Positions.at(position)))) {
                 effects.rows().forEach(row -> assertThat(each.get(row.intervention())).as("%s", row.intervention())
                         .isCloseTo(row.value(Measure.kl()), within(1e-7f + 1e-3f * row.value(Measure.kl()))));
