@@ -124,6 +124,14 @@ __device__ inline float tf32(float value) {
     return fabsf(value) < INFINITY ? __uint_as_float((__float_as_uint(value) + 0x1000) & ~0x1fffu) : value;
 }
 
+// How a number is stored: rounded to its type, and to TF32 before, if asked for.
+template <class T, bool TF32 = false>
+struct Stored {
+    using Type = T;
+
+    __device__ static T of(float value) { return rounded<T>(TF32 ? tf32(value) : value); }
+};
+
 template <class T>
 __device__ T warpSum(T value) {
     for (int other = 16; other > 0; other /= 2) {
@@ -198,6 +206,19 @@ int32_t byType(int32_t type, F f) {
         case LMDEBUGGER_BF16: return f(__nv_bfloat16());
         default: return cudaErrorInvalidValue;
     }
+}
+
+// Calls f with an object of how numbers are stored; TF32 is one of F32.
+template <class F>
+int32_t byStored(int32_t type, int32_t tf32, F f) {
+    return byType(type, [&](auto element) {
+        using T = decltype(element);
+        if constexpr (std::is_same_v<T, float>) {
+            return tf32 ? f(Stored<float, true>()) : f(Stored<float>());
+        } else {
+            return f(Stored<T>());
+        }
+    });
 }
 
 inline unsigned parts(int64_t count, int64_t size, int64_t limit) {

@@ -24,15 +24,18 @@ struct Sum {
     __device__ float operator()(float x) const { return x; }
 };
 
-template <int W, class F>
-__global__ void __launch_bounds__(THREADS) addBias(View<float> x, const float* bias, int64_t columns) {
+// y may be x.
+template <int W, class F, class S>
+__global__ void __launch_bounds__(THREADS)
+addBias(View<typename S::Type> y, View<const float> x, const float* bias, int64_t columns) {
     FOR_COLUMNS(c, W, columns) {
         auto value = load<W>(x.row(blockIdx.x) + c);
         auto b = load<W>(bias + c);
+        Pack<typename S::Type, W> out;
         for (int i = 0; i < W; i++) {
-            value.at[i] = F()(value.at[i] + b.at[i]);
+            out.at[i] = S::of(F()(value.at[i] + b.at[i]));
         }
-        store<W>(x.row(blockIdx.x) + c, value);
+        store<W>(y.row(blockIdx.x) + c, out);
     }
 }
 
@@ -126,28 +129,29 @@ int32_t lmdebugger_embed(const lmdebugger_matrix* x, const lmdebugger_matrix* to
     });
 }
 
-template <class F>
-static int32_t launchBias(const lmdebugger_matrix* x, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
+template <class F, class S>
+static int32_t launchBias(const lmdebugger_matrix* y, const lmdebugger_matrix* x, const lmdebugger_matrix* bias,
+                          lmdebugger_stream* stream) {
     if (x->rows == 0) {
         return cudaSuccess;
     }
     return byWidth([&](auto width) {
-        auto kernel = addBias<width, F>;
-        return LAUNCH(stream, rowsByColumns(x, width), THREADS, kernel, view<float>(x), view<const float>(bias).data,
-                      x->columns);
-    }, x, bias);
+        auto kernel = addBias<width, F, S>;
+        return LAUNCH(stream, rowsByColumns(x, width), THREADS, kernel, view<typename S::Type>(y), view<const float>(x),
+                      view<const float>(bias).data, x->columns);
+    }, y, x, bias);
 }
 
 int32_t lmdebugger_add_bias(const lmdebugger_matrix* x, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
-    return launchBias<Sum>(x, bias, stream);
+    return launchBias<Sum, Stored<float>>(x, x, bias, stream);
 }
 
-int32_t lmdebugger_bias_gelu(const lmdebugger_matrix* m, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
-    return launchBias<Gelu>(m, bias, stream);
-}
-
-int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix* m, const lmdebugger_matrix* bias, lmdebugger_stream* stream) {
-    return launchBias<GeluErf>(m, bias, stream);
+int32_t lmdebugger_bias_gelu(const lmdebugger_matrix* y, const lmdebugger_matrix* m, const lmdebugger_matrix* bias,
+                             int32_t erf, int32_t tf32, lmdebugger_stream* stream) {
+    return byStored(y->type, tf32, [&](auto stored) {
+        using S = decltype(stored);
+        return erf ? launchBias<GeluErf, S>(y, m, bias, stream) : launchBias<Gelu, S>(y, m, bias, stream);
+    });
 }
 
 template <class F>

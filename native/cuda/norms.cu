@@ -1,10 +1,11 @@
 // LayerNorm and other row statistics: a block for each row.
 #include "norms.cuh"
 
-template <int W, class T>
+template <int W, class S>
 __global__ void __launch_bounds__(THREADS)
-layerNorm(View<T> y, View<const float> x, const float* gain, const float* bias, int64_t columns, float epsilon) {
-    normalise<W>(y.row(blockIdx.x), x.row(blockIdx.x), gain, bias, columns, epsilon);
+layerNorm(View<typename S::Type> y, View<const float> x, const float* gain, const float* bias, int64_t columns,
+          float epsilon) {
+    normalise<W, S>(y.row(blockIdx.x), x.row(blockIdx.x), gain, bias, columns, epsilon);
 }
 
 // In FP64, one element a thread: a gradient is computed once, where a sweep normalises a thousand times.
@@ -78,15 +79,15 @@ logitReader(View<float> reader, View<const float> x, const float* gain, View<con
 }
 
 int32_t lmdebugger_layer_norm(const lmdebugger_matrix* y, const lmdebugger_matrix* x, const lmdebugger_matrix* gain,
-                              const lmdebugger_matrix* bias, float epsilon, lmdebugger_stream* stream) {
+                              const lmdebugger_matrix* bias, float epsilon, int32_t tf32, lmdebugger_stream* stream) {
     if (x->rows == 0) {
         return cudaSuccess;
     }
-    return byType(y->type, [&](auto element) {
-        using T = decltype(element);
+    return byStored(y->type, tf32, [&](auto stored) {
+        using S = decltype(stored);
         return byWidth([&](auto width) {
-            auto kernel = layerNorm<width, T>;
-            return LAUNCH(stream, x->rows, THREADS, kernel, view<T>(y), view<const float>(x),
+            auto kernel = layerNorm<width, S>;
+            return LAUNCH(stream, x->rows, THREADS, kernel, view<typename S::Type>(y), view<const float>(x),
                           view<const float>(gain).data, view<const float>(bias).data, x->columns, epsilon);
         }, y, x, gain, bias);
     });

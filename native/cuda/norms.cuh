@@ -39,28 +39,29 @@ __device__ Statistics<Sum> statistics(const float* x, int64_t columns, float eps
     return {mean, 1 / root(rowSum<W, true, Sum>(x, columns, mean) / columns + epsilon)};
 }
 
-template <int W, class T, class Sum>
-__device__ void writeNormalised(T* y, const float* x, const float* gain, const float* bias, int64_t columns,
-                                Statistics<Sum> of) {
+template <int W, class S, class Sum>
+__device__ void writeNormalised(typename S::Type* y, const float* x, const float* gain, const float* bias,
+                                int64_t columns, Statistics<Sum> of) {
     for (int64_t c = threadIdx.x * W; c < columns; c += THREADS * W) {
         auto in = load<W>(x + c);
         auto g = load<W>(gain + c);
         auto b = load<W>(bias + c);
-        Pack<T, W> out;
+        Pack<typename S::Type, W> out;
         for (int i = 0; i < W; i++) {
             Sum gained = g.at[i], added = b.at[i];
-            out.at[i] = rounded<T>(static_cast<float>(fused((in.at[i] - of.mean) * of.scale, gained, added)));
+            out.at[i] = S::of(static_cast<float>(fused((in.at[i] - of.mean) * of.scale, gained, added)));
         }
         store<W>(y + c, out);
     }
 }
 
-template <int W, class T>
-__device__ void normalise(T* y, const float* x, const float* gain, const float* bias, int64_t columns, float epsilon) {
+template <int W, class S>
+__device__ void normalise(typename S::Type* y, const float* x, const float* gain, const float* bias, int64_t columns,
+                          float epsilon) {
     auto of = statistics<W, float>(x, columns, epsilon);
     if (of.overflowed()) {
-        writeNormalised<W>(y, x, gain, bias, columns, statistics<W, double>(x, columns, epsilon));
+        writeNormalised<W, S>(y, x, gain, bias, columns, statistics<W, double>(x, columns, epsilon));
     } else {
-        writeNormalised<W>(y, x, gain, bias, columns, of);
+        writeNormalised<W, S>(y, x, gain, bias, columns, of);
     }
 }

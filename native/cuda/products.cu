@@ -40,9 +40,9 @@ struct Before {
 
     __device__ void operator()(int columns) const {
         if (packs) {
-            normalise<4>(y, x, gain, bias, columns, epsilon);
+            normalise<4, Stored<float>>(y, x, gain, bias, columns, epsilon);
         } else {
-            normalise<1>(y, x, gain, bias, columns, epsilon);
+            normalise<1, Stored<float>>(y, x, gain, bias, columns, epsilon);
         }
         __syncthreads();
     }

@@ -93,7 +93,7 @@ static int32_t bySize(int32_t type, F f) {
 }
 
 int32_t lmdebugger_abi(void) {
-    return 10;
+    return 11;
 }
 
 int32_t lmdebugger_gather_rows(const lmdebugger_matrix* to, const lmdebugger_matrix* from,

@@ -71,18 +71,22 @@ int32_t lmdebugger_embed(const lmdebugger_matrix *x, const lmdebugger_matrix *to
                          const lmdebugger_matrix *positions, const lmdebugger_matrix *ids,
                          const lmdebugger_matrix *at, lmdebugger_stream *stream);
 
-/* y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row; y F32, or BF16 where only a product reads it. */
+/*
+ * y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row; y F32, or BF16. F32 is rounded as
+ * lmdebugger_convert rounds to F32, if tf32 is not 0.
+ */
 int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain,
-                              const lmdebugger_matrix *bias, float epsilon, lmdebugger_stream *stream);
+                              const lmdebugger_matrix *bias, float epsilon, int32_t tf32, lmdebugger_stream *stream);
 
 /* x += bias, for every row. */
 int32_t lmdebugger_add_bias(const lmdebugger_matrix *x, const lmdebugger_matrix *bias, lmdebugger_stream *stream);
 
-/* m = gelu_new(m + bias), for every row. */
-int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream);
-
-/* m = gelu(m + bias) by the error function, for every row. */
-int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream);
+/*
+ * y = gelu(m + bias), for every row: gelu_new, or by the error function if erf is not 0. y has a type and is rounded as
+ * lmdebugger_layer_norm's, and may be m.
+ */
+int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *y, const lmdebugger_matrix *m, const lmdebugger_matrix *bias,
+                             int32_t erf, int32_t tf32, lmdebugger_stream *stream);
 
 /* x += y + bias, for every row. */
 int32_t lmdebugger_bias_residual(const lmdebugger_matrix *x, const lmdebugger_matrix *y, const lmdebugger_matrix *bias,

@@ -112,6 +112,8 @@ public final class CountedWork {
         private final DeviceTraits traits;
         private final Map<String, Integer> counts = new TreeMap<>(); // by operation and shape
         private boolean counting = true;
+        private String before = ""; // the latest operation and its shape
+        private Tensor output; // of that
         private final Operations operations = (Operations) Proxy.newProxyInstance(Operations.class.getClassLoader(),
                 new Class<?>[] {Operations.class}, (proxy, method, arguments) -> run(method.getName(), arguments));
 
@@ -135,9 +137,26 @@ public final class CountedWork {
                 };
             }
             if (counting) {
-                count(name + "\t" + shape(name, arguments));
+                String operation = name + "\t" + shape(name, arguments);
+                if (name.equals("multiplyConsuming")) {
+                    operation = consuming(operation, (Tensor) arguments[1]);
+                }
+                count(operation);
+                before = operation;
+                output = arguments != null && arguments[0] instanceof Tensor first ? first : null;
             }
             return null;
+        }
+
+        /** Takes the operation before as one that writes rounded rows, if it does; else as any product. */
+        private String consuming(String product, Tensor a) {
+            if (!before.matches("(layerNorm|biasGelu)\t.*") || output.memory() != a.memory()
+                    || output.byteOffset() != a.byteOffset() || output.rows() != a.rows()) {
+                return product.replace("multiplyConsuming", "multiply");
+            }
+            counts.merge(before, -1, Integer::sum);
+            count("rounded " + before);
+            return product;
         }
 
         private void count(String operation) {
@@ -154,7 +173,7 @@ public final class CountedWork {
             }
             return switch (name) {
                 case "await" -> "";
-                case "multiply", "multiplyTransposed", "innerProducts" ->
+                case "multiply", "multiplyConsuming", "multiplyTransposed", "innerProducts" ->
                         "%s %d %d".formatted(shape(arguments[0]), ((Tensor) arguments[1]).columns(),
                                 ((Tensor) arguments[0]).stride());
                 case "measure", "fetch", "download", "rowNorms", "biasNorms", "accumulate" -> shape(arguments[1]);

@@ -14,7 +14,7 @@ import org.lmdebugger.bindings.lmdebugger.lmdebugger_matrix;
  */
 public final class CudaKernels {
     /** Version of the header's functions, as {@code lmdebugger_abi}; a library of another version is refused. */
-    static final int ABI = 10;
+    static final int ABI = 11;
 
     /** The type of a matrix's elements. */
     public enum Type {
@@ -77,21 +77,18 @@ public final class CudaKernels {
                 ids), at(4, at), stream), x);
     }
 
-    public void layerNorm(Matrix y, Matrix x, Matrix gain, Matrix bias, float epsilon) {
-        check("lmdebugger_layer_norm", LmDebugger.lmdebugger_layer_norm(at(0, y), at(1, x), at(2, gain), at(3,
-                bias), epsilon, stream), y);
+    public void layerNorm(Matrix y, Matrix x, Matrix gain, Matrix bias, float epsilon, boolean tf32) {
+        check("lmdebugger_layer_norm", LmDebugger.lmdebugger_layer_norm(at(0, y), at(1, x), at(2, gain), at(3, bias),
+                epsilon, tf32 ? 1 : 0, stream), y);
     }
 
     public void addBias(Matrix x, Matrix bias) {
         check("lmdebugger_add_bias", LmDebugger.lmdebugger_add_bias(at(0, x), at(1, bias), stream), x);
     }
 
-    public void biasGelu(Matrix m, Matrix bias) {
-        check("lmdebugger_bias_gelu", LmDebugger.lmdebugger_bias_gelu(at(0, m), at(1, bias), stream), m);
-    }
-
-    public void biasGeluErf(Matrix m, Matrix bias) {
-        check("lmdebugger_bias_gelu_erf", LmDebugger.lmdebugger_bias_gelu_erf(at(0, m), at(1, bias), stream), m);
+    public void biasGelu(Matrix y, Matrix m, Matrix bias, boolean erf, boolean tf32) {
+        check("lmdebugger_bias_gelu", LmDebugger.lmdebugger_bias_gelu(at(0, y), at(1, m), at(2, bias), erf ? 1 : 0,
+                tf32 ? 1 : 0, stream), m);
     }
 
     public void biasResidual(Matrix x, Matrix y, Matrix bias) {

@@ -96,6 +96,13 @@ public interface Operations {
     /** C = A·B. Shapes: c [M, N], a [M, K], b [K, N]. */
     void multiply(Tensor c, Tensor a, Tensor b);
 
+    /**
+     * C = A·B, of an A that has any numbers afterwards. So a GPU whose products round their operands need not write A
+     * itself, if A is the output of the {@link #layerNorm} or {@link #biasGelu} just before. The bits are those of
+     * {@link #multiply}, if A is no window. Shapes: c [M, N], a [M, K], b [K, N].
+     */
+    void multiplyConsuming(Tensor c, Tensor a, Tensor b);
+
     /** C = A·Bᵀ. Shapes: c [M, N], a [M, K], b [N, K]. */
     void multiplyTransposed(Tensor c, Tensor a, Tensor b);
 

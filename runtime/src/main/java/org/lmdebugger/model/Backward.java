@@ -112,7 +112,7 @@ public final class Backward {
         session.multiplyTransposed(coefficients, stream, layer.ffnOut());
         hook.at(Site.COEFFICIENTS, l, coefficients);
         session.layerNorm(branch, x, layer.ln2Gain(), layer.ln2Bias(), model.config().epsilon());
-        session.multiply(activated, branch, layer.ffnIn());
+        session.multiplyConsuming(activated, branch, layer.ffnIn());
         session.biasGeluBackward(coefficients, activated, layer.ffnInBias(), model.config().activation());
         session.multiplyTransposed(branch, coefficients, layer.ffnIn());
         addThroughNorm(x, layer.ln2Gain());

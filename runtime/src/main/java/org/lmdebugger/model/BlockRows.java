@@ -23,10 +23,11 @@ public final class BlockRows {
     final Tensor z; // [S, d], a window of normed
     final Tensor out; // [S, d]
     final Tensor coefficients; // [S, n]
+    final boolean keepsCoefficients; // after the block
 
     private BlockRows(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
             AttentionContext context,
-            Optional<Tensor> last, Tensor stream) {
+            Optional<Tensor> last, Tensor stream, boolean keepsCoefficients) {
         this.x = x;
         this.queryKeyValue = queryKeyValue;
         this.normed = normed;
@@ -34,6 +35,7 @@ public final class BlockRows {
         this.context = context;
         this.last = last;
         this.stream = stream;
+        this.keepsCoefficients = keepsCoefficients;
         long d = x.columns();
         keys = queryKeyValue.columns(d, d);
         values = queryKeyValue.columns(2 * d, d);
@@ -55,7 +57,7 @@ public final class BlockRows {
      */
     public static BlockRows of(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
             AttentionContext context) {
-        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.empty(), x);
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.empty(), x, false);
     }
 
     /**
@@ -68,7 +70,12 @@ public final class BlockRows {
     public static BlockRows last(Tensor x, Tensor queryKeyValue, Tensor normed, Tensor out, Tensor coefficients,
             AttentionContext context,
             Tensor last, Tensor stream) {
-        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.of(last), stream);
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, Optional.of(last), stream, false);
+    }
+
+    /** Returns the same rows, whose coefficients stay as they are at their site when the block is done. */
+    public BlockRows keepingCoefficients() {
+        return new BlockRows(x, queryKeyValue, normed, out, coefficients, context, last, stream, true);
     }
 
     /** Returns the rows at a site, of the shape that it gives. */

@@ -321,12 +321,16 @@ public final class Gpt2 implements AutoCloseable {
         if (!r.isEmpty()) {
             var normed = r.z; // its memory
             session.layerNorm(normed, r.stream, layer.ln2Gain(), layer.ln2Bias(), config.epsilon());
-            session.multiply(r.coefficients, normed, layer.ffnIn());
+            session.multiplyConsuming(r.coefficients, normed, layer.ffnIn());
             session.biasGelu(r.coefficients, layer.ffnInBias(), config.activation());
         }
         r = at(Site.COEFFICIENTS, l, rows, hook);
         if (!r.isEmpty()) {
-            session.multiply(r.out, r.coefficients, layer.ffnOut());
+            if (r.keepsCoefficients) {
+                session.multiply(r.out, r.coefficients, layer.ffnOut());
+            } else {
+                session.multiplyConsuming(r.out, r.coefficients, layer.ffnOut());
+            }
         }
         r = at(Site.FFN_OUT, l, rows, hook);
         if (!r.isEmpty()) {
@@ -344,7 +348,7 @@ public final class Gpt2 implements AutoCloseable {
     /** Queries, keys and values of all rows; if only some rows go on, their queries and their residual stream. */
     private void project(Operations session, Layer layer, BlockRows rows) {
         if (rows.last.isEmpty()) {
-            session.multiply(rows.queryKeyValue, rows.normed, layer.queryKeyValue());
+            session.multiplyConsuming(rows.queryKeyValue, rows.normed, layer.queryKeyValue());
             session.addBias(rows.queryKeyValue, layer.queryKeyValueBias());
             return;
         }

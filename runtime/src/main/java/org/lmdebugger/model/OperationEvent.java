@@ -25,7 +25,8 @@ import org.lmdebugger.device.Tensor;
 @Category("LM-Debugger")
 @StackTrace(false)
 final class OperationEvent extends Event {
-    private static final Set<String> PRODUCTS = Set.of("multiply", "multiplyTransposed", "innerProducts");
+    private static final Set<String> PRODUCTS = Set.of("multiply", "multiplyConsuming", "multiplyTransposed",
+            "innerProducts");
 
     @Label("Operation")
     String operation = "";

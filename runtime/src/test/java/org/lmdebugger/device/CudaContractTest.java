@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.lmdebugger.device.Matrix.assertClose;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -123,39 +122,6 @@ class CudaContractTest extends ContractTest {
             run(s -> s.shiftResidual(row, scope.vector(s, 1f), ints(2), tensor));
             assertClose(row, 1e-30, 0, (r, i) -> bf16(numbers.at(2, i)));
         }
-    }
-
-    /** A normalised row that only a product reads is rounded on the way. */
-    @Test
-    void layerNormsRoundedToBf16() {
-        var x = Matrix.random(2, 64, 1).on(device, scope);
-        var exact = empty(2, 64);
-        var widened = empty(2, 64);
-        var gain = Matrix.random(1, 64, 2).on(device, scope);
-        var bias = Matrix.random(1, 64, 3).on(device, scope);
-        run(s -> s.layerNorm(exact, x, gain, bias, 1e-5f));
-        var expected = rounded(new Matrix(2, 64, exact.toFloats()));
-        long memory = CudaMemory.allocate(5 * 64 * 4 + 2 * 64 * 2);
-        try (var stream = CudaStream.create(); var arena = Arena.ofConfined()) {
-            var kernels = new CudaKernels(stream);
-            var host = arena.allocate(4 * 64 * 4);
-            MemorySegment.copy(x.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 0, 128);
-            MemorySegment.copy(gain.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 4 * 128, 64);
-            MemorySegment.copy(bias.toFloats(), 0, host, ValueLayout.JAVA_FLOAT, 4 * 192, 64);
-            stream.copyToDevice(memory, host);
-            long out = memory + 4 * 64 * 4;
-            kernels.layerNorm(new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64), f32(memory, 2, 64),
-                    f32(memory + 4 * 128, 1, 64),
-                    f32(memory + 4 * 192, 1, 64), 1e-5f);
-            kernels.convert(f32(memory, 2, 64), new CudaKernels.Matrix(CudaKernels.Type.BF16, out, 2, 64, 64));
-            var arrived = arena.allocate(4 * 128);
-            stream.copyToHost(arrived, memory);
-            stream.synchronize();
-            run(s -> s.upload(widened, arrived.toArray(ValueLayout.JAVA_FLOAT)));
-        } finally {
-            CudaMemory.free(memory);
-        }
-        assertThat(widened.toFloats()).isEqualTo(expected.data());
     }
 
     private static CudaKernels.Matrix f32(long address, long rows, long columns) {

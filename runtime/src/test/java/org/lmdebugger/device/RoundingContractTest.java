@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -61,6 +62,76 @@ class RoundingContractTest {
                     return sum;
                 });
             }
+        }
+    }
+
+    /**
+     * Rows that a product consumes are written rounded, and not as they are, where products of so many rows round. Either way
+     * it has the bits of a product that does not consume them.
+     */
+    @ParameterizedTest
+    @CsvSource({"16, 64", "17, 64", "300, 64", "300, 33"})
+    void consumedRowsAreWrittenRounded(int rows, int k) {
+        for (var precision : Precision.values()) {
+            try (var device = TestDevice.open(precision); var scope = new TensorScope(device);
+                    var arena = Arena.ofConfined()) {
+                var b = scope.add(device.load(ElementType.F32, k, 40,
+                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, Matrix.random(k, 40, 1).data())));
+                var x = Matrix.random(rows, k, 2);
+                var from = x.on(device, scope);
+                var gain = Matrix.random(1, k, 3).on(device, scope);
+                var bias = Matrix.random(1, k, 4).on(device, scope);
+                for (var computed : List.<BiConsumer<Operations, Tensor>>of(
+                        (session, to) -> session.layerNorm(to, from, gain, bias, 1e-5f),
+                        (session, to) -> session.biasGelu(to, bias, Gelu.TANH),
+                        (session, to) -> session.biasGelu(to, bias, Gelu.ERF))) {
+                    var kept = x.on(device, scope);
+                    var consumed = x.on(device, scope);
+                    var expected = scope.allocate(ElementType.F32, rows, 40);
+                    var product = scope.allocate(ElementType.F32, rows, 40);
+                    device.call(session -> {
+                        computed.accept(session, kept);
+                        session.multiply(expected, kept, b);
+                        computed.accept(session, consumed);
+                        session.multiplyConsuming(product, consumed, b);
+                        return null;
+                    });
+                    assertThat(product.toFloats()).isEqualTo(expected.toFloats());
+                    if (rows > 16 && (precision == Precision.TF32 || precision == Precision.BF16)) {
+                        assertThat(consumed.toFloats()).isEqualTo(x.data());
+                    }
+                }
+            }
+        }
+    }
+
+    /** Whoever reads or changes rows first has them, and so has the product. */
+    @Test
+    void rowsAreReadAndEditedBeforeTheyAreConsumed() {
+        int rows = 20;
+        var x = Matrix.random(rows, 8, 1);
+        try (var device = TestDevice.open(Precision.BF16); var scope = new TensorScope(device);
+                var arena = Arena.ofConfined()) {
+            var b = scope.add(device.load(ElementType.F32, 8, 4,
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, Matrix.random(8, 4, 2).data())));
+            var bias = Matrix.random(1, 8, 3).on(device, scope);
+            var ones = Matrix.of(1, 8, (r, i) -> 1).on(device, scope);
+            var m = List.of(x.on(device, scope), x.on(device, scope));
+            var products = List.of(scope.allocate(ElementType.F32, rows, 4), scope.allocate(ElementType.F32, rows, 4));
+            var read = scope.allocate(ElementType.F32, rows, 8);
+            device.call(session -> {
+                session.biasGelu(m.get(0), bias, Gelu.TANH);
+                session.copy(read, m.get(0));
+                session.addBias(m.get(0), ones);
+                session.multiply(products.get(0), m.get(0), b);
+                session.biasGelu(m.get(1), bias, Gelu.TANH);
+                session.addBias(m.get(1), ones);
+                session.multiplyConsuming(products.get(1), m.get(1), b);
+                return null;
+            });
+            assertThat(products.get(1).toFloats()).isEqualTo(products.get(0).toFloats());
+            assertThat(m.get(1).toFloats()).isEqualTo(m.get(0).toFloats());
+            Matrix.assertClose(m.get(0), 1e-6, 1e-6, (r, i) -> 1 + (double) read.toFloats()[r * 8 + i]);
         }
     }
 

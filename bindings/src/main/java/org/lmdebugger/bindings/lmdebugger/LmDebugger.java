@@ -513,6 +513,7 @@ public class LmDebugger extends LmDebugger$shared {
             LmDebugger.C_POINTER,
             LmDebugger.C_POINTER,
             LmDebugger.C_FLOAT,
+            LmDebugger.C_INT,
             LmDebugger.C_POINTER
         );
 
@@ -524,7 +525,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, lmdebugger_stream *stream)
+     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
     public static FunctionDescriptor lmdebugger_layer_norm$descriptor() {
@@ -534,7 +535,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, lmdebugger_stream *stream)
+     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
     public static MethodHandle lmdebugger_layer_norm$handle() {
@@ -544,7 +545,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, lmdebugger_stream *stream)
+     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
     public static MemorySegment lmdebugger_layer_norm$address() {
@@ -553,16 +554,16 @@ public class LmDebugger extends LmDebugger$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, lmdebugger_stream *stream)
+     * int32_t lmdebugger_layer_norm(const lmdebugger_matrix *y, const lmdebugger_matrix *x, const lmdebugger_matrix *gain, const lmdebugger_matrix *bias, float epsilon, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
-    public static int lmdebugger_layer_norm(MemorySegment y, MemorySegment x, MemorySegment gain, MemorySegment bias, float epsilon, MemorySegment stream) {
+    public static int lmdebugger_layer_norm(MemorySegment y, MemorySegment x, MemorySegment gain, MemorySegment bias, float epsilon, int tf32, MemorySegment stream) {
         var mh$ = lmdebugger_layer_norm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lmdebugger_layer_norm", y, x, gain, bias, epsilon, stream);
+                traceDowncall("lmdebugger_layer_norm", y, x, gain, bias, epsilon, tf32, stream);
             }
-            return (int)mh$.invokeExact(y, x, gain, bias, epsilon, stream);
+            return (int)mh$.invokeExact(y, x, gain, bias, epsilon, tf32, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -637,6 +638,9 @@ public class LmDebugger extends LmDebugger$shared {
             LmDebugger.C_INT,
             LmDebugger.C_POINTER,
             LmDebugger.C_POINTER,
+            LmDebugger.C_POINTER,
+            LmDebugger.C_INT,
+            LmDebugger.C_INT,
             LmDebugger.C_POINTER
         );
 
@@ -648,7 +652,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *y, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
     public static FunctionDescriptor lmdebugger_bias_gelu$descriptor() {
@@ -658,7 +662,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *y, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
     public static MethodHandle lmdebugger_bias_gelu$handle() {
@@ -668,7 +672,7 @@ public class LmDebugger extends LmDebugger$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *y, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
     public static MemorySegment lmdebugger_bias_gelu$address() {
@@ -677,78 +681,16 @@ public class LmDebugger extends LmDebugger$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
+     * int32_t lmdebugger_bias_gelu(const lmdebugger_matrix *y, const lmdebugger_matrix *m, const lmdebugger_matrix *bias, int32_t erf, int32_t tf32, lmdebugger_stream *stream)
      * }
      */
-    public static int lmdebugger_bias_gelu(MemorySegment m, MemorySegment bias, MemorySegment stream) {
+    public static int lmdebugger_bias_gelu(MemorySegment y, MemorySegment m, MemorySegment bias, int erf, int tf32, MemorySegment stream) {
         var mh$ = lmdebugger_bias_gelu.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lmdebugger_bias_gelu", m, bias, stream);
+                traceDowncall("lmdebugger_bias_gelu", y, m, bias, erf, tf32, stream);
             }
-            return (int)mh$.invokeExact(m, bias, stream);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class lmdebugger_bias_gelu_erf {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            LmDebugger.C_INT,
-            LmDebugger.C_POINTER,
-            LmDebugger.C_POINTER,
-            LmDebugger.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lmdebugger_bias_gelu_erf");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
-     * }
-     */
-    public static FunctionDescriptor lmdebugger_bias_gelu_erf$descriptor() {
-        return lmdebugger_bias_gelu_erf.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
-     * }
-     */
-    public static MethodHandle lmdebugger_bias_gelu_erf$handle() {
-        return lmdebugger_bias_gelu_erf.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
-     * }
-     */
-    public static MemorySegment lmdebugger_bias_gelu_erf$address() {
-        return lmdebugger_bias_gelu_erf.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * int32_t lmdebugger_bias_gelu_erf(const lmdebugger_matrix *m, const lmdebugger_matrix *bias, lmdebugger_stream *stream)
-     * }
-     */
-    public static int lmdebugger_bias_gelu_erf(MemorySegment m, MemorySegment bias, MemorySegment stream) {
-        var mh$ = lmdebugger_bias_gelu_erf.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("lmdebugger_bias_gelu_erf", m, bias, stream);
-            }
-            return (int)mh$.invokeExact(m, bias, stream);
+            return (int)mh$.invokeExact(y, m, bias, erf, tf32, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

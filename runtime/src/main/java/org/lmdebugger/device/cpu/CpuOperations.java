@@ -150,6 +150,11 @@ final class CpuOperations implements Operations {
     }
 
     @Override
+    public void multiplyConsuming(Tensor c, Tensor a, Tensor b) {
+        multiply(c, a, b);
+    }
+
+    @Override
     public void multiplyTransposed(Tensor c, Tensor a, Tensor b) {
         Arguments.multiplyTransposed(c, a, b);
         gemm.run(c, a, b, true);

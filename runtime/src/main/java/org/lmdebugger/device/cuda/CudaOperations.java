@@ -75,9 +75,20 @@ final class CudaOperations implements Operations, AutoCloseable {
         return own(device.block("a queue of work", bytes).address(), CudaMemory::free);
     }
 
-    private CudaKernels kernels() {
+    /** Queues what is held back. At most one of the two holds something. */
+    private void flush() {
         few.flush();
+        products.flush();
+    }
+
+    private CudaKernels kernels() {
+        flush();
         return kernels;
+    }
+
+    private FewRows few() {
+        products.flush();
+        return few;
     }
 
     private Products products() {
@@ -86,7 +97,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     private Staging staging() {
-        few.flush();
+        flush();
         return staging;
     }
 
@@ -108,6 +119,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     void abandon(Throwable failure) {
         try {
             few.abandon();
+            products.abandon();
             staging.abandon();
         } catch (CudaException also) {
             failure.addSuppressed(also);
@@ -221,7 +233,7 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     @Override
     public <T> T access(Tensor tensor, Function<TensorAccess, T> work) {
-        few.flush();
+        flush();
         return work.apply(new TensorAccess.Cuda(GpuMemory.address(tensor), tensor.stride(), stream.address()));
     }
 
@@ -258,16 +270,32 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void layerNorm(Tensor y, Tensor x, Tensor gain, Tensor bias, float epsilon) {
         Arguments.layerNorm(y, x, gain, bias);
-        if (!few.layerNorm(y, x, gain, bias, epsilon)) {
-            kernels().layerNorm(matrix(y), matrix(x), matrix(gain), matrix(bias), epsilon);
+        if (!few().layerNorm(y, x, gain, bias, epsilon)) {
+            var from = matrix(x);
+            var g = matrix(gain);
+            var b = matrix(bias);
+            products().compute(y, (first, to, tf32) -> kernels.layerNorm(to, rows(from, first, to.rows()), g, b,
+                    epsilon, tf32), x, gain, bias);
         }
     }
 
     @Override
     public void multiply(Tensor c, Tensor a, Tensor b) {
         Arguments.multiply(c, a, b);
-        if (!few.multiply(c, a, b)) {
+        if (FewRows.take(a)) {
+            few().multiply(c, a, b);
+        } else {
             products().multiply(c, a, b, false);
+        }
+    }
+
+    @Override
+    public void multiplyConsuming(Tensor c, Tensor a, Tensor b) {
+        Arguments.multiply(c, a, b);
+        if (FewRows.take(a)) {
+            few().multiply(c, a, b);
+        } else {
+            products().consume(c, a, b);
         }
     }
 
@@ -286,7 +314,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void addBias(Tensor x, Tensor bias) {
         Arguments.addBias(x, bias);
-        if (!few.addBias(x, bias)) {
+        if (!few().addBias(x, bias)) {
             kernels().addBias(matrix(x), matrix(bias));
         }
     }
@@ -294,19 +322,18 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void biasGelu(Tensor m, Tensor bias, Gelu gelu) {
         Arguments.addBias(m, bias);
-        if (few.biasGelu(m, bias, gelu)) {
-            return;
-        }
-        switch (gelu) {
-            case TANH -> kernels().biasGelu(matrix(m), matrix(bias));
-            case ERF -> kernels().biasGeluErf(matrix(m), matrix(bias));
+        if (!few().biasGelu(m, bias, gelu)) {
+            var from = matrix(m);
+            var b = matrix(bias);
+            products().compute(m, (first, to, tf32) -> kernels.biasGelu(to, rows(from, first, to.rows()), b,
+                    gelu == Gelu.ERF, tf32), bias);
         }
     }
 
     @Override
     public void biasResidual(Tensor x, Tensor y, Tensor bias) {
         Arguments.biasResidual(x, y, bias);
-        if (!few.biasResidual(x, y, bias)) {
+        if (!few().biasResidual(x, y, bias)) {
             kernels().biasResidual(matrix(x), matrix(y), matrix(bias));
         }
     }
@@ -463,6 +490,12 @@ final class CudaOperations implements Operations, AutoCloseable {
                 matrix(extremes.contexts()), matrix(x), matrix(windows));
     }
 
+    /** Returns rows of a matrix of F32. */
+    private static CudaKernels.Matrix rows(CudaKernels.Matrix m, long from, long count) {
+        return new CudaKernels.Matrix(m.type(), m.address() + from * m.stride() * Float.BYTES, count, m.columns(),
+                m.stride());
+    }
+
     static CudaKernels.Matrix matrix(Tensor tensor) {
         return tensor == null ? null
                 : new CudaKernels.Matrix(CudaKernels.Type.valueOf(tensor.type().name()),
@@ -471,18 +504,19 @@ final class CudaOperations implements Operations, AutoCloseable {
 
     @Override
     public Replay record(Runnable work) {
-        few.flush();
+        flush();
         recording = true;
         try {
             return new Recorded(stream.capture(() -> {
                 work.run();
-                few.flush();
-            }), stream, few);
+                flush();
+            }), stream, this::flush);
         } catch (CudaException failure) {
             if (!failure.isOutOfMemory()) {
                 throw failure;
             }
             few.abandon();
+            products.abandon();
             return new Repeated(work);
         } finally {
             recording = false;
@@ -501,10 +535,10 @@ final class CudaOperations implements Operations, AutoCloseable {
         }
     }
 
-    private record Recorded(CudaGraph graph, CudaStream stream, FewRows few) implements Replay {
+    private record Recorded(CudaGraph graph, CudaStream stream, Runnable flush) implements Replay {
         @Override
         public void run() {
-            few.flush();
+            flush.run();
             graph.launch(stream);
         }
 

@@ -45,18 +45,19 @@ final class FewRows {
         return true;
     }
 
-    /** Takes c = A·B, if that is a product of few rows; A may be the pending norm, unless c lies where blocks still read. */
-    boolean multiply(Tensor c, Tensor a, Tensor b) {
-        if (a.rows() > MOST || a.type() != ElementType.F32) {
-            return false;
-        }
+    /** Returns whether {@link #multiply} takes a product with this operand. */
+    static boolean take(Tensor a) {
+        return a.rows() <= MOST && a.type() == ElementType.F32;
+    }
+
+    /** Takes c = A·B of few rows; A may be the pending norm, unless c lies where blocks still read. */
+    void multiply(Tensor c, Tensor a, Tensor b) {
         if (norm == null || !norm.y().equals(CudaOperations.matrix(a)) || c.memory() == normalised) {
             flush();
         }
         pending = new Product(CudaOperations.matrix(c), CudaOperations.matrix(a), CudaOperations.matrix(b), norm,
                 norm == null ? List.of(a.memory(), b.memory()) : List.of(a.memory(), b.memory(), normalised));
         norm = null;
-        return true;
     }
 
     /** Takes x += bias, if x is the pending product. */
@@ -86,7 +87,7 @@ final class FewRows {
         if (norm != null) {
             var alone = norm;
             norm = null;
-            kernels.layerNorm(alone.y(), alone.x(), alone.gain(), alone.bias(), alone.epsilon());
+            kernels.layerNorm(alone.y(), alone.x(), alone.gain(), alone.bias(), alone.epsilon(), false);
         }
         if (pending != null) {
             run(null, null, 0);

@@ -3,9 +3,12 @@ package org.lmdebugger.device.cuda;
 import static org.lmdebugger.device.ElementType.BF16;
 import static org.lmdebugger.device.ElementType.F32;
 
+import java.util.Arrays;
+import java.util.List;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
 import org.lmdebugger.bindings.CudaKernels;
+import org.lmdebugger.device.Memory;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.device.Tensor;
 
@@ -13,6 +16,9 @@ import org.lmdebugger.device.Tensor;
  * Matrix products by cuBLAS, in a device's precision. Its kernels, which it chooses by shape, differ in how they round
  * operands, and some do not: so operands are rounded before it sees them, as weights are when they are loaded. Of numbers
  * that are rounded already, all products are exact.
+ *
+ * <p>The latest operation that computes rows is held back until the next one: if that is a product which consumes them,
+ * they are written rounded at once.
  */
 final class Products {
     /** Numbers of an operand's copies: 2,621 rows of GPT-2 XL's coefficients. Larger operands are multiplied in pieces. */
@@ -26,6 +32,22 @@ final class Products {
     private final Precision precision;
     private final long copies; // of A, then of B if that is split, too
     private final long most; // numbers of a copy
+    private Held held;
+
+    /** A kernel that computes rows of a matrix, each by itself. */
+    @FunctionalInterface
+    interface RowKernel {
+        /**
+         * @param from the first of the rows
+         * @param to   where they are written, as many
+         * @param tf32 whether they are rounded to TF32
+         */
+        void run(long from, CudaKernels.Matrix to, boolean tf32);
+    }
+
+    /** @param read memory that the kernel reads beside the rows themselves */
+    private record Held(CudaKernels.Matrix rows, RowKernel kernel, List<Memory> read) {
+    }
 
     /**
      * @param copies device memory
@@ -49,12 +71,47 @@ final class Products {
         };
     }
 
+    /** Computes rows by a kernel that reads {@code read} and, where it works in place, the rows. */
+    void compute(Tensor rows, RowKernel kernel, Tensor... read) {
+        flush();
+        held = new Held(CudaOperations.matrix(rows), kernel, Arrays.stream(read).map(Tensor::memory).toList());
+        if (precision != Precision.TF32 && precision != Precision.BF16) {
+            flush();
+        }
+    }
+
+    /** Queues the kernel that is held back, if there is one, as it is. */
+    void flush() {
+        if (held != null) {
+            var alone = held;
+            held = null;
+            alone.kernel.run(0, alone.rows, false);
+        }
+    }
+
+    /** Forgets the kernel that is held back, of a call that has failed. */
+    void abandon() {
+        held = null;
+    }
+
+    /** C = A·B, as {@link #multiply}; what A has afterwards does not matter. */
+    void consume(Tensor c, Tensor a, Tensor b) {
+        var last = held;
+        if (last != null && last.rows.equals(CudaOperations.matrix(a)) && !last.read.contains(c.memory())
+                && (b.type() == BF16 || precision == Precision.TF32)) {
+            held = null;
+            rounded(c, a, b, false, last.kernel);
+        } else {
+            multiply(c, a, b, false);
+        }
+    }
+
     /** C = A·op(B), where op transposes or not, with weights B as they were loaded. */
     void multiply(Tensor c, Tensor a, Tensor b, boolean transposed) {
-        if (b.type() == BF16) {
-            rounded(Arithmetic.BF16, CudaKernels.Type.BF16, c, a, b, transposed);
-        } else if (precision == Precision.TF32) {
-            rounded(Arithmetic.TF32, CudaKernels.Type.F32, c, a, b, transposed);
+        flush();
+        if (b.type() == BF16 || precision == Precision.TF32) {
+            rounded(c, a, b, transposed, (from, to, tf32) -> kernels.convert(to,
+                    CudaOperations.matrix(a.rows(from, to.rows()))));
         } else if (precision == Precision.TF32X3 && a.rows() >= SPLIT_ROWS) {
             split(c, a, b, transposed);
         } else {
@@ -64,11 +121,14 @@ final class Products {
 
     /** C = A·op(B) in single precision. */
     void exact(Tensor c, Tensor a, Tensor b, boolean transposed) {
+        flush();
         gemm(Arithmetic.FP32, c, a.columns(), operand(a), operand(b), transposed);
     }
 
-    private void rounded(Arithmetic arithmetic, CudaKernels.Type type, Tensor c, Tensor a, Tensor b,
-            boolean transposed) {
+    /** @param copy writes rows of A as the product reads them */
+    private void rounded(Tensor c, Tensor a, Tensor b, boolean transposed, RowKernel copy) {
+        boolean tf32 = b.type() != BF16;
+        var arithmetic = tf32 ? Arithmetic.TF32 : Arithmetic.BF16;
         if (a.type() != F32) {
             gemm(arithmetic, c, a.columns(), operand(a), operand(b), transposed);
             return;
@@ -76,8 +136,8 @@ final class Products {
         long rows = piece(a.rows(), most / Math.max(1, a.columns()));
         for (long r = 0; r < a.rows(); r += rows) {
             long count = Math.min(rows, a.rows() - r);
-            kernels.convert(new CudaKernels.Matrix(type, copies, count, a.columns(), a.columns()),
-                    CudaOperations.matrix(a.rows(r, count)));
+            copy.run(r, new CudaKernels.Matrix(tf32 ? CudaKernels.Type.F32 : CudaKernels.Type.BF16, copies, count,
+                    a.columns(), a.columns()), tf32);
             gemm(arithmetic, c.rows(r, count), a.columns(), copy(copies, a.columns()), operand(b), transposed);
         }
     }

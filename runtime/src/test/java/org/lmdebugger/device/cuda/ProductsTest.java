@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Random;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.bindings.CublasHandle;
@@ -39,24 +41,66 @@ class ProductsTest {
             var c = scope.allocate(ElementType.F32, rows, N);
             var left = scope.add(load(device, a, K));
             var right = scope.add(load(device, b, N));
-            CudaDevices.on(0, () -> {
-                long workspace = CudaMemory.allocate(WORKSPACE);
-                long copies = CudaMemory.allocate(2L * most * Float.BYTES);
-                try (var stream = CudaStream.create();
-                        var blas = CublasHandle.create(stream, workspace, WORKSPACE)) {
-                    new Products(blas, new CudaKernels(stream), Precision.TF32X3, copies, most)
-                            .multiply(c, left, right, false);
-                    stream.synchronize();
-                }
-                CudaMemory.free(copies);
-                CudaMemory.free(workspace);
-                return null;
-            });
+            run(Precision.TF32X3, most, (products, kernels) -> products.multiply(c, left, right, false));
             var product = c.toFloats();
             double worst = IntStream.range(0, rows * N).mapToDouble(i -> Math.abs(product[i] - IntStream.range(0, K)
                     .mapToDouble(l -> (double) a[i / N * K + l] * b[l * N + i % N]).sum())).max().orElseThrow();
             assertThat(worst).isLessThanOrEqualTo(K * (0x1p-21 + 3 * K * 0x1p-23));
         }
+    }
+
+    /** With room for 100 rows, A comes in pieces of 64; but not where the product overwrites what its rows are computed from. */
+    @Test
+    void rowsThatAreConsumedComeInPieces() {
+        assumeFalse(TestDevice.isCpu(), "a GPU's own");
+        int rows = 300;
+        try (var device = TestDevice.open(Precision.TF32); var scope = new TensorScope(device)) {
+            var from = scope.add(load(device, numbers(rows * N, 1), N));
+            var gain = scope.add(load(device, numbers(K, 2), K));
+            var bias = scope.add(load(device, numbers(K, 3), K));
+            var b = scope.add(load(device, numbers(K * K, 4), K));
+            var y = scope.add(load(device, new float[rows * K], K));
+            var expected = scope.allocate(ElementType.F32, rows, K);
+            var pieces = scope.allocate(ElementType.F32, rows, K);
+            var x = from.columns(0, K);
+            var starts = new ArrayList<Long>();
+            var unread = new float[rows * K];
+            run(Precision.TF32, K * 100L, (products, kernels) -> {
+                Products.RowKernel norm = (first, to, tf32) -> {
+                    starts.add(first);
+                    kernels.layerNorm(to, CudaOperations.matrix(x.rows(first, to.rows())), CudaOperations.matrix(gain),
+                            CudaOperations.matrix(bias), 1e-5f, tf32);
+                };
+                products.compute(y, norm, x, gain, bias);
+                products.multiply(expected, y, b, false);
+                assertThat(starts).containsExactly(0L);
+                products.compute(y, norm, x, gain, bias);
+                products.consume(pieces, y, b);
+                assertThat(starts).containsExactly(0L, 0L, 64L, 128L, 192L, 256L);
+                products.compute(y, norm, x, gain, bias);
+                products.consume(x, y, b);
+                assertThat(starts).hasSize(7);
+            });
+            assertThat(expected.toFloats()).isNotEqualTo(unread);
+            assertThat(pieces.toFloats()).isEqualTo(expected.toFloats());
+            assertThat(x.toFloats()).isEqualTo(expected.toFloats());
+        }
+    }
+
+    private static void run(Precision precision, long most, BiConsumer<Products, CudaKernels> work) {
+        CudaDevices.on(0, () -> {
+            long workspace = CudaMemory.allocate(WORKSPACE);
+            long copies = CudaMemory.allocate(2 * most * Float.BYTES);
+            try (var stream = CudaStream.create();
+                    var blas = CublasHandle.create(stream, workspace, WORKSPACE)) {
+                var kernels = new CudaKernels(stream);
+                work.accept(new Products(blas, kernels, precision, copies, most), kernels);
+                stream.synchronize();
+            }
+            CudaMemory.free(copies);
+            CudaMemory.free(workspace);
+            return null;
+        });
     }
 
     private static float[] numbers(int count, int seed) {

@@ -122,9 +122,10 @@ public final class Activations implements AutoCloseable {
                     if (keepsAttention()) {
                         queryKeyValue.add(projected);
                     }
-                    rows.add(BlockRows.of(x, projected, normed, out, coefficients.get(), new AttentionContext(
+                    var block = BlockRows.of(x, projected, normed, out, coefficients.get(), new AttentionContext(
                             model.config().heads(), 1, none, none, projected.columns(d, d),
-                            projected.columns(2 * d, d), zero)));
+                            projected.columns(2 * d, d), zero));
+                    rows.add(keeps(Site.COEFFICIENTS) ? block.keepingCoefficients() : block);
                 }
                 return rows.get(l);
             }, (site, l, at) -> {

@@ -191,9 +191,9 @@ final class CircuitWalk {
         var normed = memory.allocate(ElementType.F32, inputs.rows().rows(), inputs.rows().columns());
         session.layerNorm(normed, inputs.rows(), weights.ln2Gain(), weights.ln2Bias(), model.config().epsilon());
         var coefficients = memory.allocate(ElementType.F32, normed.rows(), model.config().feedForwardWidth());
-        session.multiply(coefficients, normed, weights.ffnIn());
+        session.multiplyConsuming(coefficients, normed, weights.ffnIn());
         session.biasGelu(coefficients, weights.ffnInBias(), model.config().activation());
-        session.multiply(changes(Sender.ffn(layer)), coefficients, weights.ffnOut());
+        session.multiplyConsuming(changes(Sender.ffn(layer)), coefficients, weights.ffnOut());
         subtract(changes(Sender.ffn(layer)), Site.FFN_OUT, layer);
     }
 

@@ -187,7 +187,7 @@ final class EdgeWalk {
         var weights = model.layer(layer);
         session.layerNorm(normed, x, weights.ln2Gain(), weights.ln2Bias(), model.config().epsilon());
         var coefficients = present.at(Site.COEFFICIENTS).rows(start, count);
-        session.multiply(coefficients, normed, weights.ffnIn());
+        session.multiplyConsuming(coefficients, normed, weights.ffnIn());
         session.biasGelu(coefficients, weights.ffnInBias(), model.config().activation());
     }
 
