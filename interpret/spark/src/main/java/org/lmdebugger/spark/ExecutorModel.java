@@ -7,7 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.SortedSet;
 import org.apache.spark.TaskContext;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.store.CorpusStore;
@@ -17,7 +17,6 @@ import org.lmdebugger.device.Devices;
 import org.lmdebugger.device.Precision;
 import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.model.Gpt2;
 import org.lmdebugger.progress.Progress;
 
@@ -31,7 +30,7 @@ import org.lmdebugger.progress.Progress;
 record ExecutorModel(String name, Precision precision) implements Serializable {
     private static final Map<String, Debugger> LOADED = new HashMap<>();
 
-    /** Returns the model on the device that Spark chose for the task of this thread. A sweep locks it. */
+    /** Returns the model on the device that Spark chose for the task of this thread. Who computes locks it. */
     Debugger debugger() {
         var device = device();
         synchronized (LOADED) {
@@ -55,12 +54,10 @@ record ExecutorModel(String name, Precision precision) implements Serializable {
         return "cuda:" + gpu.addresses()[0];
     }
 
-    /** Returns, as JSON, all but the plan itself that the bits of its results depend on. */
-    static String manifest(Debugger debugger, SweepPlan plan) {
-        var corpora = new TreeMap<String, String>();
-        plan.sweep().corpora().forEach(corpus -> corpora.put(corpus, plan.references().find(corpus).hash()));
+    /** Returns, as JSON, all but the work itself that the bits of results depend on. @param corpora that the work uses */
+    static String manifest(Debugger debugger, SortedSet<String> corpora) {
         var manifest = Manifest.of(debugger);
-        manifest.put("corpora", corpora);
+        manifest.put("corpora", Manifest.corpora(debugger, corpora));
         return Json.line(manifest);
     }
 

@@ -2,11 +2,12 @@ package org.lmdebugger.spark;
 
 import java.io.FileNotFoundException;
 import java.io.PrintWriter;
+import org.apache.spark.sql.AnalysisException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /** The program that spark-submit starts: the driver's side of each command. */
-@Command(name = "lmdebugger-spark", mixinStandardHelpOptions = true, subcommands = SweepJob.class,
+@Command(name = "lmdebugger-spark", mixinStandardHelpOptions = true, subcommands = {SweepJob.class, PatchJob.class},
         description = "Interprets a GPT-2 model on a Spark cluster.")
 public final class Main {
     private Main() {
@@ -29,6 +30,7 @@ public final class Main {
     private static int failed(Exception failure, CommandLine line) throws Exception {
         switch (failure) {
             case IllegalArgumentException wrong -> line.getErr().println("lmdebug: " + wrong.getMessage());
+            case AnalysisException wrong -> line.getErr().println("lmdebug: " + wrong.getMessage());
             case FileNotFoundException missing -> line.getErr().println("lmdebug: " + missing.getMessage());
             default -> throw failure;
         }

@@ -18,8 +18,8 @@ import org.lmdebugger.app.store.Manifest;
 import org.lmdebugger.app.store.ResultDirectory;
 
 /**
- * A folder of results on any file system that Hadoop reads: {@code manifest.json}, and a Parquet file for each group of
- * units. A file gets its name when it is whole, and keeps it: if a group is computed twice, by a task that was taken for
+ * A folder of results on any file system that Hadoop reads: {@code manifest.json}, and a Parquet file for each
+ * group. A file gets its name when it is whole, and keeps it: if a group is computed twice, by a task that was taken for
  * dead or after a restart of the driver, the first file stays, and the other, of the same rows, is deleted.
  *
  * @param place         path or URI of the folder

@@ -1,9 +1,7 @@
 package org.lmdebugger.spark;
 
 import java.io.IOException;
-import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +12,6 @@ import org.lmdebugger.app.json.JsonReader;
 import org.lmdebugger.app.json.PromptLine;
 import org.lmdebugger.app.json.SweepJson;
 import org.lmdebugger.app.store.EffectTable;
-import org.lmdebugger.app.store.ResultDirectory;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Effects;
 import org.lmdebugger.interpret.sweep.Sweep;
@@ -22,7 +19,7 @@ import org.lmdebugger.interpret.sweep.SweepPlan;
 import org.lmdebugger.text.Shown;
 
 /**
- * Some units of a sweep, one after the other in its plan: the work of a task, whose rows are in one file.
+ * Some units of a sweep, one after the other in its plan.
  *
  * @param number      of the group, and of its file
  * @param firstUnit   number of its first unit in the sweep's plan
@@ -32,18 +29,7 @@ import org.lmdebugger.text.Shown;
  * @param effects     the number of effects in each unit
  */
 record UnitGroup(int number, int firstUnit, int firstPrompt, List<String> prompts, int skipped, int[] effects)
-        implements Serializable {
-    /**
-     * The same for all tasks of a sweep.
-     *
-     * @param sweep    as JSON, without prompts
-     * @param manifest as {@link ExecutorModel#manifest} returns it for the sweep's plan
-     * @param attempts after which a group has failed
-     */
-    record Job(String sweep, ExecutorModel model, String manifest, ResultFolder results, int attempts)
-            implements Serializable {
-    }
-
+        implements TaskGroup {
     /**
      * Divides a sweep.
      *
@@ -79,27 +65,14 @@ record UnitGroup(int number, int firstUnit, int firstPrompt, List<String> prompt
                 .prompts(prompts.stream().map(line -> JsonReader.readLine(line, PromptLine.class)).toList()).read();
     }
 
-    /**
-     * Computes the units and keeps their rows.
-     *
-     * @return the failure that is the last which Spark lets the task have; empty if there is none
-     * @throws IllegalStateException naming prompt and interventions, if there may be another attempt
-     */
-    Optional<String> compute(Job job) {
-        try {
-            compute(job, job.model.debugger());
-            return Optional.empty();
-        } catch (RuntimeException failure) {
-            var context = TaskContext.get();
-            if (context.isInterrupted() || context.attemptNumber() + 1 < job.attempts) {
-                throw failure;
-            }
-            return Optional.of(String.valueOf(failure.getMessage()));
-        }
+    @Override
+    public long rows() {
+        return Arrays.stream(effects).asLongStream().sum();
     }
 
-    private void compute(Job job, Debugger debugger) {
-        var plan = debugger.plan(sweep(job.sweep, prompts));
+    @Override
+    public void compute(Job job, Debugger debugger) {
+        var plan = debugger.plan(sweep(job.work(), prompts));
         check(job, debugger, plan);
         int end = skipped + effects.length;
         var units = new ArrayList<Effects>();
@@ -113,7 +86,7 @@ record UnitGroup(int number, int firstUnit, int firstPrompt, List<String> prompt
             if (units.size() < effects.length) {
                 throw new CancellationException("cancelled by Spark");
             }
-            keep(job.results, debugger, plan, units);
+            keep(job, debugger, plan, units);
         } catch (RuntimeException | IOException failure) {
             int next = skipped + units.size();
             var failed = next == end ? describe(debugger, plan, skipped, end - 1)
@@ -122,24 +95,17 @@ record UnitGroup(int number, int firstUnit, int firstPrompt, List<String> prompt
         }
     }
 
-    private void keep(ResultFolder results, Debugger debugger, SweepPlan plan, List<Effects> units)
-            throws IOException {
-        var folder = Files.createTempDirectory("lmdebugger");
-        var file = folder.resolve(ResultDirectory.partName(number));
+    private void keep(Job job, Debugger debugger, SweepPlan plan, List<Effects> units) throws IOException {
         try (var rows = new EffectTable(plan.sweep().measures(), debugger.model().tokenizer(), Optional.empty(),
                 firstPrompt)) {
             units.forEach(rows::add);
-            rows.write(file);
-            results.keep(number, file);
-        } finally {
-            Files.deleteIfExists(file);
-            Files.delete(folder);
+            keep(job, rows);
         }
     }
 
     /** Checks that this executor computes the same bits as that which planned the sweep, and divides it in the same way. */
     private void check(Job job, Debugger debugger, SweepPlan plan) {
-        ExecutorModel.check(ExecutorModel.manifest(debugger, plan), job.manifest);
+        ExecutorModel.check(ExecutorModel.manifest(debugger, plan.sweep().corpora()), job.manifest());
         var found = plan.chunks().stream().mapToInt(SweepPlan.Chunk::count).skip(skipped).limit(effects.length)
                 .toArray();
         if (!Arrays.equals(found, effects)) {

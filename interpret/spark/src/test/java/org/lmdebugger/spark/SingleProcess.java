@@ -13,14 +13,18 @@ import java.util.TreeMap;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.SweepPlanJson;
 import org.lmdebugger.app.store.EffectTable;
+import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.app.store.ResultDirectory;
 import org.lmdebugger.device.Devices;
 import org.lmdebugger.hub.ModelSource;
 import org.lmdebugger.interpret.Debugger;
+import org.lmdebugger.interpret.patch.Pair;
+import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.model.Gpt2;
+import org.lmdebugger.progress.Progress;
 
-/** A sweep of the sample model as one process computes it. */
+/** A sweep or a patching of the sample model as one process computes it. */
 final class SingleProcess {
     private SingleProcess() {
     }
@@ -41,6 +45,22 @@ final class SingleProcess {
                     }
                     return true;
                 });
+            }
+        }
+    }
+
+    /** Writes the rows of pairs as patching on Spark groups them. */
+    static void run(List<Pair> pairs, List<Patching> patchings, int group, Path results) throws IOException {
+        Files.createDirectories(results);
+        try (var device = Devices.open("cpu"); var model = Gpt2.load(ModelSource.of("sample"), device);
+                var rows = new PatchTable(true, Optional.empty())) {
+            var debugger = new Debugger(model);
+            for (int p = 0; p < pairs.size(); p++) {
+                rows.add(new PatchTable.Patched(p, pairs.get(p),
+                        debugger.patch(pairs.get(p), patchings, Progress.NONE)));
+                if ((p + 1) % group == 0 || p + 1 == pairs.size()) {
+                    rows.write(results.resolve(ResultDirectory.partName(p / group)));
+                }
             }
         }
     }

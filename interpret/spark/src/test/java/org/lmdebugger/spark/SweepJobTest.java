@@ -3,66 +3,39 @@ package org.lmdebugger.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.List;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.interpret.sweep.Target;
 
-/** Sweeps on two threads of this process, as Spark runs them without a cluster. */
-class SweepJobTest {
+class SweepJobTest extends LocalMode {
     private static final Sweep SWEEP = Sweep.of("The king", "The man is a", "Once upon a time")
             .targets(Target.of(" was"), Target.of(" king"), Target.of(" there")).layers(2, 3).off().atLast()
             .measure(Measure.kl(), Measure.parse("logit:target")).memory(1 << 20);
     private static final int GROUP = 7; // not a divisor of a prompt's units
 
-    @TempDir
-    private static Path single;
-
-    @TempDir
-    private Path directory;
     private String plan;
-    private Path out;
     private int group = GROUP;
-    private final StringWriter printed = new StringWriter();
-    private final StringWriter errors = new StringWriter();
 
     @BeforeAll
     static void oneProcess() throws IOException {
         SingleProcess.run("cpu", SWEEP, GROUP, single.resolve("plan.json"), single.resolve("results"));
-        System.setProperty("spark.master", "local[2,3]"); // two threads, three attempts
-        System.setProperty("spark.ui.enabled", "false");
-        System.setProperty("spark.sql.warehouse.dir", single.resolve("warehouse").toString());
-    }
-
-    @AfterAll
-    static void clear() {
-        List.of("spark.master", "spark.ui.enabled", "spark.sql.warehouse.dir").forEach(System::clearProperty);
     }
 
     @BeforeEach
-    void places() {
+    void plan() {
         plan = single.resolve("plan.json").toString();
-        out = directory.resolve("results");
     }
 
     private int sweep(String... more) {
-        printed.getBuffer().setLength(0);
-        errors.getBuffer().setLength(0);
-        return Main.commandLine().setOut(new PrintWriter(printed, true)).setErr(new PrintWriter(errors, true))
-                .execute(Stream.concat(Stream.of("sweep", "--out", out.toString(), "--group", "" + group),
-                        Stream.of(more)).toArray(String[]::new));
+        return run("sweep", group, more);
     }
 
     @Test

@@ -100,7 +100,7 @@ final class CircuitCommand extends ModelCommand {
 
     @Override
     public Integer call() {
-        var way = PatchCommand.way(direction);
+        var way = PatchOptions.way(direction);
         pairs.check();
         long chosen = Stream.of(file != null, !parts.isEmpty(), strongest != null).filter(given -> given).count();
         if (chosen > 1 || chosen == 0 && threshold == null && !curve) {

@@ -73,7 +73,7 @@ final class EdgesCommand extends ModelCommand {
 
     @Override
     public Integer call() {
-        var way = PatchCommand.way(direction);
+        var way = PatchOptions.way(direction);
         output.check();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));

@@ -6,9 +6,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.PairLine;
+import org.lmdebugger.app.store.Manifest;
 import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.app.store.PatchTable.Patched;
 import org.lmdebugger.app.store.ResultOutput;
@@ -94,12 +94,9 @@ final class PairsPatching {
     /** Returns all but the model that the results depend on. */
     private Map<String, Object> settings(Debugger debugger) {
         var first = patchings.getFirst();
-        var corpora = new TreeMap<String, String>();
-        first.edits().list().stream().flatMap(edit -> edit.operation().fromCorpus().stream())
-                .forEach(name -> corpora.put(name, debugger.references().find(name).hash()));
         return Json.object("pairs", lines.list(), "sites",
                 patchings.stream().map(patching -> patching.parts().toString()).toList(), "direction",
                 first.direction().toString(), "columns", first.columns().toString(), "edits", first.edits().texts(),
-                "corpora", corpora);
+                "corpora", Manifest.corpora(debugger, first.edits().corpora()));
     }
 }

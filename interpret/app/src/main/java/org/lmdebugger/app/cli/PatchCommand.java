@@ -1,7 +1,6 @@
 package org.lmdebugger.app.cli;
 
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.app.json.PatchJson;
@@ -10,14 +9,12 @@ import org.lmdebugger.app.store.PatchTable;
 import org.lmdebugger.app.store.Share;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.edit.NeuronSelection;
-import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.NeuronEstimates;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
 import org.lmdebugger.interpret.patch.Patching.Columns;
 import org.lmdebugger.interpret.patch.Patching.Direction;
-import org.lmdebugger.text.Shown;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -34,32 +31,11 @@ import picocli.CommandLine.Option;
                 "  lmdebug patch CLEAN CORRUPTED --sites neurons --sieve 1000",
                 "  lmdebug patch --pairs pairs.jsonl --by role --out results/"})
 final class PatchCommand extends ModelCommand {
-    private static final Map<String, List<String>> SEVERAL = Map.of("streams", List.of("pre", "mid", "post"));
-
     @Mixin
     private PairOptions pairs;
 
-    @Option(names = "--sites", paramLabel = "S", split = ",", defaultValue = "pre,attention,ffn,heads",
-            description = "Parts that are patched, one at a time: pre, mid, post (streams is all three), attention, ffn; "
-                    + "heads, q, k, v, pattern; neurons; also of some layers: heads:L2-4 (default: ${DEFAULT-VALUE}).")
-    private List<String> sites;
-
-    @Option(names = "--direction", paramLabel = "D", defaultValue = "denoise",
-            description = "denoise: CORRUPTED runs, activations are CLEAN's; or noise, the other way round "
-                    + "(default: ${DEFAULT-VALUE}).")
-    private String direction;
-
-    @Option(names = "--at", paramLabel = "P", defaultValue = "each",
-            description = "each position by itself, or all at once (default: ${DEFAULT-VALUE}).")
-    private String at;
-
-    @Option(names = "--by", paramLabel = "B", defaultValue = "position",
-            description = "Columns of --at each: position, for pairs of one length; or role, the named positions of each pair "
-                    + "(default: ${DEFAULT-VALUE}).")
-    private String by;
-
     @Mixin
-    private EditOptions edits;
+    private PatchOptions options;
 
     @Option(names = "--top", paramLabel = "N", defaultValue = "10",
             description = "How many of the strongest effects are listed (default: ${DEFAULT-VALUE}).")
@@ -76,7 +52,8 @@ final class PatchCommand extends ModelCommand {
 
     @Override
     public Integer call() {
-        var patchings = patchings();
+        var asked = options.patchings();
+        var patchings = asked.read();
         output.check();
         if (top < 0) {
             throw new IllegalArgumentException("--top: %d (expected: at least 0)".formatted(top));
@@ -88,7 +65,7 @@ final class PatchCommand extends ModelCommand {
                     patchings.getFirst().direction(), Columns.POSITIONS)))) {
                 throw new IllegalArgumentException(
                         "--sieve: with --sites %s%s (expected: --sites neurons of one pair, at each position, without edits and --out)"
-                                .formatted(String.join(",", sites), pairs.isDataSet() ? " and --pairs" : ""));
+                                .formatted(String.join(",", asked.sites()), pairs.isDataSet() ? " and --pairs" : ""));
             }
             return model.with(
                     debugger -> neurons(debugger, pairs.pair(debugger), patchings.getFirst().direction()));
@@ -104,32 +81,6 @@ final class PatchCommand extends ModelCommand {
         }
         var dataSet = new PairsPatching(pairs.lines(), patchings, output, spec.commandLine().getErr());
         return model.with(debugger -> many(debugger, dataSet));
-    }
-
-    private List<Patching> patchings() {
-        boolean all = choice("--at", at, "each", "all").equals("all");
-        boolean roles = choice("--by", by, "position", "role").equals("role");
-        if (all && roles) {
-            throw new IllegalArgumentException("--by: role (expected: --at each)");
-        }
-        var way = way(direction);
-        var inEveryRun = edits.edits();
-        var columns = all ? Columns.ALL : roles ? Columns.ROLES : Columns.POSITIONS;
-        return sites.stream().flatMap(site -> SEVERAL.getOrDefault(site, List.of(site)).stream()).distinct()
-                .map(site -> new Patching(PartSelection.parse(site), way, columns, inEveryRun)).toList();
-    }
-
-    /** Returns the direction that an option names. */
-    static Direction way(String direction) {
-        return Direction.valueOf(choice("--direction", direction, "denoise", "noise").toUpperCase(Locale.ROOT));
-    }
-
-    private static String choice(String option, String given, String... choices) {
-        if (!List.of(choices).contains(given)) {
-            throw new IllegalArgumentException("%s: %s (expected: %s)".formatted(option, Shown.of(given),
-                    String.join(" or ", choices)));
-        }
-        return given;
     }
 
     private int one(Debugger debugger, Pair pair, List<Patching> patchings) {

@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Consumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -20,6 +19,7 @@ import org.lmdebugger.app.json.Targets;
 import org.lmdebugger.app.ranking.StrongestEffects;
 import org.lmdebugger.app.ranking.StrongestEffects.Change;
 import org.lmdebugger.app.store.EffectTable;
+import org.lmdebugger.app.store.Manifest;
 import org.lmdebugger.files.AtomicFile;
 import org.lmdebugger.interpret.Debugger;
 import org.lmdebugger.interpret.sweep.Effects;
@@ -128,7 +128,7 @@ final class SweepCommand extends ModelCommand {
         var tokenizer = debugger.model().tokenizer();
         try (var results = output.<Effects>open(debugger, plan.chunks().stream().map(SweepPlan.Chunk::count).toList(),
                 own,
-                settings(plan), place -> new EffectTable(sweep.measures(), tokenizer, place))) {
+                settings(debugger, plan), place -> new EffectTable(sweep.measures(), tokenizer, place))) {
             var missing = new BitSet();
             for (int chunk = own.from(); chunk < own.to(); chunk++) {
                 missing.set(chunk, results == null || results.kept(chunk).isEmpty());
@@ -194,14 +194,12 @@ final class SweepCommand extends ModelCommand {
     }
 
     /** Returns all but the model that the results depend on. */
-    private static Map<String, Object> settings(SweepPlan plan) {
+    private static Map<String, Object> settings(Debugger debugger, SweepPlan plan) {
         var sweep = plan.sweep();
-        var corpora = new TreeMap<String, String>();
-        sweep.corpora().forEach(name -> corpora.put(name, plan.references().find(name).hash()));
         return Json.object("prompts", sweep.prompts().stream().map(SweepCommand::json).toList(),
                 "targets", Targets.tokens(sweep.targets()), "against", Targets.against(sweep.targets()), "neurons",
                 String.valueOf(sweep.parts()),
-                "corpora", corpora, "edits", sweep.base().texts(),
+                "corpora", Manifest.corpora(debugger, sweep.corpora()), "edits", sweep.base().texts(),
                 "operations", sweep.operations().stream().map(Object::toString).toList(),
                 "interventions", sweep.interventions().stream().map(edits -> edits.texts()).toList(),
                 "at", sweep.positions().toString(), "measures",

@@ -2,8 +2,10 @@ package org.lmdebugger.app.store;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import org.lmdebugger.app.Version;
 import org.lmdebugger.app.json.Json;
 import org.lmdebugger.checkpoint.Digests;
@@ -33,6 +35,13 @@ public final class Manifest {
         }
         return Json.object("version", Version.NUMBER, "model", model.files().name(), "fingerprint",
                 model.fingerprint(), "arithmetic", arithmetic, "precision", precision, "bits", Digests.hex(bits));
+    }
+
+    /** Returns the hashes of corpora by their names. */
+    public static Map<String, String> corpora(Debugger debugger, SortedSet<String> names) {
+        var hashes = new LinkedHashMap<String, String>();
+        names.forEach(name -> hashes.put(name, debugger.references().find(name).hash()));
+        return hashes;
     }
 
     /** Checks that results fit a description. @throws IllegalArgumentException naming the first element that differs */

@@ -3,8 +3,11 @@ package org.lmdebugger.interpret.edit;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.LongUnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lmdebugger.interpret.edit.Edit.Operation.Resample;
@@ -63,6 +66,12 @@ public record Intervention(List<Edit> list) {
     /** Returns the edits in their text form. */
     public List<String> texts() {
         return list.stream().map(Edit::toString).toList();
+    }
+
+    /** Returns the names of the corpora that edits take means or texts from. */
+    public SortedSet<String> corpora() {
+        return list.stream().flatMap(edit -> edit.operation().fromCorpus().stream())
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     /**

@@ -265,6 +265,8 @@ class CorpusEditsTest {
         assertThat(resampled.operation(new Operation.Mean("same", true))
                 .interventions(List.of(Intervention.parse("L1D2=mean:short"))).corpora())
                         .containsExactly("same", "short", "words");
+        assertThat(Intervention.parse("L1D2=0", "L1H2=resample:words#3", "L1D3=mean:same").corpora())
+                .containsExactly("same", "words");
     }
 
     private void assertWrong(String edit, String message) {

@@ -4,11 +4,11 @@ import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
 import org.lmdebugger.app.json.EdgeJson;
+import org.lmdebugger.app.json.PatchingJson;
 import org.lmdebugger.app.server.work.EventAnswer;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
@@ -52,8 +52,7 @@ public final class EdgeRoutes {
         }
 
         Direction way() {
-            return Direction.valueOf(PatchRoutes.choice("direction", direction, "noise", "denoise")
-                    .toUpperCase(Locale.ROOT));
+            return PatchingJson.choice("direction", direction, List.of(Direction.NOISE, Direction.DENOISE));
         }
 
         List<Edge> selected(Gpt2Config config) {

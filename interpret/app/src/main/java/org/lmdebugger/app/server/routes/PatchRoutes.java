@@ -3,15 +3,14 @@ package org.lmdebugger.app.server.routes;
 import io.javalin.http.Context;
 import io.javalin.router.JavalinDefaultRoutingApi;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.lmdebugger.app.json.PatchJson;
+import org.lmdebugger.app.json.PatchingJson;
 import org.lmdebugger.app.server.http.Problem;
 import org.lmdebugger.app.server.work.EventAnswer;
 import org.lmdebugger.app.server.work.Inference;
 import org.lmdebugger.interpret.Debugger;
-import org.lmdebugger.interpret.edit.PartSelection;
 import org.lmdebugger.interpret.patch.Grid;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching;
@@ -19,7 +18,6 @@ import org.lmdebugger.interpret.patch.Patching.Columns;
 import org.lmdebugger.interpret.patch.Patching.Direction;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.model.Prompt;
-import org.lmdebugger.text.Shown;
 
 /** The route of activation patching: events {@code progress}, then {@code end} with the grids, or {@code problem}. */
 public final class PatchRoutes {
@@ -46,15 +44,14 @@ public final class PatchRoutes {
         List<Patching> patchings() {
             var chosen = Objects.requireNonNullElse(sites, List.of("pre", "attention", "ffn", "heads"));
             Limits.check("sites", chosen, Limits.FOLLOWED);
-            var way = choice("direction", direction, "denoise", "noise");
+            var way = PatchingJson.choice("direction", direction, List.of(Direction.DENOISE, Direction.NOISE));
             var columns = positions != null ? Columns.ROLES
-                    : choice("at", at, "each", "all").equals("all") ? Columns.ALL : Columns.POSITIONS;
+                    : PatchingJson.choice("at", at, List.of("each", "all")).equals("all") ? Columns.ALL
+                            : Columns.POSITIONS;
             if (positions != null && at != null) {
                 throw Problem.badRequest("positions: beside at (expected: one of them)");
             }
-            var inEveryRun = TraceRoutes.edits(edits, mode);
-            return chosen.stream().map(site -> new Patching(PartSelection.parse(site),
-                    Direction.valueOf(way.toUpperCase(Locale.ROOT)), columns, inEveryRun)).toList();
+            return new PatchingJson(chosen, way, columns, TraceRoutes.edits(edits, mode).texts()).read();
         }
 
         Pair pair(Debugger debugger) {
@@ -62,15 +59,6 @@ public final class PatchRoutes {
                     tokens("answers", answers), tokens("wrong", wrong));
             return positions == null ? pair : pair.roles(positions);
         }
-    }
-
-    /** Returns what is given, one of two; the first if nothing is. */
-    static String choice(String name, String given, String first, String second) {
-        if (given != null && !given.equals(first) && !given.equals(second)) {
-            throw Problem.badRequest("%s: %s (expected: %s or %s)"
-                    .formatted(name, Shown.of(given), first, second));
-        }
-        return given == null ? first : given;
     }
 
     /** Returns tokens that are given by their texts or ids; none if nothing is. */
