@@ -144,7 +144,7 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
     /**
      * Divides one prompt's interventions; returns the bytes of its largest chunk.
      *
-     * @param mostTexts of corpora that a chunk takes numbers from
+     * @param mostTexts of corpora that a chunk takes numbers from; {@link Long#MAX_VALUE} if there is no bound
      */
     private static long chunks(Gpt2 model, MeasureReader.Layout readout, Sweep sweep, int prompt, int length,
             SweepItems items, long mostTexts, boolean unedited, List<Chunk> chunks) {
@@ -166,7 +166,9 @@ public record SweepPlan(Sweep sweep, References references, List<int[]> prompts,
                 long next = sequences + (unedited && elsewhere ? 2 : 1);
                 tables += items.tableBytes(to);
                 long withNext = SweepBuffers.bytes(config, next, positions) + readout.bytes(next) + tables;
-                items.texts(to).forEach(texts::add);
+                if (mostTexts < Long.MAX_VALUE) {
+                    items.texts(to).forEach(texts::add);
+                }
                 if (to > from && (withNext > memory || texts.size() > mostTexts)) {
                     break;
                 }
