@@ -282,7 +282,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void multiply(Tensor c, Tensor a, Tensor b) {
         Arguments.multiply(c, a, b);
-        if (FewRows.take(a)) {
+        if (FewRows.takes(a)) {
             few().multiply(c, a, b);
         } else {
             products().multiply(c, a, b, false);
@@ -292,7 +292,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void multiplyConsuming(Tensor c, Tensor a, Tensor b) {
         Arguments.multiply(c, a, b);
-        if (FewRows.take(a)) {
+        if (FewRows.takes(a)) {
             few().multiply(c, a, b);
         } else {
             products().consume(c, a, b);

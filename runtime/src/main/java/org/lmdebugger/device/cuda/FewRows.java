@@ -46,7 +46,7 @@ final class FewRows {
     }
 
     /** Returns whether {@link #multiply} takes a product with this operand. */
-    static boolean take(Tensor a) {
+    static boolean takes(Tensor a) {
         return a.rows() <= MOST && a.type() == ElementType.F32;
     }
 
