@@ -10,6 +10,8 @@ import java.util.Random;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaKernels;
@@ -84,6 +86,30 @@ class ProductsTest {
             assertThat(expected.toFloats()).isNotEqualTo(unread);
             assertThat(pieces.toFloats()).isEqualTo(expected.toFloats());
             assertThat(x.toFloats()).isEqualTo(expected.toFloats());
+        }
+    }
+
+    /** Whose product is as close as operands of eight bits of mantissa give. */
+    @ParameterizedTest
+    @EnumSource(names = {"TF32", "BF16"})
+    void operandsThatAreRoundedComeInPieces(Precision precision) {
+        assumeFalse(TestDevice.isCpu(), "a GPU's own");
+        int rows = 300;
+        var a = numbers(rows * K, 1);
+        var b = numbers(K * N, 2);
+        try (var device = TestDevice.open(precision); var scope = new TensorScope(device)) {
+            var c = scope.allocate(ElementType.F32, rows, N);
+            var left = scope.allocate(ElementType.F32, rows, K);
+            device.call(session -> {
+                session.upload(left, a);
+                return null;
+            });
+            var right = scope.add(load(device, b, N));
+            run(precision, K * 100L, (products, kernels) -> products.multiply(c, left, right, false));
+            var product = c.toFloats();
+            double worst = IntStream.range(0, rows * N).mapToDouble(i -> Math.abs(product[i] - IntStream.range(0, K)
+                    .mapToDouble(l -> (double) a[i / N * K + l] * b[l * N + i % N]).sum())).max().orElseThrow();
+            assertThat(worst).isLessThanOrEqualTo(K * 0x1.1p-8);
         }
     }
 
