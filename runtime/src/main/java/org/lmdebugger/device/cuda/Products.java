@@ -98,7 +98,7 @@ final class Products {
     void consume(Tensor c, Tensor a, Tensor b) {
         var last = held;
         if (last != null && last.rows.equals(CudaOperations.matrix(a)) && !last.read.contains(c.memory())
-                && (b.type() == BF16 || precision == Precision.TF32)) {
+                && rounds(b)) {
             held = null;
             rounded(c, a, b, false, last.kernel);
         } else {
@@ -109,7 +109,7 @@ final class Products {
     /** C = A·op(B), where op transposes or not, with weights B as they were loaded. */
     void multiply(Tensor c, Tensor a, Tensor b, boolean transposed) {
         flush();
-        if (b.type() == BF16 || precision == Precision.TF32) {
+        if (rounds(b)) {
             rounded(c, a, b, transposed, (from, to, tf32) -> kernels.convert(to,
                     CudaOperations.matrix(a.rows(from, to.rows()))));
         } else if (precision == Precision.TF32X3 && a.rows() >= SPLIT_ROWS) {
@@ -117,6 +117,11 @@ final class Products {
         } else {
             exact(c, a, b, transposed);
         }
+    }
+
+    /** Returns whether products with B read an A that is rounded. */
+    private boolean rounds(Tensor b) {
+        return b.type() == BF16 || precision == Precision.TF32;
     }
 
     /** C = A·op(B) in single precision. */

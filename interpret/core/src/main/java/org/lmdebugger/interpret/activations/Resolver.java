@@ -110,15 +110,15 @@ public final class Resolver implements AutoCloseable {
     }
 
     /**
-     * Returns the sites of another run that an operation on a part takes numbers from. The weights of a pattern are computed
+     * Returns the sites of another run that an edit takes numbers from. The weights of a pattern are computed
      * anew, from queries and keys.
      */
-    public static Set<Site> sitesTaken(Part part, Operation operation) {
-        return switch (operation) {
+    public static Set<Site> sitesTaken(Edit edit) {
+        return switch (edit.operation()) {
             case Operation.From _,Operation.Resample _ ->
-                    part instanceof Head(int _, int _, Head.Vector vector) && vector == Head.Vector.PATTERN
+                    edit.part() instanceof Head(int _, int _, Head.Vector vector) && vector == Head.Vector.PATTERN
                             ? Set.of(Site.QUERY, Site.KEY)
-                            : Set.of(part.site());
+                            : Set.of(edit.part().site());
             default -> Set.of();
         };
     }
@@ -130,7 +130,7 @@ public final class Resolver implements AutoCloseable {
 
     public CompiledIntervention resolve(Intervention edits) {
         edits.list().forEach(this::check); // before anything is computed
-        edits.list().forEach(edit -> keep(sitesTaken(edit.part(), edit.operation())));
+        edits.list().forEach(edit -> keep(sitesTaken(edit)));
         var intervention = new CompiledIntervention(prompt.length);
         edits.list().forEach(edit -> add(intervention, edit));
         checkAttention(intervention, edits);
@@ -368,7 +368,7 @@ public final class Resolver implements AutoCloseable {
     /** Returns what an edit of a neuron does at its positions, and would do to each neuron of the layer. */
     public LayerChange change(Edit edit) {
         check(edit);
-        keep(sitesTaken(edit.part(), edit.operation()));
+        keep(sitesTaken(edit));
         return coefficients(edit);
     }
 

@@ -5,7 +5,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.lmdebugger.device.Device;
@@ -178,10 +177,10 @@ public record Sweep(List<Prompt> prompts, List<Target> targets, PartSelection pa
 
     /** Returns the names of the corpora that means and texts are taken from. */
     public SortedSet<String> corpora() {
-        var all = Stream.of(operations.stream(), base.list().stream().map(Edit::operation),
-                interventions.stream().flatMap(each -> each.list().stream()).map(Edit::operation))
-                .flatMap(each -> each);
-        return all.flatMap(operation -> operation.fromCorpus().stream()).collect(Collectors.toCollection(TreeSet::new));
+        var all = new TreeSet<>(base.corpora());
+        operations.forEach(operation -> operation.fromCorpus().ifPresent(all::add));
+        interventions.forEach(each -> all.addAll(each.corpora()));
+        return all;
     }
 
     /** Adds interventions, each of one or more edits that hold together. */

@@ -66,8 +66,9 @@ public final class SweepEngine implements AutoCloseable {
         scope = new TensorScope(model.device());
         try {
             items = SweepItems.of(model, plan.sweep(), resolver, ids);
-            resolver.keep(items.sitesTaken());
-            always.keep(items.sitesTaken());
+            var taken = items.sitesTaken();
+            resolver.keep(taken);
+            always.keep(taken);
             base = always.resolve(plan.sweep().base());
             clean = runs.of(ids, plan.sweep().base(), plan.references(), sites());
             cleanCoefficients = new float[model.config().layers()][];

@@ -315,7 +315,7 @@ final class SweepItems {
     }
 
     private static void add(Set<Site> sites, Intervention edits) {
-        edits.list().forEach(edit -> sites.addAll(Resolver.sitesTaken(edit.part(), edit.operation())));
+        edits.list().forEach(edit -> sites.addAll(Resolver.sitesTaken(edit)));
     }
 
     /** A text that an edit takes numbers from, as far as the edit's positions reach. */
