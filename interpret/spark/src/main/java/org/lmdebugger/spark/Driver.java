@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Column;
@@ -108,7 +109,9 @@ abstract class Driver implements Callable<Integer> {
         var executors = new ExecutorModel(model, precision);
         var plan = plan(spark, context, executors, group);
         var groups = List.<TaskGroup>copyOf(plan.groups());
-        var results = new ResultFolder(out, new SerializableConfiguration(context.hadoopConfiguration()));
+        var folder = new Path(out); // of this process, where it is relative: executors have folders of their own
+        var place = folder.getFileSystem(context.hadoopConfiguration()).makeQualified(folder).toString();
+        var results = new ResultFolder(place, new SerializableConfiguration(context.hadoopConfiguration()));
         results.begin(manifest(plan), resume);
         var kept = results.kept();
         var missing = groups.stream().filter(each -> !kept.contains(ResultDirectory.partName(each.number()))).toList();
