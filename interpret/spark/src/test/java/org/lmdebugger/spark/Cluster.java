@@ -24,7 +24,7 @@ final class Cluster {
     private final List<Process> daemons = new ArrayList<>();
     private final List<Process> workers = new ArrayList<>();
 
-    /** Starts the cluster, whose logs and temporary files are in {@code directory}. */
+    /** Starts the cluster, whose logs and temporary files are in {@code directory}, where its processes start. */
     Cluster(Path directory) throws IOException {
         this(directory, Map.of(), "");
     }
@@ -59,7 +59,9 @@ final class Cluster {
     private Process start(String log, String... arguments) throws IOException {
         var java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         var builder = new ProcessBuilder(
-                Stream.concat(Stream.of(java, "-cp", CLASS_PATH), Stream.of(arguments)).toList());
+                Stream.concat(Stream.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", // as it does not live long
+                        "-cp", CLASS_PATH), Stream.of(arguments)).toList());
+        builder.directory(directory.toFile());
         builder.environment().putAll(environment);
         builder.environment().put("SPARK_HOME", directory.resolve("home").toString());
         builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");

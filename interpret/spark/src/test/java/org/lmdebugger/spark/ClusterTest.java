@@ -39,11 +39,11 @@ class ClusterTest {
         cluster.stop();
     }
 
-    private static Process submit(String log, Path out, String... more) throws IOException {
+    private static Process submit(String log, String out, String... more) throws IOException {
         return cluster
                 .submit(log, List.of(),
                         Stream.concat(Stream.of("sweep", "--plan", directory.resolve("plan.json").toString(),
-                                "--group", "" + GROUP, "--out", out.toString()), Stream.of(more))
+                                "--group", "" + GROUP, "--out", out), Stream.of(more))
                                 .toArray(String[]::new));
     }
 
@@ -55,22 +55,23 @@ class ClusterTest {
         }
     }
 
+    /** The folder is named relatively: it is the driver's, though executors have working directories of their own. */
     @Test
     void rowsAreThoseOfASingleProcessThoughDriverAndWorkerAreKilled() throws IOException, InterruptedException {
-        var out = directory.resolve("results");
-        var driver = submit("killed", out);
+        var out = directory.resolve("cluster/results");
+        var driver = submit("killed", "results");
         awaitMore(driver, out, 0);
         Cluster.kill(driver);
         int before = SingleProcess.parts(out).size();
         assertThat(before).isLessThan(files);
 
-        driver = submit("resumed", out, "--resume");
+        driver = submit("resumed", "results", "--resume");
         awaitMore(driver, out, before);
         cluster.killWorker(0);
         assertThat(SingleProcess.parts(out).size()).isLessThan(files);
         var printed = cluster.await(driver, "resumed", 0);
         assertThat(printed).containsPattern("[1-9]\\d* of %d files are there already".formatted(files))
-                .contains("%d of %d files are in %s".formatted(files, files, out));
+                .contains("%d of %d files are in results".formatted(files, files));
         SingleProcess.assertSame(out, directory.resolve("single"));
     }
 
@@ -79,7 +80,7 @@ class ClusterTest {
         var out = directory.resolve("failing");
         Files.createDirectories(out.resolve("part-000003.parquet")); // no place for the file of this group
         var prompt = Files.writeString(directory.resolve("prompt.jsonl"), "{\"prompt\":\"The man is a\"}");
-        var printed = cluster.await(submit("failing", out, "--prompts", prompt.toString()), "failing", 1);
+        var printed = cluster.await(submit("failing", out.toString(), "--prompts", prompt.toString()), "failing", 1);
         assertThat(printed)
                 .containsPattern("lmdebug: unit 48, prompt 0 \\{\"prompt\":\"The man is a\"}, \\[L\\dD\\d+=0], "
                         + "to unit 63, prompt 0 .*part-000003.parquet: cannot be written");
