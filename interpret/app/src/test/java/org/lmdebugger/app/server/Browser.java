@@ -41,14 +41,30 @@ final class Browser implements AutoCloseable {
     private static final Path SCREENSHOTS = Path.of("target", "screenshots");
     private static final int WIDE = 1280;
     private static final int PHONE = 390;
+    private static final Duration LONG = Duration.ofMinutes(3); // a bound for a busy machine alone
 
     private static final String AXE = resource("/axe.min.js");
 
-    /** Returns one line for each violation of a rule of axe: the rule, how much it matters, the element, and the reason. */
+    /** Lets axe, which reads the same few colours thousands of times, read each text of a colour once. */
+    private static final String COLOURS = """
+            const { prototype } = axe.commons.color.Color, { parseString } = prototype, known = new Map();
+            prototype.parseString = function (text) {
+                if (!known.has(text)) {
+                    const { r, g, b, alpha } = parseString.call(this, text);
+                    known.set(text, { r, g, b, alpha });
+                }
+                return Object.assign(this, known.get(text));
+            };""";
+
+    /**
+     * Returns one line for each violation of a rule of axe: the rule, how much it matters, the element, and the reason. What
+     * keeps the rules is not described, which takes long.
+     */
     private static final String VIOLATIONS = """
             const done = arguments[0];
-            axe.run().then(({ violations }) => done(violations.flatMap(({ id, impact, nodes }) => nodes.map(
-                ({ html, failureSummary }) => `${id} (${impact}): ${html} ${failureSummary}`))), done);""";
+            axe.run({ resultTypes: ["violations"] }).then(({ violations }) => done(violations.flatMap(
+                ({ id, impact, nodes }) => nodes.map(
+                    ({ html, failureSummary }) => `${id} (${impact}): ${html} ${failureSummary}`))), done);""";
 
     static {
         Logger.getLogger("org.openqa.selenium").setLevel(Level.SEVERE); // that it knows no DevTools of this version is no news
@@ -84,6 +100,7 @@ final class Browser implements AutoCloseable {
                 "--user-data-dir=" + profile);
         driver = new ChromeDriver(new ChromeDriverService.Builder().usingDriverExecutable(DRIVER.toFile())
                 .usingAnyFreePort().withLogOutput(OutputStream.nullOutputStream()).build(), options);
+        driver.manage().timeouts().scriptTimeout(LONG);
         size(WIDE, 900);
         driver.get("about:blank"); // instead of Chromium's own page
     }
@@ -99,7 +116,7 @@ final class Browser implements AutoCloseable {
     }
 
     void until(String what, BooleanSupplier condition) {
-        new WebDriverWait(driver, Duration.ofSeconds(30), Duration.ofMillis(40))
+        new WebDriverWait(driver, LONG, Duration.ofMillis(40))
                 .ignoring(StaleElementReferenceException.class)
                 .withMessage(() -> what + "; the page says:\n" + driver.findElement(By.tagName("body")).getText())
                 .until(any -> condition.getAsBoolean());
@@ -185,7 +202,9 @@ final class Browser implements AutoCloseable {
     /** The violations of WCAG 2 at level AA and of good practice that axe finds in what is shown. */
     private List<?> violations(String scheme) {
         scheme(scheme);
-        script(AXE);
+        if ((boolean) script("return window.axe === undefined")) {
+            script(AXE + COLOURS);
+        }
         return (List<?>) driver.executeAsyncScript(VIOLATIONS);
     }
 
