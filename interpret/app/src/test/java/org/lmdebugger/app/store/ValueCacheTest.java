@@ -8,6 +8,7 @@ import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -242,7 +243,7 @@ class ValueCacheTest {
             boolean late = kill % 2 == 1;
             Files.deleteIfExists(lock);
             while (process.isAlive() && !Files.exists(late ? part : lock)) {
-                Thread.onSpinWait();
+                Thread.sleep(Duration.ofNanos(100_000)); // writing the file takes longer
             }
             if (!late) {
                 Thread.sleep(random.nextInt(100));
