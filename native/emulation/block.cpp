@@ -5,79 +5,80 @@
 #include "runtime.h"
 #include "shared_memory.h"
 #include <array>
-#include <cstdio>
-#include <memory>
+#include <deque>
 #include <numeric>
 #include <string>
 #include <vector>
 
-__thread uint3 threadIdx;
-__thread uint3 blockIdx;
-__thread uint3 blockDim;
-__thread uint3 gridDim;
+uint3 threadIdx;
+uint3 blockIdx;
+uint3 blockDim;
+uint3 gridDim;
 
 namespace emulation {
 namespace {
 
-enum class Waits { NOT, FOR_WARP, FOR_BLOCK };
+enum class Waits { FOR_WARP, FOR_BLOCK };
 
 struct Thread {
-    Fiber fiber;
+    Fiber* fiber = nullptr; // from its start to its end
     uint3 index;
-    int warp = 0;
-    int lane = 0;
-    Waits waits = Waits::NOT;
-    int line = 0;
-    int exchanges = 0;
+    Waits waits = Waits::FOR_BLOCK;
+    int line = 0; // where it waits
 };
 
 /** An exchange among the lanes of a warp. Two sets of values alternate, as a fast lane may be one exchange ahead. */
 struct Warp {
     std::array<std::array<uint64_t, 32>, 2> values;
-    unsigned arrived = 0;
-    std::vector<int> ready; // lanes that can continue
-    int place = 0; // in the order of the warps
+    unsigned exchanges = 0; // so far
+    unsigned lanes = 0;     // a bit for each lane that there is,
+    unsigned arrived = 0;   // that has given its value,
+    unsigned ready = 0;     // that can start or continue
+    int line = 0;           // where lanes have arrived
+    int place = 0;          // in the order of the warps
 };
 
+constexpr size_t NONE = ~size_t{0}; // no thread
+
 uint64_t seed = 1;
-std::vector<std::unique_ptr<Thread>> threads;
+const std::function<void()>* body = nullptr;
+std::vector<Thread> threads; // of the block
+size_t running = 0;          // one of them
+size_t ended = 0;            // how many of them
+size_t following = 0;        // the one that runs next
 std::vector<Warp> warps;
-std::vector<int> order; // of the warps
-unsigned readyPlaces = 0; // a bit for each place in that order whose warp has lanes that can continue
-bool runAhead = false;  // the first warp in that order runs for as long as it can, instead of a random one
-int size = 0; // threads of the block
-Thread* running = nullptr;
+std::vector<int> order;      // of the warps
+unsigned readyPlaces = 0;    // a bit for each place in that order whose warp has lanes that can start or continue
+bool runAhead = false;       // the first warp in that order runs for as long as it can, instead of a random one
+std::deque<Fiber> fibers;
+std::vector<Fiber*> idle; // those that no thread has
 std::string trouble;
 
-/** splitmix64. */
+/** A linear congruential generator, of whose states the upper bits are used. */
 uint64_t random(uint64_t below) {
-    seed += 0x9e3779b97f4a7c15ull;
-    uint64_t z = seed;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return static_cast<unsigned __int128>(z ^ z >> 31) * below >> 64;
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<unsigned __int128>(seed) * below >> 64;
 }
 
 /** Ends the block after the caller has set its error; objects on this stack would never be freed. */
 [[noreturn]] void giveUp() {
-    running->fiber.pause();
-    __builtin_unreachable(); // the threads of a failed block are never resumed
+    threads[running].fiber->switchTo(Fiber::host);
+    __builtin_unreachable(); // the threads of a failed block never continue
 }
 
 std::string describe(const Thread& thread) {
-    auto where = thread.fiber.ended() ? "has returned"
+    auto where = thread.fiber == nullptr ? "has returned"
                : thread.waits == Waits::FOR_BLOCK ? "waits for the block at line " + std::to_string(thread.line)
                                                   : "waits for its warp at line " + std::to_string(thread.line);
     return "thread " + std::to_string(thread.index.x) + " " + where;
 }
 
-void makeReady(int thread) {
-    auto& warp = warps[thread / 32];
-    warp.ready.push_back(thread);
+void makeReady(Warp& warp, unsigned lanes) {
+    warp.ready |= lanes;
     readyPlaces |= 1u << warp.place;
 }
 
-/** Draws a new order of fast and slow warps. */
+/** Draws a new order of fast and slow warps, all of whose lanes are ready. */
 void shuffleWarps() {
     order.resize(warps.size());
     std::iota(order.begin(), order.end(), 0);
@@ -88,115 +89,169 @@ void shuffleWarps() {
     for (size_t i = 0; i < order.size(); i++) {
         auto& warp = warps[order[i]];
         warp.place = static_cast<int>(i);
-        readyPlaces |= warp.ready.empty() ? 0 : 1u << i;
+        warp.ready = 0;
+        makeReady(warp, warp.lanes);
     }
     runAhead = random(4) != 0;
 }
 
-/** Returns a thread that can continue, or -1: of the next warp that has one, from the first or a random one on. */
-int takeReady() {
-    if (readyPlaces == 0) {
-        return -1;
-    }
-    unsigned later = runAhead ? readyPlaces : readyPlaces & ~0u << random(order.size());
-    int place = __builtin_ctz(later != 0 ? later : readyPlaces);
-    auto& ready = warps[order[place]].ready;
-    std::swap(ready[random(ready.size())], ready.back());
-    int thread = ready.back();
-    ready.pop_back();
-    if (ready.empty()) {
-        readyPlaces &= ~(1u << place);
-    }
-    return thread;
-}
-
 /** Handles a block in which no thread can continue: either all wait at one barrier, or the kernel is wrong. */
-void releaseBlock() {
-    for (int t = 0; t < size; t++) {
-        auto& thread = *threads[t];
-        if (thread.fiber.ended() || thread.waits != Waits::FOR_BLOCK || thread.line != threads[0]->line) {
-            int other = &thread == threads[0].get() ? size - 1 : 0;
-            trouble = describe(thread) + ", but " + describe(*threads[other]);
+[[gnu::noinline]] void releaseBlock() {
+    for (auto& thread : threads) {
+        if (thread.fiber == nullptr || thread.waits != Waits::FOR_BLOCK || thread.line != threads[0].line) {
+            trouble = describe(thread) + ", but " + describe(&thread == &threads[0] ? threads.back() : threads[0]);
             return;
         }
     }
-    for (int t = 0; t < size; t++) {
-        threads[t]->waits = Waits::NOT;
-        makeReady(t);
-    }
     shuffleWarps();
 }
 
-void prepare(const std::function<void()>& body) {
-    warps.assign((size + 31) / 32, Warp());
-    shuffleWarps();
-    for (int t = 0; t < size; t++) {
-        auto& thread = *threads[t];
-        thread.fiber.start(body);
-        thread.index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
-        thread.warp = t / 32;
-        thread.lane = t % 32;
-        thread.waits = Waits::NOT;
-        thread.exchanges = 0;
-        makeReady(t);
+/** Returns the first bit of a set from `start` on, or else the first of all. */
+unsigned firstFrom(unsigned start, unsigned set) {
+    return (__builtin_ctz(set >> start | set << (32 - start) % 32) + start) % 32;
+}
+
+/** Takes a thread that can start or continue: of the first warp that has one, or of a random warp. */
+size_t takeReady() {
+    unsigned place = firstFrom(runAhead ? 0 : random(order.size()), readyPlaces);
+    auto& warp = warps[order[place]];
+    unsigned lane = firstFrom(random(32), warp.ready);
+    warp.ready &= ~(1u << lane);
+    if (warp.ready == 0) {
+        readyPlaces &= ~(1u << place);
+    }
+    return 32 * order[place] + lane;
+}
+
+[[noreturn]] void runThreads();
+
+/** Returns a fiber that runs nothing. */
+[[gnu::noinline]] Fiber* newFiber() {
+    if (idle.empty()) {
+        idle.push_back(&fibers.emplace_back());
+    }
+    auto* fiber = idle.back();
+    idle.pop_back();
+    fiber->start(runThreads);
+    return fiber;
+}
+
+/** Decides which thread follows the one that runs, if one can, so that its stack is in the processor's cache then. */
+void lookAhead() {
+    following = readyPlaces == 0 ? NONE : takeReady();
+    if (following != NONE && threads[following].fiber != nullptr) {
+        threads[following].fiber->prefetch();
     }
 }
 
-void runBlock(const std::function<void()>& body) {
-    prepare(body);
-    int ended = 0;
-    while (ended < size && trouble.empty()) {
-        int next = takeReady();
-        if (next < 0) {
-            releaseBlock();
-            continue;
+/** Chooses the thread that runs next and returns its fiber, `free` or a new one if it starts; at the block's end, the host. */
+Fiber& choose(Fiber* free) {
+    if (following == NONE && readyPlaces == 0 && ended < threads.size()) {
+        releaseBlock();
+    }
+    if (following == NONE) {
+        if (readyPlaces == 0) {
+            return Fiber::host;
         }
-        running = threads[next].get();
-        threadIdx = running->index;
-        running->fiber.resume();
-        ended += running->fiber.ended();
+        following = takeReady();
+    }
+    running = following;
+    lookAhead();
+    auto& thread = threads[running];
+    if (thread.fiber == nullptr) {
+        thread.fiber = free != nullptr ? free : newFiber();
+    }
+    threadIdx = thread.index;
+    return *thread.fiber;
+}
+
+void pause(Waits waits, int line) {
+    auto& self = threads[running];
+    self.waits = waits;
+    self.line = line;
+    auto& fiber = *self.fiber;
+    if (auto& next = choose(nullptr); &next != &fiber) {
+        fiber.switchTo(next);
     }
 }
 
-unsigned lanes(int warp) { return size - 32 * warp >= 32 ? ~0u : (1u << (size - 32 * warp)) - 1; }
+/** Runs threads in one fiber, each from its start to its end, until the next one to run has another fiber. */
+void runThreads() {
+    while (true) {
+        (*body)();
+        auto& fiber = *threads[running].fiber;
+        threads[running].fiber = nullptr;
+        ended++;
+        if (auto& next = choose(&fiber); &next != &fiber) {
+            idle.push_back(&fiber);
+            fiber.endWith(next);
+        }
+    }
+}
+
+void runBlock() {
+    for (auto& warp : warps) {
+        warp.arrived = 0;
+    }
+    ended = 0;
+    following = NONE;
+    shuffleWarps();
+    Fiber::host.switchTo(choose(nullptr));
+    for (auto& thread : threads) {
+        if (thread.fiber != nullptr) { // left behind by an error
+            idle.push_back(thread.fiber);
+            thread.fiber = nullptr;
+        }
+    }
+}
+
+/** Lays out a block's threads and warps. */
+void prepare() {
+    unsigned size = blockDim.x * blockDim.y * blockDim.z;
+    threads.resize(size);
+    for (unsigned t = 0; t < size; t++) {
+        threads[t].index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
+    }
+    warps.resize((size + 31) / 32);
+    for (auto& warp : warps) {
+        warp.lanes = ~0u;
+    }
+    warps.back().lanes >>= 32 * warps.size() - size;
+}
 
 } // namespace
 
 void setSeed(uint64_t value) { seed = value; }
 
-void waitForBlock(int line) {
-    running->waits = Waits::FOR_BLOCK;
-    running->line = line;
-    running->fiber.pause();
-}
+void waitForBlock(int line) { pause(Waits::FOR_BLOCK, line); }
 
 /** Gives a value and waits until every lane has given one; returns the values of all lanes. */
 static const std::array<uint64_t, 32>& meet(unsigned mask, uint64_t value, int line) {
-    auto& self = *running;
-    auto& warp = warps[self.warp];
-    if (mask != ~0u || lanes(self.warp) != ~0u) {
+    auto& warp = warps[running / 32];
+    if (mask != ~0u || warp.lanes != ~0u) {
         trouble = "line " + std::to_string(line) + ": not all 32 lanes of a warp (the emulation asks for that)";
         giveUp();
     }
-    auto& values = warp.values[self.exchanges++ & 1];
-    values[self.lane] = value;
-    warp.arrived |= 1u << self.lane;
-    self.line = line;
+    if (warp.arrived != 0 && warp.line != line) {
+        trouble = describe(threads[running / 32 * 32 + __builtin_ctz(warp.arrived)]) + ", but thread "
+                + std::to_string(threadIdx.x) + " at line " + std::to_string(line);
+        giveUp();
+    }
+    auto& values = warp.values[warp.exchanges & 1];
+    unsigned self = 1u << running % 32;
+    values[running % 32] = value;
+    warp.line = line;
+    warp.arrived |= self;
     if (warp.arrived != mask) {
-        self.waits = Waits::FOR_WARP;
-        self.fiber.pause();
+        pause(Waits::FOR_WARP, line);
         return values;
     }
     warp.arrived = 0;
-    for (int t = 32 * self.warp; t < 32 * self.warp + 32; t++) {
-        if (threads[t].get() != &self) {
-            if (threads[t]->line != line) {
-                trouble = describe(*threads[t]) + ", but thread " + std::to_string(self.index.x) + " at line " + std::to_string(line);
-                giveUp();
-            }
-            threads[t]->waits = Waits::NOT;
-            makeReady(t);
-        }
+    warp.exchanges++;
+    makeReady(warp, ~self);
+    if (following != NONE) { // decide anew, among more
+        makeReady(warps[following / 32], 1u << following % 32);
+        following = NONE;
     }
     return values;
 }
@@ -212,28 +267,22 @@ unsigned ballot(unsigned mask, bool vote, int line) {
     return bits;
 }
 
-int lane() { return running->lane; }
-
 void trap(int line) {
     trouble = "trap at line " + std::to_string(line);
     giveUp();
 }
 
-void requireAligned(const void* address, int bytes) {
-    if (auto beyond = reinterpret_cast<uintptr_t>(address) % bytes; beyond != 0) {
-        trouble = "misaligned address: " + std::to_string(beyond) + " beyond a multiple of " + std::to_string(bytes);
-        giveUp();
-    }
+void refuseMisaligned(uintptr_t beyond, int bytes) {
+    trouble = "misaligned address: " + std::to_string(beyond) + " beyond a multiple of " + std::to_string(bytes);
+    giveUp();
 }
 
-std::string runKernel(dim3 grid, dim3 block, const std::function<void()>& body) {
-    size = static_cast<int>(block.x * block.y * block.z);
-    while (threads.size() < static_cast<size_t>(size)) {
-        threads.push_back(std::make_unique<Thread>());
-    }
+std::string runKernel(dim3 grid, dim3 block, const std::function<void()>& kernel) {
+    body = &kernel;
     blockDim = {block.x, block.y, block.z};
     gridDim = {grid.x, grid.y, grid.z};
     trouble.clear();
+    prepare();
     // Steps that have no divisor in common with the number of blocks visit each block once.
     uint64_t count = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
     uint64_t step = 1 + random(count);
@@ -245,7 +294,7 @@ std::string runKernel(dim3 grid, dim3 block, const std::function<void()>& body) 
         blockIdx = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
                     static_cast<unsigned>(at / grid.x / grid.y)};
         fillSharedMemory();
-        runBlock(body);
+        runBlock();
         at = (at + step) % count;
     }
     return trouble.empty() ? "" : "block " + std::to_string(blockIdx.x) + ": " + trouble;

@@ -33,10 +33,10 @@ struct alignas(16) float4 {
 
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
-extern __thread uint3 threadIdx;
-extern __thread uint3 blockIdx;
-extern __thread uint3 blockDim;
-extern __thread uint3 gridDim;
+extern uint3 threadIdx;
+extern uint3 blockIdx;
+extern uint3 blockDim;
+extern uint3 gridDim;
 
 constexpr int warpSize = 32;
 
@@ -48,9 +48,16 @@ void waitForBlock(int line);
 uint64_t exchange(unsigned mask, uint64_t value, int source, int line);
 unsigned ballot(unsigned mask, bool vote, int line);
 [[noreturn]] void trap(int line);
-int lane();
 // A GPU refuses an access of several bytes at an address that is not a multiple of their number.
-void requireAligned(const void* address, int bytes);
+[[noreturn]] void refuseMisaligned(uintptr_t beyond, int bytes);
+
+inline int lane() { return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % warpSize; }
+
+inline void requireAligned(const void* address, int bytes) {
+    if (auto beyond = reinterpret_cast<uintptr_t>(address) % bytes; beyond != 0) {
+        refuseMisaligned(beyond, bytes);
+    }
+}
 
 cudaError_t launchKernel(const char* name, const void* code, cudaStream_t stream, dim3 grid, dim3 block,
                          std::function<void()> body);
