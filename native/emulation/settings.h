@@ -41,4 +41,7 @@ inline std::string tf32Override() { return setting("NVIDIA_TF32_OVERRIDE", ""); 
  */
 inline std::string shapes() { return setting("LMDEBUGGER_EMULATED_SHAPES", ""); }
 
+/** LMDEBUGGER_EMULATED_EPILOGUES: none, if cuBLASLt has no kernel for any product with a bias, even where it chose one. */
+inline bool epilogues() { return setting("LMDEBUGGER_EMULATED_EPILOGUES", "all") != "none"; }
+
 } // namespace emulation

@@ -1,4 +1,4 @@
-// The emulated cuBLAS against double precision, its roundings, and its rules.
+// The emulated cuBLAS and cuBLASLt against double precision, their roundings, and their rules.
 #include "check.h"
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
@@ -14,6 +14,19 @@ int cublasSetWorkspace_v2(cublasContext* handle, void* workspace, size_t size);
 int cublasGemmEx(cublasContext* handle, int operationA, int operationB, int m, int n, int k, const void* alpha,
                  const void* a, int typeA, int lda, const void* b, int typeB, int ldb, const void* beta, void* c,
                  int typeC, int ldc, int compute, int algorithm);
+struct cublasLtContext;
+int cublasLtCreate(cublasLtContext** handle);
+int cublasLtDestroy(cublasLtContext* handle);
+int cublasLtMatmulDescInit_internal(void* operation, size_t size, int compute, int scale);
+int cublasLtMatmulDescSetAttribute(void* operation, int name, const void* value, size_t size);
+int cublasLtMatrixLayoutInit_internal(void* layout, size_t size, int type, uint64_t rows, uint64_t columns, int64_t ld);
+int cublasLtMatmulPreferenceInit_internal(void* preference, size_t size);
+int cublasLtMatmulPreferenceSetAttribute(void* preference, int name, const void* value, size_t size);
+int cublasLtMatmulAlgoGetHeuristic(cublasLtContext* handle, const void* operation, const void* a, const void* b, const void* c,
+                                   const void* d, const void* preference, int requested, void* results, int* count);
+int cublasLtMatmul(cublasLtContext* handle, const void* operation, const float* alpha, const void* a, const void* layoutA,
+                   const void* b, const void* layoutB, const float* beta, const void* c, const void* layoutC, void* d,
+                   const void* layoutD, const void* algorithm, void* workspace, size_t size, cudaStream_t stream);
 }
 
 namespace {
@@ -174,6 +187,84 @@ void rulesHold() {
     cudaFree(x);
 }
 
+/** C = A B + bias, and C += A B + bias, of a kernel that needs operands aligned to as many bytes as was promised. */
+void biasesAreAdded() {
+    constexpr int M = 3, N = 4, K = 5, LD = 8, EPILOGUE = 7, BIAS = 8, ALIGNMENT_A = 5, BIAS_EPILOGUE = 4;
+    Cublas cublas;
+    std::vector<float> a(LD * K), b(LD * N), bias{1, 20, 300}, got(LD * N);
+    for (size_t i = 0; i < a.size(); i++) {
+        a[i] = static_cast<float>(i % 11);
+    }
+    for (size_t i = 0; i < b.size(); i++) {
+        b[i] = static_cast<float>(i % 7) - 3;
+    }
+    float *da = cublas.upload(a), *db = cublas.upload(b), *dc = cublas.upload(std::vector<float>(LD * N + 1, 100.0f));
+    float* vector = cublas.upload(bias);
+    cublasLtContext* handle;
+    expectEqual(cublasLtCreate(&handle), SUCCESS, "cublasLtCreate");
+    uint64_t operation[32], layoutA[8], layoutB[8], layoutC[8], preference[8], result[12];
+    int epilogue = BIAS_EPILOGUE, count = -1;
+    uint32_t alignment = 16;
+    expectEqual(cublasLtMatmulDescInit_internal(operation, 8, FP32, F32), ALLOC_FAILED, "a descriptor without room");
+    expectEqual(cublasLtMatmulDescInit_internal(operation, sizeof operation, FP32, F32), SUCCESS, "an operation");
+    expectEqual(cublasLtMatmulDescSetAttribute(operation, EPILOGUE, &epilogue, 8), INVALID_VALUE, "an attribute of another size");
+    cublasLtMatmulDescSetAttribute(operation, EPILOGUE, &epilogue, 4);
+    cublasLtMatrixLayoutInit_internal(layoutA, sizeof layoutA, F32, M, K, LD);
+    cublasLtMatrixLayoutInit_internal(layoutB, sizeof layoutB, F32, K, N, LD);
+    cublasLtMatrixLayoutInit_internal(layoutC, sizeof layoutC, F32, M, N, LD);
+    cublasLtMatmulPreferenceInit_internal(preference, sizeof preference);
+    auto heuristic = [&](const void* b, int requested) {
+        return cublasLtMatmulAlgoGetHeuristic(handle, operation, layoutA, b, layoutC, layoutC, preference, requested, result, &count);
+    };
+    auto matmul = [&](float* to, const float* beta, size_t size) {
+        return cublasLtMatmul(handle, operation, &one, da, layoutA, db, layoutB, beta, to, layoutC, to, layoutC, result,
+                              cublas.workspace, size, cublas.stream);
+    };
+    expectEqual(heuristic(layoutB, 1), NOT_SUPPORTED, "no bias");
+    cublasLtMatmulDescSetAttribute(operation, BIAS, &vector, 8);
+    expectEqual(heuristic(layoutB, 0), INVALID_VALUE, "none is requested");
+    expectEqual(heuristic(layoutA, 1), NOT_SUPPORTED, "matrices that do not fit");
+    setenv("LMDEBUGGER_EMULATED_EPILOGUES", "none", 1);
+    expectEqual(heuristic(layoutB, 1), NOT_SUPPORTED, "a card without such kernels");
+    unsetenv("LMDEBUGGER_EMULATED_EPILOGUES");
+    expectEqual(count, 0, "kernels that were found");
+    for (int operand = 0; operand < 4; operand++) {
+        cublasLtMatmulPreferenceSetAttribute(preference, ALIGNMENT_A + operand, &alignment, 4);
+    }
+    uint64_t most = 4096;
+    cublasLtMatmulPreferenceSetAttribute(preference, 1, &most, 8);
+    expectEqual(heuristic(layoutB, 1), SUCCESS, "a kernel");
+    expectEqual(count, 1, "kernels that were found");
+    expectEqual(matmul(dc + 1, &zero, 4096), INVALID_VALUE, "C without its alignment");
+    expectEqual(matmul(dc, &zero, 100), INVALID_VALUE, "a workspace that is too small");
+    setenv("LMDEBUGGER_EMULATED_EPILOGUES", "none", 1);
+    expectEqual(matmul(dc, &zero, 4096), NOT_SUPPORTED, "a kernel that does not run, though it was chosen");
+    unsetenv("LMDEBUGGER_EMULATED_EPILOGUES");
+    for (int times = 1; times <= 2; times++) {
+        expectEqual(matmul(dc, times == 1 ? &zero : &one, 4096), SUCCESS, "cublasLtMatmul");
+        cudaMemcpyAsync(got.data(), dc, got.size() * 4, cudaMemcpyDeviceToHost, cublas.stream);
+        cudaStreamSynchronize(cublas.stream);
+        for (int i = 0; i < M; i++) {
+            for (int j = 0; j < N; j++) {
+                float sum = bias[i];
+                for (int l = 0; l < K; l++) {
+                    sum += a[l * LD + i] * b[j * LD + l];
+                }
+                expectEqual(got[j * LD + i], times * sum, "product and bias");
+            }
+        }
+        expectEqual(got[M], 100.0f, "what lies between the columns");
+    }
+    cublasLtMatrixLayoutInit_internal(layoutB, sizeof layoutB, F32, K, N - 1, LD);
+    cublasLtMatrixLayoutInit_internal(layoutC, sizeof layoutC, F32, M, N - 1, LD);
+    expectEqual(matmul(dc, &zero, 4096), INVALID_VALUE, "a kernel for another shape");
+    expectEqual(cublasLtDestroy(handle), SUCCESS, "cublasLtDestroy");
+    expectEqual(matmul(dc, &zero, 4096), NOT_INITIALIZED, "a handle that was destroyed");
+    for (float* pointer : {da, db, dc, vector}) {
+        cudaFree(pointer);
+    }
+}
+
 } // namespace
 
 int main() {
@@ -181,5 +272,6 @@ int main() {
     roundingsAreThoseOfTheArithmetic();
     kernelsDependOnTheShape();
     rulesHold();
+    biasesAreAdded();
     return finished("cublas");
 }

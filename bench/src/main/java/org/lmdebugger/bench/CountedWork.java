@@ -140,7 +140,10 @@ public final class CountedWork {
                 String operation = name + "\t" + shape(name, arguments);
                 if (name.equals("multiplyConsuming")) {
                     operation = consuming(operation, (Tensor) arguments[1]);
-                }
+                } else if (name.equals("addBias") && addsTo((Tensor) arguments[0])
+                        || name.equals("biasResidual") && addsTo((Tensor) arguments[1])) {
+                            operation = "joined " + operation;
+                        }
                 count(operation);
                 before = operation;
                 output = arguments != null && arguments[0] instanceof Tensor first ? first : null;
@@ -150,13 +153,21 @@ public final class CountedWork {
 
         /** Takes the operation before as one that writes rounded rows, if it does; else as any product. */
         private String consuming(String product, Tensor a) {
-            if (!before.matches("(layerNorm|biasGelu)\t.*") || output.memory() != a.memory()
-                    || output.byteOffset() != a.byteOffset() || output.rows() != a.rows()) {
+            if (!before.matches("(layerNorm|biasGelu)\t.*") || !isOutput(a)) {
                 return product.replace("multiplyConsuming", "multiply");
             }
             counts.merge(before, -1, Integer::sum);
             count("rounded " + before);
             return product;
+        }
+
+        /** Returns whether an operation on {@code x} adds to the product before it. */
+        private boolean addsTo(Tensor x) {
+            return before.matches("multiply(Consuming)?\t.*") && isOutput(x);
+        }
+
+        private boolean isOutput(Tensor x) {
+            return output.memory() == x.memory() && output.byteOffset() == x.byteOffset() && output.rows() == x.rows();
         }
 
         private void count(String operation) {

@@ -24,8 +24,8 @@ public final class CublasHandle extends CudaHandle {
         /** BF16 operands. */
         BF16(Cublas.CUDA_R_16BF(), Cublas.CUBLAS_COMPUTE_32F());
 
-        private final int operands;
-        private final int compute;
+        final int operands;
+        final int compute;
 
         Arithmetic(int operands, int compute) {
             this.operands = operands;
@@ -82,12 +82,8 @@ public final class CublasHandle extends CudaHandle {
      * @param k columns of A, rows of op(B)
      */
     public void gemm(Arithmetic arithmetic, boolean transposeB, int m, int n, int k, Matrix a, Matrix b, Matrix c) {
-        if (m < 0 || n < 0 || k < 0) {
-            throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
-        }
-        checkLd("a", a.ld(), k);
-        checkLd("b", b.ld(), transposeB ? k : n);
-        checkLd("c", c.ld(), n);
+        checkSizes(m, n, k);
+        checkLds(a, k, b, transposeB ? k : n, c, n);
         if (m == 0 || n == 0) {
             return;
         }
@@ -111,46 +107,28 @@ public final class CublasHandle extends CudaHandle {
     }
 
     /**
-     * Checks that FP32 products keep all bits of their operands: some variables of the environment make cuBLAS round them,
-     * whatever arithmetic it is asked for. The product is large enough for the kernels that can do so, and each of its
-     * elements is 1 + 2⁻²⁰, which needs more bits than TF32 and BF16 have.
+     * Checks that FP32 products keep all bits of their operands.
      *
      * @param stream that of this handle
-     * @throws NativeLibraryException if an element is another number
+     * @throws NativeLibraryException if one does not
      */
     public void requireSinglePrecision(CudaStream stream) {
-        int m = 128;
-        int k = 64;
-        float exact = 1 + 0x1p-20f;
-        long memory = CudaMemory.allocate(Float.BYTES * (m * k + k * m + m * m));
-        try (var arena = Arena.ofConfined()) {
-            var operands = arena.allocate(JAVA_FLOAT, m * k + k * m);
-            for (int i = 0; i < m * k; i++) {
-                operands.setAtIndex(JAVA_FLOAT, i, exact);
-            }
-            for (int j = 0; j < m; j++) { // a one in each column
-                operands.setAtIndex(JAVA_FLOAT, m * k + (j % k) * m + j, 1);
-            }
-            stream.copyToDevice(memory, operands);
-            long c = memory + operands.byteSize();
-            gemm(Arithmetic.FP32, false, m, m, k, new Matrix(memory, k), new Matrix(memory + Float.BYTES * m * k, m),
-                    new Matrix(c, m));
-            var product = arena.allocate(JAVA_FLOAT, m * m);
-            stream.copyToHost(product, c);
-            stream.synchronize();
-            for (float element : product.toArray(JAVA_FLOAT)) {
-                if (element != exact) {
-                    throw new NativeLibraryException(
-                            ("fp32: cuBLAS computes %s · 1 as %s (expected: %s; unset variables of "
-                                    + "the environment that change its arithmetic, such as NVIDIA_TF32_OVERRIDE and "
-                                    + "CUBLAS_EMULATE_SINGLE_PRECISION)")
-                                            .formatted(exact, element, exact),
-                            null);
-                }
-            }
-        } finally {
-            CudaMemory.free(memory);
+        SinglePrecision.require(stream, (m, n, k, a, b, _, c) -> {
+            gemm(Arithmetic.FP32, false, m, n, k, a, b, c);
+            return true;
+        });
+    }
+
+    static void checkSizes(int m, int n, int k) {
+        if (m < 0 || n < 0 || k < 0) {
+            throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
         }
+    }
+
+    static void checkLds(Matrix a, int columnsOfA, Matrix b, int columnsOfB, Matrix c, int columnsOfC) {
+        checkLd("a", a.ld(), columnsOfA);
+        checkLd("b", b.ld(), columnsOfB);
+        checkLd("c", c.ld(), columnsOfC);
     }
 
     private static void checkLd(String name, int ld, int columns) {

@@ -3,7 +3,8 @@ package org.lmdebugger.bindings;
 import java.lang.foreign.MemorySegment;
 
 /** A handle of an object that CUDA created and that must be destroyed. For one thread at a time. */
-abstract sealed class CudaHandle implements AutoCloseable permits CudaStream, CudaEvent, CudaGraph, CublasHandle {
+abstract sealed class CudaHandle implements AutoCloseable
+        permits CudaStream, CudaEvent, CudaGraph, CublasHandle, CublasLtHandle {
     private MemorySegment pointer;
 
     CudaHandle(MemorySegment pointer) {

@@ -27,7 +27,7 @@ public final class CudaLibraries {
 
     private static final String FIX = "an NVIDIA GPU with driver 580 or newer, CUDA 13's runtime and cuBLAS, as in "
             + "pip install nvidia-cuda-runtime nvidia-cublas, or -D" + PATH + "=DIRECTORY of libcudart.so.13, "
-            + "libcublas.so.13 and the libnvrtc.so.13 that cuBLAS uses; or --device cpu";
+            + "libcublasLt.so.13, libcublas.so.13 and the libnvrtc.so.13 that cuBLAS uses; or --device cpu";
 
     private CudaLibraries() {
     }
@@ -109,12 +109,12 @@ public final class CudaLibraries {
 
     static boolean loadAll(CudaSearch search) {
         boolean runtime = search.load("libcudart.so.13", "cudart");
-        search.load("libcublasLt.so.13", null); // for cuBLAS only, which fails to load if it needs it
+        boolean blasLt = search.load("libcublasLt.so.13", "cublaslt"); // which cuBLAS needs, too
         boolean blas = search.load("libcublas.so.13", "cublas");
         if (blas) {
             search.loadNeighbour("libnvrtc.so.13"); // with which cuBLAS compiles some kernels: it asks for it by this name
         }
-        return runtime && blas;
+        return runtime && blasLt && blas;
     }
 
     private static void loadKernels() {

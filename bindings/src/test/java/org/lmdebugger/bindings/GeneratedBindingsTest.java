@@ -42,11 +42,11 @@ class GeneratedBindingsTest {
     void listsAreSortedAndEverySymbolIsBound(String library) throws Exception {
         var lines = Files.readAllLines(LISTS.resolve(library + ".includes"));
         assertThat(lines).isSorted().doesNotHaveDuplicates()
-                .allMatch(line -> line.matches("--include-(constant|function|struct) \\w+"));
+                .allMatch(line -> line.matches("--include-(constant|function|struct|typedef) \\w+"));
         var bound = Class.forName(generatedClass(library));
         for (var line : lines) {
             var symbol = line.split(" ")[1];
-            if (line.startsWith("--include-struct")) {
+            if (line.matches("--include-(struct|typedef) .*")) {
                 assertThat(Class.forName(bound.getPackageName() + "." + symbol)).isNotNull();
             } else {
                 assertThat(Stream.of(bound.getMethods()).map(Method::getName)).contains(symbol);

@@ -115,7 +115,7 @@ public interface Operations {
     /** m = gelu(m + bias), for every row. Shapes: m [R, n], bias [1, n]. */
     void biasGelu(Tensor m, Tensor bias, Gelu gelu);
 
-    /** x += y + bias, for every row. Shapes: x and y [R, d], bias [1, d]. */
+    /** x += y + bias, for every row; what y has afterwards does not matter. Shapes: x and y [R, d], bias [1, d]. */
     void biasResidual(Tensor x, Tensor y, Tensor bias);
 
     /**

@@ -16,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
+import org.lmdebugger.bindings.CublasLtHandle;
 import org.lmdebugger.bindings.CudaKernels;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
@@ -132,12 +133,39 @@ class CudaContractTest extends ContractTest {
     void productsOfRowsThatOverlapAreRefused() {
         long memory = CudaMemory.allocate(1 << 20);
         var matrix = new CublasHandle.Matrix(memory, 7);
-        try (var stream = CudaStream.create(); var blas = CublasHandle.create(stream, memory, 1 << 20)) {
+        try (var stream = CudaStream.create(); var blas = CublasHandle.create(stream, memory, 1 << 20);
+                var blasLt = CublasLtHandle.create(stream, memory, 1 << 20)) {
             assertThatThrownBy(() -> blas.gemm(Arithmetic.FP32, false, 2, 2, 9, matrix, matrix, matrix))
                     .hasMessage("ld of a: 7 (expected: at least 9)");
+            assertThatThrownBy(() -> blasLt.gemm(Arithmetic.FP32, 2, 9, 2, matrix, matrix, memory, matrix, false))
+                    .hasMessage("ld of b: 7 (expected: at least 9)");
+            assertThatThrownBy(() -> blasLt.gemm(Arithmetic.FP32, 2, 2, -1, matrix, matrix, memory, matrix, false))
+                    .hasMessage("sizes: m 2, n 2, k -1 (expected: none negative)");
+            assertThat(blasLt.gemm(Arithmetic.FP32, 2, 2, 0, matrix, matrix, memory, matrix, false)).isFalse();
+            assertThat(blasLt.gemm(Arithmetic.FP32, 0, 2, 2, matrix, matrix, memory, matrix, false)).isTrue();
+            assertThat(blasLt.gemm(Arithmetic.FP32, 2, 0, 2, matrix, matrix, memory, matrix, false)).isTrue();
         } finally {
             CudaMemory.free(memory);
         }
+    }
+
+    /** A product that is held back is computed before memory that it uses goes back to the driver, where none is kept. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 20})
+    void memoryMayBeClosedRightAfterItsUse(int rows) {
+        var a = Matrix.random(rows, 8, 1);
+        var b = Matrix.random(8, 8, 2);
+        var c = empty(rows, 8);
+        run(session -> {
+            try (var operands = new TensorScope(device)) {
+                var left = operands.allocate(ElementType.F32, rows, 8);
+                var right = operands.allocate(ElementType.F32, 8, 8);
+                session.upload(left, a.data());
+                session.upload(right, b.data());
+                session.multiply(c, left, right);
+            }
+        });
+        assertClose(c, 1e-5, 1e-5, (r, i) -> IntStream.range(0, 8).mapToDouble(k -> a.at(r, k) * b.at(k, i)).sum());
     }
 
     /** Twice closed is closed; closed is not used. */
@@ -146,11 +174,12 @@ class CudaContractTest extends ContractTest {
         long memory = CudaMemory.allocate(1 << 20);
         var stream = CudaStream.create();
         var blas = CublasHandle.create(stream, memory, 1 << 20);
+        var blasLt = CublasLtHandle.create(stream, memory, 1 << 20);
         var kernels = new CudaKernels(stream);
         var graph = stream.capture(() -> kernels.addBias(f32(memory, 1, 4), f32(memory + 256, 1, 4)));
         graph.launch(stream);
         stream.synchronize();
-        for (AutoCloseable handle : List.<AutoCloseable>of(graph, blas, stream)) {
+        for (AutoCloseable handle : List.<AutoCloseable>of(graph, blas, blasLt, stream)) {
             handle.close();
             handle.close();
         }
@@ -159,6 +188,8 @@ class CudaContractTest extends ContractTest {
         refused("CudaStream", stream::synchronize);
         refused("CudaStream", () -> new CudaKernels(stream));
         refused("CublasHandle", blas::version);
+        var matrix = new CublasHandle.Matrix(memory, 1);
+        refused("CublasLtHandle", () -> blasLt.gemm(Arithmetic.FP32, 1, 1, 1, matrix, matrix, memory, matrix, false));
     }
 
     private static void refused(String name, ThrowingCallable use) {

@@ -7,12 +7,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.lmdebugger.bindings.CublasHandle;
+import org.lmdebugger.bindings.CublasLtHandle;
 import org.lmdebugger.bindings.CudaDevices;
 import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaMemory;
@@ -235,9 +237,15 @@ class CudaFaultsTest {
                     try (var _ = Emulation.set(MEMORY, used(3))) {
                         outOfMemory(() -> CublasHandle.create(stream, memory, 256),
                                 "cublasCreate: 1 CUBLAS_STATUS_NOT_INITIALIZED");
+                        outOfMemory(() -> CublasLtHandle.create(stream, memory, 256),
+                                "cublasLtCreate: 1 CUBLAS_STATUS_NOT_INITIALIZED");
                     }
                     var x = new CublasHandle.Matrix(memory + 256, 1);
-                    try (var blas = CublasHandle.create(stream, memory, 256); var _ = Emulation.set(MEMORY, used(3))) {
+                    try (var blas = CublasHandle.create(stream, memory, 256);
+                            var blasLt = CublasLtHandle.create(stream, memory, 256);
+                            var _ = Emulation.set(MEMORY, used(3))) {
+                        outOfMemory(() -> blasLt.gemm(CublasHandle.Arithmetic.FP32, 1, 1, 1, x, x, memory, x, true),
+                                "cublasLtMatmul: 14 CUBLAS_STATUS_INTERNAL_ERROR");
                         outOfMemory(() -> blas.gemm(CublasHandle.Arithmetic.FP32, false, 1, 1, 1, x, x, x),
                                 "cublasGemmEx: 14 CUBLAS_STATUS_INTERNAL_ERROR");
                     }
@@ -246,6 +254,25 @@ class CudaFaultsTest {
                     CudaMemory.free(memory);
                 }
             });
+        }
+    }
+
+    /** As the real library does at times. */
+    @Test
+    void aKernelThatWasChosenAndDoesNotRunIsNotChosenAgain() {
+        long memory = CudaMemory.allocate(1 << 20);
+        var matrix = new CublasHandle.Matrix(memory + 4096, 2);
+        try (var stream = CudaStream.create(); var blas = CublasLtHandle.create(stream, memory, 4096)) {
+            BooleanSupplier gemm = () -> blas.gemm(CublasHandle.Arithmetic.FP32, 2, 2, 2, matrix, matrix, memory + 8192,
+                    matrix, true);
+            assertThat(gemm.getAsBoolean()).isTrue();
+            try (var _ = Emulation.set("LMDEBUGGER_EMULATED_EPILOGUES", "none")) {
+                assertThat(gemm.getAsBoolean()).isFalse();
+            }
+            assertThat(gemm.getAsBoolean()).isFalse();
+            stream.synchronize();
+        } finally {
+            CudaMemory.free(memory);
         }
     }
 

@@ -13,13 +13,18 @@ import org.lmdebugger.device.Operations;
 import org.lmdebugger.device.Tensor;
 import org.lmdebugger.device.cpu.CpuDevice;
 import org.lmdebugger.interpret.edit.Intervention;
+import org.lmdebugger.interpret.edit.PartSelection;
+import org.lmdebugger.interpret.edit.Positions;
 import org.lmdebugger.interpret.patch.Pair;
 import org.lmdebugger.interpret.patch.Patching.Direction;
 import org.lmdebugger.interpret.sweep.Measure;
 import org.lmdebugger.interpret.sweep.Sweep;
 import org.lmdebugger.progress.Progress;
 
-/** An operand that a product has consumed is read by nobody: results are the same where it is NaN from then on. */
+/**
+ * An operand that a product has consumed, or that was added to the residual stream, is read by nobody: results are the same
+ * where it is NaN from then on.
+ */
 class ConsumedOperandsTest {
     private static final String PROMPT = "Once upon a time there was a little";
 
@@ -42,10 +47,13 @@ class ConsumedOperandsTest {
                 }
             }
             var neurons = Sweep.of(PROMPT).allNeurons().off().measure(Measure.kl());
-            for (var sweep : List.of(neurons.atLast(), neurons.atAll())) {
+            var parts = Sweep.of(PROMPT).parts(PartSelection.parse("pre,mid,post,attention,ffn,heads"))
+                    .from("The little bird had a big nest that").at(Positions.EACH).measure(Measure.kl());
+            for (var sweep : List.of(neurons.atLast(), neurons.atAll(), parts)) {
                 debugger.sweep(sweep, effects -> results.add(effects.values(Measure.kl()).clone()));
             }
             results.add(debugger.generate(PROMPT, 4));
+            results.add(debugger.trace(PROMPT));
             var pair = Pair.of("The little girl had a", "The little bird had a", " big", " nest");
             results.add(debugger.edges(pair, Direction.NOISE, List.of(), Progress.NONE).cells());
             results.add(debugger.estimateEdges(List.of(pair), Direction.NOISE, List.of(), Progress.NONE).effects());
@@ -73,7 +81,7 @@ class ConsumedOperandsTest {
         @Override
         protected Object operation(String name, Object[] arguments, Operation original) throws Throwable {
             var result = original.run();
-            if (name.equals("multiplyConsuming")) {
+            if (name.equals("multiplyConsuming") || name.equals("biasResidual")) {
                 var a = (Tensor) arguments[1];
                 var nan = new float[Math.toIntExact(a.rows() * a.columns())];
                 Arrays.fill(nan, Float.NaN);

@@ -147,6 +147,9 @@ public final class CudaDevice implements Device {
     void free(Block block) {
         var session = current.get();
         if (closed || !keep) {
+            if (session != null) {
+                session.flush();
+            }
             giveBack(List.of(block));
         } else {
             giveBack((session == null ? pool : session.freed()).add(block));

@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.ObjLongConsumer;
 import org.lmdebugger.bindings.CublasHandle;
+import org.lmdebugger.bindings.CublasLtHandle;
 import org.lmdebugger.bindings.CudaEvent;
 import org.lmdebugger.bindings.CudaException;
 import org.lmdebugger.bindings.CudaGraph;
@@ -58,7 +59,10 @@ final class CudaOperations implements Operations, AutoCloseable {
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
             blas.requireSinglePrecision(stream); // which innerProducts have on any device
             long copies = Products.bytes(device.precision());
-            products = new Products(blas, kernels, device.precision(), copies == 0 ? 0 : ownBlock(device, copies),
+            var blasLt = own(CublasLtHandle.create(stream, workspace, WORKSPACE), CublasLtHandle::close);
+            blasLt.requireSinglePrecision(stream);
+            products = new Products(blas, blasLt, kernels, device.precision(),
+                    copies == 0 ? 0 : ownBlock(device, copies),
                     Products.COPIES);
         } catch (RuntimeException failure) {
             closeAfter(failure);
@@ -76,7 +80,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     /** Queues what is held back. At most one of the two holds something. */
-    private void flush() {
+    void flush() {
         few.flush();
         products.flush();
     }
@@ -314,7 +318,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void addBias(Tensor x, Tensor bias) {
         Arguments.addBias(x, bias);
-        if (!few().addBias(x, bias)) {
+        if (!few.addBias(x, bias) && !products.addBias(x, bias)) {
             kernels().addBias(matrix(x), matrix(bias));
         }
     }
@@ -333,7 +337,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     @Override
     public void biasResidual(Tensor x, Tensor y, Tensor bias) {
         Arguments.biasResidual(x, y, bias);
-        if (!few().biasResidual(x, y, bias)) {
+        if (!few.biasResidual(x, y, bias) && !products.biasResidual(x, y, bias)) {
             kernels().biasResidual(matrix(x), matrix(y), matrix(bias));
         }
     }
@@ -491,7 +495,7 @@ final class CudaOperations implements Operations, AutoCloseable {
     }
 
     /** Returns rows of a matrix of F32. */
-    private static CudaKernels.Matrix rows(CudaKernels.Matrix m, long from, long count) {
+    static CudaKernels.Matrix rows(CudaKernels.Matrix m, long from, long count) {
         return new CudaKernels.Matrix(m.type(), m.address() + from * m.stride() * Float.BYTES, count, m.columns(),
                 m.stride());
     }
