@@ -144,10 +144,10 @@ class ReadingContractTest extends ContractTest {
                 (r, j) -> Math.abs(m.at(r, neurons.row(r).toInts()[j])) * norm[neurons.row(r).toInts()[j]]);
     }
 
+    /** Of many rows, a GPU measures two together, and the last alone. */
     @ParameterizedTest
-    @ValueSource(ints = {3, 33, 1000, 50257})
-    void measures(int vocabulary) {
-        int rows = 3;
+    @CsvSource({"3, 3", "3, 33", "3, 1000", "3, 50257", "513, 70", "513, 1200"})
+    void measures(int rows, int vocabulary) {
         var clean = Matrix.random(1, vocabulary, 9);
         var noise = Matrix.random(rows, vocabulary, 1);
         var logits = Matrix.of(rows, vocabulary, (r, i) -> 3 * noise.at(r, i));
@@ -155,12 +155,14 @@ class ReadingContractTest extends ContractTest {
         var logSumExp = empty(1, rows);
         var entropy = empty(1, rows);
         var kl = empty(1, rows);
+        var klOfPacks = empty(1, rows);
         var chosen = empty(rows, 2);
         var ranks = scope.allocate(ElementType.I32, rows, 2);
         run(s -> {
             s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, null),
                     logits.windowOn(device, scope));
-            s.measure(new LogitStatistics(ints(tokens), null, null, null, null, null, ranks), logits.on(device, scope));
+            s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), null, null, klOfPacks, null, ranks),
+                    logits.on(device, scope));
         });
         assertClose(logSumExp, FEW, FEW, (x, r) -> logSumExp(logits, r));
         assertClose(entropy, 1e-5, 1e-5, (x, r) -> {
@@ -168,6 +170,7 @@ class ReadingContractTest extends ContractTest {
             return -sum(vocabulary, i -> Math.exp(logits.at(r, i) - normaliser) * (logits.at(r, i) - normaliser));
         });
         assertClose(kl, 1e-5, 1e-5, (x, r) -> kl(clean, logits, r));
+        assertClose(klOfPacks, 1e-5, 1e-5, (x, r) -> kl(clean, logits, r));
         assertClose(chosen, 1e-30, 0, (r, c) -> logits.at(r, tokens[c]));
         for (int r = 0; r < rows; r++) {
             for (int c = 0; c < 2; c++) {
