@@ -140,10 +140,9 @@ public final class CountedWork {
                 String operation = name + "\t" + shape(name, arguments);
                 if (name.equals("multiplyConsuming")) {
                     operation = consuming(operation, (Tensor) arguments[1]);
-                } else if (name.equals("addBias") && addsTo((Tensor) arguments[0])
-                        || name.equals("biasResidual") && addsTo((Tensor) arguments[1])) {
-                            operation = "joined " + operation;
-                        }
+                } else if (addsToProduct(name, arguments)) {
+                    operation = "joined " + operation;
+                }
                 count(operation);
                 before = operation;
                 output = arguments != null && arguments[0] instanceof Tensor first ? first : null;
@@ -161,9 +160,13 @@ public final class CountedWork {
             return product;
         }
 
-        /** Returns whether an operation on {@code x} adds to the product before it. */
-        private boolean addsTo(Tensor x) {
-            return before.matches("multiply(Consuming)?\t.*") && isOutput(x);
+        /** Returns whether an operation adds to the product just before it. */
+        private boolean addsToProduct(String name, Object[] arguments) {
+            return before.matches("multiply(Consuming)?\t.*") && switch (name) {
+                case "addBias" -> isOutput((Tensor) arguments[0]);
+                case "biasResidual" -> isOutput((Tensor) arguments[1]);
+                default -> false;
+            };
         }
 
         private boolean isOutput(Tensor x) {

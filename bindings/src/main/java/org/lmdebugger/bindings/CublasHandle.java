@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.ToIntFunction;
 import org.lmdebugger.bindings.cublas.Cublas;
 
 /**
@@ -51,7 +52,7 @@ public final class CublasHandle extends CudaHandle {
      * @param bytes     its size; 32 MiB suits every GPU so far
      */
     public static CublasHandle create(CudaStream stream, long workspace, long bytes) {
-        var handle = new CublasHandle(created());
+        var handle = new CublasHandle(created("cublasCreate", Cublas::cublasCreate_v2));
         try {
             check("cublasSetMathMode", Cublas.cublasSetMathMode(handle.pointer(), Cublas.CUBLAS_DEFAULT_MATH()), "");
             check("cublasSetStream", Cublas.cublasSetStream_v2(handle.pointer(), stream.pointer()), "");
@@ -106,19 +107,6 @@ public final class CublasHandle extends CudaHandle {
                 arithmetic.compute, Cublas.CUBLAS_GEMM_DEFAULT());
     }
 
-    /**
-     * Checks that FP32 products keep all bits of their operands.
-     *
-     * @param stream that of this handle
-     * @throws NativeLibraryException if one does not
-     */
-    public void requireSinglePrecision(CudaStream stream) {
-        SinglePrecision.require(stream, (m, n, k, a, b, _, c) -> {
-            gemm(Arithmetic.FP32, false, m, n, k, a, b, c);
-            return true;
-        });
-    }
-
     static void checkSizes(int m, int n, int k) {
         if (m < 0 || n < 0 || k < 0) {
             throw new IllegalArgumentException("sizes: m %d, n %d, k %d (expected: none negative)".formatted(m, n, k));
@@ -138,17 +126,19 @@ public final class CublasHandle extends CudaHandle {
         }
     }
 
-    private static MemorySegment created() {
+    /** Returns the handle that a function writes through its argument. */
+    static MemorySegment created(String function, ToIntFunction<MemorySegment> create) {
         try (var arena = Arena.ofConfined()) {
             var handle = arena.allocate(ADDRESS);
-            check("cublasCreate", Cublas.cublasCreate_v2(handle), "");
+            check(function, create.applyAsInt(handle), "");
             return handle.get(ADDRESS, 0);
         }
     }
 
-    private static void check(String function, int status, String sizes) {
+    /** @param of what the function works on, for the message */
+    static void check(String function, int status, Object of) {
         if (status != Cublas.CUBLAS_STATUS_SUCCESS()) {
-            throw CudaException.ofBlas(function, status, sizes);
+            throw CudaException.ofBlas(function, status, of.toString());
         }
     }
 

@@ -55,9 +55,12 @@ public final class CublasLtHandle extends CudaHandle {
         }
     }
 
-    /** Descriptors of a product, in memory that lives as long as they do; without a kernel, the algorithm is null. */
+    /** Descriptors of a product, in memory that lives as long as they do, and the kernel for it. */
     private record Plan(MemorySegment operation, MemorySegment a, MemorySegment b, MemorySegment c,
             MemorySegment algorithm) {
+        /** The plan of a shape that there is no kernel for. */
+        private static final Plan NONE = new Plan(MemorySegment.NULL, MemorySegment.NULL, MemorySegment.NULL,
+                MemorySegment.NULL, MemorySegment.NULL);
     }
 
     private CublasLtHandle(MemorySegment pointer, MemorySegment stream, MemorySegment workspace, long workspaceBytes) {
@@ -76,11 +79,10 @@ public final class CublasLtHandle extends CudaHandle {
      */
     public static CublasLtHandle create(CudaStream stream, long workspace, long bytes) {
         var memory = CudaMemory.device("workspace", workspace);
-        try (var arena = Arena.ofConfined()) {
-            var handle = arena.allocate(ADDRESS);
-            check("cublasLtCreate", CublasLt.cublasLtCreate(handle), "");
-            return new CublasLtHandle(handle.get(ADDRESS, 0), stream.pointer(), memory, CudaMemory.size(bytes));
-        }
+        long size = CudaMemory.size(bytes);
+        var queue = stream.pointer();
+        return new CublasLtHandle(CublasHandle.created("cublasLtCreate", CublasLt::cublasLtCreate), queue, memory,
+                size);
     }
 
     /**
@@ -109,7 +111,7 @@ public final class CublasLtHandle extends CudaHandle {
             plan = plan(shape, bias);
             plans.put(shape, plan);
         }
-        if (plan.algorithm == null) {
+        if (plan == Plan.NONE) {
             return false;
         }
         setPointer(plan.operation, bias);
@@ -120,10 +122,10 @@ public final class CublasLtHandle extends CudaHandle {
                 plan.c, MemorySegment.ofAddress(c.address()), plan.c, plan.algorithm, workspace, workspaceBytes,
                 stream);
         if (status == CublasLt.CUBLAS_STATUS_NOT_SUPPORTED()) { // though it chose the kernel
-            plans.put(shape, new Plan(plan.operation, plan.a, plan.b, plan.c, null));
+            plans.put(shape, Plan.NONE);
             return false;
         }
-        check("cublasLtMatmul", status, shape);
+        CublasHandle.check("cublasLtMatmul", status, shape);
         return true;
     }
 
@@ -135,8 +137,10 @@ public final class CublasLtHandle extends CudaHandle {
         var memory = Arena.ofAuto();
         int type = shape.arithmetic.operands;
         var operation = cublasLtMatmulDescOpaque_t.allocate(memory);
-        check("cublasLtMatmulDescInit", CublasLt.cublasLtMatmulDescInit_internal(operation, operation.byteSize(),
-                shape.arithmetic.compute, Cublas.CUDA_R_32F()), shape);
+        CublasHandle.check("cublasLtMatmulDescInit",
+                CublasLt.cublasLtMatmulDescInit_internal(operation, operation.byteSize(),
+                        shape.arithmetic.compute, Cublas.CUDA_R_32F()),
+                shape);
         attribute.set(JAVA_INT, 0, CublasLt.CUBLASLT_EPILOGUE_BIAS());
         setAttribute(operation, CublasLt.CUBLASLT_MATMUL_DESC_EPILOGUE(), JAVA_INT.byteSize());
         setPointer(operation, bias); // whose alignment counts
@@ -145,7 +149,7 @@ public final class CublasLtHandle extends CudaHandle {
         var c = layout(memory, Cublas.CUDA_R_32F(), shape.n, shape.m, shape.ldC);
         try (var arena = Arena.ofConfined()) {
             var preference = cublasLtMatmulPreferenceOpaque_t.allocate(arena);
-            check("cublasLtMatmulPreferenceInit",
+            CublasHandle.check("cublasLtMatmulPreferenceInit",
                     CublasLt.cublasLtMatmulPreferenceInit_internal(preference, preference.byteSize()), "");
             prefer(preference, CublasLt.CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES(), workspaceBytes,
                     JAVA_LONG.byteSize());
@@ -162,12 +166,13 @@ public final class CublasLtHandle extends CudaHandle {
             int status = CublasLt.cublasLtMatmulAlgoGetHeuristic(pointer(), operation, b, a, c, c, preference, 1,
                     result,
                     count);
-            boolean none = status == CublasLt.CUBLAS_STATUS_NOT_SUPPORTED() || count.get(JAVA_INT, 0) == 0
-                    || cublasLtMatmulHeuristicResult_t.state(result) != Cublas.CUBLAS_STATUS_SUCCESS();
-            if (status != CublasLt.CUBLAS_STATUS_NOT_SUPPORTED()) {
-                check("cublasLtMatmulAlgoGetHeuristic", status, shape);
+            if (status == CublasLt.CUBLAS_STATUS_NOT_SUPPORTED()) {
+                return Plan.NONE;
             }
-            return new Plan(operation, a, b, c, none ? null : cublasLtMatmulHeuristicResult_t.algo(result));
+            CublasHandle.check("cublasLtMatmulAlgoGetHeuristic", status, shape);
+            boolean found = count.get(JAVA_INT, 0) > 0
+                    && cublasLtMatmulHeuristicResult_t.state(result) == Cublas.CUBLAS_STATUS_SUCCESS();
+            return found ? new Plan(operation, a, b, c, cublasLtMatmulHeuristicResult_t.algo(result)) : Plan.NONE;
         }
     }
 
@@ -177,44 +182,27 @@ public final class CublasLtHandle extends CudaHandle {
     }
 
     private void setAttribute(MemorySegment operation, int name, long bytes) {
-        check("cublasLtMatmulDescSetAttribute",
+        CublasHandle.check("cublasLtMatmulDescSetAttribute",
                 CublasLt.cublasLtMatmulDescSetAttribute(operation, name, attribute, bytes), name);
     }
 
     private void prefer(MemorySegment preference, int name, long value, long bytes) {
         attribute.set(JAVA_LONG, 0, value); // little-endian, so that the first four bytes are an int, too
-        check("cublasLtMatmulPreferenceSetAttribute",
+        CublasHandle.check("cublasLtMatmulPreferenceSetAttribute",
                 CublasLt.cublasLtMatmulPreferenceSetAttribute(preference, name, attribute, bytes), name);
     }
 
     private static MemorySegment layout(Arena memory, int type, long rows, long columns, long ld) {
         var layout = cublasLtMatrixLayoutOpaque_t.allocate(memory);
-        check("cublasLtMatrixLayoutInit",
+        CublasHandle.check("cublasLtMatrixLayoutInit",
                 CublasLt.cublasLtMatrixLayoutInit_internal(layout, layout.byteSize(), type, rows,
                         columns, ld),
                 "");
         return layout;
     }
 
-    /**
-     * Checks that FP32 products with a bias keep all bits of their operands, if there are such products.
-     *
-     * @param stream that of this handle
-     * @throws NativeLibraryException if one does not
-     */
-    public void requireSinglePrecision(CudaStream stream) {
-        SinglePrecision.require(stream,
-                (m, n, k, a, b, bias, c) -> gemm(Arithmetic.FP32, m, n, k, a, b, bias, c, false));
-    }
-
-    private static void check(String function, int status, Object sizes) {
-        if (status != Cublas.CUBLAS_STATUS_SUCCESS()) {
-            throw CudaException.ofBlas(function, status, sizes.toString());
-        }
-    }
-
     @Override
     void destroy(MemorySegment pointer) {
-        check("cublasLtDestroy", CublasLt.cublasLtDestroy(pointer), "");
+        CublasHandle.check("cublasLtDestroy", CublasLt.cublasLtDestroy(pointer), "");
     }
 }

@@ -29,10 +29,27 @@ public final class CudaKernels {
         Type(int code) {
             this.code = code;
         }
+
+        private int bytes() {
+            return switch (this) {
+                case BF16, F16 -> 2;
+                case F32, I32 -> 4;
+                case F64 -> 8;
+            };
+        }
     }
 
     /** A matrix in device memory; {@code stride} is from one row to the next, in elements. */
     public record Matrix(Type type, long address, long rows, long columns, long stride) {
+        /** Returns {@code count} rows, from {@code from} on. */
+        public Matrix rows(long from, long count) {
+            return new Matrix(type, address + from * stride * type.bytes(), count, columns, stride);
+        }
+
+        /** Returns {@code count} columns, from {@code from} on. */
+        public Matrix columns(long from, long count) {
+            return new Matrix(type, address + from * type.bytes(), rows, count, stride);
+        }
     }
 
     private static final int MOST_MATRICES = 8;

@@ -1,6 +1,7 @@
 package org.lmdebugger.bindings;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static org.lmdebugger.bindings.CublasHandle.Arithmetic.FP32;
 
 import java.lang.foreign.Arena;
 import org.lmdebugger.bindings.CublasHandle.Matrix;
@@ -10,7 +11,7 @@ import org.lmdebugger.bindings.CublasHandle.Matrix;
  * whatever arithmetic it is asked for. The product is large enough for the kernels that can do so, and each of its
  * elements is 1 + 2⁻²⁰, which needs more bits than TF32 and BF16 have.
  */
-final class SinglePrecision {
+public final class SinglePrecision {
     private static final int M = 128;
     private static final int K = 64;
     private static final float EXACT = 1 + 0x1p-20f;
@@ -18,21 +19,16 @@ final class SinglePrecision {
     private SinglePrecision() {
     }
 
-    /** A product to check, C = A·B. */
-    @FunctionalInterface
-    interface Product {
-        /**
-         * @param bias the address of n zeros, for a product that adds a bias
-         * @return whether there is such a product
-         */
-        boolean compute(int m, int n, int k, Matrix a, Matrix b, long bias, Matrix c);
-    }
-
-    /** @throws NativeLibraryException if an element is another number */
-    static void require(CudaStream stream, Product product) {
-        long memory = CudaMemory.allocate(Float.BYTES * (M * K + K * M + M + M * M));
+    /**
+     * Checks products of both handles, if cuBLASLt has one.
+     *
+     * @param stream that of the handles
+     * @throws NativeLibraryException if an element is another number
+     */
+    public static void require(CudaStream stream, CublasHandle blas, CublasLtHandle blasLt) {
+        long memory = CudaMemory.allocate(Float.BYTES * (M * K + K * M + M + 2 * M * M));
         try (var arena = Arena.ofConfined()) {
-            var operands = arena.allocate(JAVA_FLOAT, M * K + K * M + M);
+            var operands = arena.allocate(JAVA_FLOAT, M * K + K * M + M); // A, B and a bias of zeros
             for (int i = 0; i < M * K; i++) {
                 operands.setAtIndex(JAVA_FLOAT, i, EXACT);
             }
@@ -40,14 +36,14 @@ final class SinglePrecision {
                 operands.setAtIndex(JAVA_FLOAT, M * K + (j % K) * M + j, 1);
             }
             stream.copyToDevice(memory, operands);
+            var a = new Matrix(memory, K);
+            var b = new Matrix(memory + Float.BYTES * M * K, M);
             long bias = memory + Float.BYTES * (M * K + K * M);
-            long c = memory + operands.byteSize();
-            if (!product.compute(M, M, K, new Matrix(memory, K), new Matrix(memory + Float.BYTES * M * K, M), bias,
-                    new Matrix(c, M))) {
-                return;
-            }
-            var elements = arena.allocate(JAVA_FLOAT, M * M);
-            stream.copyToHost(elements, c);
+            long products = memory + operands.byteSize();
+            blas.gemm(FP32, false, M, M, K, a, b, new Matrix(products, M));
+            boolean both = blasLt.gemm(FP32, M, M, K, a, b, bias, new Matrix(products + Float.BYTES * M * M, M), false);
+            var elements = arena.allocate(JAVA_FLOAT, (both ? 2 : 1) * M * M);
+            stream.copyToHost(elements, products);
             stream.synchronize();
             for (float element : elements.toArray(JAVA_FLOAT)) {
                 if (element != EXACT) {

@@ -158,11 +158,13 @@ class ReadingContractTest extends ContractTest {
         var klOfPacks = empty(1, rows);
         var chosen = empty(rows, 2);
         var ranks = scope.allocate(ElementType.I32, rows, 2);
+        var ranksBesideKl = scope.allocate(ElementType.I32, rows, 2);
         run(s -> {
             s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), logSumExp, entropy, kl, chosen, null),
                     logits.windowOn(device, scope));
-            s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), null, null, klOfPacks, null, ranks),
-                    logits.on(device, scope));
+            s.measure(new LogitStatistics(ints(tokens), clean.on(device, scope), null, null, klOfPacks, null,
+                    ranksBesideKl), logits.on(device, scope));
+            s.measure(new LogitStatistics(ints(tokens), null, null, null, null, null, ranks), logits.on(device, scope));
         });
         assertClose(logSumExp, FEW, FEW, (x, r) -> logSumExp(logits, r));
         assertClose(entropy, 1e-5, 1e-5, (x, r) -> {
@@ -172,6 +174,7 @@ class ReadingContractTest extends ContractTest {
         assertClose(kl, 1e-5, 1e-5, (x, r) -> kl(clean, logits, r));
         assertClose(klOfPacks, 1e-5, 1e-5, (x, r) -> kl(clean, logits, r));
         assertClose(chosen, 1e-30, 0, (r, c) -> logits.at(r, tokens[c]));
+        assertThat(ranksBesideKl.toInts()).isEqualTo(ranks.toInts());
         for (int r = 0; r < rows; r++) {
             for (int c = 0; c < 2; c++) {
                 int row = r;

@@ -18,6 +18,7 @@ import org.lmdebugger.bindings.CudaGraph;
 import org.lmdebugger.bindings.CudaKernels;
 import org.lmdebugger.bindings.CudaMemory;
 import org.lmdebugger.bindings.CudaStream;
+import org.lmdebugger.bindings.SinglePrecision;
 import org.lmdebugger.device.Arguments;
 import org.lmdebugger.device.AttentionContext;
 import org.lmdebugger.device.ColumnExtremes;
@@ -57,10 +58,9 @@ final class CudaOperations implements Operations, AutoCloseable {
                     own(Arena.ofShared(), Arena::close));
             long workspace = ownBlock(device, WORKSPACE);
             blas = own(CublasHandle.create(stream, workspace, WORKSPACE), CublasHandle::close);
-            blas.requireSinglePrecision(stream); // which innerProducts have on any device
             long copies = Products.bytes(device.precision());
             var blasLt = own(CublasLtHandle.create(stream, workspace, WORKSPACE), CublasLtHandle::close);
-            blasLt.requireSinglePrecision(stream);
+            SinglePrecision.require(stream, blas, blasLt); // which innerProducts have on any device
             products = new Products(blas, blasLt, kernels, device.precision(),
                     copies == 0 ? 0 : ownBlock(device, copies),
                     Products.COPIES);
@@ -278,7 +278,7 @@ final class CudaOperations implements Operations, AutoCloseable {
             var from = matrix(x);
             var g = matrix(gain);
             var b = matrix(bias);
-            products().compute(y, (first, to, tf32) -> kernels.layerNorm(to, rows(from, first, to.rows()), g, b,
+            products().compute(y, (first, to, tf32) -> kernels.layerNorm(to, from.rows(first, to.rows()), g, b,
                     epsilon, tf32), x, gain, bias);
         }
     }
@@ -329,7 +329,7 @@ final class CudaOperations implements Operations, AutoCloseable {
         if (!few().biasGelu(m, bias, gelu)) {
             var from = matrix(m);
             var b = matrix(bias);
-            products().compute(m, (first, to, tf32) -> kernels.biasGelu(to, rows(from, first, to.rows()), b,
+            products().compute(m, (first, to, tf32) -> kernels.biasGelu(to, from.rows(first, to.rows()), b,
                     gelu == Gelu.ERF, tf32), bias);
         }
     }
@@ -492,12 +492,6 @@ final class CudaOperations implements Operations, AutoCloseable {
         Arguments.mergeExtremes(extremes, x, windows);
         kernels().mergeExtremes(matrix(extremes.values()), matrix(extremes.documents()), matrix(extremes.places()),
                 matrix(extremes.contexts()), matrix(x), matrix(windows));
-    }
-
-    /** Returns rows of a matrix of F32. */
-    static CudaKernels.Matrix rows(CudaKernels.Matrix m, long from, long count) {
-        return new CudaKernels.Matrix(m.type(), m.address() + from * m.stride() * Float.BYTES, count, m.columns(),
-                m.stride());
     }
 
     static CudaKernels.Matrix matrix(Tensor tensor) {

@@ -65,12 +65,12 @@ final class Products {
     /** The addition after a product C: C += bias, or x += C + bias if x is not null. */
     private record Addition(Matrix bias, Matrix x) {
         Addition rows(long from, long count) {
-            return x == null ? this : new Addition(bias, CudaOperations.rows(x, from, count));
+            return x == null ? this : new Addition(bias, x.rows(from, count));
         }
 
         Addition columns(long from, long count) {
-            return new Addition(Products.columns(bias, from, count),
-                    x == null ? null : Products.columns(x, from, count));
+            return new Addition(bias.columns(from, count),
+                    x == null ? null : x.columns(from, count));
         }
     }
 
@@ -126,7 +126,7 @@ final class Products {
         flush();
         var left = CudaOperations.matrix(a);
         pending = new Product(CudaOperations.matrix(c), left, CudaOperations.matrix(b), transposed,
-                (from, to, tf32) -> kernels.convert(to, CudaOperations.rows(left, from, to.rows())),
+                (from, to, tf32) -> kernels.convert(to, left.rows(from, to.rows())),
                 List.of(a.memory(), b.memory()));
         if (transposed) {
             flush();
@@ -205,7 +205,7 @@ final class Products {
             long count = Math.min(rows, p.a.rows() - r);
             var copy = new Matrix(tf32 ? Type.F32 : Type.BF16, copies, count, k, k);
             p.rowsOfA.run(r, copy, tf32);
-            gemm(arithmetic, CudaOperations.rows(p.c, r, count), k, copy, p.b, p.transposed,
+            gemm(arithmetic, p.c.rows(r, count), k, copy, p.b, p.transposed,
                     then == null ? null : then.rows(r, count));
         }
     }
@@ -224,16 +224,16 @@ final class Products {
         for (long j = 0; j < p.c.columns(); j += columns) {
             long n = Math.min(columns, p.c.columns() - j);
             if (p.transposed) {
-                split(copiesOfB, CudaOperations.rows(p.b, j, n), k, 3 * k, 1);
+                split(copiesOfB, p.b.rows(j, n), k, 3 * k, 1);
             } else {
-                split(copiesOfB, columns(p.b, j, n), k * n, n, 1);
+                split(copiesOfB, p.b.columns(j, n), k * n, n, 1);
             }
             for (long r = 0; r < p.a.rows(); r += rows) {
                 long m = Math.min(rows, p.a.rows() - r);
                 if (j == 0 || rows < p.a.rows()) {
-                    split(copies, CudaOperations.rows(p.a, r, m), k, 3 * k, 2);
+                    split(copies, p.a.rows(r, m), k, 3 * k, 2);
                 }
-                gemm(Arithmetic.TF32, columns(CudaOperations.rows(p.c, r, m), j, n), 3 * k,
+                gemm(Arithmetic.TF32, p.c.rows(r, m).columns(j, n), 3 * k,
                         new Matrix(Type.F32, copies, m, 3 * k, 3 * k),
                         new Matrix(Type.F32, copiesOfB, 3 * k, n, p.transposed ? 3 * k : n), p.transposed,
                         then == null ? null : then.rows(r, m).columns(j, n));
@@ -284,10 +284,5 @@ final class Products {
 
     private static CublasHandle.Matrix operand(Matrix matrix) {
         return new CublasHandle.Matrix(matrix.address(), Math.toIntExact(Math.max(1, matrix.stride())));
-    }
-
-    /** Returns columns of a matrix of F32. */
-    private static Matrix columns(Matrix m, long from, long count) {
-        return new Matrix(m.type(), m.address() + from * Float.BYTES, m.rows(), count, m.stride());
     }
 }
