@@ -13,6 +13,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lmdebugger.bindings.CublasHandle;
 import org.lmdebugger.bindings.CublasHandle.Arithmetic;
@@ -127,6 +128,14 @@ class CudaContractTest extends ContractTest {
 
     private static CudaKernels.Matrix f32(long address, long rows, long columns) {
         return new CudaKernels.Matrix(CudaKernels.Type.F32, address, rows, columns, columns);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F32, 4", "I32, 4", "BF16, 2", "F16, 2", "F64, 8"})
+    void rowsAndColumnsOfAMatrixAreAsFarOnAsItsTypeIsLarge(CudaKernels.Type type, int bytes) {
+        var matrix = new CudaKernels.Matrix(type, 4096, 5, 6, 7);
+        assertThat(matrix.rows(2, 3)).isEqualTo(new CudaKernels.Matrix(type, 4096 + 2 * 7 * bytes, 3, 6, 7));
+        assertThat(matrix.columns(2, 3)).isEqualTo(new CudaKernels.Matrix(type, 4096 + 2 * bytes, 5, 3, 7));
     }
 
     @Test
